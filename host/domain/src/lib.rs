@@ -1,1 +1,9 @@
-//! Placeholder until this crate is written.
+//! What Orch is about, as pure data and pure rules: stages, verdicts, outcomes, the pipeline and the one
+//! function that moves a task.
+//!
+//! Nothing here does IO, reads a clock, draws a random number or knows a wire format; time and chance
+//! are parameters. Storing, running and showing are the business of the crates above.
+
+pub mod id;
+pub mod imports;
+pub mod verdict;
