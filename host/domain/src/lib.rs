@@ -4,6 +4,11 @@
 //! Nothing here does IO, reads a clock, draws a random number or knows a wire format; time and chance
 //! are parameters. Storing, running and showing are the business of the crates above.
 
+pub mod artefact;
 pub mod id;
 pub mod imports;
+pub mod job;
+pub mod outcome;
+pub mod retry;
+pub mod stage;
 pub mod verdict;

@@ -1,0 +1,219 @@
+//! How a run of an agent or hook ended, in a closed vocabulary, and what each ending costs.
+//!
+//! Which of these a run was is decided by the classifier in `orch-agents`; exit codes alone never
+//! decide. What follows from it is decided here, in one table.
+
+/// Why the supervisor ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KillReason {
+    /// The wall-clock limit of the role.
+    Wall,
+    /// No output and no activity for too long.
+    Idle,
+    /// No first output in time.
+    StartUp,
+    /// The result was there, the process would not end.
+    AfterResult,
+    /// The money or token budget was used up.
+    Budget,
+    /// The disk budget was used up.
+    Disk,
+    /// The host asked its runs to end with it.
+    Shutdown,
+}
+
+impl KillReason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Wall,
+        Self::Idle,
+        Self::StartUp,
+        Self::AfterResult,
+        Self::Budget,
+        Self::Disk,
+        Self::Shutdown,
+    ];
+
+    /// Stable name for storage and display.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wall => "wall",
+            Self::Idle => "idle",
+            Self::StartUp => "start-up",
+            Self::AfterResult => "after-result",
+            Self::Budget => "budget",
+            Self::Disk => "disk",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
+    /// The reason with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.as_str() == name)
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// Somebody stopped the task.
+    Cancelled,
+    /// The supervisor ended it.
+    Killed(KillReason),
+    /// It never started.
+    LaunchFailed(String),
+    /// The CLI is logged out or its credential is refused.
+    AuthRequired(String),
+    /// The provider asks to come back later; Unix milliseconds if it said when.
+    RateLimited {
+        /// When the limit resets, if the provider said so.
+        until_ms: Option<i64>,
+    },
+    /// The account has nothing left.
+    QuotaExhausted,
+    /// The provider failed.
+    ProviderError(String),
+    /// The conversation outgrew the model's context.
+    ContextOverflow,
+    /// The CLI stopped at its turn limit.
+    TurnLimit,
+    /// The CLI refused actions for want of permission.
+    PermissionBlocked(Vec<String>),
+    /// The CLI's output is not what its driver understands; an empty log at exit 0 is this.
+    ProtocolError(String),
+    /// It ended by a signal or a non-zero exit without saying why.
+    Crashed(String),
+    /// It wrote outside its scope: paths or refs.
+    BoundaryViolation(Vec<String>),
+    /// Artefacts the role owes are missing, empty or not from this run.
+    ArtefactMissing(Vec<String>),
+    /// It ended well and changed nothing.
+    NoChange,
+    /// It ended well and left what it owes.
+    Completed,
+}
+
+/// What an outcome means for the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunPolicy {
+    /// The step is done.
+    Advance,
+    /// Run again after a back-off, within the infrastructure budget.
+    Retry,
+    /// Run again at the stated time (or after the default deferral); costs nothing.
+    Defer,
+    /// Run again at once; costs nothing.
+    Again,
+    /// Only a person can help.
+    Block,
+    /// Nothing follows: the stop that caused it drives the task.
+    Nothing,
+}
+
+impl RunOutcome {
+    /// Stable name for storage and display, without details.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Killed(_) => "killed",
+            Self::LaunchFailed(_) => "launch_failed",
+            Self::AuthRequired(_) => "auth_required",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::ProviderError(_) => "provider_error",
+            Self::ContextOverflow => "context_overflow",
+            Self::TurnLimit => "turn_limit",
+            Self::PermissionBlocked(_) => "permission_blocked",
+            Self::ProtocolError(_) => "protocol_error",
+            Self::Crashed(_) => "crashed",
+            Self::BoundaryViolation(_) => "boundary_violation",
+            Self::ArtefactMissing(_) => "artefact_missing",
+            Self::NoChange => "no_change",
+            Self::Completed => "completed",
+        }
+    }
+
+    /// Name and details for people, one line.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Killed(reason) => format!("killed({})", reason.as_str()),
+            Self::LaunchFailed(detail)
+            | Self::AuthRequired(detail)
+            | Self::ProviderError(detail)
+            | Self::ProtocolError(detail)
+            | Self::Crashed(detail) => format!("{}: {detail}", self.name()),
+            Self::RateLimited { until_ms: Some(at) } => format!("rate_limited until {at}"),
+            Self::PermissionBlocked(list)
+            | Self::BoundaryViolation(list)
+            | Self::ArtefactMissing(list) => {
+                format!("{}: {}", self.name(), list.join(", "))
+            }
+            Self::Cancelled
+            | Self::RateLimited { until_ms: None }
+            | Self::QuotaExhausted
+            | Self::ContextOverflow
+            | Self::TurnLimit
+            | Self::NoChange
+            | Self::Completed => self.name().to_owned(),
+        }
+    }
+
+    /// What follows from this outcome; `edits` says whether the role's work is an edit, so that changing
+    /// nothing is a failure for it.
+    pub fn policy(&self, edits: bool) -> RunPolicy {
+        match self {
+            Self::Completed => RunPolicy::Advance,
+            Self::NoChange if edits => RunPolicy::Retry,
+            Self::NoChange => RunPolicy::Advance,
+            Self::Cancelled => RunPolicy::Nothing,
+            Self::Killed(KillReason::Shutdown) => RunPolicy::Again,
+            Self::Killed(KillReason::Budget) => RunPolicy::Block,
+            Self::RateLimited { .. } => RunPolicy::Defer,
+            Self::AuthRequired(_)
+            | Self::QuotaExhausted
+            | Self::PermissionBlocked(_)
+            | Self::BoundaryViolation(_) => RunPolicy::Block,
+            Self::Killed(
+                KillReason::Wall
+                | KillReason::Idle
+                | KillReason::StartUp
+                | KillReason::AfterResult
+                | KillReason::Disk,
+            )
+            | Self::LaunchFailed(_)
+            | Self::ProviderError(_)
+            | Self::ContextOverflow
+            | Self::TurnLimit
+            | Self::ProtocolError(_)
+            | Self::Crashed(_)
+            | Self::ArtefactMissing(_) => RunPolicy::Retry,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changing_nothing_fails_only_a_role_that_edits() {
+        assert_eq!(RunOutcome::NoChange.policy(true), RunPolicy::Retry);
+        assert_eq!(RunOutcome::NoChange.policy(false), RunPolicy::Advance);
+    }
+
+    #[test]
+    fn limits_defer_and_logins_block() {
+        assert_eq!(
+            RunOutcome::RateLimited { until_ms: None }.policy(true),
+            RunPolicy::Defer
+        );
+        assert_eq!(
+            RunOutcome::AuthRequired(String::new()).policy(true),
+            RunPolicy::Block
+        );
+        assert_eq!(
+            RunOutcome::Killed(KillReason::Shutdown).policy(true),
+            RunPolicy::Again
+        );
+    }
+}
