@@ -11,4 +11,5 @@ pub mod job;
 pub mod outcome;
 pub mod retry;
 pub mod stage;
+pub mod task;
 pub mod verdict;
