@@ -1,0 +1,499 @@
+//! What each stage consists of: steps in order and the gate entries they name, as data.
+//!
+//! Reading it from configuration is the engine's business; here is what it means and the default.
+
+use std::collections::BTreeMap;
+
+use crate::id::EntryId;
+use crate::stage::{Role, Stage};
+
+/// Work that the host does itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HostWork {
+    /// Deploy to staging, run its suite, write the staging log.
+    Staging,
+    /// Take the merge lease and prepare the commit that would land.
+    MergePrepare,
+    /// Move the base to the prepared commit.
+    Land,
+    /// Run the production deploy hook and write the deploy log.
+    Deploy,
+}
+
+impl HostWork {
+    /// Stable name for storage and display.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Staging => "staging",
+            Self::MergePrepare => "merge-prepare",
+            Self::Land => "land",
+            Self::Deploy => "deploy",
+        }
+    }
+
+    /// Whether the step cannot be taken back, so that a stop waits for its end.
+    pub fn is_irreversible(self) -> bool {
+        matches!(self, Self::Land | Self::Deploy)
+    }
+
+    /// Whether the merge lease is held while the step runs.
+    pub fn holds_merge_lease(self) -> bool {
+        matches!(self, Self::MergePrepare | Self::Land)
+    }
+}
+
+/// One step of a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// An agent works as this role.
+    Run(Role),
+    /// A gate entry judges.
+    Gate(EntryId),
+    /// A person approves the deploy.
+    Approval,
+    /// The host works.
+    Work(HostWork),
+}
+
+impl Step {
+    /// Short name for people: the role, entry or work.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Run(role) => role.to_string(),
+            Self::Gate(entry) => entry.to_string(),
+            Self::Approval => "deploy-approval".to_owned(),
+            Self::Work(work) => work.as_str().to_owned(),
+        }
+    }
+}
+
+/// How much a gate's verdict counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// Not evaluated.
+    Off,
+    /// Evaluated and recorded; moves nothing.
+    Advise,
+    /// Only a pass or not-applicable lets the task on.
+    Enforce,
+}
+
+impl Mode {
+    /// Stable name for configuration and display.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Advise => "advise",
+            Self::Enforce => "enforce",
+        }
+    }
+
+    /// The mode with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Off, Self::Advise, Self::Enforce]
+            .into_iter()
+            .find(|m| m.as_str() == name)
+    }
+}
+
+/// A pipeline entry: which gate component judges under which registry name, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Registry name.
+    pub id: EntryId,
+    /// Gate component: the file stem in `gates/`.
+    pub gate: String,
+    /// How much the verdict counts.
+    pub mode: Mode,
+    /// Settings as JSON text.
+    pub settings: String,
+    /// Stage a failed task falls back to; none means the rule of the stage (the stage itself before
+    /// development, development from there on).
+    pub on_fail: Option<Stage>,
+    /// How long the entry may wait, counted from its first wait, in milliseconds.
+    pub wait_deadline_ms: i64,
+    /// Whether a wait here means that a person has not answered.
+    pub awaits_person: bool,
+}
+
+/// Bounds that the transition function applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Rework rounds of a new task.
+    pub rework_rounds_max: u32,
+    /// Failed gates before development until a person is asked.
+    pub early_rounds_max: u32,
+    /// Infrastructure failures of one step in a row until the task is blocked.
+    pub infra_failures_max: u32,
+    /// First delay of an infrastructure back-off, in milliseconds.
+    pub backoff_base_ms: i64,
+    /// How long host work may wait (for a lease, for contexts), in milliseconds.
+    pub work_wait_deadline_ms: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            rework_rounds_max: 3,
+            early_rounds_max: 3,
+            infra_failures_max: 3,
+            backoff_base_ms: crate::retry::BACKOFF_BASE_MS,
+            work_wait_deadline_ms: 2 * 3_600_000,
+        }
+    }
+}
+
+/// Steps of every working stage and the entries they name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipeline {
+    steps: BTreeMap<Stage, Vec<Step>>,
+    entries: BTreeMap<EntryId, Entry>,
+    /// Bounds.
+    pub rules: Rules,
+}
+
+/// Why steps and entries do not make a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PipelineError {
+    /// A step names an entry that is not defined.
+    #[error(
+        "stage `{stage}` names gate entry `{entry}`, which is not defined; define it under `gates`"
+    )]
+    UnknownEntry {
+        /// Stage of the step.
+        stage: Stage,
+        /// The missing entry.
+        entry: EntryId,
+    },
+    /// An entry is used twice.
+    #[error(
+        "gate entry `{entry}` stands twice in the pipeline; give the second use an id of its own"
+    )]
+    EntryTwice {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// Steps for a stage where no work happens.
+    #[error("stage `{0}` takes no steps")]
+    NoSteps(Stage),
+    /// Land without its preparation, or deploy before landing.
+    #[error("`{later}` must come after `{earlier}`: the order to production is fixed")]
+    Order {
+        /// What must come first.
+        earlier: &'static str,
+        /// What must come later.
+        later: &'static str,
+    },
+    /// An entry falls back to a stage that does not come earlier.
+    #[error("gate entry `{entry}` falls back to `{to}`, which is not at or before `{from}`")]
+    FallsForward {
+        /// The entry.
+        entry: EntryId,
+        /// Its stage.
+        from: Stage,
+        /// Its fall-back.
+        to: Stage,
+    },
+}
+
+impl Pipeline {
+    /// Checks steps and entries and makes a pipeline. Entries in mode `off` lose their steps.
+    ///
+    /// # Errors
+    /// [`PipelineError`] for the first rule broken.
+    pub fn new(
+        mut steps: BTreeMap<Stage, Vec<Step>>,
+        entries: BTreeMap<EntryId, Entry>,
+        rules: Rules,
+    ) -> Result<Self, PipelineError> {
+        let mut seen = Vec::new();
+        for (stage, list) in &mut steps {
+            if !stage.is_working() {
+                return Err(PipelineError::NoSteps(*stage));
+            }
+            for step in list.iter() {
+                let Step::Gate(id) = step else { continue };
+                let Some(entry) = entries.get(id) else {
+                    return Err(PipelineError::UnknownEntry {
+                        stage: *stage,
+                        entry: id.clone(),
+                    });
+                };
+                if seen.contains(id) {
+                    return Err(PipelineError::EntryTwice { entry: id.clone() });
+                }
+                seen.push(id.clone());
+                if let Some(to) = entry.on_fail.filter(|to| to > stage || !to.is_working()) {
+                    return Err(PipelineError::FallsForward {
+                        entry: id.clone(),
+                        from: *stage,
+                        to,
+                    });
+                }
+            }
+            list.retain(|step| match step {
+                Step::Gate(id) => entries.get(id).is_some_and(|e| e.mode != Mode::Off),
+                Step::Run(_) | Step::Approval | Step::Work(_) => true,
+            });
+        }
+        let pipeline = Self {
+            steps,
+            entries,
+            rules,
+        };
+        pipeline.check_order()?;
+        Ok(pipeline)
+    }
+
+    fn check_order(&self) -> Result<(), PipelineError> {
+        let order = [
+            HostWork::Staging,
+            HostWork::MergePrepare,
+            HostWork::Land,
+            HostWork::Deploy,
+        ];
+        let position = |work: HostWork| self.all().position(|(_, step)| *step == Step::Work(work));
+        for pair in order.windows(2) {
+            let (earlier, later) = (pair[0], pair[1]);
+            let needs = later != HostWork::MergePrepare;
+            match (position(earlier), position(later)) {
+                (None, Some(_)) if needs => {
+                    return Err(PipelineError::Order {
+                        earlier: earlier.as_str(),
+                        later: later.as_str(),
+                    });
+                }
+                (Some(a), Some(b)) if a > b => {
+                    return Err(PipelineError::Order {
+                        earlier: earlier.as_str(),
+                        later: later.as_str(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Every step with its stage, in order.
+    pub fn all(&self) -> impl Iterator<Item = (Stage, &Step)> {
+        self.steps
+            .iter()
+            .flat_map(|(stage, list)| list.iter().map(move |step| (*stage, step)))
+    }
+
+    /// Steps of `stage`; empty for a stage without work.
+    pub fn steps(&self, stage: Stage) -> &[Step] {
+        self.steps.get(&stage).map_or(&[], Vec::as_slice)
+    }
+
+    /// The step at `index` of `stage`.
+    pub fn step(&self, stage: Stage, index: u32) -> Option<&Step> {
+        self.steps(stage).get(index as usize)
+    }
+
+    /// The entry with this id.
+    pub fn entry(&self, id: &EntryId) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
+    /// Every entry that a step names, in pipeline order.
+    pub fn entries_in_use(&self) -> impl Iterator<Item = (Stage, &Entry)> {
+        self.all().filter_map(|(stage, step)| match step {
+            Step::Gate(id) => self.entries.get(id).map(|entry| (stage, entry)),
+            Step::Run(_) | Step::Approval | Step::Work(_) => None,
+        })
+    }
+
+    /// Stage a task at `stage` falls back to when `entry` fails.
+    pub fn fallback(&self, stage: Stage, entry: Option<&Entry>) -> Stage {
+        match entry.and_then(|e| e.on_fail) {
+            Some(to) => to,
+            None if stage < Stage::Development => stage,
+            None => Stage::Development,
+        }
+    }
+}
+
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+/// Registry names with gate component, settings, wait deadline and whether a wait is for a person.
+pub const DEFAULT_ENTRIES: [(&str, &str, &str, i64, bool); 11] = [
+    (
+        "analysis-complete",
+        "analysis",
+        r#"{"check":"complete"}"#,
+        10 * MINUTE_MS,
+        false,
+    ),
+    (
+        "analysis-approved",
+        "analysis",
+        r#"{"check":"approved"}"#,
+        14 * DAY_MS,
+        true,
+    ),
+    (
+        "architecture-done",
+        "architecture",
+        "{}",
+        10 * MINUTE_MS,
+        false,
+    ),
+    ("ci-green", "ci", "{}", 120 * MINUTE_MS, false),
+    (
+        "review-verdict",
+        "review",
+        r#"{"check":"verdict"}"#,
+        10 * MINUTE_MS,
+        false,
+    ),
+    (
+        "review-approved",
+        "review",
+        r#"{"check":"approved"}"#,
+        14 * DAY_MS,
+        true,
+    ),
+    (
+        "tests-passed",
+        "tests",
+        r#"{"check":"passed"}"#,
+        10 * MINUTE_MS,
+        false,
+    ),
+    (
+        "tests-local",
+        "tests",
+        r#"{"check":"local"}"#,
+        120 * MINUTE_MS,
+        false,
+    ),
+    ("staging-status", "staging", "{}", 60 * MINUTE_MS, false),
+    ("merge", "merge", "{}", 120 * MINUTE_MS, false),
+    ("deploy-status", "deploy", "{}", 60 * MINUTE_MS, false),
+];
+
+fn entry_id(name: &str) -> EntryId {
+    EntryId::new(name).expect("names of the default pipeline are valid ids")
+}
+
+/// The entries of the default pipeline.
+pub fn default_entries() -> BTreeMap<EntryId, Entry> {
+    DEFAULT_ENTRIES
+        .into_iter()
+        .map(|(id, gate, settings, wait_deadline_ms, awaits_person)| {
+            let id = entry_id(id);
+            let entry = Entry {
+                id: id.clone(),
+                gate: gate.to_owned(),
+                mode: Mode::Enforce,
+                settings: settings.to_owned(),
+                on_fail: None,
+                wait_deadline_ms,
+                awaits_person,
+            };
+            (id, entry)
+        })
+        .collect()
+}
+
+/// The steps of the default pipeline.
+pub fn default_steps() -> BTreeMap<Stage, Vec<Step>> {
+    let gate = |name: &str| Step::Gate(entry_id(name));
+    BTreeMap::from([
+        (
+            Stage::Analysis,
+            vec![
+                Step::Run(Role::Analyst),
+                gate("analysis-complete"),
+                gate("analysis-approved"),
+            ],
+        ),
+        (
+            Stage::Architecture,
+            vec![Step::Run(Role::Architect), gate("architecture-done")],
+        ),
+        (
+            Stage::Development,
+            vec![Step::Run(Role::Developer), gate("ci-green")],
+        ),
+        (
+            Stage::Review,
+            vec![Step::Run(Role::Reviewer), gate("review-verdict")],
+        ),
+        (
+            Stage::Testing,
+            vec![Step::Run(Role::Tester), gate("tests-passed")],
+        ),
+        (
+            Stage::DeployStaging,
+            vec![
+                Step::Work(HostWork::Staging),
+                gate("staging-status"),
+                Step::Approval,
+                Step::Work(HostWork::MergePrepare),
+                gate("merge"),
+                Step::Work(HostWork::Land),
+            ],
+        ),
+        (
+            Stage::Deploy,
+            vec![Step::Work(HostWork::Deploy), gate("deploy-status")],
+        ),
+    ])
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self::new(default_steps(), default_entries(), Rules::default())
+            .expect("the default pipeline is valid")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_switched_off_loses_its_step() {
+        let mut entries = default_entries();
+        if let Some(entry) = entries.get_mut(&entry_id("ci-green")) {
+            entry.mode = Mode::Off;
+        }
+        let pipeline = Pipeline::new(default_steps(), entries, Rules::default()).unwrap();
+        assert_eq!(
+            pipeline.steps(Stage::Development),
+            [Step::Run(Role::Developer)]
+        );
+    }
+
+    #[test]
+    fn landing_without_preparation_is_refused() {
+        let mut steps = default_steps();
+        if let Some(list) = steps.get_mut(&Stage::DeployStaging) {
+            list.retain(|step| *step != Step::Work(HostWork::MergePrepare));
+        }
+        let refused = Pipeline::new(steps, default_entries(), Rules::default());
+        assert!(
+            matches!(refused, Err(PipelineError::Order { later: "land", .. })),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn unknown_entry_and_double_entry_are_refused() {
+        let mut steps = default_steps();
+        steps.insert(Stage::Review, vec![Step::Gate(entry_id("nope"))]);
+        assert!(matches!(
+            Pipeline::new(steps.clone(), default_entries(), Rules::default()),
+            Err(PipelineError::UnknownEntry { .. })
+        ));
+        steps.insert(Stage::Review, vec![Step::Gate(entry_id("ci-green"))]);
+        assert!(matches!(
+            Pipeline::new(steps, default_entries(), Rules::default()),
+            Err(PipelineError::EntryTwice { .. })
+        ));
+    }
+}

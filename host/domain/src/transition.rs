@@ -1,0 +1,531 @@
+//! The one function that moves a task: `(task, event, now) → (task', effects)`.
+//!
+//! Pure and total. Every actor (run end, gate, webhook, person, reaper) can only hand in an event; what
+//! follows is decided here, and the caller writes task, jobs and outbox in one transaction. An event
+//! that does not fit the task's state changes nothing and says why.
+
+mod advance;
+mod failure;
+
+use crate::id::{EntryId, ObjectId, UnixMs};
+use crate::job::JobKind;
+use crate::outcome::{RunOutcome, RunPolicy};
+use crate::pipeline::{HostWork, Mode, Pipeline, Step};
+use crate::retry;
+use crate::stage::{Role, Stage};
+use crate::task::{BlockReason, Status, Task};
+use crate::verdict::InconclusiveReason;
+
+/// What a gate evaluation came to, after the host read the verdict back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// An explicit pass.
+    Pass,
+    /// A recorded not-applicable.
+    NotApplicable,
+    /// A fail, with its findings as text for the next run.
+    Fail {
+        /// Findings, verbatim.
+        findings: String,
+    },
+    /// Not decidable yet.
+    Wait {
+        /// Milliseconds the gate wants to wait.
+        after_ms: u64,
+        /// The gate's one-line reason.
+        reason: String,
+    },
+    /// No verdict.
+    Inconclusive {
+        /// The closed-list reason.
+        reason: InconclusiveReason,
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// Why host work did not do what it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkFailure {
+    /// The change itself is at fault: back to development with this text.
+    Rework {
+        /// Findings, verbatim.
+        findings: String,
+    },
+    /// The world failed: try again within the infrastructure budget.
+    Infra {
+        /// What happened.
+        detail: String,
+    },
+    /// Something else has to happen first: the lease is taken, contexts are pending.
+    Wait {
+        /// Milliseconds until the next look.
+        after_ms: u64,
+        /// What it waits for.
+        reason: String,
+    },
+    /// The base moved after the preparation: prepare again; costs nothing.
+    Stale {
+        /// What moved.
+        detail: String,
+    },
+    /// Nobody can know whether an irreversible step happened.
+    Unknown {
+        /// What is known.
+        detail: String,
+    },
+    /// The configuration makes the work impossible.
+    Config {
+        /// What to mend.
+        detail: String,
+    },
+}
+
+/// Something that happened to a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The task was accepted.
+    Created,
+    /// The agent run of the current step ended.
+    RunEnded {
+        /// How.
+        outcome: RunOutcome,
+        /// Tip of the branch after the host's commit, if there was one.
+        head: Option<ObjectId>,
+    },
+    /// The current gate was evaluated.
+    GateJudged {
+        /// Which entry.
+        entry: EntryId,
+        /// What came of it.
+        judgement: Judgement,
+    },
+    /// The current host work succeeded.
+    WorkDone {
+        /// Which.
+        work: HostWork,
+        /// Tip of the branch, if the work moved it.
+        head: Option<ObjectId>,
+    },
+    /// The current host work failed.
+    WorkFailed {
+        /// Which.
+        work: HostWork,
+        /// How.
+        failure: WorkFailure,
+    },
+    /// A person approved the deploy.
+    Approved {
+        /// Who.
+        by: String,
+    },
+    /// A person rejected what waits for approval.
+    Rejected {
+        /// Who.
+        by: String,
+        /// What they said; reaches the next run verbatim.
+        comment: String,
+    },
+    /// Somebody other than the host moved the branch.
+    ForeignPush {
+        /// Where it is now.
+        head: ObjectId,
+    },
+    /// A person takes the task out of a block.
+    Resumed {
+        /// Where to go on; none means where it stopped.
+        stage: Option<Stage>,
+        /// Rework rounds to add.
+        rounds: u32,
+        /// Who.
+        by: String,
+    },
+    /// A person asked for a stop.
+    StopRequested {
+        /// Who.
+        by: String,
+    },
+    /// The stop is carried out: nothing of the task runs any more.
+    Stopped,
+}
+
+impl Event {
+    /// Stable name for storage and display.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::RunEnded { .. } => "run-ended",
+            Self::GateJudged { .. } => "gate-judged",
+            Self::WorkDone { .. } => "work-done",
+            Self::WorkFailed { .. } => "work-failed",
+            Self::Approved { .. } => "approved",
+            Self::Rejected { .. } => "rejected",
+            Self::ForeignPush { .. } => "foreign-push",
+            Self::Resumed { .. } => "resumed",
+            Self::StopRequested { .. } => "stop-requested",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// State of the tracker's issue that goes with a stage or status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the operator's own")]
+pub enum TrackerState {
+    InProgress,
+    InReview,
+    NeedsInput,
+    Approved,
+    ConfirmDeploy,
+    Blocked,
+    Done,
+    Stopped,
+}
+
+impl TrackerState {
+    /// Every state.
+    pub const ALL: [Self; 8] = [
+        Self::InProgress,
+        Self::InReview,
+        Self::NeedsInput,
+        Self::Approved,
+        Self::ConfirmDeploy,
+        Self::Blocked,
+        Self::Done,
+        Self::Stopped,
+    ];
+
+    /// Stable name, as gates see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "in-progress",
+            Self::InReview => "in-review",
+            Self::NeedsInput => "needs-input",
+            Self::Approved => "approved",
+            Self::ConfirmDeploy => "confirm-deploy",
+            Self::Blocked => "blocked",
+            Self::Done => "done",
+            Self::Stopped => "stop",
+        }
+    }
+
+    /// The state with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == name)
+    }
+}
+
+/// Something the caller has to write or do because of a transition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Put a job for the current step into the queue.
+    Enqueue {
+        /// What it does.
+        kind: JobKind,
+        /// Milliseconds from now until it is due.
+        delay_ms: i64,
+        /// Why it is not due at once, if it is not.
+        reason: Option<String>,
+    },
+    /// End every live job of the task.
+    CancelJobs,
+    /// Give the merge lease back if the task holds it.
+    ReleaseMergeLease,
+    /// Tell the operator.
+    Alert {
+        /// One line.
+        text: String,
+    },
+    /// Set the tracker's issue state.
+    Tracker(TrackerState),
+    /// Comment on the tracker's issue.
+    Comment {
+        /// Markdown.
+        text: String,
+    },
+    /// Open the task's pull request if it has none.
+    OpenPullRequest,
+    /// Go on with a new branch and pull request from the base: the old one has landed.
+    NewBranch,
+    /// Remove the task's workspace; the host keeps what is not on a pushed ref.
+    RemoveWorkspace,
+}
+
+/// What an event does to a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Transition {
+    /// The task's next state (its version already raised) and what goes with it.
+    Applied {
+        /// The next state.
+        task: Box<Task>,
+        /// What to write or do, in order.
+        effects: Vec<Effect>,
+    },
+    /// The event does not fit the state; nothing changes.
+    Ignored {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A draw between 0 and 1 for jitter, handed in by the caller.
+#[derive(Debug, Clone, Copy)]
+pub struct Chance(pub f64);
+
+/// The task being moved: its next state and the effects so far.
+struct Move<'a> {
+    task: Task,
+    pipeline: &'a Pipeline,
+    effects: Vec<Effect>,
+    now: UnixMs,
+    chance: Chance,
+}
+
+/// Applies `event` to `task`.
+pub fn transition(
+    task: &Task,
+    pipeline: &Pipeline,
+    event: &Event,
+    now: UnixMs,
+    chance: Chance,
+) -> Transition {
+    if task.stage.is_terminal() {
+        return ignored(format!("the task has ended in `{}`", task.stage));
+    }
+    let mut next = Move {
+        task: task.clone(),
+        pipeline,
+        effects: Vec::new(),
+        now,
+        chance,
+    };
+    let applied = match event {
+        Event::Created => next.created(),
+        Event::RunEnded { outcome, head } => next.run_ended(outcome, head.as_ref()),
+        Event::GateJudged { entry, judgement } => next.gate_judged(entry, judgement),
+        Event::WorkDone { work, head } => next.work_done(*work, head.as_ref()),
+        Event::WorkFailed { work, failure } => next.work_failed(*work, failure),
+        Event::Approved { .. } => next.approved(),
+        Event::Rejected { by, comment } => next.rejected(by, comment),
+        Event::ForeignPush { head } => next.foreign_push(head),
+        Event::Resumed { stage, rounds, .. } => next.resumed(*stage, *rounds),
+        Event::StopRequested { .. } => next.stop_requested(),
+        Event::Stopped => next.stopped(),
+    };
+    match applied {
+        Ok(()) => {
+            next.task.version += 1;
+            Transition::Applied {
+                task: Box::new(next.task),
+                effects: next.effects,
+            }
+        }
+        Err(reason) => ignored(reason),
+    }
+}
+
+fn ignored(reason: String) -> Transition {
+    Transition::Ignored { reason }
+}
+
+/// Whether the event fits the task's state; if not, why.
+type Fits = Result<(), String>;
+
+impl Move<'_> {
+    fn current(&self) -> Option<Step> {
+        self.pipeline.step(self.task.stage, self.task.step).cloned()
+    }
+
+    /// The current step is being worked on, so that its end may move the task.
+    fn expect_working(&self) -> Result<Step, String> {
+        match self.task.status {
+            Status::Active | Status::Waiting { .. } => self.current().ok_or_else(|| {
+                format!("stage `{}` has no step {}", self.task.stage, self.task.step)
+            }),
+            Status::AwaitingApproval { .. }
+            | Status::NeedsInput { .. }
+            | Status::Blocked { .. }
+            | Status::Stopping
+            | Status::Ended => Err(format!("the task is `{}`", self.task.status.name())),
+        }
+    }
+
+    fn created(&mut self) -> Fits {
+        if self.task.stage != Stage::Created {
+            return Err(format!("the task is already in `{}`", self.task.stage));
+        }
+        self.effects.push(Effect::Tracker(TrackerState::InProgress));
+        self.next_stage();
+        Ok(())
+    }
+
+    fn run_ended(&mut self, outcome: &RunOutcome, head: Option<&ObjectId>) -> Fits {
+        let Step::Run(role) = self.expect_working()? else {
+            return Err("the current step is not a run".to_owned());
+        };
+        if let Some(head) = head {
+            self.task.head = Some(head.clone());
+        }
+        match outcome.policy(role.edits_code()) {
+            RunPolicy::Advance => {
+                self.task.findings = None;
+                if role == Role::Developer {
+                    self.effects.push(Effect::OpenPullRequest);
+                }
+                self.step_done();
+            }
+            RunPolicy::Retry => self.infra_failure(&format!("{role}: {}", outcome.describe())),
+            RunPolicy::Defer => self.defer(outcome),
+            RunPolicy::Again => self.enqueue(0, None),
+            RunPolicy::Block => self.block(
+                BlockReason::RunBlocked,
+                &format!("{role}: {}", outcome.describe()),
+            ),
+            RunPolicy::Nothing => return Err("the run was cancelled by a stop".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn defer(&mut self, outcome: &RunOutcome) {
+        let delay_ms = match outcome {
+            RunOutcome::RateLimited {
+                until_ms: Some(until),
+            } => (until - self.now).clamp(1_000, retry::WAIT_CEILING_MS),
+            _ => retry::DEFERRAL_MS,
+        };
+        self.enqueue(delay_ms, Some(outcome.describe()));
+    }
+
+    fn gate_judged(&mut self, entry: &EntryId, judgement: &Judgement) -> Fits {
+        let step = self.expect_working()?;
+        if step != Step::Gate(entry.clone()) {
+            return Err(format!(
+                "the current step is `{}`, not gate `{entry}`",
+                step.name()
+            ));
+        }
+        let definition = self
+            .pipeline
+            .entry(entry)
+            .cloned()
+            .ok_or_else(|| format!("gate `{entry}` is not in the pipeline"))?;
+        if definition.mode != Mode::Enforce {
+            self.step_done();
+            return Ok(());
+        }
+        match judgement {
+            Judgement::Pass | Judgement::NotApplicable => self.step_done(),
+            Judgement::Fail { findings } => self.gate_failed(&definition, findings),
+            Judgement::Wait { after_ms, reason } => {
+                if definition.awaits_person && self.task.status == Status::Active {
+                    self.effects.push(Effect::Tracker(TrackerState::NeedsInput));
+                }
+                self.wait(*after_ms, reason, definition.wait_deadline_ms);
+            }
+            Judgement::Inconclusive { reason, detail } => self.inconclusive(entry, *reason, detail),
+        }
+        Ok(())
+    }
+
+    fn work_done(&mut self, work: HostWork, head: Option<&ObjectId>) -> Fits {
+        self.expect_work(work)?;
+        if let Some(head) = head {
+            self.task.head = Some(head.clone());
+        }
+        if work == HostWork::Land {
+            self.effects.push(Effect::ReleaseMergeLease);
+        }
+        self.step_done();
+        Ok(())
+    }
+
+    fn expect_work(&self, work: HostWork) -> Result<(), String> {
+        let step = self.expect_working()?;
+        if step == Step::Work(work) {
+            Ok(())
+        } else {
+            Err(format!(
+                "the current step is `{}`, not `{}`",
+                step.name(),
+                work.as_str()
+            ))
+        }
+    }
+
+    fn approved(&mut self) -> Fits {
+        if !matches!(self.task.status, Status::AwaitingApproval { .. }) {
+            return Err(format!(
+                "the task is `{}`, not awaiting approval",
+                self.task.status.name()
+            ));
+        }
+        self.task.status = Status::Active;
+        self.step_done();
+        Ok(())
+    }
+
+    fn foreign_push(&mut self, head: &ObjectId) -> Fits {
+        if self.task.stage < Stage::Development || self.task.stage >= Stage::Deploy {
+            return Err(format!(
+                "a push in stage `{}` changes nothing",
+                self.task.stage
+            ));
+        }
+        if self.task.head.as_ref() == Some(head) {
+            return Err("the branch is where the host left it".to_owned());
+        }
+        if matches!(self.task.status, Status::Stopping) {
+            return Err("the task is being stopped".to_owned());
+        }
+        self.task.head = Some(head.clone());
+        let to_gates = |stage: Stage| {
+            self.pipeline
+                .steps(stage)
+                .iter()
+                .position(|step| matches!(step, Step::Gate(_)))
+                .unwrap_or(0)
+        };
+        let step = to_gates(Stage::Development);
+        self.effects.push(Effect::CancelJobs);
+        self.effects.push(Effect::ReleaseMergeLease);
+        self.effects.push(Effect::Comment {
+            text: format!("The branch was moved to `{head}` from outside; the review is void and CI is asked again."),
+        });
+        self.enter(Stage::Development, u32::try_from(step).unwrap_or(0));
+        Ok(())
+    }
+
+    fn stop_requested(&mut self) -> Fits {
+        if self.task.status == Status::Stopping {
+            return Err("the task is already being stopped".to_owned());
+        }
+        let irreversible =
+            matches!(self.current(), Some(Step::Work(work)) if work.is_irreversible());
+        if irreversible && matches!(self.task.status, Status::Active | Status::Waiting { .. }) {
+            self.task.stop_requested = true;
+            return Ok(());
+        }
+        self.begin_stop();
+        Ok(())
+    }
+
+    fn stopped(&mut self) -> Fits {
+        if self.task.status != Status::Stopping {
+            return Err(format!(
+                "the task is `{}`, not being stopped",
+                self.task.status.name()
+            ));
+        }
+        self.task.stage = Stage::Cancelled;
+        self.task.step = 0;
+        self.task.status = Status::Ended;
+        self.effects.push(Effect::Tracker(TrackerState::Stopped));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Moving on: from step to step, from stage to stage, into waiting, and out of a block.
+
+use super::{Effect, Fits, Move, TrackerState};
+use crate::job::JobKind;
+use crate::pipeline::{HostWork, Step};
+use crate::retry;
+use crate::stage::Stage;
+use crate::task::{BlockReason, Status};
+
+impl Move<'_> {
+    /// The current step did what it should.
+    pub(super) fn step_done(&mut self) {
+        self.task.infra_failures = 0;
+        if self.task.stop_requested {
+            // The irreversible step is over; whatever landed stays landed, and nothing further starts.
+            self.begin_stop();
+            return;
+        }
+        let next = self.task.step + 1;
+        if self.pipeline.step(self.task.stage, next).is_some() {
+            self.task.step = next;
+            self.start_step();
+        } else {
+            self.next_stage();
+        }
+    }
+
+    /// Leaves the current stage for the next one that has steps.
+    pub(super) fn next_stage(&mut self) {
+        self.task.early_rounds = 0;
+        let mut stage = self.task.stage.next().unwrap_or(Stage::Done);
+        while !stage.is_terminal() && self.pipeline.steps(stage).is_empty() {
+            stage = stage.next().unwrap_or(Stage::Done);
+        }
+        if stage == Stage::Done {
+            self.task.stage = Stage::Done;
+            self.task.step = 0;
+            self.task.status = Status::Ended;
+            self.effects.push(Effect::Tracker(TrackerState::Done));
+            self.effects.push(Effect::RemoveWorkspace);
+            return;
+        }
+        if stage == Stage::Review {
+            self.effects.push(Effect::Tracker(TrackerState::InReview));
+        }
+        self.enter(stage, 0);
+    }
+
+    /// Enters `stage` at `step` as a new attempt.
+    pub(super) fn enter(&mut self, stage: Stage, step: u32) {
+        self.task.stage = stage;
+        self.task.step = step;
+        self.task.infra_failures = 0;
+        let count = self.task.attempts.entry(stage).or_insert(0);
+        *count = count.saturating_add(1);
+        self.start_step();
+    }
+
+    /// Starts whatever the current step is.
+    pub(super) fn start_step(&mut self) {
+        self.task.status = Status::Active;
+        if self.current() == Some(Step::Approval) {
+            self.task.status = Status::AwaitingApproval { since_ms: self.now };
+            self.effects
+                .push(Effect::Tracker(TrackerState::ConfirmDeploy));
+            return;
+        }
+        self.enqueue(0, None);
+    }
+
+    /// Puts a job for the current step into the queue.
+    pub(super) fn enqueue(&mut self, delay_ms: i64, reason: Option<String>) {
+        let kind = match self.current() {
+            Some(Step::Run(_)) => JobKind::Agent,
+            Some(Step::Gate(_)) => JobKind::Gate,
+            Some(Step::Work(HostWork::Staging)) => JobKind::Staging,
+            Some(Step::Work(HostWork::MergePrepare)) => JobKind::MergePrepare,
+            Some(Step::Work(HostWork::Land)) => JobKind::Land,
+            Some(Step::Work(HostWork::Deploy)) => JobKind::Deploy,
+            Some(Step::Approval) | None => return,
+        };
+        self.effects.push(Effect::Enqueue {
+            kind,
+            delay_ms,
+            reason,
+        });
+    }
+
+    /// The current step asks to be looked at again later; the deadline counts from the first wait.
+    pub(super) fn wait(&mut self, after_ms: u64, reason: &str, deadline_ms: i64) {
+        let (since_ms, deadline_ms) = match self.task.status {
+            Status::Waiting {
+                since_ms,
+                deadline_ms,
+                ..
+            } => (since_ms, deadline_ms),
+            _ => (self.now, self.now.saturating_add(deadline_ms)),
+        };
+        if self.now >= deadline_ms {
+            let detail = format!("waited since {since_ms} for: {reason}");
+            self.block(BlockReason::WaitDeadline, &detail);
+            return;
+        }
+        if self.task.stop_requested {
+            self.begin_stop();
+            return;
+        }
+        self.task.infra_failures = 0;
+        self.task.status = Status::Waiting {
+            reason: reason.to_owned(),
+            since_ms,
+            deadline_ms,
+        };
+        if self.holds_lease() {
+            self.effects.push(Effect::ReleaseMergeLease);
+        }
+        let delay_ms = retry::clamp_wait_ms(after_ms)
+            .min(deadline_ms - self.now)
+            .max(retry::WAIT_FLOOR_MS);
+        self.enqueue(delay_ms, Some(reason.to_owned()));
+    }
+
+    /// Whether the task may hold the merge lease at its current step.
+    pub(super) fn holds_lease(&self) -> bool {
+        let steps = self.pipeline.steps(self.task.stage);
+        let prepared = steps
+            .iter()
+            .position(|step| *step == Step::Work(HostWork::MergePrepare))
+            .is_some_and(|at| self.task.step as usize >= at);
+        self.task.stage == Stage::DeployStaging && prepared
+    }
+
+    /// Takes the task out of a block or out of waiting for input.
+    pub(super) fn resumed(&mut self, stage: Option<Stage>, rounds: u32) -> Fits {
+        if !matches!(
+            self.task.status,
+            Status::Blocked { .. } | Status::NeedsInput { .. }
+        ) {
+            return Err(format!(
+                "the task is `{}`; only a blocked task can be resumed",
+                self.task.status.name()
+            ));
+        }
+        let to = stage.unwrap_or(self.task.stage);
+        if !to.is_working() || self.pipeline.steps(to).is_empty() {
+            return Err(format!("stage `{to}` has no steps to resume at"));
+        }
+        if to > self.task.stage {
+            return Err(format!(
+                "the task has only reached `{}`; resuming cannot skip gates",
+                self.task.stage
+            ));
+        }
+        if self.task.stage == Stage::Deploy && to < Stage::Deploy {
+            return Err(
+                "the change has landed; resume at `deploy` or ask for a new task".to_owned(),
+            );
+        }
+        self.task.rework_rounds_max = self.task.rework_rounds_max.saturating_add(rounds);
+        self.task.early_rounds = 0;
+        self.effects.push(Effect::Tracker(TrackerState::InProgress));
+        if to == self.task.stage && stage.is_none() {
+            self.task.infra_failures = 0;
+            self.start_step();
+        } else {
+            self.enter(to, 0);
+        }
+        Ok(())
+    }
+
+    /// Starts carrying out a stop.
+    pub(super) fn begin_stop(&mut self) {
+        self.task.stop_requested = false;
+        self.task.status = Status::Stopping;
+        self.effects.push(Effect::CancelJobs);
+        self.effects.push(Effect::ReleaseMergeLease);
+        self.effects.push(Effect::Enqueue {
+            kind: JobKind::Stop,
+            delay_ms: 0,
+            reason: None,
+        });
+    }
+}

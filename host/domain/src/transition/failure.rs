@@ -1,0 +1,223 @@
+//! Falling back: failed gates, failed work, exhausted budgets, blocks.
+
+use super::{Effect, Fits, Move, TrackerState, WorkFailure};
+use crate::id::EntryId;
+use crate::pipeline::{Entry, HostWork, Step};
+use crate::retry;
+use crate::stage::Stage;
+use crate::task::{BlockReason, Status};
+use crate::verdict::InconclusiveReason;
+
+impl Move<'_> {
+    pub(super) fn gate_failed(&mut self, entry: &Entry, findings: &str) {
+        let findings = format!(
+            "Gate `{}` at stage `{}` failed.\n\n{findings}",
+            entry.id, self.task.stage
+        );
+        let to = self.pipeline.fallback(self.task.stage, Some(entry));
+        self.fall_back(to, findings);
+    }
+
+    /// Sends the task back to `to` with findings, as far as its rounds reach.
+    fn fall_back(&mut self, to: Stage, findings: String) {
+        if self.task.stop_requested {
+            self.begin_stop();
+            return;
+        }
+        if self.holds_lease() {
+            self.effects.push(Effect::ReleaseMergeLease);
+        }
+        self.task.findings = Some(findings.clone());
+        if to < Stage::Development {
+            self.early_failure(to);
+            return;
+        }
+        if self.task.rework_rounds >= self.task.rework_rounds_max {
+            let detail = format!(
+                "{} rework rounds are used up; last findings:\n{findings}",
+                self.task.rework_rounds_max
+            );
+            self.block(BlockReason::ReworkExhausted, &detail);
+            return;
+        }
+        self.task.rework_rounds += 1;
+        if self.task.stage == Stage::Deploy {
+            // What landed stays landed; a pull request merges at most once.
+            self.task.head = None;
+            self.effects.push(Effect::NewBranch);
+        }
+        self.effects.push(Effect::Tracker(TrackerState::InProgress));
+        self.effects.push(Effect::Comment {
+            text: format!(
+                "Back to `{to}`, rework round {} of {}.\n\n{findings}",
+                self.task.rework_rounds, self.task.rework_rounds_max
+            ),
+        });
+        self.enter(to, 0);
+    }
+
+    /// A gate before development failed: the same role tries again, then a person is asked.
+    fn early_failure(&mut self, to: Stage) {
+        self.task.early_rounds = self.task.early_rounds.saturating_add(1);
+        if self.task.early_rounds >= self.pipeline.rules.early_rounds_max {
+            let detail = format!("`{to}` failed {} times", self.task.early_rounds);
+            self.effects.push(Effect::Tracker(TrackerState::NeedsInput));
+            self.effects.push(Effect::Alert {
+                text: format!("{}: {detail}; input is needed", self.task.work_item),
+            });
+            self.task.status = Status::NeedsInput { detail };
+            return;
+        }
+        self.effects.push(Effect::Tracker(TrackerState::InProgress));
+        self.enter(to, 0);
+    }
+
+    pub(super) fn rejected(&mut self, by: &str, comment: &str) -> Fits {
+        let awaiting = matches!(self.task.status, Status::AwaitingApproval { .. });
+        let waiting_for_person = match (&self.task.status, self.current()) {
+            (Status::Waiting { .. } | Status::Active, Some(Step::Gate(id))) => self
+                .pipeline
+                .entry(&id)
+                .is_some_and(|entry| entry.awaits_person),
+            _ => false,
+        };
+        if !awaiting && !waiting_for_person {
+            return Err(format!(
+                "nothing of the task waits for approval (it is `{}`)",
+                self.task.status.name()
+            ));
+        }
+        let to = self.pipeline.fallback(self.task.stage, None);
+        self.effects.push(Effect::CancelJobs);
+        self.fall_back(
+            to,
+            format!(
+                "{by} rejected the work at stage `{}`:\n\n{comment}",
+                self.task.stage
+            ),
+        );
+        Ok(())
+    }
+
+    pub(super) fn work_failed(&mut self, work: HostWork, failure: &WorkFailure) -> Fits {
+        self.expect_work(work)?;
+        match failure {
+            WorkFailure::Rework { findings } => {
+                let text = format!("`{}` failed.\n\n{findings}", work.as_str());
+                self.fall_back(Stage::Development, text);
+            }
+            WorkFailure::Infra { detail } => {
+                self.infra_failure(&format!("{}: {detail}", work.as_str()))
+            }
+            WorkFailure::Wait { after_ms, reason } => {
+                let deadline = self.pipeline.rules.work_wait_deadline_ms;
+                self.wait(*after_ms, reason, deadline);
+            }
+            WorkFailure::Stale { detail } => self.prepare_again(detail),
+            WorkFailure::Unknown { detail } => self.block(BlockReason::Unknown, detail),
+            WorkFailure::Config { detail } => self.block(BlockReason::Config, detail),
+        }
+        Ok(())
+    }
+
+    /// The base moved under a prepared commit: back to the preparation, within the infrastructure budget
+    /// so that two busy repositories cannot chase each other for ever.
+    fn prepare_again(&mut self, detail: &str) {
+        let at = self
+            .pipeline
+            .steps(self.task.stage)
+            .iter()
+            .position(|step| *step == Step::Work(HostWork::MergePrepare))
+            .and_then(|at| u32::try_from(at).ok());
+        let Some(at) = at else {
+            self.block(
+                BlockReason::Config,
+                "the pipeline lands without preparing the merge",
+            );
+            return;
+        };
+        self.task.step = at;
+        self.infra_failure(detail);
+    }
+
+    /// The world failed at the current step: again after a back-off, or block.
+    pub(super) fn infra_failure(&mut self, detail: &str) {
+        if self.task.stop_requested {
+            self.begin_stop();
+            return;
+        }
+        self.task.infra_failures = self.task.infra_failures.saturating_add(1);
+        if self.task.infra_failures > self.pipeline.rules.infra_failures_max {
+            let detail = format!("{} tries failed; last: {detail}", self.task.infra_failures);
+            self.block(BlockReason::InfraExhausted, &detail);
+            return;
+        }
+        self.task.status = Status::Active;
+        let delay = retry::backoff_ms(
+            self.pipeline.rules.backoff_base_ms,
+            self.task.infra_failures,
+            self.chance.0,
+        );
+        self.enqueue(delay, Some(detail.to_owned()));
+    }
+
+    pub(super) fn inconclusive(
+        &mut self,
+        entry: &EntryId,
+        reason: InconclusiveReason,
+        detail: &str,
+    ) {
+        let text = format!("gate `{entry}` is inconclusive ({reason}): {detail}");
+        match reason {
+            // Asking again gives the same answer until a person mends settings, grants or the gate file.
+            InconclusiveReason::Misconfigured
+            | InconclusiveReason::Denied
+            | InconclusiveReason::Incompatible => {
+                self.block(BlockReason::Config, &text);
+            }
+            InconclusiveReason::Trap
+            | InconclusiveReason::Cpu
+            | InconclusiveReason::Wall
+            | InconclusiveReason::Memory
+            | InconclusiveReason::Table
+            | InconclusiveReason::Output
+            | InconclusiveReason::HostCalls
+            | InconclusiveReason::BadVerdict
+            | InconclusiveReason::Init
+            | InconclusiveReason::Load
+            | InconclusiveReason::Unavailable
+            | InconclusiveReason::Internal => {
+                if self.task.infra_failures >= self.pipeline.rules.infra_failures_max {
+                    self.block(BlockReason::Inconclusive, &text);
+                } else {
+                    self.infra_failure(&text);
+                }
+            }
+        }
+    }
+
+    /// Stands still until a person acts. A stop that was put off is carried out instead: the step that
+    /// it waited for is over.
+    pub(super) fn block(&mut self, reason: BlockReason, detail: &str) {
+        if self.task.stop_requested && reason != BlockReason::Unknown {
+            self.begin_stop();
+            return;
+        }
+        if self.holds_lease() {
+            self.effects.push(Effect::ReleaseMergeLease);
+        }
+        self.effects.push(Effect::Tracker(TrackerState::Blocked));
+        self.effects.push(Effect::Alert {
+            text: format!(
+                "{} is blocked at `{}` ({}): {detail}",
+                self.task.work_item,
+                self.task.stage,
+                reason.as_str()
+            ),
+        });
+        self.task.status = Status::Blocked {
+            reason,
+            detail: detail.to_owned(),
+        };
+    }
+}
