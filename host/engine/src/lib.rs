@@ -1,1 +1,3 @@
-//! Placeholder until this crate is written.
+//! The one place where the store, the gates and the agents meet: worker, stage handlers, commands, queries.
+
+pub mod config;
