@@ -1,0 +1,162 @@
+//! Claims about the strict reader.
+
+use proptest::prelude::{Strategy, any, proptest};
+
+use crate::{BYTES_MAX, Error, FRONTMATTER_BYTES_MAX, Value, parse, parse_yaml, render_scalar};
+
+fn text(document: &str, key: &str) -> Option<String> {
+    parse(document)
+        .unwrap()
+        .mapping
+        .text(key)
+        .map(str::to_owned)
+}
+
+#[test]
+fn reads_keys_in_order_and_leaves_the_body() {
+    let document =
+        parse("---\nverdict: APPROVED\nversion: 2\n---\n# Review\nverdict: REQUEST_CHANGES\n")
+            .unwrap();
+    assert_eq!(
+        document.mapping.keys().collect::<Vec<_>>(),
+        ["verdict", "version"]
+    );
+    assert_eq!(document.mapping.text("verdict"), Some("APPROVED"));
+    assert_eq!(document.mapping.get("version"), Some(&Value::Integer(2)));
+    assert!(document.body.starts_with("# Review"));
+}
+
+#[test]
+fn prose_before_the_frontmatter_means_there_is_none() {
+    for document in [
+        "",
+        "verdict: APPROVED",
+        "\n---\nverdict: APPROVED\n---\n",
+        "--- \nverdict: A\n---\n",
+        "---",
+    ] {
+        assert_eq!(parse(document), Err(Error::NoFrontmatter), "{document:?}");
+    }
+    assert_eq!(parse("---\nverdict: APPROVED\n"), Err(Error::NotClosed));
+}
+
+#[test]
+fn byte_order_mark_and_crlf_are_read() {
+    assert_eq!(
+        text("\u{feff}---\r\nresult: PASS\r\n---\r\nbody", "result").as_deref(),
+        Some("PASS")
+    );
+}
+
+#[test]
+fn what_makes_yaml_ambiguous_is_refused() {
+    for (yaml, what) in [
+        ("a: &x 1\nb: *x", "anchors"),
+        ("a: !!str 1", "tags"),
+        ("a: !custom {}", "tags"),
+        ("<<: {a: 1}", "merge keys"),
+        ("a: 1\n--- \nb: 2", "several documents"),
+        ("? [a]\n: 1", "lists and mappings as keys"),
+    ] {
+        let error = parse_yaml(yaml).unwrap_err();
+        assert!(
+            matches!(&error, Error::Forbidden { what: w, .. } if *w == what),
+            "{yaml:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn second_verdict_in_the_same_frontmatter_is_refused() {
+    let error = parse("---\nverdict: REQUEST_CHANGES\nverdict: APPROVED\n---\n").unwrap_err();
+    assert_eq!(
+        error,
+        Error::DuplicateKey {
+            line: 2,
+            key: "verdict".to_owned()
+        }
+    );
+    assert!(
+        matches!(parse_yaml("'1': a\n1: b"), Err(Error::DuplicateKey { .. })),
+        "keys are compared as text"
+    );
+}
+
+#[test]
+fn bounds_hold_on_size_depth_and_count() {
+    let deep = "[".repeat(20) + &"]".repeat(20);
+    assert!(matches!(parse_yaml(&deep), Err(Error::Bound { .. })));
+    let many = format!("[{}]", "1,".repeat(20_000));
+    assert!(matches!(parse_yaml(&many), Err(Error::Bound { .. })));
+    let long = "a".repeat(BYTES_MAX + 1);
+    assert!(matches!(parse_yaml(&long), Err(Error::TooLarge { .. })));
+    let long = format!("---\na: {}\n---\n", "x".repeat(FRONTMATTER_BYTES_MAX));
+    assert!(matches!(parse(&long), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn scalars_follow_the_core_schema() {
+    for (yaml, value) in [
+        ("no", Value::Text("no".into())),
+        ("yes", Value::Text("yes".into())),
+        ("True", Value::Bool(true)),
+        ("~", Value::Null),
+        ("0x10", Value::Integer(16)),
+        ("007", Value::Integer(7)),
+        ("1.5e3", Value::Number(1500.0)),
+        ("1.2.3", Value::Text("1.2.3".into())),
+        ("2026-11-20", Value::Text("2026-11-20".into())),
+        ("'1'", Value::Text("1".into())),
+        ("99999999999999999999", Value::Number(1e20)),
+    ] {
+        assert_eq!(parse_yaml(yaml), Ok(value), "{yaml}");
+    }
+    assert!(parse_yaml(".inf").is_err() && parse_yaml("1e999").is_err());
+}
+
+#[test]
+fn top_level_must_be_a_mapping() {
+    assert_eq!(parse("---\n- a\n---\n"), Err(Error::NotMapping));
+    assert_eq!(parse("---\nAPPROVED\n---\n"), Err(Error::NotMapping));
+    assert!(parse("---\n---\n").unwrap().mapping.is_empty());
+}
+
+#[test]
+fn control_characters_and_markup_survive_rendering() {
+    for nasty in [
+        "a: b",
+        "# x",
+        "---",
+        "\u{1b}[31m",
+        "a\nb",
+        "",
+        " ",
+        "*x",
+        "true",
+        "1",
+        "\u{2028}",
+        "\"\\",
+        "- a",
+    ] {
+        let line = format!("---\nkey: {}\n---\n", render_scalar(nasty));
+        assert_eq!(text(&line, "key").as_deref(), Some(nasty), "{line:?}");
+        assert_eq!(render_scalar(nasty).lines().count(), 1);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in any::<String>().prop_map(|s| s.chars().take(400).collect::<String>())) {
+        // Only that it answers matters here.
+        drop(parse(&text));
+        drop(parse_yaml(&text));
+        drop(parse(&format!("---\n{text}\n---\n")));
+    }
+
+    #[test]
+    fn rendered_text_reads_back_as_itself(value in any::<String>()) {
+        let line = format!("---\nkey: {}\n---\n", render_scalar(&value));
+        let read = parse(&line).map(|d| d.mapping.text("key").map(str::to_owned));
+        proptest::prop_assert_eq!(read, Ok(Some(value)));
+    }
+}
