@@ -111,9 +111,12 @@ pub fn run<G: Gate, H: Host>(host: &H) -> Result<Verdict, GateError> {
 #[macro_export]
 macro_rules! export_gate {
     ($gate:ty) => {
+        // Only a component has exports; natively the gate is a library that its tests use.
+        #[cfg(target_arch = "wasm32")]
         #[doc(hidden)]
         struct OrchGateExport;
 
+        #[cfg(target_arch = "wasm32")]
         impl $crate::bindings::exports::orch::gate::gate::Guest for OrchGateExport {
             fn describe() -> $crate::bindings::orch::gate::description::Descriptor {
                 $crate::describe::descriptor::<$gate>()
@@ -132,6 +135,7 @@ macro_rules! export_gate {
             }
         }
 
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::export_component!(OrchGateExport with_types_in $crate::bindings);
     };
 }
