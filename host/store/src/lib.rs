@@ -1,1 +1,30 @@
-//! Placeholder until this crate is written.
+//! Everything that lasts: all SQL of Orch, on an embedded SQLite.
+//!
+//! One writer task owns the one writing connection and commits in groups; readers have connections of
+//! their own. What the rows mean is decided above; here is only how they are written and found, and every
+//! guarded write says what happened.
+
+mod error;
+mod open;
+mod table;
+mod tx;
+mod writer;
+
+pub use error::StoreError;
+pub use open::{Owner, Store};
+pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
+pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
+pub use table::events::{EventRow, OutboxRow};
+pub use table::forge::{MergeMark, PullRequest, StatusRow};
+pub use table::jobs::{
+    ClaimedJob, EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, RenewOutcome,
+};
+pub use table::leases::{AcquireOutcome, LeaseRow};
+pub use table::runs::{NewRun, RunEnd, RunRow};
+pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
+pub use table::tracker::CommentRow;
+pub use tx::Tx;
+pub use writer::WriterStats;
+
+/// A boxed future, as the closures of [`Store::write`] return it.
+pub use futures_util::future::BoxFuture;

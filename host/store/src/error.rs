@@ -1,0 +1,89 @@
+//! Why the store could not do what it was asked.
+
+use std::path::PathBuf;
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another host has the database open.
+    #[error(
+        "database `{path}` is in use by another host ({holder}); stop that host, or give this one a data folder of its own"
+    )]
+    LockedByAnotherHost {
+        /// The database.
+        path: PathBuf,
+        /// What the other host wrote of itself.
+        holder: String,
+    },
+    /// A file or folder cannot be used.
+    #[error("`{path}` cannot be used")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database refused.
+    #[error("the database refused: {context}")]
+    Database {
+        /// What was being done.
+        context: &'static str,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// A migration failed.
+    #[error("the database could not be brought to this version's schema")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A column holds what this version does not know.
+    #[error(
+        "table `{table}`, row {id}: `{value}` is not a known {what}; was the database written by a newer version?"
+    )]
+    Decode {
+        /// Table.
+        table: &'static str,
+        /// Row.
+        id: String,
+        /// The text.
+        value: String,
+        /// What it should have been.
+        what: &'static str,
+    },
+    /// A row that must be there is not.
+    #[error("no {what} `{id}`")]
+    NotFound {
+        /// What was asked for.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// A live task of this name exists.
+    #[error(
+        "work item `{work_item}` is already being worked on in `{repo}`; stop it first or choose another id"
+    )]
+    ItemIsLive {
+        /// The item.
+        work_item: String,
+        /// The repository.
+        repo: String,
+    },
+    /// The writer has ended.
+    #[error("the store is closed")]
+    Closed,
+    /// A command panicked; its changes are rolled back.
+    #[error("a write panicked and was rolled back")]
+    Panicked,
+    /// The caller gave up and wants its changes rolled back.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Adds what was being done to a database error.
+pub(crate) trait Context<T> {
+    fn doing(self, context: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> Context<T> for Result<T, sqlx::Error> {
+    fn doing(self, context: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Database { context, source })
+    }
+}

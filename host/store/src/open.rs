@@ -1,0 +1,195 @@
+//! Opens the database: lock, connections, schema.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{Mutex, Notify};
+
+use crate::error::{Context, StoreError};
+use crate::tx::Tx;
+use crate::writer::{Writer, WriterStats};
+
+/// Connections for reading: views and gates' look-ups are short, so a few suffice.
+const READERS: usize = 4;
+/// How long a statement waits for a lock that only a foreign tool could hold.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// Who writes: recorded in claimed jobs and in the lock, so that work of a dead host is told from one's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(pub String);
+
+/// The store. Clones share one writer; the lock is freed when the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: Writer,
+    readers: Arc<[Mutex<Tx>; READERS]>,
+    next_reader: Arc<AtomicUsize>,
+    owner: Owner,
+    path: PathBuf,
+    _lock: Arc<File>,
+}
+
+impl Store {
+    /// Opens or creates the database at `path` and takes it for this host alone.
+    ///
+    /// # Errors
+    /// [`StoreError::LockedByAnotherHost`] while another host has it; [`StoreError::Io`],
+    /// [`StoreError::Database`] and [`StoreError::Migrate`] otherwise.
+    pub async fn open(path: &Path, owner: Owner) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
+        }
+        let lock = take_lock(path, &owner)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(200);
+        let mut conn = SqliteConnection::connect_with(&options)
+            .await
+            .doing("open the database")?;
+        MIGRATIONS.run_direct(None, &mut conn, false).await?;
+        // The writer's task ends by itself with the last handle; awaiting it is for tests only.
+        let (writer, _task) = Writer::start(conn);
+        let reading = options.read_only(true).create_if_missing(false);
+        let mut readers = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            let conn = SqliteConnection::connect_with(&reading)
+                .await
+                .doing("open the database for reading")?;
+            readers.push(Mutex::new(Tx { conn, woke: false }));
+        }
+        let Ok(readers) = <[Mutex<Tx>; READERS]>::try_from(readers) else {
+            return Err(StoreError::Closed);
+        };
+        Ok(Self {
+            writer,
+            readers: Arc::new(readers),
+            next_reader: Arc::default(),
+            owner,
+            path: path.to_owned(),
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// Carries out `work` in the writer's next transaction; answers after the commit. An error rolls back
+    /// what `work` did.
+    ///
+    /// # Errors
+    /// What `work` returned, or why the commit failed.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    /// Carries out `work` on a read-only connection, in one snapshot.
+    ///
+    /// # Errors
+    /// What `work` returned, or why the database did not answer.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
+    {
+        let index = self.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
+        let mut tx = self.readers[index].lock().await;
+        // A reader dropped half-way leaves its snapshot open; ending it first keeps this one fresh.
+        sqlx::query("SELECT 1")
+            .execute(&mut tx.conn)
+            .await
+            .doing("reach the database")?;
+        if let Err(error) = sqlx::query("BEGIN").execute(&mut tx.conn).await {
+            tracing::debug!(error = %error, "a dropped reader left a snapshot open");
+            sqlx::query("ROLLBACK")
+                .execute(&mut tx.conn)
+                .await
+                .doing("end an old snapshot")?;
+            sqlx::query("BEGIN")
+                .execute(&mut tx.conn)
+                .await
+                .doing("begin a snapshot")?;
+        }
+        let result = work(&mut tx).await;
+        sqlx::query("COMMIT")
+            .execute(&mut tx.conn)
+            .await
+            .doing("end a snapshot")?;
+        result
+    }
+
+    /// Fires after each commit that made a job ready. A hint: the queue is the truth.
+    pub fn wake(&self) -> Arc<Notify> {
+        self.writer.wake.clone()
+    }
+
+    /// What the writer has done so far.
+    pub fn stats(&self) -> WriterStats {
+        self.writer.counters.read()
+    }
+
+    /// Who writes here.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn io(path: &Path, source: std::io::Error) -> StoreError {
+    StoreError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Takes the lock file beside the database. The kernel frees it when the process ends, however it ends.
+fn take_lock(path: &Path, owner: &Owner) -> Result<File, StoreError> {
+    let lock_path = path.with_extension("lock");
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(|source| io(&lock_path, source))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Only for the message: an unreadable lock file still means that somebody holds it.
+            if file.read_to_string(&mut holder).is_err() || holder.is_empty() {
+                "unknown".clone_into(&mut holder);
+            }
+            return Err(StoreError::LockedByAnotherHost {
+                path: path.to_owned(),
+                holder,
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(io(&lock_path, source)),
+    }
+    let write = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(owner.0.as_bytes()));
+    write.map_err(|source| io(&lock_path, source))?;
+    Ok(file)
+}

@@ -1,0 +1,41 @@
+//! One file per table or family of tables: how rows are written and found.
+
+pub(crate) mod artefacts;
+pub(crate) mod evaluations;
+pub(crate) mod events;
+pub(crate) mod forge;
+pub(crate) mod jobs;
+pub(crate) mod leases;
+pub(crate) mod runs;
+pub(crate) mod tasks;
+pub(crate) mod tracker;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{ColumnIndex, Decode, Row, Sqlite, Type};
+
+use crate::error::{Context, StoreError};
+
+/// Reads one column.
+pub(crate) fn get<'r, T, I>(row: &'r SqliteRow, column: I) -> Result<T, StoreError>
+where
+    T: Decode<'r, Sqlite> + Type<Sqlite>,
+    I: ColumnIndex<SqliteRow>,
+{
+    row.try_get(column).doing("decode a column")
+}
+
+/// Turns a state column's text into its type, or says which row holds an unknown one.
+pub(crate) fn known<T>(
+    parsed: Option<T>,
+    table: &'static str,
+    id: impl std::fmt::Display,
+    value: &str,
+    what: &'static str,
+) -> Result<T, StoreError> {
+    parsed.ok_or_else(|| StoreError::Decode {
+        table,
+        id: id.to_string(),
+        value: value.to_owned(),
+        what,
+    })
+}

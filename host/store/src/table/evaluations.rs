@@ -1,0 +1,203 @@
+//! Gate evaluations: what was asked of which bytes, and what came of it.
+
+use orch_domain::id::{EvaluationId, TaskId, UnixMs};
+use sqlx::sqlite::SqliteRow;
+
+use super::get;
+use crate::error::{Context, StoreError};
+use crate::tx::Tx;
+
+/// What a pass must agree in to be used again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReuseKey {
+    /// Pipeline entry.
+    pub entry: String,
+    /// Digest of the gate's bytes.
+    pub gate_digest: String,
+    /// Digest of the settings.
+    pub settings_digest: String,
+    /// Tree without the task's folder.
+    pub code_tree: String,
+    /// Base commit.
+    pub base_sha: String,
+    /// Digest of the artefacts and their authors.
+    pub artefacts_digest: String,
+}
+
+/// An evaluation to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewEvaluation {
+    /// Its task.
+    pub task: TaskId,
+    /// What a reuse must agree in.
+    pub key: ReuseKey,
+    /// Gate component.
+    pub gate: String,
+    /// The gate's own version.
+    pub gate_version: String,
+    /// Mode of the entry.
+    pub mode: String,
+    /// Stage.
+    pub stage: String,
+    /// Attempt of the stage.
+    pub attempt: u32,
+    /// Head commit.
+    pub head_sha: String,
+    /// `pass`, `fail`, `wait`, `not-applicable` or `inconclusive`.
+    pub decision: String,
+    /// Reason of an inconclusive one.
+    pub reason: Option<String>,
+    /// One line.
+    pub summary: String,
+    /// The rendered artefact, frontmatter included; empty if there is none.
+    pub artefact: String,
+    /// Microseconds.
+    pub elapsed_us: i64,
+    /// Host calls made.
+    pub host_calls: i64,
+    /// The evaluation whose pass was used again.
+    pub reused_from: Option<EvaluationId>,
+}
+
+/// An evaluation as stored.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Row id.
+    pub id: EvaluationId,
+    /// Pipeline entry.
+    pub entry: String,
+    /// Gate component.
+    pub gate: String,
+    /// The gate's own version.
+    pub gate_version: String,
+    /// Digest of the gate's bytes.
+    pub gate_digest: String,
+    /// Mode of the entry.
+    pub mode: String,
+    /// Stage.
+    pub stage: String,
+    /// Attempt of the stage.
+    pub attempt: u32,
+    /// Head commit.
+    pub head_sha: String,
+    /// Decision.
+    pub decision: String,
+    /// Reason of an inconclusive one.
+    pub reason: Option<String>,
+    /// One line.
+    pub summary: String,
+    /// The rendered artefact.
+    pub artefact: String,
+    /// Microseconds.
+    pub elapsed_us: i64,
+    /// The evaluation whose pass was used again.
+    pub reused_from: Option<EvaluationId>,
+    /// When.
+    pub at_ms: UnixMs,
+}
+
+impl Tx {
+    /// Records an evaluation.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn insert_evaluation(
+        &mut self,
+        new: &NewEvaluation,
+        now: UnixMs,
+    ) -> Result<EvaluationId, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO evaluations (task_id, entry, gate, gate_version, gate_digest, settings_digest, mode, stage, \
+             attempt, head_sha, base_sha, code_tree, artefacts_digest, decision, reason, summary, artefact, \
+             elapsed_us, host_calls, reused_from, at_ms) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(new.task.0)
+        .bind(&new.key.entry)
+        .bind(&new.gate)
+        .bind(&new.gate_version)
+        .bind(&new.key.gate_digest)
+        .bind(&new.key.settings_digest)
+        .bind(&new.mode)
+        .bind(&new.stage)
+        .bind(new.attempt)
+        .bind(&new.head_sha)
+        .bind(&new.key.base_sha)
+        .bind(&new.key.code_tree)
+        .bind(&new.key.artefacts_digest)
+        .bind(&new.decision)
+        .bind(new.reason.as_deref())
+        .bind(&new.summary)
+        .bind(&new.artefact)
+        .bind(new.elapsed_us)
+        .bind(new.host_calls)
+        .bind(new.reused_from.map(|e| e.0))
+        .bind(now)
+        .execute(&mut self.conn)
+        .await
+        .doing("record an evaluation")?;
+        Ok(EvaluationId(done.last_insert_rowid()))
+    }
+
+    /// The latest pass of this task that agrees in everything a reuse must agree in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn reusable_pass(
+        &mut self,
+        task: TaskId,
+        key: &ReuseKey,
+    ) -> Result<Option<Evaluation>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM evaluations WHERE task_id = ? AND entry = ? AND gate_digest = ? AND settings_digest = ? \
+             AND code_tree = ? AND base_sha = ? AND artefacts_digest = ? AND decision = 'pass' \
+             ORDER BY id DESC LIMIT 1",
+        )
+        .bind(task.0)
+        .bind(&key.entry)
+        .bind(&key.gate_digest)
+        .bind(&key.settings_digest)
+        .bind(&key.code_tree)
+        .bind(&key.base_sha)
+        .bind(&key.artefacts_digest)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("look for a pass to use again")?;
+        row.as_ref().map(evaluation).transpose()
+    }
+
+    /// Evaluations of a task, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn evaluations(&mut self, task: TaskId) -> Result<Vec<Evaluation>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM evaluations WHERE task_id = ? ORDER BY id")
+            .bind(task.0)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list evaluations")?;
+        rows.iter().map(evaluation).collect()
+    }
+}
+
+fn evaluation(row: &SqliteRow) -> Result<Evaluation, StoreError> {
+    let reused: Option<i64> = get(row, "reused_from")?;
+    Ok(Evaluation {
+        id: EvaluationId(get(row, "id")?),
+        entry: get(row, "entry")?,
+        gate: get(row, "gate")?,
+        gate_version: get(row, "gate_version")?,
+        gate_digest: get(row, "gate_digest")?,
+        mode: get(row, "mode")?,
+        stage: get(row, "stage")?,
+        attempt: get(row, "attempt")?,
+        head_sha: get(row, "head_sha")?,
+        decision: get(row, "decision")?,
+        reason: get(row, "reason")?,
+        summary: get(row, "summary")?,
+        artefact: get(row, "artefact")?,
+        elapsed_us: get(row, "elapsed_us")?,
+        reused_from: reused.map(EvaluationId),
+        at_ms: get(row, "at_ms")?,
+    })
+}

@@ -1,0 +1,220 @@
+//! The local forge: pull requests and commit statuses.
+
+use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::imports::CheckState;
+use sqlx::sqlite::SqliteRow;
+
+use super::{get, known};
+use crate::error::{Context, StoreError};
+use crate::tx::Tx;
+
+/// A pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Number.
+    pub id: i64,
+    /// Its branch.
+    pub branch: String,
+    /// `open`, `merged` or `closed`.
+    pub state: String,
+    /// Commit that landed.
+    pub merged_sha: Option<String>,
+}
+
+/// A commit status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRow {
+    /// Context.
+    pub context: String,
+    /// State.
+    pub state: CheckState,
+    /// One line.
+    pub description: String,
+}
+
+/// What marking a pull request as merged did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum MergeMark {
+    /// It is merged now.
+    Merged,
+    /// It was merged before, with this commit.
+    AlreadyMerged(String),
+}
+
+impl Tx {
+    /// Opens the pull request of a branch, once.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_pull_request(
+        &mut self,
+        repo: &str,
+        task: TaskId,
+        branch: &str,
+        base: &str,
+        now: UnixMs,
+    ) -> Result<i64, StoreError> {
+        sqlx::query(
+            "INSERT INTO pull_requests (repo, task_id, branch, base, state, created_ms) VALUES (?, ?, ?, ?, 'open', ?) \
+             ON CONFLICT (repo, branch) DO NOTHING",
+        )
+        .bind(repo)
+        .bind(task.0)
+        .bind(branch)
+        .bind(base)
+        .bind(now)
+        .execute(&mut self.conn)
+        .await
+        .doing("open a pull request")?;
+        match self.pull_request(repo, branch).await? {
+            Some(request) => Ok(request.id),
+            None => Err(StoreError::NotFound {
+                what: "pull request",
+                id: branch.to_owned(),
+            }),
+        }
+    }
+
+    /// The pull request of a branch.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pull_request(
+        &mut self,
+        repo: &str,
+        branch: &str,
+    ) -> Result<Option<PullRequest>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, branch, state, merged_sha FROM pull_requests WHERE repo = ? AND branch = ?",
+        )
+        .bind(repo)
+        .bind(branch)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("read a pull request")?;
+        row.as_ref().map(pull_request).transpose()
+    }
+
+    /// Pull requests of a task.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pull_requests(&mut self, task: TaskId) -> Result<Vec<PullRequest>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, branch, state, merged_sha FROM pull_requests WHERE task_id = ? ORDER BY id",
+        )
+        .bind(task.0)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("list pull requests")?;
+        rows.iter().map(pull_request).collect()
+    }
+
+    /// Marks a pull request as merged, at most once.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the branch has none.
+    pub async fn mark_merged(
+        &mut self,
+        repo: &str,
+        branch: &str,
+        sha: &str,
+        now: UnixMs,
+    ) -> Result<MergeMark, StoreError> {
+        let done = sqlx::query(
+            "UPDATE pull_requests SET state = 'merged', merged_sha = ?, merged_ms = ? \
+             WHERE repo = ? AND branch = ? AND state = 'open'",
+        )
+        .bind(sha)
+        .bind(now)
+        .bind(repo)
+        .bind(branch)
+        .execute(&mut self.conn)
+        .await
+        .doing("mark a pull request as merged")?;
+        if done.rows_affected() == 1 {
+            return Ok(MergeMark::Merged);
+        }
+        match self.pull_request(repo, branch).await? {
+            Some(PullRequest {
+                merged_sha: Some(sha),
+                ..
+            }) => Ok(MergeMark::AlreadyMerged(sha)),
+            Some(_) | None => Err(StoreError::NotFound {
+                what: "open pull request",
+                id: branch.to_owned(),
+            }),
+        }
+    }
+
+    /// Sets a commit status.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn set_status(
+        &mut self,
+        repo: &str,
+        sha: &str,
+        context: &str,
+        state: CheckState,
+        description: &str,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO commit_statuses (repo, sha, context, state, description, updated_ms) \
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (repo, sha, context) DO UPDATE SET state = excluded.state, \
+             description = excluded.description, updated_ms = excluded.updated_ms",
+        )
+        .bind(repo)
+        .bind(sha)
+        .bind(context)
+        .bind(state.as_str())
+        .bind(description)
+        .bind(now)
+        .execute(&mut self.conn)
+        .await
+        .map(|_| ())
+        .doing("set a commit status")
+    }
+
+    /// Statuses of a commit.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn statuses(&mut self, repo: &str, sha: &str) -> Result<Vec<StatusRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT context, state, description FROM commit_statuses WHERE repo = ? AND sha = ? ORDER BY context",
+        )
+        .bind(repo)
+        .bind(sha)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("read commit statuses")?;
+        rows.iter()
+            .map(|row| {
+                let state: String = get(row, 1)?;
+                Ok(StatusRow {
+                    context: get(row, 0)?,
+                    state: known(
+                        CheckState::parse(&state),
+                        "commit_statuses",
+                        sha,
+                        &state,
+                        "check state",
+                    )?,
+                    description: get(row, 2)?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn pull_request(row: &SqliteRow) -> Result<PullRequest, StoreError> {
+    Ok(PullRequest {
+        id: get(row, 0)?,
+        branch: get(row, 1)?,
+        state: get(row, 2)?,
+        merged_sha: get(row, 3)?,
+    })
+}

@@ -1,0 +1,522 @@
+//! The queue: enqueue, claim, finish, put off, recover. Every write of a run names its epoch.
+
+use orch_domain::id::{JobId, TaskId, UnixMs};
+use orch_domain::job::{JobKind, JobState, Lane};
+use sqlx::sqlite::SqliteRow;
+
+use super::{get, known};
+use crate::error::{Context, StoreError};
+use crate::open::Owner;
+use crate::tx::Tx;
+
+/// A job to be queued.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// What it does.
+    pub kind: JobKind,
+    /// Its task, if it has one.
+    pub task: Option<TaskId>,
+    /// Repository, or empty.
+    pub repo: String,
+    /// What the handler needs, as JSON.
+    pub payload: String,
+    /// 0 (first) to 9.
+    pub priority: i64,
+    /// When it is due.
+    pub run_at_ms: UnixMs,
+    /// No second live job may have this key.
+    pub unique_key: Option<String>,
+    /// Why it is not due at once.
+    pub reason: Option<String>,
+}
+
+/// What enqueueing did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum EnqueueOutcome {
+    /// The job is queued.
+    Enqueued(JobId),
+    /// A live job has the same unique key.
+    AlreadyQueued(JobId),
+}
+
+/// A job under the epoch of one claim: what every later write of that claim names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobKey {
+    /// The job.
+    pub id: JobId,
+    /// The claim.
+    pub epoch: i64,
+}
+
+/// A claimed job.
+#[derive(Debug, Clone)]
+pub struct ClaimedJob {
+    /// Job and epoch.
+    pub key: JobKey,
+    /// What it does.
+    pub kind: JobKind,
+    /// Its task, if it has one.
+    pub task: Option<TaskId>,
+    /// Repository.
+    pub repo: String,
+    /// What the handler needs, as JSON.
+    pub payload: String,
+    /// Which try this is, counting from 1.
+    pub attempt: i64,
+    /// How often a host died under it.
+    pub crashes: i64,
+}
+
+/// What a finishing write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum FinishOutcome {
+    /// The row is written.
+    Finished,
+    /// The claim is not the present one; nothing was touched.
+    Fenced,
+}
+
+/// What renewing a claim did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum RenewOutcome {
+    /// The lease reaches further.
+    Renewed,
+    /// The claim is lost: expired, cancelled or taken over.
+    Lost,
+}
+
+/// A job as it is shown.
+#[derive(Debug, Clone)]
+pub struct JobRow {
+    /// Row id.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// Its task.
+    pub task: Option<TaskId>,
+    /// Repository.
+    pub repo: String,
+    /// What the handler needs, as JSON.
+    pub payload: String,
+    /// When it is due.
+    pub run_at_ms: UnixMs,
+    /// Tries so far.
+    pub attempt: i64,
+    /// Epoch of the latest claim.
+    pub epoch: i64,
+    /// Why it is not due at once.
+    pub reason: Option<String>,
+    /// Last error.
+    pub last_error: Option<String>,
+    /// When it ended.
+    pub finished_ms: Option<UnixMs>,
+}
+
+const ROW: &str = "id, kind, state, task_id, repo, payload, run_at_ms, attempt, epoch, reason, last_error, finished_ms";
+
+/// Most rows that become due in one claim; the rest follow with the next.
+const PROMOTE_MAX: i64 = 500;
+
+impl Tx {
+    /// Queues a job, unless a live one has its unique key.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn enqueue(
+        &mut self,
+        job: &NewJob,
+        now: UnixMs,
+    ) -> Result<EnqueueOutcome, StoreError> {
+        if let Some(key) = &job.unique_key {
+            let live = sqlx::query(
+                "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('scheduled', 'ready', 'running')",
+            )
+            .bind(key)
+            .fetch_optional(&mut self.conn)
+            .await
+            .doing("look for a live job")?;
+            if let Some(row) = live {
+                return Ok(EnqueueOutcome::AlreadyQueued(JobId(get(&row, 0)?)));
+            }
+        }
+        let due = job.run_at_ms <= now;
+        let done = sqlx::query(
+            "INSERT INTO jobs (kind, lane, state, task_id, repo, payload, priority, run_at_ms, unique_key, reason, \
+             created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(job.kind.as_str())
+        .bind(job.kind.lane().as_str())
+        .bind(if due { "ready" } else { "scheduled" })
+        .bind(job.task.map(|t| t.0))
+        .bind(&job.repo)
+        .bind(&job.payload)
+        .bind(job.priority)
+        .bind(job.run_at_ms)
+        .bind(job.unique_key.as_deref())
+        .bind(job.reason.as_deref())
+        .bind(now)
+        .execute(&mut self.conn)
+        .await
+        .doing("queue a job")?;
+        self.woke = true;
+        Ok(EnqueueOutcome::Enqueued(JobId(done.last_insert_rowid())))
+    }
+
+    /// Makes due jobs ready and claims up to `count` of a lane.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn claim(
+        &mut self,
+        lane: Lane,
+        count: u32,
+        owner: &Owner,
+        now: UnixMs,
+        lease_ms: i64,
+    ) -> Result<Vec<ClaimedJob>, StoreError> {
+        self.promote(now).await?;
+        // `state = 'ready'` stands literally so that the partial index serves.
+        let rows = sqlx::query(
+            "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, owner = ?, \
+             claimed_ms = ?, lease_until_ms = ?, reason = NULL WHERE state = 'ready' AND id IN \
+             (SELECT id FROM jobs WHERE state = 'ready' AND lane = ? ORDER BY priority, run_at_ms, id LIMIT ?) \
+             RETURNING id, epoch, kind, task_id, repo, payload, attempt, crashes",
+        )
+        .bind(&owner.0)
+        .bind(now)
+        .bind(now.saturating_add(lease_ms))
+        .bind(lane.as_str())
+        .bind(count)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("claim jobs")?;
+        rows.iter().map(claimed).collect()
+    }
+
+    async fn promote(&mut self, now: UnixMs) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE jobs SET state = 'ready' WHERE id IN \
+             (SELECT id FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ? ORDER BY run_at_ms LIMIT ?)",
+        )
+        .bind(now)
+        .bind(PROMOTE_MAX)
+        .execute(&mut self.conn)
+        .await
+        .map(|_| ())
+        .doing("make jobs ready")
+    }
+
+    /// When the next scheduled job is due.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next_due(&mut self) -> Result<Option<UnixMs>, StoreError> {
+        let row = sqlx::query("SELECT min(run_at_ms) FROM jobs WHERE state = 'scheduled'")
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("look for the next due job")?;
+        get(&row, 0)
+    }
+
+    /// Ends a job well, if `key` is its present claim.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn complete(
+        &mut self,
+        key: JobKey,
+        now: UnixMs,
+    ) -> Result<FinishOutcome, StoreError> {
+        self.finish(key, "done", None, now).await
+    }
+
+    /// Ends a job for good with its reason, if `key` is its present claim.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn bury(
+        &mut self,
+        key: JobKey,
+        error: &str,
+        now: UnixMs,
+    ) -> Result<FinishOutcome, StoreError> {
+        self.finish(key, "dead", Some(error), now).await
+    }
+
+    async fn finish(
+        &mut self,
+        key: JobKey,
+        state: &'static str,
+        error: Option<&str>,
+        now: UnixMs,
+    ) -> Result<FinishOutcome, StoreError> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = ?, finished_ms = ?, owner = NULL, lease_until_ms = NULL, \
+             last_error = coalesce(?, last_error) WHERE id = ? AND state = 'running' AND epoch = ?",
+        )
+        .bind(state)
+        .bind(now)
+        .bind(error)
+        .bind(key.id.0)
+        .bind(key.epoch)
+        .execute(&mut self.conn)
+        .await
+        .doing("finish a job")?;
+        Ok(finished(done.rows_affected()))
+    }
+
+    /// Puts a claimed job off; `gives_back` says whether the try does not count.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn put_off(
+        &mut self,
+        key: JobKey,
+        run_at_ms: UnixMs,
+        reason: &str,
+        gives_back: bool,
+    ) -> Result<FinishOutcome, StoreError> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'scheduled', run_at_ms = ?, reason = ?, owner = NULL, lease_until_ms = NULL, \
+             attempt = attempt - ? WHERE id = ? AND state = 'running' AND epoch = ?",
+        )
+        .bind(run_at_ms)
+        .bind(reason)
+        .bind(i64::from(gives_back))
+        .bind(key.id.0)
+        .bind(key.epoch)
+        .execute(&mut self.conn)
+        .await
+        .doing("put a job off")?;
+        self.woke = true;
+        Ok(finished(done.rows_affected()))
+    }
+
+    /// Moves a claim's end; refused once it has passed, because somebody may have acted on that.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn renew(
+        &mut self,
+        key: JobKey,
+        now: UnixMs,
+        lease_ms: i64,
+    ) -> Result<RenewOutcome, StoreError> {
+        let done = sqlx::query(
+            "UPDATE jobs SET lease_until_ms = ? WHERE id = ? AND state = 'running' AND epoch = ? \
+             AND lease_until_ms >= ?",
+        )
+        .bind(now.saturating_add(lease_ms))
+        .bind(key.id.0)
+        .bind(key.epoch)
+        .bind(now)
+        .execute(&mut self.conn)
+        .await
+        .doing("renew a claim")?;
+        Ok(if done.rows_affected() == 1 {
+            RenewOutcome::Renewed
+        } else {
+            RenewOutcome::Lost
+        })
+    }
+
+    /// Whether `key` is the job's present claim.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn holds(&mut self, key: JobKey) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM jobs WHERE id = ? AND state = 'running' AND epoch = ?",
+        )
+        .bind(key.id.0)
+        .bind(key.epoch)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("check a claim")?;
+        let count: i64 = get(&row, 0)?;
+        Ok(count == 1)
+    }
+
+    /// Cancels every live job of a task. Running ones get a new epoch, so that a late write is fenced.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn cancel_jobs(
+        &mut self,
+        task: TaskId,
+        now: UnixMs,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let rows = sqlx::query(
+            "UPDATE jobs SET state = 'cancelled', finished_ms = ?, owner = NULL, lease_until_ms = NULL, \
+             epoch = epoch + 1 WHERE task_id = ? AND state IN ('scheduled', 'ready', 'running') RETURNING id",
+        )
+        .bind(now)
+        .bind(task.0)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("cancel a task's jobs")?;
+        rows.iter().map(|row| get(row, 0).map(JobId)).collect()
+    }
+
+    /// Makes a task's scheduled jobs due: something they wait for may have happened.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn make_due(&mut self, task: TaskId, now: UnixMs) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'ready', run_at_ms = ? WHERE task_id = ? AND state = 'scheduled'",
+        )
+        .bind(now)
+        .bind(task.0)
+        .execute(&mut self.conn)
+        .await
+        .doing("make a task's jobs due")?;
+        self.woke = true;
+        Ok(done.rows_affected())
+    }
+
+    /// Takes up what another host left running: back to ready under a new epoch, the try given back.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recover(&mut self, owner: &Owner, now: UnixMs) -> Result<Vec<JobRow>, StoreError> {
+        let sql = format!(
+            "UPDATE jobs SET state = 'ready', run_at_ms = ?, epoch = epoch + 1, attempt = attempt - 1, \
+             crashes = crashes + 1, owner = NULL, lease_until_ms = NULL, reason = 'its host died' \
+             WHERE state = 'running' AND owner <> ? RETURNING {ROW}"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(now)
+            .bind(&owner.0)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("recover jobs")?;
+        self.woke = true;
+        rows.iter().map(job_row).collect()
+    }
+
+    /// How many jobs are in each state.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn job_counts(&mut self) -> Result<Vec<(JobState, i64)>, StoreError> {
+        let rows = sqlx::query("SELECT state, count(*) FROM jobs GROUP BY state")
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("count jobs")?;
+        rows.iter()
+            .map(|row| {
+                let state: String = get(row, 0)?;
+                Ok((
+                    known(
+                        JobState::parse(&state),
+                        "jobs",
+                        "count",
+                        &state,
+                        "job state",
+                    )?,
+                    get(row, 1)?,
+                ))
+            })
+            .collect()
+    }
+
+    /// The newest jobs.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recent_jobs(&mut self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        let sql = format!("SELECT {ROW} FROM jobs ORDER BY id DESC LIMIT ?");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(limit)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list jobs")?;
+        rows.iter().map(job_row).collect()
+    }
+
+    /// Live jobs of a task.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn live_jobs(&mut self, task: TaskId) -> Result<Vec<JobRow>, StoreError> {
+        let sql = format!(
+            "SELECT {ROW} FROM jobs WHERE task_id = ? AND state IN ('scheduled', 'ready', 'running')"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(task.0)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list a task's jobs")?;
+        rows.iter().map(job_row).collect()
+    }
+
+    /// Removes finished jobs that nothing refers to and that ended before `before_ms`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep_jobs(&mut self, before_ms: UnixMs, limit: u32) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs j WHERE finished_ms IS NOT NULL AND finished_ms < ? \
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.job_id = j.id) LIMIT ?)",
+        )
+        .bind(before_ms)
+        .bind(limit)
+        .execute(&mut self.conn)
+        .await
+        .doing("sweep jobs")?;
+        Ok(done.rows_affected())
+    }
+}
+
+fn finished(rows: u64) -> FinishOutcome {
+    if rows == 1 {
+        FinishOutcome::Finished
+    } else {
+        FinishOutcome::Fenced
+    }
+}
+
+fn claimed(row: &SqliteRow) -> Result<ClaimedJob, StoreError> {
+    let id: i64 = get(row, "id")?;
+    let kind: String = get(row, "kind")?;
+    let task: Option<i64> = get(row, "task_id")?;
+    Ok(ClaimedJob {
+        key: JobKey {
+            id: JobId(id),
+            epoch: get(row, "epoch")?,
+        },
+        kind: known(JobKind::parse(&kind), "jobs", id, &kind, "job kind")?,
+        task: task.map(TaskId),
+        repo: get(row, "repo")?,
+        payload: get(row, "payload")?,
+        attempt: get(row, "attempt")?,
+        crashes: get(row, "crashes")?,
+    })
+}
+
+fn job_row(row: &SqliteRow) -> Result<JobRow, StoreError> {
+    let id: i64 = get(row, "id")?;
+    let kind: String = get(row, "kind")?;
+    let state: String = get(row, "state")?;
+    let task: Option<i64> = get(row, "task_id")?;
+    Ok(JobRow {
+        id: JobId(id),
+        kind: known(JobKind::parse(&kind), "jobs", id, &kind, "job kind")?,
+        state: known(JobState::parse(&state), "jobs", id, &state, "job state")?,
+        task: task.map(TaskId),
+        repo: get(row, "repo")?,
+        payload: get(row, "payload")?,
+        run_at_ms: get(row, "run_at_ms")?,
+        attempt: get(row, "attempt")?,
+        epoch: get(row, "epoch")?,
+        reason: get(row, "reason")?,
+        last_error: get(row, "last_error")?,
+        finished_ms: get(row, "finished_ms")?,
+    })
+}

@@ -1,0 +1,200 @@
+//! Leases: who may prepare and land a merge. One conditional statement each; epochs only rise.
+
+use orch_domain::id::{JobId, TaskId, UnixMs};
+use sqlx::sqlite::SqliteRow;
+
+use super::get;
+use crate::error::{Context, StoreError};
+use crate::open::Owner;
+use crate::tx::Tx;
+
+/// A lease as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseRow {
+    /// What it is about, such as `merge:shop`.
+    pub resource: String,
+    /// Rises with every acquisition.
+    pub epoch: i64,
+    /// Holding task, if it is held.
+    pub holder: Option<TaskId>,
+    /// Job under which it was acquired.
+    pub holder_job: Option<JobId>,
+    /// Host that acquired it.
+    pub holder_owner: Option<String>,
+    /// When it was acquired.
+    pub acquired_ms: Option<UnixMs>,
+    /// When it ends unless renewed.
+    pub expires_ms: Option<UnixMs>,
+}
+
+/// What asking for a lease came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum AcquireOutcome {
+    /// The task holds it now.
+    Held {
+        /// The acquisition.
+        epoch: i64,
+        /// The task whose expired lease was taken, if there was one: worth an alert.
+        reclaimed_from: Option<TaskId>,
+    },
+    /// Another task holds it.
+    Busy {
+        /// Which.
+        holder: TaskId,
+        /// Since when.
+        since_ms: UnixMs,
+    },
+}
+
+impl Tx {
+    /// Takes a lease that is free, expired or already this task's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn acquire_lease(
+        &mut self,
+        resource: &str,
+        task: TaskId,
+        job: JobId,
+        owner: &Owner,
+        now: UnixMs,
+        ttl_ms: i64,
+    ) -> Result<AcquireOutcome, StoreError> {
+        let before = self.lease(resource).await?;
+        let row = sqlx::query(
+            "INSERT INTO leases (resource, epoch, holder, holder_job, holder_owner, acquired_ms, renewed_ms, \
+             expires_ms) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?5, ?6) \
+             ON CONFLICT (resource) DO UPDATE SET epoch = epoch + 1, \
+             acquired_ms = CASE WHEN holder = ?2 THEN acquired_ms ELSE ?5 END, holder = ?2, holder_job = ?3, \
+             holder_owner = ?4, renewed_ms = ?5, expires_ms = ?6 \
+             WHERE holder IS NULL OR holder = ?2 OR expires_ms < ?5 RETURNING epoch",
+        )
+        .bind(resource)
+        .bind(task.0)
+        .bind(job.0)
+        .bind(&owner.0)
+        .bind(now)
+        .bind(now.saturating_add(ttl_ms))
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("acquire a lease")?;
+        let holder = before
+            .as_ref()
+            .and_then(|l| l.holder)
+            .filter(|holder| *holder != task);
+        match (row, before, holder) {
+            (Some(row), _, reclaimed_from) => Ok(AcquireOutcome::Held {
+                epoch: get(&row, 0)?,
+                reclaimed_from,
+            }),
+            (None, Some(lease), Some(holder)) => Ok(AcquireOutcome::Busy {
+                holder,
+                since_ms: lease.acquired_ms.unwrap_or(now),
+            }),
+            (None, _, _) => Err(StoreError::Refused(format!(
+                "lease `{resource}` could not be read back"
+            ))),
+        }
+    }
+
+    /// Moves the end of a lease that the task still holds.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn renew_lease(
+        &mut self,
+        resource: &str,
+        task: TaskId,
+        now: UnixMs,
+        ttl_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE leases SET renewed_ms = ?, expires_ms = ? WHERE resource = ? AND holder = ? AND expires_ms >= ?",
+        )
+        .bind(now)
+        .bind(now.saturating_add(ttl_ms))
+        .bind(resource)
+        .bind(task.0)
+        .bind(now)
+        .execute(&mut self.conn)
+        .await
+        .doing("renew a lease")?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Gives a lease back if the task holds it; says whether it did.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn release_lease(
+        &mut self,
+        resource: &str,
+        task: TaskId,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE leases SET holder = NULL, holder_job = NULL, holder_owner = NULL, expires_ms = NULL, \
+             acquired_ms = NULL WHERE resource = ? AND holder = ?",
+        )
+        .bind(resource)
+        .bind(task.0)
+        .execute(&mut self.conn)
+        .await
+        .doing("release a lease")?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Whether the task holds the lease now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn holds_lease(
+        &mut self,
+        resource: &str,
+        task: TaskId,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let lease = self.lease(resource).await?;
+        Ok(lease
+            .is_some_and(|l| l.holder == Some(task) && l.expires_ms.is_some_and(|at| at >= now)))
+    }
+
+    /// The lease on `resource`, if it was ever taken.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn lease(&mut self, resource: &str) -> Result<Option<LeaseRow>, StoreError> {
+        let row = sqlx::query("SELECT * FROM leases WHERE resource = ?")
+            .bind(resource)
+            .fetch_optional(&mut self.conn)
+            .await
+            .doing("read a lease")?;
+        row.as_ref().map(lease_row).transpose()
+    }
+
+    /// Every lease.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn leases(&mut self) -> Result<Vec<LeaseRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM leases ORDER BY resource")
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list leases")?;
+        rows.iter().map(lease_row).collect()
+    }
+}
+
+fn lease_row(row: &SqliteRow) -> Result<LeaseRow, StoreError> {
+    let holder: Option<i64> = get(row, "holder")?;
+    let holder_job: Option<i64> = get(row, "holder_job")?;
+    Ok(LeaseRow {
+        resource: get(row, "resource")?,
+        epoch: get(row, "epoch")?,
+        holder: holder.map(TaskId),
+        holder_job: holder_job.map(JobId),
+        holder_owner: get(row, "holder_owner")?,
+        acquired_ms: get(row, "acquired_ms")?,
+        expires_ms: get(row, "expires_ms")?,
+    })
+}

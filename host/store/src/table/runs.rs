@@ -1,0 +1,213 @@
+//! Runs of agents: an index of the run folders, which hold the truth.
+
+use orch_domain::id::{JobId, RunId, TaskId, UnixMs};
+use sqlx::sqlite::SqliteRow;
+
+use super::get;
+use crate::error::{Context, StoreError};
+use crate::tx::Tx;
+
+/// A run about to be launched.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its job.
+    pub job: JobId,
+    /// Its task.
+    pub task: TaskId,
+    /// Role it works as.
+    pub role: String,
+    /// Name of the agent.
+    pub agent: String,
+    /// Stage.
+    pub stage: String,
+    /// Attempt of the stage.
+    pub attempt: u32,
+    /// Run folder.
+    pub folder: String,
+    /// Commit its workspace stood at.
+    pub head_before: Option<String>,
+}
+
+/// A run as stored.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    /// Row id.
+    pub id: RunId,
+    /// Its job.
+    pub job: JobId,
+    /// Its task.
+    pub task: TaskId,
+    /// Role.
+    pub role: String,
+    /// Name of the agent.
+    pub agent: String,
+    /// Stage.
+    pub stage: String,
+    /// Attempt of the stage.
+    pub attempt: u32,
+    /// Run folder.
+    pub folder: String,
+    /// Commit its workspace stood at.
+    pub head_before: Option<String>,
+    /// Whether its result is taken in.
+    pub finalised: bool,
+    /// How often a restarted host attached to it.
+    pub attached: i64,
+    /// Name of its outcome.
+    pub outcome: Option<String>,
+    /// The outcome with its details.
+    pub detail: Option<String>,
+    /// Cost in dollars.
+    pub cost_usd: Option<f64>,
+    /// When it was launched.
+    pub started_ms: UnixMs,
+    /// When its result was taken in.
+    pub finished_ms: Option<UnixMs>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Default)]
+pub struct RunEnd {
+    /// Name of the outcome.
+    pub outcome: String,
+    /// The outcome with its details.
+    pub detail: String,
+    /// True exit code, if it ended by itself.
+    pub exit_code: Option<i32>,
+    /// Cost in dollars.
+    pub cost_usd: Option<f64>,
+}
+
+const COLUMNS: &str = "id, job_id, task_id, role, agent, stage, attempt, folder, head_before, state, attached, \
+    outcome, detail, cost_usd, started_ms, finished_ms";
+
+fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
+    // `rest` is always a literal of this file.
+    sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM runs {rest}"))
+}
+
+impl Tx {
+    /// Records a run before it is launched.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the job already has an open run.
+    pub async fn insert_run(&mut self, run: &NewRun, now: UnixMs) -> Result<RunId, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO runs (job_id, task_id, role, agent, stage, attempt, folder, head_before, state, started_ms) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'started', ?)",
+        )
+        .bind(run.job.0)
+        .bind(run.task.0)
+        .bind(&run.role)
+        .bind(&run.agent)
+        .bind(&run.stage)
+        .bind(run.attempt)
+        .bind(&run.folder)
+        .bind(run.head_before.as_deref())
+        .bind(now)
+        .execute(&mut self.conn)
+        .await
+        .doing("record a run")?;
+        Ok(RunId(done.last_insert_rowid()))
+    }
+
+    /// The run of this job whose result is not taken in yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_run(&mut self, job: JobId) -> Result<Option<RunRow>, StoreError> {
+        let row = sqlx::query(select("WHERE job_id = ? AND state = 'started'"))
+            .bind(job.0)
+            .fetch_optional(&mut self.conn)
+            .await
+            .doing("look for an open run")?;
+        row.as_ref().map(run_row).transpose()
+    }
+
+    /// Runs of a task whose results are not taken in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_runs(&mut self, task: TaskId) -> Result<Vec<RunRow>, StoreError> {
+        let rows = sqlx::query(select("WHERE task_id = ? AND state = 'started'"))
+            .bind(task.0)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("look for open runs")?;
+        rows.iter().map(run_row).collect()
+    }
+
+    /// Runs of a task, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn runs(&mut self, task: TaskId) -> Result<Vec<RunRow>, StoreError> {
+        let rows = sqlx::query(select("WHERE task_id = ? ORDER BY id"))
+            .bind(task.0)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list runs")?;
+        rows.iter().map(run_row).collect()
+    }
+
+    /// Counts that a restarted host attached to a run.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run_attached(&mut self, run: RunId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE runs SET attached = attached + 1 WHERE id = ?")
+            .bind(run.0)
+            .execute(&mut self.conn)
+            .await
+            .map(|_| ())
+            .doing("count an attachment")
+    }
+
+    /// Takes in a run's result; says whether this call did it, so that it happens once.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn finalise_run(
+        &mut self,
+        run: RunId,
+        end: &RunEnd,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE runs SET state = 'finalised', outcome = ?, detail = ?, exit_code = ?, cost_usd = ?, \
+             finished_ms = ? WHERE id = ? AND state = 'started'",
+        )
+        .bind(&end.outcome)
+        .bind(&end.detail)
+        .bind(end.exit_code)
+        .bind(end.cost_usd)
+        .bind(now)
+        .bind(run.0)
+        .execute(&mut self.conn)
+        .await
+        .doing("take in a run's result")?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
+    let state: String = get(row, "state")?;
+    Ok(RunRow {
+        id: RunId(get(row, "id")?),
+        job: JobId(get(row, "job_id")?),
+        task: TaskId(get(row, "task_id")?),
+        role: get(row, "role")?,
+        agent: get(row, "agent")?,
+        stage: get(row, "stage")?,
+        attempt: get(row, "attempt")?,
+        folder: get(row, "folder")?,
+        head_before: get(row, "head_before")?,
+        finalised: state == "finalised",
+        attached: get(row, "attached")?,
+        outcome: get(row, "outcome")?,
+        detail: get(row, "detail")?,
+        cost_usd: get(row, "cost_usd")?,
+        started_ms: get(row, "started_ms")?,
+        finished_ms: get(row, "finished_ms")?,
+    })
+}
