@@ -1,0 +1,233 @@
+//! Claims about git on real repositories, hostile ones among them.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Blob, CatchUpOutcome, Git, GitError, Identity, RefOutcome};
+use orch_domain::id::ObjectId;
+
+fn who() -> Identity {
+    Identity {
+        name: "Orch".into(),
+        email: "orch@localhost".into(),
+        at_s: 1_700_000_000,
+    }
+}
+
+struct Repo {
+    folder: tempfile::TempDir,
+    git: Git,
+    root: ObjectId,
+}
+
+/// A bare repository whose `main` holds `a.txt`.
+async fn repo() -> Repo {
+    let folder = tempfile::tempdir().unwrap();
+    let git = Git::at(folder.path().join("bare.git")).unwrap();
+    git.init().await.unwrap();
+    let tree_dir = folder.path().join("seed");
+    fs::create_dir(&tree_dir).unwrap();
+    let done = git.with(&["mktree"], &[], None, b"\n").await;
+    // An empty tree is the only tree that needs no content to start from.
+    let empty = match done {
+        Ok(done) => ObjectId::new(done.stdout.text().trim()).unwrap(),
+        Err(_) => ObjectId::new("4b825dc642cb6eb9a060e54bf8d69288fbee4904").unwrap(),
+    };
+    let tree = git
+        .tree_with(&empty, &[("a.txt".into(), Some(b"one\n".to_vec()))])
+        .await
+        .unwrap();
+    let env: [(&str, &std::ffi::OsStr); 4] = [
+        ("GIT_AUTHOR_NAME", "x".as_ref()),
+        ("GIT_AUTHOR_EMAIL", "x@y".as_ref()),
+        ("GIT_COMMITTER_NAME", "x".as_ref()),
+        ("GIT_COMMITTER_EMAIL", "x@y".as_ref()),
+    ];
+    let done = git
+        .with(
+            &["commit-tree", "-m", "root", tree.as_str()],
+            &env,
+            None,
+            &[],
+        )
+        .await
+        .unwrap();
+    let root = ObjectId::new(done.stdout.text().trim()).unwrap();
+    git.set_ref("refs/heads/main", &root).await.unwrap();
+    Repo { folder, git, root }
+}
+
+async fn commit(git: &Git, parent: &ObjectId, path: &str, text: &str) -> ObjectId {
+    let tree = git
+        .tree_with(parent, &[(path.into(), Some(text.as_bytes().to_vec()))])
+        .await
+        .unwrap();
+    git.commit(&tree, parent, &format!("write {path}"), &who())
+        .await
+        .unwrap()
+}
+
+async fn text(git: &Git, commit: &ObjectId, path: &str) -> Blob {
+    git.read(commit, path, 1000).await.unwrap()
+}
+
+#[tokio::test]
+async fn push_moves_a_branch_only_from_where_it_is_expected() {
+    let Repo { folder, git, root } = repo().await;
+    let remote = folder.path().join("remote.git");
+    let far = Git::at(&remote).unwrap();
+    far.init().await.unwrap();
+    let next = commit(&git, &root, "b.txt", "b").await;
+    assert_eq!(
+        git.push(&remote, &root, "work", None).await.unwrap(),
+        RefOutcome::Done
+    );
+    let refused = git.push(&remote, &next, "work", None).await.unwrap();
+    assert_eq!(
+        refused,
+        RefOutcome::Refused {
+            actual: Some(root.clone())
+        }
+    );
+    assert_eq!(
+        git.push(&remote, &next, "work", Some(&root)).await.unwrap(),
+        RefOutcome::Done
+    );
+    assert_eq!(
+        git.push(&remote, &next, "work", Some(&root)).await.unwrap(),
+        RefOutcome::Done,
+        "a repeat is done"
+    );
+    assert_eq!(
+        git.remote_branch(&remote, "work").await.unwrap(),
+        Some(next.clone())
+    );
+    assert_eq!(
+        git.delete_branch(&remote, "work", &next).await.unwrap(),
+        RefOutcome::Done
+    );
+    assert_eq!(git.remote_branch(&remote, "work").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn moving_a_ref_compares_and_swaps() {
+    let Repo { folder: _folder, git, root } = repo().await;
+    let next = commit(&git, &root, "b.txt", "b").await;
+    assert_eq!(
+        git.move_ref("refs/heads/main", &next, &root).await.unwrap(),
+        RefOutcome::Done
+    );
+    let refused = git.move_ref("refs/heads/main", &root, &root).await.unwrap();
+    assert_eq!(refused, RefOutcome::Refused { actual: Some(next) });
+}
+
+#[tokio::test]
+async fn catching_up_keeps_the_work_and_names_conflicts() {
+    let Repo { folder: _folder, git, root } = repo().await;
+    let work = commit(&git, &root, "b.txt", "b").await;
+    let base = commit(&git, &root, "c.txt", "c").await;
+    assert_eq!(
+        git.catch_up(&work, &root, &who()).await.unwrap(),
+        CatchUpOutcome::UpToDate
+    );
+    let CatchUpOutcome::Rebased(tip) = git.catch_up(&work, &base, &who()).await.unwrap() else {
+        panic!("not rebased");
+    };
+    assert!(git.is_ancestor(&base, &tip).await.unwrap());
+    assert_eq!(text(&git, &tip, "b.txt").await, Blob::Text("b".into()));
+    let mine = commit(&git, &root, "a.txt", "mine\n").await;
+    let theirs = commit(&git, &root, "a.txt", "theirs\n").await;
+    assert_eq!(
+        git.catch_up(&mine, &theirs, &who()).await.unwrap(),
+        CatchUpOutcome::Conflict(vec!["a.txt".into()])
+    );
+}
+
+#[tokio::test]
+async fn code_tree_ignores_the_task_folder_and_nothing_else() {
+    let Repo { folder: _folder, git, root } = repo().await;
+    let noted = commit(&git, &root, "docs/work-items/S-1/12-review.md", "x").await;
+    let coded = commit(&git, &noted, "b.txt", "b").await;
+    let folder = "docs/work-items/S-1";
+    let tree = git.code_tree(&root, folder).await.unwrap();
+    assert_eq!(git.code_tree(&noted, folder).await.unwrap(), tree);
+    assert_ne!(git.code_tree(&coded, folder).await.unwrap(), tree);
+}
+
+#[tokio::test]
+async fn snapshot_runs_nothing_that_the_work_tree_brings() {
+    let Repo { folder, git, root } = repo().await;
+    let dest = folder.path().join("tree");
+    git.clone_to(&dest, "work", &root).await.unwrap();
+    let mark = folder.path().join("ran");
+    let script = format!("#!/bin/sh\ntouch {}\n", mark.display());
+    write_executable(&dest.join(".git/hooks/pre-commit"), &script);
+    let filter = folder.path().join("filter.sh");
+    write_executable(&filter, &script);
+    fs::write(dest.join(".gitattributes"), "* filter=evil\n").unwrap();
+    let config = format!(
+        "[filter \"evil\"]\n clean = {0}\n smudge = {0}\n[core]\n fsmonitor = {0}\n",
+        filter.display()
+    );
+    fs::write(dest.join(".git/config"), config).unwrap();
+    fs::write(dest.join("b.txt"), "b").unwrap();
+    fs::remove_file(dest.join("a.txt")).unwrap();
+    let tree = git.snapshot(&dest, &root).await.unwrap();
+    let commit = git.commit(&tree, &root, "snapshot", &who()).await.unwrap();
+    assert!(!mark.exists(), "a hook or filter ran");
+    assert_eq!(text(&git, &commit, "b.txt").await, Blob::Text("b".into()));
+    assert_eq!(text(&git, &commit, "a.txt").await, Blob::Missing);
+    let changed = git.changed(&root, &commit).await.unwrap();
+    let paths: Vec<&str> = changed.iter().map(|c| c.path.as_str()).collect();
+    assert_eq!(paths, [".gitattributes", "a.txt", "b.txt"]);
+}
+
+#[tokio::test]
+async fn export_has_the_files_and_no_repository() {
+    let Repo { folder, git, root } = repo().await;
+    let dest = folder.path().join("export");
+    git.export(&root, &dest).await.unwrap();
+    assert_eq!(fs::read_to_string(dest.join("a.txt")).unwrap(), "one\n");
+    assert!(!dest.join(".git").exists());
+}
+
+#[tokio::test]
+async fn names_that_could_be_options_are_refused() {
+    let Repo { folder: _folder, git, root } = repo().await;
+    for name in [
+        "--upload-pack=x",
+        "a..b",
+        "a b",
+        "",
+        "x^{tree}",
+        "refs/@{1}",
+    ] {
+        assert!(
+            matches!(git.resolve(name).await, Err(GitError::UnsafeName(_))),
+            "{name}"
+        );
+    }
+    for path in ["../x", "/etc/passwd", ".git/config", "a/.git/x"] {
+        let refused = git.tree_with(&root, &[(path.into(), Some(vec![1]))]).await;
+        assert!(matches!(refused, Err(GitError::UnsafeName(_))), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn folder_that_is_no_bare_repository_is_refused_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Git::at(folder.path())
+        .unwrap()
+        .require_bare()
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("git clone --bare"), "{error}");
+}
+
+fn write_executable(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}

@@ -1,0 +1,402 @@
+//! Writes: snapshots of work trees, commits, refs, catching up with a base, checkouts.
+
+use std::path::Path;
+
+use orch_domain::id::ObjectId;
+
+use super::{Git, GitError, object_id, safe, text_of};
+
+/// Who commits, and when (Unix seconds), so that a commit made again is the same commit.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// Unix seconds.
+    pub at_s: i64,
+}
+
+/// What moving a ref under an expectation came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum RefOutcome {
+    /// It is where it should be.
+    Done,
+    /// It was not where it was expected; nothing moved.
+    Refused {
+        /// Where it is; none if it does not exist.
+        actual: Option<ObjectId>,
+    },
+}
+
+/// What bringing a branch up to date came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum CatchUpOutcome {
+    /// It already stands on the base.
+    UpToDate,
+    /// Its commits stand on the base now.
+    Rebased(ObjectId),
+    /// These files conflict.
+    Conflict(Vec<String>),
+}
+
+impl Git {
+    /// Makes a tree of a work tree as it is, on top of `parent`. Ignored files and `.git` folders stay out.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn snapshot(
+        &self,
+        work_tree: &Path,
+        parent: &ObjectId,
+    ) -> Result<ObjectId, GitError> {
+        let scratch = scratch()?;
+        let index = scratch.path().join("index");
+        let env = [
+            ("GIT_INDEX_FILE", index.as_os_str()),
+            ("GIT_WORK_TREE", work_tree.as_os_str()),
+        ];
+        self.with(&["read-tree", parent.as_str()], &env, None, &[])
+            .await?;
+        self.with(&["add", "--all", "--", "."], &env, Some(work_tree), &[])
+            .await?;
+        let done = self.with(&["write-tree"], &env, None, &[]).await?;
+        object_id("write-tree", done.stdout.text().trim())
+    }
+
+    /// Makes a commit.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn commit(
+        &self,
+        tree: &ObjectId,
+        parent: &ObjectId,
+        message: &str,
+        who: &Identity,
+    ) -> Result<ObjectId, GitError> {
+        let date = format!("{} +0000", who.at_s);
+        let env: [(&str, &std::ffi::OsStr); 6] = [
+            ("GIT_AUTHOR_NAME", who.name.as_ref()),
+            ("GIT_AUTHOR_EMAIL", who.email.as_ref()),
+            ("GIT_AUTHOR_DATE", date.as_ref()),
+            ("GIT_COMMITTER_NAME", who.name.as_ref()),
+            ("GIT_COMMITTER_EMAIL", who.email.as_ref()),
+            ("GIT_COMMITTER_DATE", date.as_ref()),
+        ];
+        let args = ["commit-tree", "-p", parent.as_str(), tree.as_str()];
+        let done = self.with(&args, &env, None, message.as_bytes()).await?;
+        object_id("commit-tree", done.stdout.text().trim())
+    }
+
+    /// Sets a ref of this repository, whatever it was.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn set_ref(&self, name: &str, to: &ObjectId) -> Result<(), GitError> {
+        safe(name)?;
+        self.call(["update-ref", name, to.as_str()])
+            .await
+            .map(|_| ())
+    }
+
+    /// Moves a ref of this repository if it is where it is expected.
+    ///
+    /// # Errors
+    /// [`GitError`]; a ref that is elsewhere is an outcome.
+    pub async fn move_ref(
+        &self,
+        name: &str,
+        to: &ObjectId,
+        expected: &ObjectId,
+    ) -> Result<RefOutcome, GitError> {
+        safe(name)?;
+        let args = ["update-ref", name, to.as_str(), expected.as_str()];
+        let done = self.raw(&args, &[], None, &[]).await?;
+        if done.success() {
+            return Ok(RefOutcome::Done);
+        }
+        let actual = self.resolve(name).await?;
+        if actual.as_ref() == Some(expected) {
+            return Err(self.failed(&args, &done));
+        }
+        Ok(RefOutcome::Refused { actual })
+    }
+
+    /// Pushes `commit` to `branch` of `remote` if the branch is where it is expected (none: does not exist).
+    /// A push that finds the branch already at `commit` is done.
+    ///
+    /// # Errors
+    /// [`GitError`]; a branch that is elsewhere is an outcome.
+    pub async fn push(
+        &self,
+        remote: &Path,
+        commit: &ObjectId,
+        branch: &str,
+        expected: Option<&ObjectId>,
+    ) -> Result<RefOutcome, GitError> {
+        let lease = self.lease(branch, expected)?;
+        let refspec = format!("{commit}:refs/heads/{branch}");
+        self.push_refspec(remote, &lease, &refspec, branch, Some(commit))
+            .await
+    }
+
+    /// Deletes `branch` of `remote` if it is where it is expected.
+    ///
+    /// # Errors
+    /// [`GitError`]; a branch that is elsewhere is an outcome.
+    pub async fn delete_branch(
+        &self,
+        remote: &Path,
+        branch: &str,
+        expected: &ObjectId,
+    ) -> Result<RefOutcome, GitError> {
+        let lease = self.lease(branch, Some(expected))?;
+        let refspec = format!(":refs/heads/{branch}");
+        self.push_refspec(remote, &lease, &refspec, branch, None)
+            .await
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as a step of pushing")]
+    fn lease(&self, branch: &str, expected: Option<&ObjectId>) -> Result<String, GitError> {
+        safe(branch)?;
+        let expected = expected.map_or("", ObjectId::as_str);
+        Ok(format!("--force-with-lease=refs/heads/{branch}:{expected}"))
+    }
+
+    async fn push_refspec(
+        &self,
+        remote: &Path,
+        lease: &str,
+        refspec: &str,
+        branch: &str,
+        goal: Option<&ObjectId>,
+    ) -> Result<RefOutcome, GitError> {
+        let address = text_of(remote)?;
+        let args = [
+            "push",
+            "--quiet",
+            lease,
+            "--end-of-options",
+            &address,
+            refspec,
+        ];
+        let done = self.raw(&args, &[], None, &[]).await?;
+        if done.success() {
+            return Ok(RefOutcome::Done);
+        }
+        // Only what the remote says now decides: an answer may be lost though the push happened.
+        let actual = self.remote_branch(remote, branch).await?;
+        if actual.as_ref() == goal {
+            return Ok(RefOutcome::Done);
+        }
+        let stale = done.stderr.text();
+        if stale.contains("stale info") || stale.contains("rejected") {
+            return Ok(RefOutcome::Refused { actual });
+        }
+        Err(self.failed(&args, &done))
+    }
+
+    /// Where `branch` of `remote` is.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn remote_branch(
+        &self,
+        remote: &Path,
+        branch: &str,
+    ) -> Result<Option<ObjectId>, GitError> {
+        safe(branch)?;
+        let name = format!("refs/heads/{branch}");
+        let text = self
+            .text([
+                "ls-remote",
+                "--refs",
+                "--end-of-options",
+                &text_of(remote)?,
+                &name,
+            ])
+            .await?;
+        let line = text
+            .lines()
+            .find(|line| line.ends_with(&format!("\t{name}")));
+        line.map(|line| object_id("ls-remote", line.split('\t').next().unwrap_or_default()))
+            .transpose()
+    }
+
+    /// Puts the commits of `head` that are not in `base` on top of `base`.
+    ///
+    /// Works in a throw-away clone, so that a conflict leaves nothing behind.
+    ///
+    /// # Errors
+    /// [`GitError`]; a conflict is an outcome.
+    pub async fn catch_up(
+        &self,
+        head: &ObjectId,
+        base: &ObjectId,
+        who: &Identity,
+    ) -> Result<CatchUpOutcome, GitError> {
+        if self.is_ancestor(base, head).await? {
+            return Ok(CatchUpOutcome::UpToDate);
+        }
+        let scratch = scratch()?;
+        let clone = Self {
+            program: self.program.clone(),
+            git_dir: scratch.path().join("clone.git"),
+        };
+        let tree = scratch.path().join("tree");
+        std::fs::create_dir(&tree).map_err(|source| GitError::Io {
+            path: tree.clone(),
+            source,
+        })?;
+        clone.init().await?;
+        let objects = text_of(&self.git_dir.join("objects"))?;
+        let alternates = clone.git_dir.join("objects/info/alternates");
+        std::fs::write(&alternates, format!("{objects}\n")).map_err(|source| GitError::Io {
+            path: alternates,
+            source,
+        })?;
+        clone.call(["config", "core.bare", "false"]).await?;
+        clone.set_ref("refs/heads/work", head).await?;
+        let date = format!("{} +0000", who.at_s);
+        let env: [(&str, &std::ffi::OsStr); 4] = [
+            ("GIT_WORK_TREE", tree.as_os_str()),
+            ("GIT_COMMITTER_NAME", who.name.as_ref()),
+            ("GIT_COMMITTER_EMAIL", who.email.as_ref()),
+            ("GIT_COMMITTER_DATE", date.as_ref()),
+        ];
+        clone
+            .with(&["checkout", "--quiet", "work"], &env, Some(&tree), &[])
+            .await?;
+        let rebase = ["rebase", "--quiet", "--no-autostash", base.as_str()];
+        let done = clone.raw(&rebase, &env, Some(&tree), &[]).await?;
+        if !done.success() {
+            let args = ["diff", "--name-only", "--diff-filter=U", "-z"];
+            let listed = clone
+                .with(&args, &env, Some(&tree), &[])
+                .await?
+                .stdout
+                .text();
+            let files: Vec<String> = listed
+                .split('\0')
+                .filter(|f| !f.is_empty())
+                .map(str::to_owned)
+                .collect();
+            if files.is_empty() {
+                return Err(clone.failed(&rebase, &done));
+            }
+            return Ok(CatchUpOutcome::Conflict(files));
+        }
+        let Some(tip) = clone.resolve("refs/heads/work").await? else {
+            return Err(GitError::Unexpected {
+                command: "rebase".to_owned(),
+                answer: "no tip".to_owned(),
+            });
+        };
+        let from = text_of(&clone.git_dir)?;
+        self.call([
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--end-of-options",
+            &from,
+            tip.as_str(),
+        ])
+        .await?;
+        Ok(CatchUpOutcome::Rebased(tip))
+    }
+
+    /// Writes the files of `commit` into the empty folder `dest`, without a `.git`.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn export(&self, commit: &ObjectId, dest: &Path) -> Result<(), GitError> {
+        std::fs::create_dir_all(dest).map_err(|source| GitError::Io {
+            path: dest.to_owned(),
+            source,
+        })?;
+        let scratch = scratch()?;
+        let index = scratch.path().join("index");
+        let env = [
+            ("GIT_INDEX_FILE", index.as_os_str()),
+            ("GIT_WORK_TREE", dest.as_os_str()),
+        ];
+        self.with(&["read-tree", commit.as_str()], &env, None, &[])
+            .await?;
+        self.with(
+            &["checkout-index", "--all", "--force"],
+            &env,
+            Some(dest),
+            &[],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Makes a plain clone with a work tree at `dest`, on `branch` at `commit`, that knows no remote.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn clone_to(
+        &self,
+        dest: &Path,
+        branch: &str,
+        commit: &ObjectId,
+    ) -> Result<(), GitError> {
+        safe(branch)?;
+        let here = text_of(&self.git_dir)?;
+        let there = text_of(dest)?;
+        let args = [
+            "clone",
+            "--quiet",
+            "--no-hardlinks",
+            "--no-checkout",
+            "--no-tags",
+            "--end-of-options",
+        ];
+        let parent = dest.parent().unwrap_or(Path::new("/"));
+        std::fs::create_dir_all(parent).map_err(|source| GitError::Io {
+            path: parent.to_owned(),
+            source,
+        })?;
+        let mut args = args.to_vec();
+        args.extend([here.as_str(), there.as_str()]);
+        self.with(&args, &[], Some(parent), &[]).await?;
+        let clone = Self {
+            program: self.program.clone(),
+            git_dir: dest.join(".git"),
+        };
+        let name = format!("refs/heads/{branch}");
+        let from = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--end-of-options",
+            &here,
+            commit.as_str(),
+        ];
+        clone.with(&from, &[], Some(dest), &[]).await?;
+        clone.set_ref(&name, commit).await?;
+        let env = [("GIT_WORK_TREE", dest.as_os_str())];
+        clone
+            .with(&["symbolic-ref", "HEAD", &name], &env, Some(dest), &[])
+            .await?;
+        clone
+            .with(&["reset", "--quiet", "--hard"], &env, Some(dest), &[])
+            .await?;
+        clone
+            .with(&["remote", "remove", "origin"], &env, Some(dest), &[])
+            .await
+            .map(|_| ())
+    }
+}
+
+fn scratch() -> Result<tempfile::TempDir, GitError> {
+    tempfile::tempdir().map_err(|source| GitError::Io {
+        path: std::env::temp_dir(),
+        source,
+    })
+}
