@@ -1,0 +1,312 @@
+//! The run folder: the protocol between host and supervisor, on disk.
+//!
+//! ```text
+//! launch.json    what to run; written by the host before the supervisor starts
+//! prompt.md      the agent's standard input
+//! lock           held by the supervisor for as long as it lives: liveness
+//! identity.json  who the supervisor is
+//! stdout.raw     the agent's output, capped
+//! stderr.raw
+//! stop.json      a request to end the run, with its reason
+//! result.json    how it ended; written by fsync and rename, so it is whole or not there
+//! ```
+//!
+//! Files are only ever added to by newer versions, and unknown keys are passed over, so that an old
+//! supervisor works with a newer host.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use orch_domain::outcome::KillReason;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Version of the protocol that this program writes.
+pub const PROTOCOL: u32 = 1;
+/// Name of the prompt file.
+pub const PROMPT: &str = "prompt.md";
+/// Name of the output file.
+pub const STDOUT: &str = "stdout.raw";
+/// Name of the error output file.
+pub const STDERR: &str = "stderr.raw";
+const LAUNCH: &str = "launch.json";
+const IDENTITY: &str = "identity.json";
+const LOCK: &str = "lock";
+const STOP: &str = "stop.json";
+const RESULT: &str = "result.json";
+
+/// What the supervisor runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Launch {
+    /// Version of the protocol.
+    pub protocol: u32,
+    /// Absolute path of the program.
+    pub program: PathBuf,
+    /// Arguments.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// Working directory.
+    pub cwd: PathBuf,
+    /// Whether `prompt.md` is the standard input.
+    pub prompt_on_stdin: bool,
+    /// Start of the output line after which nothing more is expected.
+    pub terminal_line: Option<String>,
+    /// Marks every process of the run in its environment.
+    pub token: String,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Limits of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Whole run, milliseconds.
+    pub wall_ms: u64,
+    /// Until the first output, milliseconds; 0 for none.
+    pub start_up_ms: u64,
+    /// Without output, milliseconds; 0 for none.
+    pub idle_ms: u64,
+    /// After the terminal line, milliseconds.
+    pub after_result_ms: u64,
+    /// From SIGINT to SIGTERM, and from SIGTERM to SIGKILL, milliseconds.
+    pub grace_ms: u64,
+    /// Bytes kept of each output stream.
+    pub output_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall_ms: 30 * 60_000,
+            start_up_ms: 0,
+            idle_ms: 0,
+            after_result_ms: 20_000,
+            grace_ms: 10_000,
+            output_bytes_max: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// A request to end a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stop {
+    /// Who or why.
+    pub reason: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// Version of the protocol.
+    pub protocol: u32,
+    /// Exit code, if it ended by itself.
+    pub exit_code: Option<i32>,
+    /// Signal that ended it.
+    pub signal: Option<i32>,
+    /// Name of the limit that ended it, if one did.
+    pub killed: Option<String>,
+    /// Why it was asked to stop, if it was.
+    pub stopped: Option<String>,
+    /// Why it could not be started, if it could not.
+    pub launch_error: Option<String>,
+    /// Start, Unix milliseconds.
+    pub started_ms: i64,
+    /// End, Unix milliseconds.
+    pub ended_ms: i64,
+    /// Whether output was dropped.
+    pub truncated: bool,
+    /// Processes that had to be killed after the agent's own end.
+    pub survivors: u32,
+}
+
+impl RunResult {
+    /// The limit that ended it, if one did.
+    pub fn kill_reason(&self) -> Option<KillReason> {
+        self.killed.as_deref().and_then(KillReason::parse)
+    }
+}
+
+/// Who supervises a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supervisor {
+    /// Boot of the machine.
+    pub boot_id: String,
+    /// Process id.
+    pub pid: u32,
+    /// Start of the process in clock ticks.
+    pub start_ticks: u64,
+}
+
+/// Where a run is in its life, as the folder tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunState {
+    /// No supervisor has taken the folder yet.
+    NotStarted,
+    /// A supervisor holds it.
+    Running,
+    /// It ended.
+    Finished(RunResult),
+    /// Its supervisor died without a result.
+    Lost,
+}
+
+/// A run folder.
+#[derive(Debug, Clone)]
+pub struct RunFolder(PathBuf);
+
+/// Why a run folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("run folder: `{path}` cannot be used")]
+pub struct FolderError {
+    /// Which file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: std::io::Error,
+}
+
+impl RunFolder {
+    /// The folder at `path`, which need not exist yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn error(&self, name: &str) -> impl FnOnce(std::io::Error) -> FolderError {
+        let path = self.0.join(name);
+        move |source| FolderError { path, source }
+    }
+
+    /// Makes the folder with what is to be run and the prompt.
+    ///
+    /// # Errors
+    /// [`FolderError`], for instance on a full disk; nothing has been started then.
+    pub fn create(&self, launch: &Launch, prompt: &str) -> Result<(), FolderError> {
+        fs::create_dir_all(&self.0).map_err(self.error(""))?;
+        fs::write(self.0.join(PROMPT), prompt).map_err(self.error(PROMPT))?;
+        self.write(LAUNCH, launch)
+    }
+
+    /// Reads what is to be run.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn launch(&self) -> Result<Launch, FolderError> {
+        self.read(LAUNCH)
+    }
+
+    /// Takes the folder; none if another supervisor has it.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn lock(&self) -> Result<Option<File>, FolderError> {
+        let path = self.0.join(LOCK);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(self.error(LOCK))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(FolderError { path, source }),
+        }
+    }
+
+    /// Writes who supervises.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn write_identity(&self, supervisor: &Supervisor) -> Result<(), FolderError> {
+        self.write(IDENTITY, supervisor)
+    }
+
+    /// Who supervises, if a supervisor has said so.
+    pub fn supervisor(&self) -> Option<Supervisor> {
+        self.read(IDENTITY).ok()
+    }
+
+    /// Asks the supervisor to end the run.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn request_stop(&self, reason: &str) -> Result<(), FolderError> {
+        self.write(
+            STOP,
+            &Stop {
+                reason: reason.to_owned(),
+            },
+        )
+    }
+
+    /// The request to end the run, if there is one.
+    pub fn stop(&self) -> Option<Stop> {
+        self.read(STOP).ok()
+    }
+
+    /// Writes how the run ended, durably.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn write_result(&self, result: &RunResult) -> Result<(), FolderError> {
+        self.write(RESULT, result)
+    }
+
+    /// Where the run is in its life.
+    ///
+    /// # Errors
+    /// [`FolderError`] if the lock cannot be tried.
+    pub fn state(&self) -> Result<RunState, FolderError> {
+        if let Ok(result) = self.read::<RunResult>(RESULT) {
+            return Ok(RunState::Finished(result));
+        }
+        if !self.0.join(LOCK).exists() {
+            return Ok(RunState::NotStarted);
+        }
+        let Some(_lock) = self.lock()? else {
+            return Ok(RunState::Running);
+        };
+        // The supervisor may have ended between the two looks.
+        if let Ok(result) = self.read::<RunResult>(RESULT) {
+            return Ok(RunState::Finished(result));
+        }
+        Ok(if self.0.join(IDENTITY).exists() {
+            RunState::Lost
+        } else {
+            RunState::NotStarted
+        })
+    }
+
+    /// The last `bytes_max` bytes of an output file.
+    pub fn tail(&self, name: &str, bytes_max: usize) -> Vec<u8> {
+        let bytes = fs::read(self.0.join(name)).unwrap_or_default();
+        let start = bytes.len().saturating_sub(bytes_max);
+        bytes[start..].to_vec()
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, FolderError> {
+        let bytes = fs::read(self.0.join(name)).map_err(self.error(name))?;
+        serde_json::from_slice(&bytes).map_err(|e| self.error(name)(std::io::Error::other(e)))
+    }
+
+    /// Writes a file whole or not at all, and durably.
+    fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), FolderError> {
+        let bytes = serde_json::to_vec_pretty(value)
+            .map_err(|e| self.error(name)(std::io::Error::other(e)))?;
+        let temporary = self.0.join(format!("{name}.new"));
+        let attempt = || {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, self.0.join(name))?;
+            File::open(&self.0)?.sync_all()
+        };
+        attempt().map_err(self.error(name))
+    }
+}

@@ -1,0 +1,63 @@
+//! Starts supervisors and waits for runs, one's own or those found after a restart.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::folder::{FolderError, RunFolder, RunState};
+
+/// How often a run folder is looked at.
+const POLL: Duration = Duration::from_millis(40);
+/// How long a supervisor may take to take its folder.
+pub const START_MAX: Duration = Duration::from_secs(30);
+
+/// Why a run could not be launched or watched.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The supervisor could not be started.
+    #[error("the supervisor could not be started")]
+    Spawn(#[source] std::io::Error),
+    /// The run folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
+/// Starts the supervisor of a prepared run folder: `orch supervise FOLDER`, detached from the host.
+///
+/// The supervisor makes itself the leader of a session, so nothing that ends the host's group ends it.
+///
+/// # Errors
+/// [`LaunchError::Spawn`].
+pub fn spawn_supervisor(orch: &Path, folder: &RunFolder) -> Result<(), LaunchError> {
+    let mut child = Command::new(orch)
+        .arg("supervise")
+        .arg(folder.path())
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .current_dir("/")
+        .spawn()
+        .map_err(LaunchError::Spawn)?;
+    // Collected here, so that a supervisor that ends before the host does not stay a zombie.
+    tokio::task::spawn_blocking(move || child.wait().ok());
+    Ok(())
+}
+
+/// Waits until the run has ended or is lost. A folder that no supervisor takes within [`START_MAX`] is lost.
+/// Works the same in the host that launched the run and in one that found it.
+///
+/// # Errors
+/// [`LaunchError::Folder`].
+pub async fn wait(folder: &RunFolder) -> Result<RunState, LaunchError> {
+    let begun = Instant::now();
+    loop {
+        match folder.state()? {
+            state @ (RunState::Finished(_) | RunState::Lost) => return Ok(state),
+            RunState::NotStarted if begun.elapsed() > START_MAX => return Ok(RunState::Lost),
+            RunState::NotStarted | RunState::Running => tokio::time::sleep(POLL).await,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Copies one output stream of the agent to its file, within a cap, and notes when something came.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long the stream is read after the tree is gone.
+const DRAIN: Duration = Duration::from_secs(2);
+/// Longest start of a line that is compared with the terminal line.
+const LINE_START_MAX: usize = 256;
+
+#[derive(Debug, Default)]
+struct Seen {
+    last: Option<Instant>,
+    terminal: Option<Instant>,
+    truncated: bool,
+}
+
+/// A thread that copies one stream.
+pub(super) struct Pump {
+    seen: Arc<Mutex<Seen>>,
+    thread: JoinHandle<()>,
+}
+
+impl Pump {
+    pub(super) fn start(
+        stream: Option<impl Read + Send + 'static>,
+        path: &Path,
+        bytes_max: u64,
+        terminal_line: Option<String>,
+    ) -> std::io::Result<Self> {
+        let file = File::create(path)?;
+        let stream = stream.ok_or_else(|| std::io::Error::other("the stream is not there"))?;
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let copied = seen.clone();
+        let thread = std::thread::Builder::new()
+            .name("pump".to_owned())
+            .spawn(move || copy(stream, file, bytes_max, terminal_line, &copied))?;
+        Ok(Self { seen, thread })
+    }
+
+    /// When something last came.
+    pub(super) fn last_at(&self) -> Option<Instant> {
+        lock(&self.seen).last
+    }
+
+    /// When the terminal line came.
+    pub(super) fn terminal_at(&self) -> Option<Instant> {
+        lock(&self.seen).terminal
+    }
+
+    /// Waits for the end of the stream, within a bound; says whether something was dropped.
+    pub(super) fn finish(self) -> bool {
+        let started = Instant::now();
+        while !self.thread.is_finished() && started.elapsed() < DRAIN {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let seen = lock(&self.seen);
+        seen.truncated || !self.thread.is_finished()
+    }
+}
+
+fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn copy(
+    mut stream: impl Read,
+    mut file: File,
+    bytes_max: u64,
+    terminal: Option<String>,
+    seen: &Mutex<Seen>,
+) {
+    let mut buffer = [0; 16 * 1024];
+    let mut written: u64 = 0;
+    let mut line: Vec<u8> = Vec::new();
+    loop {
+        let read = match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => read,
+        };
+        let room = usize::try_from(bytes_max.saturating_sub(written))
+            .unwrap_or(usize::MAX)
+            .min(read);
+        // A full disk drops output but must not stop the run: reading on keeps the agent from blocking.
+        let stored = file.write_all(&buffer[..room]).is_ok();
+        written += room as u64;
+        let mut found = false;
+        if let Some(terminal) = &terminal {
+            for byte in &buffer[..read] {
+                if *byte == b'\n' {
+                    line.clear();
+                } else if line.len() < LINE_START_MAX {
+                    line.push(*byte);
+                    found |= line == terminal.as_bytes();
+                }
+            }
+        }
+        let mut seen = lock(seen);
+        seen.last = Some(Instant::now());
+        seen.truncated |= room < read || !stored;
+        if found && seen.terminal.is_none() {
+            seen.terminal = Some(Instant::now());
+        }
+    }
+    // Durability of the log is not what the run depends on; the result file is synced by itself.
+    file.sync_data().ok();
+}
