@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use orch_domain::artefact::{self, AGENT_CONFIGURATION};
 use orch_domain::id::{ObjectId, WorkItem};
 use orch_domain::stage::Role;
-use orch_process::git::{Git, GitError, Identity};
+use orch_process::git::{Delta, Git, GitError, Identity};
 
 /// Name and address the host commits under.
 pub const BOT_NAME: &str = "Orch";
@@ -23,8 +23,8 @@ pub struct Workspace {
 pub struct Left {
     /// Tree of everything as it is.
     pub tree: ObjectId,
-    /// Paths that differ from the commit the run began with.
-    pub changed: Vec<String>,
+    /// What differs from the tree the run began with.
+    pub delta: Vec<Delta>,
 }
 
 impl Workspace {
@@ -125,13 +125,8 @@ impl Workspace {
         began: &ObjectId,
     ) -> Result<Left, GitError> {
         let tree = git.snapshot(&self.tree(), commit).await?;
-        let changed = git
-            .changed(began, &tree)
-            .await?
-            .into_iter()
-            .map(|c| c.path)
-            .collect();
-        Ok(Left { tree, changed })
+        let delta = git.delta(began, &tree).await?;
+        Ok(Left { tree, delta })
     }
 
     /// Removes the whole workspace.

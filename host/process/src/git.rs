@@ -14,7 +14,7 @@ use orch_domain::id::ObjectId;
 
 use crate::run::{Finished, RunError, Spec, resolve_program, run};
 
-pub use tree::{Blob, TreeEntry};
+pub use tree::{Blob, Delta, TreeEntry};
 pub use work::{CatchUpOutcome, Identity, RefOutcome};
 
 /// Limit of one git call.

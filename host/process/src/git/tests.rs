@@ -111,7 +111,11 @@ async fn push_moves_a_branch_only_from_where_it_is_expected() {
 
 #[tokio::test]
 async fn moving_a_ref_compares_and_swaps() {
-    let Repo { folder: _folder, git, root } = repo().await;
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
     let next = commit(&git, &root, "b.txt", "b").await;
     assert_eq!(
         git.move_ref("refs/heads/main", &next, &root).await.unwrap(),
@@ -123,7 +127,11 @@ async fn moving_a_ref_compares_and_swaps() {
 
 #[tokio::test]
 async fn catching_up_keeps_the_work_and_names_conflicts() {
-    let Repo { folder: _folder, git, root } = repo().await;
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
     let work = commit(&git, &root, "b.txt", "b").await;
     let base = commit(&git, &root, "c.txt", "c").await;
     assert_eq!(
@@ -145,7 +153,11 @@ async fn catching_up_keeps_the_work_and_names_conflicts() {
 
 #[tokio::test]
 async fn code_tree_ignores_the_task_folder_and_nothing_else() {
-    let Repo { folder: _folder, git, root } = repo().await;
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
     let noted = commit(&git, &root, "docs/work-items/S-1/12-review.md", "x").await;
     let coded = commit(&git, &noted, "b.txt", "b").await;
     let folder = "docs/work-items/S-1";
@@ -183,6 +195,32 @@ async fn snapshot_runs_nothing_that_the_work_tree_brings() {
 }
 
 #[tokio::test]
+async fn applying_a_difference_leaves_other_paths_alone() {
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
+    let began = commit(&git, &root, "CLAUDE.md", "trusted").await;
+    let ended = commit(&git, &began, "b.txt", "b").await;
+    let branch = commit(&git, &root, "CLAUDE.md", "branch").await;
+    let delta = git.delta(&began, &ended).await.unwrap();
+    let tree = git.apply(&branch, &delta).await.unwrap();
+    let done = git.commit(&tree, &branch, "applied", &who()).await.unwrap();
+    assert_eq!(
+        text(&git, &done, "CLAUDE.md").await,
+        Blob::Text("branch".into())
+    );
+    assert_eq!(text(&git, &done, "b.txt").await, Blob::Text("b".into()));
+    let back = git
+        .apply(&done, &git.delta(&ended, &began).await.unwrap())
+        .await
+        .unwrap();
+    let back = git.commit(&back, &done, "removed", &who()).await.unwrap();
+    assert_eq!(text(&git, &back, "b.txt").await, Blob::Missing);
+}
+
+#[tokio::test]
 async fn export_has_the_files_and_no_repository() {
     let Repo { folder, git, root } = repo().await;
     let dest = folder.path().join("export");
@@ -193,7 +231,11 @@ async fn export_has_the_files_and_no_repository() {
 
 #[tokio::test]
 async fn names_that_could_be_options_are_refused() {
-    let Repo { folder: _folder, git, root } = repo().await;
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
     for name in [
         "--upload-pack=x",
         "a..b",

@@ -20,6 +20,29 @@ pub struct TreeEntry {
     pub path: String,
 }
 
+/// One path's new state in a difference of two trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// New mode; `000000` if the path is gone.
+    pub mode: String,
+    /// New content; zeros if the path is gone.
+    pub blob: ObjectId,
+    /// Path from the top.
+    pub path: String,
+}
+
+impl Delta {
+    /// Whether the path is gone.
+    pub fn is_removal(&self) -> bool {
+        self.mode == "000000"
+    }
+
+    /// Whether the path is a nested repository.
+    pub fn is_repository(&self) -> bool {
+        self.mode == "160000"
+    }
+}
+
 /// What reading a file came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Blob {
@@ -221,6 +244,70 @@ impl Git {
                     }
                 }
             }
+            self.with(&["update-index", "-z", "--index-info"], &env, None, &info)
+                .await?;
+        }
+        let done = self.with(&["write-tree"], &env, None, &[]).await?;
+        object_id("write-tree", done.stdout.text().trim())
+    }
+
+    /// How `to` differs from `from`, path by path.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn delta(&self, from: &ObjectId, to: &ObjectId) -> Result<Vec<Delta>, GitError> {
+        let args = [
+            "diff-tree",
+            "-r",
+            "-z",
+            "--raw",
+            "--no-renames",
+            "--no-abbrev",
+            from.as_str(),
+            to.as_str(),
+        ];
+        let text = self.call(args).await?.stdout.text();
+        let fields: Vec<&str> = text.split('\0').filter(|f| !f.is_empty()).collect();
+        fields
+            .chunks_exact(2)
+            .map(|pair| {
+                let mut parts = pair[0].split_whitespace();
+                let mode = parts.nth(1).unwrap_or_default().to_owned();
+                let blob = object_id("diff-tree", parts.nth(1).unwrap_or_default())?;
+                Ok(Delta {
+                    mode,
+                    blob,
+                    path: pair[1].to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// The tree of `commit` with a difference applied: paths that the difference does not name stay as they
+    /// are in `commit`.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn apply(&self, commit: &ObjectId, delta: &[Delta]) -> Result<ObjectId, GitError> {
+        let mut info = Vec::new();
+        for change in delta {
+            safe_path(&change.path)?;
+            let mode = if change.is_removal() {
+                "0"
+            } else {
+                change.mode.as_str()
+            };
+            info.extend_from_slice(format!("{mode} {}\t{}\0", change.blob, change.path).as_bytes());
+        }
+        let scratch = tempfile::tempdir().map_err(|source| GitError::Io {
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        let index = scratch.path().join("index");
+        let env = [("GIT_INDEX_FILE", index.as_os_str())];
+        self.with(&["read-tree", commit.as_str()], &env, None, &[])
+            .await?;
+        if !info.is_empty() {
             self.with(&["update-index", "-z", "--index-info"], &env, None, &info)
                 .await?;
         }
