@@ -1,0 +1,234 @@
+//! A verdict as a Markdown file with YAML frontmatter: written by the host, read back, and acted on as read.
+
+use std::fmt::Write as _;
+
+use orch_domain::verdict::{Decision, Descriptor, Scalar, Verdict};
+use orch_frontmatter::{Value, render_scalar};
+
+/// Status value of a gate that does not apply.
+pub const NOT_APPLICABLE: &str = "NOT_APPLICABLE";
+
+/// What the host adds to a verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'a> {
+    /// Gate component.
+    pub gate: &'a str,
+    /// Digest of the component.
+    pub digest: &'a str,
+    /// Commit under judgement.
+    pub head_sha: &'a str,
+}
+
+/// A decision as it was read back from an artefact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBack {
+    /// The status value of a pass.
+    Pass,
+    /// The status value of a fail.
+    Fail,
+    /// The host's status value for a gate that does not apply.
+    NotApplicable,
+}
+
+impl ReadBack {
+    /// The decision it stands for.
+    pub fn decision(self) -> Decision {
+        match self {
+            Self::Pass => Decision::Pass,
+            Self::Fail => Decision::Fail,
+            Self::NotApplicable => Decision::NotApplicable,
+        }
+    }
+}
+
+/// Writes a verdict. A wait writes nothing.
+pub fn render(verdict: &Verdict, about: &Descriptor, stamp: &Stamp<'_>) -> Option<String> {
+    let status = match verdict.decision {
+        Decision::Pass => about.status_pass.as_str(),
+        Decision::Fail => about.status_fail.as_str(),
+        Decision::NotApplicable => NOT_APPLICABLE,
+        Decision::Wait { .. } => return None,
+    };
+    let mut text = String::from("---\n");
+    line(&mut text, &about.status_key, &render_scalar(status));
+    for (key, value) in &verdict.fields {
+        let value = match value {
+            Scalar::Text(text) => render_scalar(text),
+            Scalar::Integer(number) => number.to_string(),
+            // A number without a fraction would read back as an integer.
+            Scalar::Number(number) => format!("{number:?}"),
+            Scalar::Flag(flag) => flag.to_string(),
+        };
+        line(&mut text, key, &value);
+    }
+    line(&mut text, "gate", &render_scalar(stamp.gate));
+    line(&mut text, "version", &render_scalar(&about.version));
+    line(&mut text, "digest", &render_scalar(stamp.digest));
+    line(&mut text, "head_sha", &render_scalar(stamp.head_sha));
+    line(&mut text, "summary", &render_scalar(&verdict.summary));
+    text.push_str("---\n");
+    body(&mut text, verdict);
+    Some(text)
+}
+
+fn line(text: &mut String, key: &str, value: &str) {
+    // Writing to a String cannot fail.
+    writeln!(text, "{key}: {value}").ok();
+}
+
+fn body(text: &mut String, verdict: &Verdict) {
+    writeln!(text, "\n# {}", verdict.summary).ok();
+    if !verdict.findings.is_empty() {
+        text.push_str("\n## Findings\n\n");
+        text.push_str(&findings(verdict));
+    }
+    if !verdict.report.is_empty() {
+        writeln!(text, "\n## Report\n\n{}", verdict.report.trim_end()).ok();
+    }
+}
+
+/// The findings as a Markdown list: what the next run reads, verbatim.
+pub fn findings(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    for finding in &verdict.findings {
+        let place = match (&finding.path, finding.line) {
+            (Some(path), Some(line)) => format!(" {path}:{line}"),
+            (Some(path), None) => format!(" {path}"),
+            (None, _) => String::new(),
+        };
+        let blocking = if finding.blocking { "" } else { " (remark)" };
+        writeln!(
+            text,
+            "- [{}] {}{blocking}{place}: {}",
+            finding.severity.as_str(),
+            finding.rule,
+            finding.message.replace('\n', "\n  ")
+        )
+        .ok();
+        if let Some(help) = &finding.help {
+            writeln!(text, "  Help: {}", help.replace('\n', "\n  ")).ok();
+        }
+    }
+    text
+}
+
+/// Reads the decision back from an artefact.
+///
+/// # Errors
+/// What is wrong, if the artefact does not hold exactly one of the three status values.
+pub fn read_back(text: &str, about: &Descriptor) -> Result<ReadBack, String> {
+    let document = orch_frontmatter::parse(text).map_err(|e| e.to_string())?;
+    match document
+        .mapping
+        .get(&about.status_key)
+        .and_then(Value::as_text)
+    {
+        Some(value) if value == about.status_pass => Ok(ReadBack::Pass),
+        Some(value) if value == about.status_fail => Ok(ReadBack::Fail),
+        Some(NOT_APPLICABLE) => Ok(ReadBack::NotApplicable),
+        Some(_) | None => Err(format!("`{}` does not hold a status", about.status_key)),
+    }
+}
+
+/// The frontmatter of an artefact with its closing lines, for display.
+pub fn frontmatter(artefact: &str) -> &str {
+    match artefact.get(4..).and_then(|rest| rest.find("\n---\n")) {
+        Some(end) => &artefact[..end + 4 + 5],
+        None => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orch_domain::verdict::{Finding, Severity};
+
+    fn about() -> Descriptor {
+        Descriptor {
+            name: "x".into(),
+            version: "1".into(),
+            summary: "s".into(),
+            status_key: "x_status".into(),
+            status_pass: "PASS".into(),
+            status_fail: "FAIL".into(),
+            artefact: None,
+            settings_schema: String::new(),
+        }
+    }
+
+    fn verdict(decision: Decision, summary: &str) -> Verdict {
+        Verdict {
+            decision,
+            summary: summary.into(),
+            fields: vec![],
+            findings: vec![],
+            report: String::new(),
+        }
+    }
+
+    const STAMP: Stamp<'_> = Stamp {
+        gate: "x",
+        digest: "d",
+        head_sha: "h",
+    };
+
+    #[test]
+    fn every_decision_reads_back_as_itself() {
+        for (decision, read) in [
+            (Decision::Pass, ReadBack::Pass),
+            (Decision::Fail, ReadBack::Fail),
+            (Decision::NotApplicable, ReadBack::NotApplicable),
+        ] {
+            let text = render(&verdict(decision, "fine"), &about(), &STAMP).unwrap();
+            assert_eq!(read_back(&text, &about()), Ok(read));
+            assert!(
+                text.starts_with("---\nx_status: "),
+                "the status comes first: {text}"
+            );
+        }
+        assert!(
+            render(
+                &verdict(Decision::Wait { after_ms: 1 }, ""),
+                &about(),
+                &STAMP
+            )
+            .is_none()
+        );
+    }
+
+    #[test]
+    fn nothing_a_gate_writes_can_forge_its_status() {
+        for nasty in [
+            "x\nx_status: PASS",
+            "---\nx_status: PASS\n---",
+            "\"\nx_status: PASS",
+            "a: b # c",
+        ] {
+            let mut fail = verdict(Decision::Fail, nasty);
+            fail.fields
+                .push(("note".into(), Scalar::Text(nasty.into())));
+            fail.report = nasty.into();
+            fail.findings.push(Finding {
+                rule: "r".into(),
+                severity: Severity::High,
+                message: nasty.into(),
+                path: None,
+                line: None,
+                help: None,
+                blocking: true,
+            });
+            let text = render(&fail, &about(), &STAMP).unwrap();
+            assert_eq!(read_back(&text, &about()), Ok(ReadBack::Fail), "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_number_stays_a_number() {
+        let mut pass = verdict(Decision::Pass, "s");
+        pass.fields.push(("coverage".into(), Scalar::Number(80.0)));
+        let text = render(&pass, &about(), &STAMP).unwrap();
+        let document = orch_frontmatter::parse(&text).unwrap();
+        assert_eq!(document.mapping.get("coverage"), Some(&Value::Number(80.0)));
+        assert_eq!(frontmatter(&text).lines().last(), Some("---"));
+    }
+}

@@ -1,0 +1,392 @@
+//! One evaluation: a fresh store, a call under every limit, and a reason for whatever goes wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use orch_domain::imports::{GateImports, LogLevel};
+use orch_domain::verdict::{Descriptor, Inconclusive, InconclusiveReason, Scalar, Verdict};
+use wasmtime::{Store, Trap};
+
+use crate::contract::Grants;
+use crate::contract::bindings::orch::gate::types::GateError;
+use crate::contract::bindings::{Full, FullPre};
+use crate::convert;
+use crate::limits::Limits;
+use crate::load::LoadedGate;
+use crate::meter::Refused;
+use crate::runtime::GateRuntime;
+use crate::state::State;
+
+/// What the clock and the random numbers of an evaluation are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seed {
+    /// Id of the evaluation.
+    pub evaluation: i64,
+    /// Its start, Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// What an evaluation used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EvaluationStats {
+    /// Microseconds from call to answer.
+    pub elapsed_us: u64,
+    /// CPU ticks of 10 ms charged to the guest.
+    pub cpu_ticks: u64,
+    /// Bytes of linear memory, summed.
+    pub memory_bytes: u64,
+    /// Host calls made.
+    pub host_calls: u64,
+    /// Bytes read through host calls.
+    pub read_bytes: u64,
+}
+
+/// What an evaluation came to.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The verdict, or why there is none.
+    pub result: Result<Verdict, Inconclusive>,
+    /// What it used.
+    pub stats: EvaluationStats,
+    /// What the gate logged, within the bounds.
+    pub logs: Vec<(LogLevel, String)>,
+}
+
+impl Evaluation {
+    /// An evaluation that never began.
+    pub fn refused(inconclusive: Inconclusive) -> Self {
+        Self {
+            result: Err(inconclusive),
+            stats: EvaluationStats::default(),
+            logs: Vec::new(),
+        }
+    }
+}
+
+/// Which export is called.
+enum Call<'a> {
+    Evaluate,
+    Describe,
+    CheckSettings(&'a str),
+}
+
+/// What an export answered.
+enum Answer {
+    Verdict(Box<Result<Verdict, Inconclusive>>),
+    Descriptor(Box<Descriptor>),
+    Problems(Vec<String>),
+}
+
+impl GateRuntime {
+    /// Judges one task. Never panics and never answers a pass that the gate did not return.
+    pub async fn evaluate(
+        &self,
+        gate: &LoadedGate,
+        imports: Arc<dyn GateImports>,
+        grants: &Grants,
+        limits: &Limits,
+        seed: Seed,
+    ) -> Evaluation {
+        if let Some(missing) = gate.imports.iter().find(|i| !grants.allows(**i)) {
+            let name = missing.as_str();
+            let detail = format!(
+                "gate `{}` imports `{name}` ({}), which is not granted here; grant it in orch.yaml",
+                gate.name,
+                missing.in_words()
+            );
+            return Evaluation::refused(Inconclusive::new(InconclusiveReason::Denied, detail));
+        }
+        let started = Instant::now();
+        let state = State::new(Some(imports), *limits, seed);
+        let (answer, mut state) = self.call(&gate.pre, state, Call::Evaluate).await;
+        let result = match answer {
+            Ok(Answer::Verdict(result)) => {
+                result.and_then(|v| check_verdict(v, &gate.descriptor, limits))
+            }
+            Ok(Answer::Descriptor(_) | Answer::Problems(_)) => Err(Inconclusive::new(
+                InconclusiveReason::Internal,
+                "another export answered",
+            )),
+            Err(inconclusive) => Err(inconclusive),
+        };
+        let meter = &mut state.meter;
+        let stats = EvaluationStats {
+            elapsed_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            cpu_ticks: meter.ticks,
+            memory_bytes: meter.memory_bytes,
+            host_calls: meter.host_calls,
+            read_bytes: meter.read_bytes,
+        };
+        Evaluation {
+            result,
+            stats,
+            logs: std::mem::take(&mut meter.logs),
+        }
+    }
+
+    /// Problems with settings: first those the schema finds, then the gate's own.
+    ///
+    /// # Errors
+    /// [`Inconclusive`] if the gate does not answer.
+    pub async fn check_settings(
+        &self,
+        gate: &LoadedGate,
+        settings: &str,
+    ) -> Result<Vec<String>, Inconclusive> {
+        let value: serde_json::Value = match serde_json::from_str(settings) {
+            Ok(value) => value,
+            Err(error) => return Ok(vec![format!("the settings are no JSON: {error}")]),
+        };
+        if let Some(validator) = &gate.settings_validator {
+            let problems: Vec<String> = validator
+                .iter_errors(&value)
+                .take(20)
+                .map(|error| {
+                    let at = error.instance_path().to_string();
+                    if at.is_empty() {
+                        error.to_string()
+                    } else {
+                        format!("`{at}`: {error}")
+                    }
+                })
+                .collect();
+            if !problems.is_empty() {
+                return Ok(problems);
+            }
+        }
+        match self
+            .call(&gate.pre, inspected(), Call::CheckSettings(settings))
+            .await
+            .0?
+        {
+            Answer::Problems(problems) => Ok(problems),
+            Answer::Verdict(_) | Answer::Descriptor(_) => Err(Inconclusive::new(
+                InconclusiveReason::Internal,
+                "another export answered",
+            )),
+        }
+    }
+
+    /// What a component says of itself, with every import denied.
+    pub(crate) async fn describe(&self, pre: &FullPre<State>) -> Result<Descriptor, Inconclusive> {
+        match self.call(pre, inspected(), Call::Describe).await.0? {
+            Answer::Descriptor(descriptor) => Ok(*descriptor),
+            Answer::Verdict(_) | Answer::Problems(_) => Err(Inconclusive::new(
+                InconclusiveReason::Internal,
+                "another export answered",
+            )),
+        }
+    }
+
+    async fn call(
+        &self,
+        pre: &FullPre<State>,
+        state: State,
+        call: Call<'_>,
+    ) -> (Result<Answer, Inconclusive>, State) {
+        let Ok(_slot) = self.0.slots.acquire().await else {
+            let closed = Inconclusive::new(InconclusiveReason::Internal, "the runtime is closed");
+            return (Err(closed), state);
+        };
+        let wall = Duration::from_millis(state.meter.limits.wall_ms);
+        let paused = state.meter.paused.clone();
+        let mut store = Store::new(&self.0.engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(store.data().meter.limits.handed_over_bytes);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut context| context.data_mut().meter.tick());
+        let answer = {
+            let work = ask(&mut store, pre, call);
+            tokio::pin!(work);
+            let begun = tokio::time::Instant::now();
+            loop {
+                let given = wall + Duration::from_millis(paused.load(Ordering::Relaxed));
+                tokio::select! {
+                    biased;
+                    answer = &mut work => break answer,
+                    () = tokio::time::sleep_until(begun + given) => {
+                        if Duration::from_millis(paused.load(Ordering::Relaxed)) + wall <= given {
+                            let detail = format!("it took longer than {} ms", wall.as_millis());
+                            break Err(Inconclusive::new(InconclusiveReason::Wall, detail));
+                        }
+                    }
+                }
+            }
+        };
+        (answer, store.into_data())
+    }
+}
+
+fn inspected() -> State {
+    State::new(
+        None,
+        Limits::inspection(),
+        Seed {
+            evaluation: 0,
+            now_ms: 0,
+        },
+    )
+}
+
+async fn ask(
+    store: &mut Store<State>,
+    pre: &FullPre<State>,
+    call: Call<'_>,
+) -> Result<Answer, Inconclusive> {
+    let instance: Full = match pre.instantiate_async(&mut *store).await {
+        Ok(instance) => instance,
+        Err(error) => return Err(reason(store, &error, InconclusiveReason::Init)),
+    };
+    let gate = instance.orch_gate_gate();
+    match call {
+        Call::Evaluate => match gate.call_evaluate(&mut *store).await {
+            Ok(Ok(verdict)) => Ok(Answer::Verdict(Box::new(Ok(convert::verdict(verdict))))),
+            Ok(Err(error)) => Ok(Answer::Verdict(Box::new(Err(gate_error(error))))),
+            Err(error) => Err(reason(store, &error, InconclusiveReason::Trap)),
+        },
+        Call::Describe => match gate.call_describe(&mut *store).await {
+            Ok(descriptor) => Ok(Answer::Descriptor(Box::new(convert::descriptor(
+                descriptor,
+            )))),
+            Err(error) => Err(reason(store, &error, InconclusiveReason::Trap)),
+        },
+        Call::CheckSettings(settings) => {
+            match gate.call_check_settings(&mut *store, settings).await {
+                Ok(problems) => Ok(Answer::Problems(problems)),
+                Err(error) => Err(reason(store, &error, InconclusiveReason::Trap)),
+            }
+        }
+    }
+}
+
+fn gate_error(error: GateError) -> Inconclusive {
+    match error {
+        GateError::Misconfigured(why) => Inconclusive::new(InconclusiveReason::Misconfigured, why),
+        GateError::Unavailable(why) => Inconclusive::new(InconclusiveReason::Unavailable, why),
+        GateError::Internal(why) => Inconclusive::new(InconclusiveReason::Internal, why),
+    }
+}
+
+/// Wasmtime's text for a guest that hands over too much; its type is private. A test of the hostile corpus
+/// fails if the words change.
+const HANDED_OVER: &str = "too much data is being copied between the host and the guest";
+
+/// Maps an error to its closed-list reason: our own refusals first, then wasmtime's traps.
+fn reason(
+    store: &Store<State>,
+    error: &wasmtime::Error,
+    otherwise: InconclusiveReason,
+) -> Inconclusive {
+    if let Some(cause) = &store.data().meter.cause {
+        return cause.clone();
+    }
+    if let Some(Refused(cause)) = error.downcast_ref::<Refused>() {
+        return cause.clone();
+    }
+    let text = format!("{error:#}");
+    if text.contains(HANDED_OVER) {
+        return Inconclusive::new(
+            InconclusiveReason::Output,
+            "it handed over more bytes than the host takes",
+        );
+    }
+    if error
+        .downcast_ref::<wasmtime::component::ResourceTableError>()
+        .is_some()
+    {
+        return Inconclusive::new(InconclusiveReason::Table, "it holds too many handles");
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => Inconclusive::new(InconclusiveReason::Cpu, "it was interrupted"),
+        Some(trap) => Inconclusive::new(InconclusiveReason::Trap, trap.to_string()),
+        None => Inconclusive::new(otherwise, text),
+    }
+}
+
+/// Keys the host writes into an artefact itself.
+pub(crate) const HOST_KEYS: [&str; 5] = ["gate", "version", "digest", "head_sha", "summary"];
+
+/// Whether `key` can stand in frontmatter without quoting.
+pub(crate) fn is_plain_key(key: &str) -> bool {
+    key.len() <= 64
+        && key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Holds a verdict to what the contract asks for, and cuts texts to their bounds.
+fn check_verdict(
+    mut verdict: Verdict,
+    about: &Descriptor,
+    limits: &Limits,
+) -> Result<Verdict, Inconclusive> {
+    let bad = |detail: String| Err(Inconclusive::new(InconclusiveReason::BadVerdict, detail));
+    if verdict.findings.len() > limits.findings {
+        let detail = format!(
+            "it returned {} findings, more than {}",
+            verdict.findings.len(),
+            limits.findings
+        );
+        return Err(Inconclusive::new(InconclusiveReason::Output, detail));
+    }
+    if verdict.fields.len() > limits.fields {
+        let detail = format!(
+            "it returned {} fields, more than {}",
+            verdict.fields.len(),
+            limits.fields
+        );
+        return Err(Inconclusive::new(InconclusiveReason::Output, detail));
+    }
+    for (index, (key, value)) in verdict.fields.iter().enumerate() {
+        if !is_plain_key(key) || *key == about.status_key || HOST_KEYS.contains(&key.as_str()) {
+            return bad(format!(
+                "`{}` cannot be a field of the verdict",
+                clean(key, 80)
+            ));
+        }
+        if verdict.fields[..index].iter().any(|(k, _)| k == key) {
+            return bad(format!("field `{key}` stands twice"));
+        }
+        if matches!(value, Scalar::Number(number) if !number.is_finite()) {
+            return bad(format!("field `{key}` is not a finite number"));
+        }
+    }
+    verdict.summary =
+        clean(&verdict.summary, limits.text_bytes.min(2048)).replace(['\n', '\r'], " ");
+    for finding in &mut verdict.findings {
+        finding.rule = clean(&finding.rule, 200).replace(['\n', '\r'], " ");
+        finding.message = clean(&finding.message, limits.text_bytes);
+        finding.help = finding
+            .help
+            .as_ref()
+            .map(|help| clean(help, limits.text_bytes));
+        finding.path = finding
+            .path
+            .as_ref()
+            .map(|path| clean(path, 1024).replace(['\n', '\r'], " "));
+    }
+    if verdict.report.len() > limits.report_bytes {
+        verdict.report = format!(
+            "{}\n\n(the report is cut here)",
+            clean(&verdict.report, limits.report_bytes)
+        );
+    } else {
+        verdict.report = clean(&verdict.report, limits.report_bytes);
+    }
+    Ok(verdict)
+}
+
+/// Cuts a text and replaces control characters, which could repaint a terminal or hide text.
+fn clean(text: &str, bytes_max: usize) -> String {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let keep = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    text[..end]
+        .chars()
+        .map(|c| if keep(c) { c } else { '\u{fffd}' })
+        .collect()
+}

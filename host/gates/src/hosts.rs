@@ -1,0 +1,272 @@
+//! The contract's imports as host functions: one funnel that counts every call and every byte.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use orch_domain::imports::GateImports;
+use orch_domain::verdict::InconclusiveReason;
+use wasmtime::Result;
+
+use crate::contract::bindings::orch::gate::{
+    advisories, artefacts, description, evidence, forge, http, memory, merge, repository, task,
+    tools, tracker, types,
+};
+use crate::convert;
+use crate::state::State;
+
+impl State {
+    /// Every host call goes through here: counted, denied while the gate is only inspected.
+    fn begin(&mut self) -> Result<(Arc<dyn GateImports>, Instant)> {
+        let Some(imports) = self.imports.clone() else {
+            let detail = "it called the host while it was only inspected".to_owned();
+            return Err(self.meter.refuse(InconclusiveReason::Denied, detail));
+        };
+        Ok((imports, self.meter.enter()?))
+    }
+
+    fn end<T>(&mut self, entered: Instant, bytes: usize, value: T) -> Result<T> {
+        self.meter.leave(entered, bytes as u64)?;
+        Ok(value)
+    }
+}
+
+fn text_bytes<E>(answer: &std::result::Result<String, E>) -> usize {
+    answer.as_ref().map_or(0, String::len)
+}
+
+impl types::Host for State {}
+impl description::Host for State {}
+
+impl task::Host for State {
+    async fn get_subject(&mut self) -> Result<task::Subject> {
+        let (imports, entered) = self.begin()?;
+        let subject = convert::subject(imports.subject());
+        self.end(entered, 512, subject)
+    }
+    async fn settings(&mut self) -> Result<String> {
+        let (imports, entered) = self.begin()?;
+        let settings = imports.settings();
+        self.end(entered, settings.len(), settings)
+    }
+    async fn log(&mut self, level: task::Level, message: String) -> Result<()> {
+        let (_, entered) = self.begin()?;
+        self.meter.log(convert::level(level), &message);
+        self.end(entered, 0, ())
+    }
+}
+
+impl artefacts::Host for State {
+    async fn all(&mut self) -> Result<Vec<artefacts::Artefact>> {
+        let (imports, entered) = self.begin()?;
+        let list = imports.artefacts().await;
+        let bytes = list.iter().map(|a| a.path.len() + 16).sum();
+        self.end(
+            entered,
+            bytes,
+            list.into_iter().map(convert::artefact).collect(),
+        )
+    }
+    async fn read(
+        &mut self,
+        path: String,
+    ) -> Result<std::result::Result<String, artefacts::ReadError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.read_artefact(&path).await;
+        self.end(
+            entered,
+            text_bytes(&answer),
+            answer.map_err(convert::artefact_error),
+        )
+    }
+}
+
+impl repository::Host for State {
+    async fn read(
+        &mut self,
+        at: repository::Revision,
+        path: String,
+    ) -> Result<std::result::Result<String, repository::ReadError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.read_file(convert::revision(at), &path).await;
+        self.end(
+            entered,
+            text_bytes(&answer),
+            answer.map_err(convert::repository_error),
+        )
+    }
+    async fn files(&mut self, at: repository::Revision, prefix: String) -> Result<Vec<String>> {
+        let (imports, entered) = self.begin()?;
+        let list = imports.files(convert::revision(at), &prefix).await;
+        self.end(entered, list.iter().map(String::len).sum(), list)
+    }
+    async fn changed_files(&mut self) -> Result<Vec<repository::ChangedFile>> {
+        let (imports, entered) = self.begin()?;
+        let list = imports.changed_files().await;
+        let bytes = list.iter().map(|f| f.path.len() + 16).sum();
+        self.end(
+            entered,
+            bytes,
+            list.into_iter().map(convert::changed_file).collect(),
+        )
+    }
+    async fn commits(&mut self) -> Result<Vec<repository::Commit>> {
+        let (imports, entered) = self.begin()?;
+        let list = imports.commits().await;
+        let bytes = list
+            .iter()
+            .map(|c| c.subject.len() + c.author.len() + 64)
+            .sum();
+        self.end(
+            entered,
+            bytes,
+            list.into_iter().map(convert::commit).collect(),
+        )
+    }
+}
+
+impl tools::Host for State {
+    async fn run(
+        &mut self,
+        request: tools::Request,
+    ) -> Result<std::result::Result<tools::Outcome, tools::ToolError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.run_tool(convert::tool_request(request)).await;
+        self.meter.pause(entered.elapsed());
+        let bytes = answer
+            .as_ref()
+            .map_or(0, |o| o.stdout.len() + o.stderr.len());
+        self.end(
+            entered,
+            bytes,
+            answer
+                .map(convert::tool_outcome)
+                .map_err(convert::tool_error),
+        )
+    }
+}
+
+impl forge::Host for State {
+    async fn commit_status(
+        &mut self,
+        sha: String,
+    ) -> Result<std::result::Result<forge::Status, forge::ForgeError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.commit_status(&sha).await;
+        self.end(
+            entered,
+            256,
+            answer
+                .map(convert::commit_status)
+                .map_err(convert::forge_error),
+        )
+    }
+    async fn pull_request(
+        &mut self,
+    ) -> Result<std::result::Result<Option<forge::PullRequestInfo>, forge::ForgeError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.pull_request().await;
+        self.end(
+            entered,
+            256,
+            answer
+                .map(|o| o.map(convert::pull_request))
+                .map_err(convert::forge_error),
+        )
+    }
+}
+
+impl tracker::Host for State {
+    async fn state(&mut self) -> Result<std::result::Result<String, tracker::TrackerError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.tracker_state().await;
+        self.end(entered, 32, answer.map_err(convert::tracker_error))
+    }
+}
+
+impl merge::Host for State {
+    async fn get_preparation(
+        &mut self,
+    ) -> Result<std::result::Result<merge::Preparation, merge::MergeError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.preparation().await;
+        let bytes = answer
+            .as_ref()
+            .map_or(0, |p| p.retest.as_ref().map_or(0, |r| r.output_tail.len()));
+        self.end(
+            entered,
+            bytes,
+            answer
+                .map(convert::preparation)
+                .map_err(convert::merge_error),
+        )
+    }
+}
+
+impl evidence::Host for State {
+    async fn names(&mut self) -> Result<Vec<String>> {
+        let (imports, entered) = self.begin()?;
+        let list = imports.evidence_names().await;
+        self.end(entered, list.iter().map(String::len).sum(), list)
+    }
+    async fn get(
+        &mut self,
+        name: String,
+    ) -> Result<std::result::Result<evidence::Item, evidence::EvidenceError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.evidence(&name).await;
+        let bytes = answer.as_ref().map_or(0, |item| item.content.len());
+        self.end(
+            entered,
+            bytes,
+            answer
+                .map(convert::evidence_item)
+                .map_err(convert::evidence_error),
+        )
+    }
+}
+
+impl advisories::Host for State {
+    async fn lookup(
+        &mut self,
+        packages: Vec<advisories::Package>,
+    ) -> Result<std::result::Result<Vec<advisories::Advisory>, advisories::AdvisoryError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports
+            .advisories(packages.into_iter().map(convert::package).collect())
+            .await;
+        let bytes = answer
+            .as_ref()
+            .map_or(0, |list| list.iter().map(|a| a.summary.len() + 128).sum());
+        let answer = answer.map(|list| list.into_iter().map(convert::advisory).collect());
+        self.end(entered, bytes, answer.map_err(convert::advisory_error))
+    }
+}
+
+impl http::Host for State {
+    async fn get(
+        &mut self,
+        url: String,
+    ) -> Result<std::result::Result<http::Response, http::HttpError>> {
+        let (imports, entered) = self.begin()?;
+        let answer = imports.http_get(&url).await;
+        let bytes = answer.as_ref().map_or(0, |r| r.body.len());
+        let answer = answer.map(|r| http::Response {
+            status: r.status,
+            body: r.body,
+        });
+        self.end(entered, bytes, answer.map_err(convert::http_error))
+    }
+}
+
+impl memory::Host for State {
+    async fn get(&mut self, key: String) -> Result<Option<String>> {
+        let (imports, entered) = self.begin()?;
+        let value = imports.memory_get(&key).await;
+        self.end(entered, value.as_ref().map_or(0, String::len), value)
+    }
+    async fn set(&mut self, key: String, value: String) -> Result<()> {
+        let (imports, entered) = self.begin()?;
+        imports.memory_set(&key, &value).await;
+        self.end(entered, 0, ())
+    }
+}

@@ -1,0 +1,168 @@
+//! The engine: one configuration, one linker, one ticker, one published set of gates.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::contract::bindings::Full;
+use crate::load::{self, LoadError, LoadReport, LoadedGate, Registry};
+use crate::state::State;
+
+/// Granularity of the CPU budget.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// Memories, tables and core instances of one component. A compiled Rust gate has one memory and a handful
+/// of instances; an adapter adds some.
+const PER_COMPONENT_MAX: u32 = 20;
+
+/// How the runtime is set up.
+#[derive(Debug, Clone)]
+pub struct RuntimeConfig {
+    /// Evaluations at once; more wait outside the engine.
+    pub concurrency: u32,
+    /// Largest single memory, bytes. Sums are limited per evaluation.
+    pub memory_bytes_max: usize,
+    /// Largest gate file, bytes.
+    pub file_bytes_max: u64,
+}
+
+impl Default for RuntimeConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            memory_bytes_max: 256 * 1024 * 1024,
+            file_bytes_max: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// Why the runtime could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine could not be set up: {0}")]
+pub struct RuntimeError(String);
+
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<State>,
+    pub(crate) registry: ArcSwap<Registry>,
+    pub(crate) slots: tokio::sync::Semaphore,
+    pub(crate) config: RuntimeConfig,
+}
+
+/// Loads gates and evaluates them. Clones share everything.
+#[derive(Clone)]
+pub struct GateRuntime(pub(crate) Arc<Inner>);
+
+impl std::fmt::Debug for GateRuntime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GateRuntime")
+            .field("registry", &self.0.registry.load())
+            .finish_non_exhaustive()
+    }
+}
+
+impl GateRuntime {
+    /// Sets up the engine and starts its ticker.
+    ///
+    /// # Errors
+    /// [`RuntimeError`], for instance when the machine does not grant the address space.
+    pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let failed = |e: wasmtime::Error| RuntimeError(format!("{e:#}"));
+        let engine = Engine::new(&engine_config(&config)).map_err(failed)?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
+        Full::add_to_linker::<_, wasmtime::component::HasSelf<_>>(
+            &mut linker,
+            |state: &mut State| state,
+        )
+        .map_err(failed)?;
+        let ticked = engine.weak();
+        std::thread::Builder::new()
+            .name("gate-ticker".to_owned())
+            .spawn(move || {
+                // The thread ends with the engine: it holds no more than a weak reference.
+                while let Some(engine) = ticked.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    std::thread::sleep(TICK);
+                }
+            })
+            .map_err(|e| RuntimeError(e.to_string()))?;
+        let slots = tokio::sync::Semaphore::new(config.concurrency as usize);
+        let registry = ArcSwap::from_pointee(Registry::default());
+        Ok(Self(Arc::new(Inner {
+            engine,
+            linker,
+            registry,
+            slots,
+            config,
+        })))
+    }
+
+    /// Loads every `*.wasm` of a folder and publishes the set. A bad file is reported and the others serve.
+    pub async fn load_dir(&self, dir: &Path) -> LoadReport {
+        load::load_dir(self, dir).await
+    }
+
+    /// Loads one file without publishing it.
+    ///
+    /// # Errors
+    /// [`LoadError`] with the reason.
+    pub async fn load_file(&self, path: &Path) -> Result<Arc<LoadedGate>, LoadError> {
+        load::load_file(self, path).await
+    }
+
+    /// Loads a component from memory without publishing it.
+    ///
+    /// # Errors
+    /// [`LoadError`] with the reason.
+    pub async fn load_bytes(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Arc<LoadedGate>, LoadError> {
+        load::load_bytes(self, name, bytes).await
+    }
+
+    /// The published set as it is now.
+    pub fn snapshot(&self) -> Arc<Registry> {
+        self.0.registry.load_full()
+    }
+}
+
+/// The engine's configuration, shared with the benchmark's bare baseline.
+fn engine_config(config: &RuntimeConfig) -> Config {
+    let slots = config.concurrency + 4;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots * PER_COMPONENT_MAX)
+        .total_memories(slots * 4)
+        .total_tables(slots * PER_COMPONENT_MAX)
+        .total_stacks(slots)
+        .max_core_instances_per_component(PER_COMPONENT_MAX)
+        .max_memories_per_component(4)
+        .max_tables_per_component(PER_COMPONENT_MAX)
+        .max_memory_size(config.memory_bytes_max)
+        .table_elements(20_000)
+        .max_component_instance_size(1024 * 1024)
+        .max_core_instance_size(1024 * 1024)
+        .linear_memory_keep_resident(1024 * 1024)
+        .table_keep_resident(64 * 1024)
+        .async_stack_keep_resident(64 * 1024);
+    let mut engine = Config::new();
+    engine
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .max_wasm_stack(512 * 1024)
+        .async_stack_size(1536 * 1024)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    engine
+}

@@ -1,0 +1,79 @@
+//! What a store holds for one evaluation: the host's answers, the meter and an empty WASI.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_domain::imports::GateImports;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::random::Deterministic;
+use wasmtime_wasi::{
+    HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+};
+
+use crate::evaluate::Seed;
+use crate::limits::Limits;
+use crate::meter::Meter;
+
+pub(crate) struct State {
+    /// None while the gate is only inspected: every import is denied then.
+    pub(crate) imports: Option<Arc<dyn GateImports>>,
+    pub(crate) meter: Meter,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+/// A clock that stands at the start of the evaluation, so that a verdict depends on nothing but its inputs.
+struct Standing(Duration);
+
+impl HostWallClock for Standing {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+    fn now(&self) -> Duration {
+        self.0
+    }
+}
+
+impl HostMonotonicClock for Standing {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+impl State {
+    pub(crate) fn new(imports: Option<Arc<dyn GateImports>>, limits: Limits, seed: Seed) -> Self {
+        let now = Duration::from_millis(u64::try_from(seed.now_ms).unwrap_or(0));
+        let bytes = seed.evaluation.to_le_bytes().to_vec();
+        // No preopened folders, environment, arguments or sockets; output goes nowhere.
+        let wasi = WasiCtxBuilder::new()
+            .wall_clock(Standing(now))
+            .monotonic_clock(Standing(now))
+            .secure_random(Deterministic::new(bytes.clone()))
+            .insecure_random(Deterministic::new(bytes))
+            .insecure_random_seed(u128::from(seed.evaluation.unsigned_abs()))
+            .max_random_size(64 * 1024)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .build();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            imports,
+            meter: Meter::new(limits),
+            wasi,
+            table,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
