@@ -7,6 +7,8 @@
 mod end;
 mod pump;
 
+pub use end::sweep;
+
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};

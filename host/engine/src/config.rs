@@ -3,11 +3,12 @@
 //! Unknown keys are errors that name the nearest valid one. What the two files mean together is in
 //! [`effective`]; nothing here touches git or the store.
 
-pub mod effective;
+mod effective;
 mod host;
 mod repository;
 mod strict;
 
+pub use effective::{Effective, LOCAL_CI_CONTEXT};
 pub use host::{
     AgentConfig, Concurrency, ConfigSource, DeployConfig, Driver, EntryConfig, ForgeKind,
     HostConfig, HttpConfig, PromptChannel, RepositoryConfig, ResultRule, RoleConfig, RulesConfig,

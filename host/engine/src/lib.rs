@@ -1,3 +1,26 @@
 //! The one place where the store, the gates and the agents meet: worker, stage handlers, commands, queries.
+//!
+//! A task moves only in [`apply`]: an event goes in, and the transition's result is written in one transaction.
+//! Handlers do the work of one job each and end it with one event.
 
+mod apply;
+mod ci;
+mod clock;
+pub mod commands;
 pub mod config;
+mod engine;
+mod forge;
+mod handlers;
+mod messages;
+mod offline;
+mod outbox;
+mod prompts;
+mod provider;
+pub mod queries;
+mod worker;
+
+pub use clock::Clock;
+pub use commands::CommandError;
+pub use engine::{Engine, Paths, Setup};
+pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, judge_offline};
+pub use worker::Running;

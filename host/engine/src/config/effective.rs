@@ -22,13 +22,10 @@ pub struct Effective {
     entries: BTreeMap<String, StoredEntry>,
     rules: StoredRules,
     /// How to test a commit.
-    pub ci: Option<StoredCi>,
+    pub ci: Option<CiConfig>,
     /// Contexts that must be green.
     pub required_contexts: Vec<String>,
 }
-
-/// CI as stored.
-pub type StoredCi = CiConfig;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct StoredEntry {

@@ -77,6 +77,20 @@ impl Git {
         message: &str,
         who: &Identity,
     ) -> Result<ObjectId, GitError> {
+        self.commit_on(tree, &[parent], message, who).await
+    }
+
+    /// Makes a commit with several parents.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn commit_on(
+        &self,
+        tree: &ObjectId,
+        parents: &[&ObjectId],
+        message: &str,
+        who: &Identity,
+    ) -> Result<ObjectId, GitError> {
         let date = format!("{} +0000", who.at_s);
         let env: [(&str, &std::ffi::OsStr); 6] = [
             ("GIT_AUTHOR_NAME", who.name.as_ref()),
@@ -86,7 +100,9 @@ impl Git {
             ("GIT_COMMITTER_EMAIL", who.email.as_ref()),
             ("GIT_COMMITTER_DATE", date.as_ref()),
         ];
-        let args = ["commit-tree", "-p", parent.as_str(), tree.as_str()];
+        let mut args = vec!["commit-tree"];
+        args.extend(parents.iter().flat_map(|parent| ["-p", parent.as_str()]));
+        args.push(tree.as_str());
         let done = self.with(&args, &env, None, message.as_bytes()).await?;
         object_id("commit-tree", done.stdout.text().trim())
     }
@@ -307,6 +323,20 @@ impl Git {
         ])
         .await?;
         Ok(CatchUpOutcome::Rebased(tip))
+    }
+
+    /// The tree that merging `base` into `head` gives, with conflict markers where they conflict.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn merge_tree(&self, head: &ObjectId, base: &ObjectId) -> Result<ObjectId, GitError> {
+        let args = ["merge-tree", "--write-tree", "--allow-unrelated-histories", head.as_str(), base.as_str()];
+        let done = self.raw(&args, &[], None, &[]).await?;
+        // 1 says that there are conflicts; the tree is there all the same.
+        if !matches!(done.exit.code(), 0 | 1) {
+            return Err(self.failed(&args, &done));
+        }
+        object_id("merge-tree", done.stdout.text().lines().next().unwrap_or_default().trim())
     }
 
     /// Writes the files of `commit` into the empty folder `dest`, without a `.git`.

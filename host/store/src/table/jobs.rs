@@ -211,6 +211,23 @@ impl Tx {
         .doing("make jobs ready")
     }
 
+    /// Whether a claim of this lane could find something: a look that writes nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_due(&mut self, lane: Lane, now: UnixMs) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'ready' AND lane = ?) \
+             OR EXISTS (SELECT 1 FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ?)",
+        )
+        .bind(lane.as_str())
+        .bind(now)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("look for due jobs")?;
+        get(&row, 0)
+    }
+
     /// When the next scheduled job is due.
     ///
     /// # Errors

@@ -1,0 +1,197 @@
+//! Writes what a transition decided: task, event, jobs and messages in one transaction.
+
+use orch_domain::id::TaskId;
+use orch_domain::job::JobKind;
+use orch_domain::pipeline::Pipeline;
+use orch_domain::stage::Stage;
+use orch_domain::task::{Status, Task};
+use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
+use orch_store::{CasOutcome, NewJob, StoreError, TaskRecord, Tx};
+
+use crate::config::Effective;
+use crate::messages;
+
+/// Who hands the event in, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct By {
+    pub(crate) actor: String,
+    pub(crate) now: i64,
+    pub(crate) chance: f64,
+}
+
+/// What became of an event.
+#[derive(Debug)]
+pub(crate) enum Applied {
+    /// The task moved.
+    Moved(Box<Task>),
+    /// The event does not fit.
+    Ignored(String),
+}
+
+/// Key that lets a task have at most one live job of its own.
+pub(crate) fn task_key(task: TaskId) -> String {
+    format!("task:{task}")
+}
+
+/// Name of a repository's merge lease.
+pub(crate) fn merge_lease(repo: &str) -> String {
+    format!("merge:{repo}")
+}
+
+pub(crate) fn pipeline_of(config: &str) -> Result<Pipeline, StoreError> {
+    let effective: Effective = serde_json::from_str(config)
+        .map_err(|e| StoreError::Refused(format!("stored configuration: {e}")))?;
+    effective
+        .pipeline()
+        .map_err(|e| StoreError::Refused(e.to_string()))
+}
+
+/// Hands `event` to the transition function and writes what it decides.
+pub(crate) async fn apply(
+    tx: &mut Tx,
+    id: TaskId,
+    event: &Event,
+    by: &By,
+) -> Result<Applied, StoreError> {
+    let record = tx.task(id).await?;
+    let config = tx.config(&record.config_digest).await?;
+    let pipeline = pipeline_of(&config)?;
+    let (task, effects) =
+        match transition(&record.task, &pipeline, event, by.now, Chance(by.chance)) {
+            Transition::Applied { task, effects } => (task, effects),
+            Transition::Ignored { reason } => {
+                tracing::debug!(
+                    task.id = id.0,
+                    event = event.name(),
+                    reason,
+                    "an event changes nothing"
+                );
+                return Ok(Applied::Ignored(reason));
+            }
+        };
+    match tx.update_task(&task, record.task.version, by.now).await? {
+        CasOutcome::Applied => {}
+        // One writer: nobody can have moved the task between the read above and this write.
+        CasOutcome::Stale => {
+            return Err(StoreError::Refused("the task moved meanwhile".to_owned()));
+        }
+    }
+    let data = messages::event_data(event, &record.task, &task);
+    tx.append_event(Some(id), event.name(), &by.actor, &data, by.now)
+        .await?;
+    for (index, effect) in effects.iter().enumerate() {
+        carry_out(tx, &record, &task, index, effect, by).await?;
+    }
+    tracing::info!(
+        task.id = id.0,
+        work_item = %task.work_item,
+        event = event.name(),
+        stage = %task.stage,
+        step = task.step,
+        status = task.status.name(),
+        "task moved"
+    );
+    Ok(Applied::Moved(task))
+}
+
+async fn carry_out(
+    tx: &mut Tx,
+    record: &TaskRecord,
+    task: &Task,
+    index: usize,
+    effect: &Effect,
+    by: &By,
+) -> Result<(), StoreError> {
+    let key = format!("{}:{}:{index}", task.id, task.version);
+    let repo = task.repo.as_str();
+    match effect {
+        Effect::Enqueue {
+            kind,
+            delay_ms,
+            reason,
+        } => {
+            let job = NewJob {
+                kind: *kind,
+                task: Some(task.id),
+                repo: repo.to_owned(),
+                payload: "{}".to_owned(),
+                priority: if *kind == JobKind::Stop { 0 } else { 5 },
+                run_at_ms: by.now.saturating_add(*delay_ms),
+                unique_key: Some(task_key(task.id)),
+                reason: reason.clone(),
+            };
+            match tx.enqueue(&job, by.now).await? {
+                orch_store::EnqueueOutcome::Enqueued(_) => {}
+                orch_store::EnqueueOutcome::AlreadyQueued(other) => {
+                    return Err(StoreError::Refused(format!(
+                        "job {other} of the task is still live"
+                    )));
+                }
+            }
+        }
+        Effect::CancelJobs => {
+            tx.cancel_jobs(task.id, by.now).await?;
+        }
+        Effect::ReleaseMergeLease => {
+            if tx.release_lease(&merge_lease(repo), task.id).await? {
+                wake_waiters(tx, task, by.now).await?;
+            }
+        }
+        Effect::Alert { text } => {
+            tx.push_outbox(
+                Some(task.id),
+                "alert",
+                &format!("alert:{key}"),
+                text,
+                by.now,
+            )
+            .await?;
+        }
+        Effect::Tracker(state) => tx.set_issue_state(task.id, *state, by.now).await?,
+        Effect::Comment { text } => tx.add_comment(task.id, &key, "orch", text, by.now).await?,
+        Effect::OpenPullRequest => {
+            tx.open_pull_request(repo, task.id, &record.branch, &record.base_branch, by.now)
+                .await?;
+        }
+        Effect::NewBranch => {
+            let count = tx.pull_requests(task.id).await?.len();
+            let branch = format!(
+                "{}-{}",
+                messages::branch(&task.work_item, task.id),
+                count + 1
+            );
+            tx.set_branch(task.id, &branch).await?;
+        }
+        Effect::RemoveWorkspace => {
+            tx.push_outbox(
+                Some(task.id),
+                "remove-workspace",
+                &format!("workspace:{key}"),
+                "{}",
+                by.now,
+            )
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// A lease that is given back may be what other tasks of the repository wait for: the oldest looks first.
+async fn wake_waiters(tx: &mut Tx, task: &Task, now: i64) -> Result<(), StoreError> {
+    let live = tx.tasks(true, 1000).await?;
+    let oldest = live
+        .iter()
+        .rev()
+        .map(|r| &r.task)
+        .find(|t| {
+            t.repo == task.repo
+                && t.id != task.id
+                && t.stage == Stage::DeployStaging
+                && matches!(t.status, Status::Waiting { .. })
+        })
+        .map(|t| t.id);
+    if let Some(oldest) = oldest {
+        tx.make_due(oldest, now).await?;
+    }
+    Ok(())
+}

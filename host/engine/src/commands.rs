@@ -1,0 +1,399 @@
+//! What people can do: begin, approve, reject, resume and stop tasks. Each is one event or one durable row.
+
+use orch_domain::id::{TaskId, WorkItem};
+use orch_domain::pipeline::Step;
+use orch_domain::stage::Stage;
+use orch_domain::task::Status;
+use orch_domain::transition::{Event, TrackerState};
+use orch_store::{NewTask, StoreError, TaskRecord};
+use serde::{Deserialize, Serialize};
+
+use crate::apply::{Applied, apply, pipeline_of};
+use crate::engine::Engine;
+use crate::messages;
+
+/// Longest title, bytes.
+pub const TITLE_BYTES_MAX: usize = 300;
+/// Longest request, bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Why a command was not carried out. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The command makes no sense as it was given.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such task.
+    #[error("{0}")]
+    NotFound(String),
+    /// The task is in no state for it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The host itself failed.
+    #[error("the host failed: {0}")]
+    Host(String),
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::NotFound(error.to_string()),
+            StoreError::ItemIsLive { .. } => Self::Conflict(error.to_string()),
+            StoreError::LockedByAnotherHost { .. }
+            | StoreError::Io { .. }
+            | StoreError::Database { .. }
+            | StoreError::Migrate(_)
+            | StoreError::Decode { .. }
+            | StoreError::Closed
+            | StoreError::Panicked
+            | StoreError::Refused(_) => Self::Host(error.to_string()),
+        }
+    }
+}
+
+fn host(error: anyhow::Error) -> CommandError {
+    CommandError::Host(format!("{error:#}"))
+}
+
+/// A request for a new task.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRequest {
+    /// Repository.
+    pub repo: String,
+    /// One line.
+    pub title: String,
+    /// The request, Markdown.
+    #[serde(default)]
+    pub body: String,
+    /// Work item id; made up from the repository's prefix if there is none.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Who asks.
+    #[serde(default)]
+    pub author: Option<String>,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Done {
+    /// Work item.
+    pub work_item: String,
+    /// Stage it is in now.
+    pub stage: String,
+    /// Status it has now.
+    pub status: String,
+    /// One line.
+    pub message: String,
+}
+
+impl Engine {
+    /// Begins a task.
+    ///
+    /// # Errors
+    /// [`CommandError`]; nothing is stored then.
+    pub async fn new_task(&self, request: NewRequest) -> Result<Done, CommandError> {
+        let invalid = |e: String| CommandError::Invalid(e);
+        if request.title.trim().is_empty()
+            || request.title.len() > TITLE_BYTES_MAX
+            || request.title.contains('\n')
+        {
+            return Err(invalid(format!(
+                "the title must be one line of 1 to {TITLE_BYTES_MAX} bytes"
+            )));
+        }
+        if request.body.len() > BODY_BYTES_MAX {
+            return Err(invalid(format!(
+                "the request has more than {BODY_BYTES_MAX} bytes"
+            )));
+        }
+        let repo = self
+            .repo(&request.repo)
+            .map_err(|e| CommandError::NotFound(format!("{e:#}")))?;
+        self.prepare(repo)
+            .await
+            .map_err(|e| CommandError::Invalid(format!("{e:#}")))?;
+        let base = repo
+            .base_tip()
+            .await
+            .map_err(|e| CommandError::Invalid(format!("{e:#}")))?;
+        let (effective, config, config_digest) = self
+            .effective(repo, &base)
+            .await
+            .map_err(|e| CommandError::Invalid(format!("{e:#}")))?;
+        let rules = effective
+            .pipeline()
+            .map_err(|e| CommandError::Invalid(e.to_string()))?
+            .rules;
+        let id = match request.id {
+            Some(id) => id,
+            None => {
+                let name = repo.name.clone();
+                let count = self
+                    .0
+                    .store
+                    .read(|tx| Box::pin(async move { tx.count_tasks(&name).await }))
+                    .await?;
+                let prefix = repo
+                    .config
+                    .prefix
+                    .clone()
+                    .unwrap_or_else(|| repo.name.to_uppercase());
+                format!("{prefix}-{}", count + 1)
+            }
+        };
+        let work_item = WorkItem::new(id).map_err(|e| invalid(e.to_string()))?;
+        let author = request.author.unwrap_or_else(|| "operator".to_owned());
+        let new = NewTask {
+            work_item: work_item.clone(),
+            repo: orch_domain::id::RepoName::new(repo.name.clone())
+                .map_err(|e| invalid(e.to_string()))?,
+            title: request.title.trim().to_owned(),
+            body: request.body,
+            author,
+            branch: String::new(),
+            base_branch: repo.config.base.clone(),
+            config,
+            config_digest,
+            rework_rounds_max: rules.rework_rounds_max,
+        };
+        let by = self.by("command");
+        let applied = self
+            .0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let brief = messages::business_request(
+                        &new.work_item,
+                        &new.title,
+                        &new.body,
+                        &new.author,
+                    );
+                    let task = tx.insert_task(new, by.now).await?;
+                    tx.set_branch(task.id, &messages::branch(&task.work_item, task.id))
+                        .await?;
+                    let name = orch_domain::artefact::BUSINESS_REQUEST;
+                    tx.put_host_artefact(task.id, name, &brief, by.now).await?;
+                    apply(tx, task.id, &Event::Created, &by).await
+                })
+            })
+            .await?;
+        done(applied, "accepted")
+    }
+
+    /// Approves what the task waits for: the analysis or the deploy.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if nothing waits for approval.
+    pub async fn approve(&self, item: &str, by: &str) -> Result<Done, CommandError> {
+        self.check_approver(by)?;
+        let record = self.task_of_item(item).await?;
+        let id = record.task.id;
+        if matches!(record.task.status, Status::AwaitingApproval { .. }) {
+            return self
+                .event(id, Event::Approved { by: by.to_owned() }, by, "approved")
+                .await;
+        }
+        if !self.waits_for_person(&record).await? {
+            let status = record.task.status.name();
+            return Err(CommandError::Conflict(format!(
+                "nothing of {item} waits for approval (it is `{status}`)"
+            )));
+        }
+        let (who, now) = (by.to_owned(), self.now());
+        self.0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.set_issue_state(id, TrackerState::Approved, now).await?;
+                    let data = serde_json::json!({"by": who}).to_string();
+                    tx.append_event(Some(id), "approved", &who, &data, now)
+                        .await?;
+                    // The gate reads the issue's state; it may look at once.
+                    tx.make_due(id, now).await
+                })
+            })
+            .await?;
+        let task = self.task_of_item(item).await?.task;
+        Ok(Done {
+            work_item: item.to_owned(),
+            stage: task.stage.to_string(),
+            status: task.status.name().to_owned(),
+            message: "approved; the gate looks again".to_owned(),
+        })
+    }
+
+    /// Whether the task's current gate waits for a person.
+    async fn waits_for_person(&self, record: &TaskRecord) -> Result<bool, CommandError> {
+        let digest = record.config_digest.clone();
+        let config = self
+            .0
+            .store
+            .read(|tx| Box::pin(async move { tx.config(&digest).await }))
+            .await?;
+        let pipeline = pipeline_of(&config)?;
+        let at = pipeline.step(record.task.stage, record.task.step);
+        let waiting = matches!(record.task.status, Status::Waiting { .. } | Status::Active);
+        Ok(match at {
+            Some(Step::Gate(id)) => waiting && pipeline.entry(id).is_some_and(|e| e.awaits_person),
+            Some(Step::Run(_) | Step::Work(_) | Step::Approval) | None => false,
+        })
+    }
+
+    /// Rejects what waits for approval; the comment reaches the next run verbatim.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if nothing waits for approval.
+    pub async fn reject(&self, item: &str, by: &str, comment: &str) -> Result<Done, CommandError> {
+        self.check_approver(by)?;
+        if comment.trim().is_empty() || comment.len() > BODY_BYTES_MAX {
+            return Err(CommandError::Invalid(
+                "a rejection needs a comment that says what to change".to_owned(),
+            ));
+        }
+        let id = self.task_of_item(item).await?.task.id;
+        let event = Event::Rejected {
+            by: by.to_owned(),
+            comment: comment.to_owned(),
+        };
+        self.event(id, event, by, "rejected").await
+    }
+
+    /// Takes a task out of a block.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if it is not blocked or the stage cannot be resumed at.
+    pub async fn resume(
+        &self,
+        item: &str,
+        by: &str,
+        stage: Option<&str>,
+        rounds: u32,
+    ) -> Result<Done, CommandError> {
+        self.check_approver(by)?;
+        let stage = stage
+            .map(|name| {
+                Stage::parse(name).ok_or_else(|| {
+                    let known: Vec<&str> = Stage::ALL
+                        .iter()
+                        .filter(|s| s.is_working())
+                        .map(|s| s.as_str())
+                        .collect();
+                    CommandError::Invalid(format!(
+                        "no stage `{name}`; stages are: {}",
+                        known.join(", ")
+                    ))
+                })
+            })
+            .transpose()?;
+        let id = self.task_of_item(item).await?.task.id;
+        self.event(
+            id,
+            Event::Resumed {
+                stage,
+                rounds,
+                by: by.to_owned(),
+            },
+            by,
+            "resumed",
+        )
+        .await
+    }
+
+    /// Stops a task. Inside landing or deploying it takes effect after that step.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if it has ended or is being stopped.
+    pub async fn stop(&self, item: &str, by: &str) -> Result<Done, CommandError> {
+        let id = self.task_of_item(item).await?.task.id;
+        self.event(
+            id,
+            Event::StopRequested { by: by.to_owned() },
+            by,
+            "stop asked for",
+        )
+        .await
+    }
+
+    async fn event(
+        &self,
+        id: TaskId,
+        event: Event,
+        actor: &str,
+        message: &str,
+    ) -> Result<Done, CommandError> {
+        let by = self.by(actor);
+        let applied = self
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { apply(tx, id, &event, &by).await }))
+            .await?;
+        done(applied, message)
+    }
+
+    pub(crate) async fn task_of_item(&self, item: &str) -> Result<TaskRecord, CommandError> {
+        let item = item.to_owned();
+        Ok(self
+            .0
+            .store
+            .read(|tx| Box::pin(async move { tx.task_of_item(&item).await }))
+            .await?)
+    }
+
+    fn check_approver(&self, by: &str) -> Result<(), CommandError> {
+        let approvers = &self.0.config.approvers;
+        if approvers.is_empty() || approvers.iter().any(|a| a == by) {
+            return Ok(());
+        }
+        Err(CommandError::Conflict(format!(
+            "`{by}` is not among `approvers` in orch.yaml"
+        )))
+    }
+
+    /// Brings every repository's mirror up to date and says whether its configuration can be used.
+    ///
+    /// # Errors
+    /// [`CommandError::Host`] naming the repository.
+    pub async fn check_configuration(&self) -> Result<Vec<String>, CommandError> {
+        let mut lines = Vec::new();
+        for repo in self.0.repos.values() {
+            self.prepare(repo).await.map_err(host)?;
+            let base = repo.base_tip().await.map_err(host)?;
+            let (effective, _, digest) = self.effective(repo, &base).await.map_err(host)?;
+            let pipeline = effective
+                .pipeline()
+                .map_err(|e| CommandError::Host(e.to_string()))?;
+            let registry = self.0.gates.snapshot();
+            for (_, entry) in pipeline.entries_in_use() {
+                let Some(gate) = registry.get(&entry.gate) else {
+                    let why = registry.why_missing(&entry.gate);
+                    return Err(CommandError::Host(format!("entry `{}`: {why}", entry.id)));
+                };
+                let problems = self.0.gates.check_settings(gate, &entry.settings).await;
+                let problems = problems.map_err(|e| CommandError::Host(e.to_string()))?;
+                if !problems.is_empty() {
+                    let text = format!("settings of `{}`: {}", entry.id, problems.join("; "));
+                    return Err(CommandError::Host(text));
+                }
+            }
+            lines.push(format!(
+                "{}: base {base}, configuration {}",
+                repo.name,
+                &digest[..12]
+            ));
+        }
+        Ok(lines)
+    }
+}
+
+fn done(applied: Applied, message: &str) -> Result<Done, CommandError> {
+    match applied {
+        Applied::Moved(task) => Ok(Done {
+            work_item: task.work_item.to_string(),
+            stage: task.stage.to_string(),
+            status: task.status.name().to_owned(),
+            message: message.to_owned(),
+        }),
+        Applied::Ignored(reason) => Err(CommandError::Conflict(reason)),
+    }
+}

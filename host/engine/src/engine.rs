@@ -1,0 +1,263 @@
+//! Wiring: what the parts are made from and how they hold together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use orch_gates::{GateRuntime, RuntimeConfig};
+use orch_process::git::Git;
+use orch_process::identity::ProcessIdentity;
+use orch_store::{Owner, Store};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Clock;
+use crate::config::{Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig};
+
+/// Where the host keeps its files.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    data: PathBuf,
+}
+
+impl Paths {
+    /// Below `data`.
+    pub fn below(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+        }
+    }
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("orch.db")
+    }
+    /// The unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.data.join("orch.sock")
+    }
+    /// The access token.
+    pub fn token(&self) -> PathBuf {
+        self.data.join("token")
+    }
+    pub(crate) fn mirror(&self, repo: &str) -> PathBuf {
+        self.data.join("mirrors").join(format!("{repo}.git"))
+    }
+    /// Run folders.
+    pub fn runs(&self) -> PathBuf {
+        self.data.join("runs")
+    }
+    pub(crate) fn workspace(&self, repo: &str, task: i64, work_item: &str) -> PathBuf {
+        self.data
+            .join("workspaces")
+            .join(repo)
+            .join(format!("{task}-{work_item}"))
+    }
+    pub(crate) fn checkouts(&self) -> PathBuf {
+        self.data.join("checkouts")
+    }
+}
+
+/// What an engine is made from.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The host's configuration.
+    pub config: HostConfig,
+    /// The program that is started as a supervisor; normally this one.
+    pub orch: PathBuf,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: HostConfig,
+    pub(crate) paths: Paths,
+    pub(crate) store: Store,
+    pub(crate) gates: GateRuntime,
+    pub(crate) clock: Clock,
+    pub(crate) orch: PathBuf,
+    pub(crate) repos: BTreeMap<String, Repo>,
+    pub(crate) started_ms: i64,
+}
+
+/// The engine. Clones share everything.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("paths", &self.0.paths)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A registered repository: the forge's bare repository and the host's mirror of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Repo {
+    pub(crate) name: String,
+    pub(crate) config: RepositoryConfig,
+    pub(crate) mirror: Git,
+    pub(crate) forge: Git,
+}
+
+impl Repo {
+    /// Where the base branch is now, after bringing the mirror up to date.
+    pub(crate) async fn base_tip(&self) -> anyhow::Result<orch_domain::id::ObjectId> {
+        self.mirror
+            .fetch(self.forge.git_dir())
+            .await
+            .with_context(|| format!("fetch `{}`", self.name))?;
+        let name = format!("refs/remotes/origin/{}", self.config.base);
+        let tip = self.mirror.resolve(&name).await?;
+        tip.with_context(|| {
+            format!(
+                "repository `{}` has no branch `{}`; push one, or set `repositories.{}.base`",
+                self.name, self.config.base, self.name
+            )
+        })
+    }
+
+    /// The repository's own configuration at a trusted commit.
+    pub(crate) async fn file_at(
+        &self,
+        base: &orch_domain::id::ObjectId,
+    ) -> anyhow::Result<RepoFile> {
+        let text = match self.mirror.read(base, REPO_FILE, 256 * 1024).await? {
+            orch_process::git::Blob::Text(text) => text,
+            orch_process::git::Blob::Missing => String::new(),
+            orch_process::git::Blob::TooLarge(_) | orch_process::git::Blob::NotText => {
+                anyhow::bail!(
+                    "`{REPO_FILE}` of `{}` is no text of at most 256 KiB",
+                    self.name
+                )
+            }
+        };
+        Ok(RepoFile::parse(&text)?)
+    }
+}
+
+impl Engine {
+    /// Opens the store, sets up the gate runtime and loads the gates. Nothing runs yet.
+    ///
+    /// # Errors
+    /// With the part that failed and its remedy.
+    pub async fn open(setup: Setup) -> anyhow::Result<Self> {
+        let Setup { config, orch } = setup;
+        let paths = Paths::below(config.data_dir());
+        std::fs::create_dir_all(&paths.data).with_context(|| {
+            format!(
+                "data folder `{}` cannot be made; set `data`",
+                paths.data.display()
+            )
+        })?;
+        set_private(&paths.data);
+        let owner = Owner(ProcessIdentity::current().to_string());
+        let store = Store::open(&paths.database(), owner).await?;
+        let gates = GateRuntime::new(RuntimeConfig::default())?;
+        let report = gates.load_dir(config.gates_dir()).await;
+        if let Some(error) = &report.folder_error {
+            tracing::warn!(folder = %config.gates_dir().display(), error = %error, "no gates folder; build gates with `cargo xtask gates`");
+        }
+        let mut repos = BTreeMap::new();
+        for (name, repository) in &config.repositories {
+            let repo = Repo {
+                name: name.clone(),
+                config: repository.clone(),
+                mirror: Git::at(paths.mirror(name))?,
+                forge: Git::at(&repository.path)?,
+            };
+            repos.insert(name.clone(), repo);
+        }
+        let clock = Clock::default();
+        let started_ms = clock.now_ms();
+        let inner = Inner {
+            config,
+            paths,
+            store,
+            gates,
+            clock,
+            orch,
+            repos,
+            started_ms,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Checks that every repository can be used and makes its mirror.
+    ///
+    /// # Errors
+    /// With the repository and the remedy.
+    pub async fn check_repositories(&self) -> anyhow::Result<()> {
+        for repo in self.0.repos.values() {
+            self.prepare(repo).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn prepare(&self, repo: &Repo) -> anyhow::Result<()> {
+        repo.forge
+            .require_bare()
+            .await
+            .with_context(|| format!("repository `{}`", repo.name))?;
+        repo.mirror.init().await?;
+        Ok(())
+    }
+
+    pub(crate) fn repo(&self, name: &str) -> anyhow::Result<&Repo> {
+        self.0.repos.get(name).with_context(|| {
+            let known: Vec<&str> = self.0.repos.keys().map(String::as_str).collect();
+            format!(
+                "no repository `{name}`; registered are: {}",
+                known.join(", ")
+            )
+        })
+    }
+
+    /// What applies to a task that begins now on `base`.
+    pub(crate) async fn effective(
+        &self,
+        repo: &Repo,
+        base: &orch_domain::id::ObjectId,
+    ) -> anyhow::Result<(Effective, String, String)> {
+        let file = repo.file_at(base).await?;
+        let effective = Effective::combine(&self.0.config, &file)?;
+        let text = serde_json::to_string(&effective)?;
+        let digest = hex::encode(Sha256::digest(text.as_bytes()));
+        Ok((effective, text, digest))
+    }
+
+    pub(crate) async fn stored_config(&self, digest: &str) -> anyhow::Result<Effective> {
+        let digest = digest.to_owned();
+        let text = self
+            .0
+            .store
+            .read(|tx| Box::pin(async move { tx.config(&digest).await }))
+            .await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+
+    /// Where the host keeps its files.
+    pub fn paths(&self) -> &Paths {
+        &self.0.paths
+    }
+
+    /// The host's configuration.
+    pub fn config(&self) -> &HostConfig {
+        &self.0.config
+    }
+
+    /// The gates.
+    pub fn gates(&self) -> &GateRuntime {
+        &self.0.gates
+    }
+}
+
+/// Keeps other users out of the data folder: it holds the token and the agents' logs.
+fn set_private(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if let Err(error) = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)) {
+        tracing::warn!(folder = %folder.display(), error = %error, "the data folder is not private");
+    }
+}

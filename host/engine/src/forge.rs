@@ -1,0 +1,154 @@
+//! The local forge as gates and handlers see it: required contexts, pull requests, merge preparations.
+
+use orch_domain::id::ObjectId;
+use orch_domain::imports::{
+    CatchUp, Check, CheckState, CommitStatus, LeaseHolder, MergeLease, Preparation,
+    PullRequestInfo, TestRun,
+};
+use orch_store::TaskRecord;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+
+/// Name of the evidence that holds the latest merge preparation.
+pub(crate) const PREPARATION: &str = "merge/preparation";
+/// Name of the evidence that holds the host's own test run.
+pub(crate) const LOCAL_TESTS: &str = "tests/local";
+
+/// Combines the required contexts of a commit. Nothing required is `none` without checks; a required context
+/// that nobody posted is pending.
+pub(crate) async fn commit_status(
+    engine: &Engine,
+    repo: &str,
+    sha: &ObjectId,
+    required: &[String],
+) -> anyhow::Result<CommitStatus> {
+    let (name, commit) = (repo.to_owned(), sha.to_string());
+    let posted = engine
+        .0
+        .store
+        .read(|tx| Box::pin(async move { tx.statuses(&name, &commit).await }))
+        .await?;
+    let checks: Vec<Check> = required
+        .iter()
+        .map(|context| {
+            let found = posted.iter().find(|status| status.context == *context);
+            Check {
+                context: context.clone(),
+                state: found.map_or(CheckState::None, |s| s.state),
+                url: None,
+            }
+        })
+        .collect();
+    let any = |wanted: &[CheckState]| checks.iter().any(|c| wanted.contains(&c.state));
+    let state = if checks.is_empty() {
+        CheckState::None
+    } else if any(&[CheckState::Failure, CheckState::Error]) {
+        CheckState::Failure
+    } else if any(&[CheckState::Pending, CheckState::None]) {
+        CheckState::Pending
+    } else {
+        CheckState::Success
+    };
+    Ok(CommitStatus {
+        sha: sha.to_string(),
+        state,
+        checks,
+    })
+}
+
+/// The task's pull request.
+pub(crate) async fn pull_request(
+    engine: &Engine,
+    record: &TaskRecord,
+    head: &ObjectId,
+) -> anyhow::Result<Option<PullRequestInfo>> {
+    let (repo, branch) = (record.task.repo.to_string(), record.branch.clone());
+    let found = engine
+        .0
+        .store
+        .read(|tx| Box::pin(async move { tx.pull_request(&repo, &branch).await }))
+        .await?;
+    Ok(found.map(|request| PullRequestInfo {
+        number: u64::try_from(request.id).unwrap_or(0),
+        open: request.state == "open",
+        merged: request.state == "merged",
+        head_sha: head.to_string(),
+        reviews: Vec::new(),
+    }))
+}
+
+/// A preparation as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    busy_with: Option<(String, u64)>,
+    head: String,
+    base: String,
+    catch_up: Option<StoredCatchUp>,
+    retest: Option<StoredRun>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum StoredCatchUp {
+    UpToDate,
+    Rebased(String),
+    Conflict(Vec<String>),
+}
+
+/// A test run as it is stored; also the form of the evidence `tests/local`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StoredRun {
+    pub(crate) passed: bool,
+    pub(crate) exit_code: i32,
+    pub(crate) output_tail: String,
+    pub(crate) duration_ms: u64,
+}
+
+pub(crate) fn write_preparation(preparation: &Preparation) -> String {
+    let stored = Stored {
+        busy_with: match &preparation.lease {
+            MergeLease::Held => None,
+            MergeLease::Busy(holder) => Some((holder.work_item.clone(), holder.since_ms)),
+        },
+        head: preparation.head_sha.clone(),
+        base: preparation.base_sha.clone(),
+        catch_up: preparation.catch_up.as_ref().map(|c| match c {
+            CatchUp::UpToDate => StoredCatchUp::UpToDate,
+            CatchUp::Rebased(sha) => StoredCatchUp::Rebased(sha.clone()),
+            CatchUp::Conflict(files) => StoredCatchUp::Conflict(files.clone()),
+        }),
+        retest: preparation.retest.as_ref().map(|run| StoredRun {
+            passed: run.passed,
+            exit_code: run.exit_code,
+            output_tail: run.output_tail.clone(),
+            duration_ms: run.duration_ms,
+        }),
+    };
+    serde_json::to_string(&stored).unwrap_or_default()
+}
+
+pub(crate) fn read_preparation(text: &str) -> Result<Preparation, serde_json::Error> {
+    let stored: Stored = serde_json::from_str(text)?;
+    Ok(Preparation {
+        lease: match stored.busy_with {
+            None => MergeLease::Held,
+            Some((work_item, since_ms)) => MergeLease::Busy(LeaseHolder {
+                work_item,
+                since_ms,
+            }),
+        },
+        head_sha: stored.head,
+        base_sha: stored.base,
+        catch_up: stored.catch_up.map(|c| match c {
+            StoredCatchUp::UpToDate => CatchUp::UpToDate,
+            StoredCatchUp::Rebased(sha) => CatchUp::Rebased(sha),
+            StoredCatchUp::Conflict(files) => CatchUp::Conflict(files),
+        }),
+        retest: stored.retest.map(|run| TestRun {
+            passed: run.passed,
+            exit_code: run.exit_code,
+            output_tail: run.output_tail,
+            duration_ms: run.duration_ms,
+        }),
+    })
+}

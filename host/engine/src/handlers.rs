@@ -1,0 +1,244 @@
+//! One handler per job kind, and the one way a handler ends: job, event and whatever belongs to it in one
+//! transaction, under the job's claim.
+
+mod agent;
+mod deploy;
+mod gate;
+mod merge;
+mod staging;
+mod stop;
+
+use anyhow::Context;
+use orch_domain::id::TaskId;
+use orch_domain::job::JobKind;
+use orch_domain::outcome::RunOutcome;
+use orch_domain::pipeline::{HostWork, Step};
+use orch_domain::transition::{Event, Judgement, WorkFailure};
+use orch_domain::verdict::InconclusiveReason;
+use orch_store::{BoxFuture, ClaimedJob, FinishOutcome, StoreError, TaskRecord, Tx};
+
+use crate::apply::{By, apply};
+use crate::config::Effective;
+use crate::engine::{Engine, Repo};
+
+/// Writes that belong to the end of a job.
+pub(crate) type Extra =
+    Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), StoreError>> + Send>;
+
+/// Nothing besides the event.
+pub(crate) fn nothing() -> Extra {
+    Box::new(|_| Box::pin(async { Ok(()) }))
+}
+
+/// Runs the handler of a job.
+pub(crate) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
+    match job.kind {
+        JobKind::Agent => agent::handle(engine, job).await,
+        JobKind::Gate => gate::handle(engine, job).await,
+        JobKind::Staging => staging::handle(engine, job).await,
+        JobKind::MergePrepare => merge::prepare(engine, job).await,
+        JobKind::Land => merge::land(engine, job).await,
+        JobKind::Deploy => deploy::handle(engine, job).await,
+        JobKind::Ci => crate::ci::handle(engine, job).await,
+        JobKind::Stop => stop::handle(engine, job).await,
+    }
+}
+
+/// Turns the failure of a handler into the event that the pipeline's budgets understand.
+pub(crate) async fn failed(engine: &Engine, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
+    let detail = error.to_owned();
+    let work = |work| Event::WorkFailed {
+        work,
+        failure: WorkFailure::Infra {
+            detail: detail.clone(),
+        },
+    };
+    let event = match job.kind {
+        JobKind::Agent => Event::RunEnded {
+            outcome: RunOutcome::LaunchFailed(detail),
+            head: None,
+        },
+        JobKind::Gate => {
+            let record = engine.record(job).await?;
+            let pipeline = engine
+                .stored_config(&record.config_digest)
+                .await?
+                .pipeline()?;
+            let Some(Step::Gate(entry)) = pipeline.step(record.task.stage, record.task.step) else {
+                return engine.bury(job, error).await;
+            };
+            let judgement = Judgement::Inconclusive {
+                reason: InconclusiveReason::Unavailable,
+                detail,
+            };
+            Event::GateJudged {
+                entry: entry.clone(),
+                judgement,
+            }
+        }
+        JobKind::Staging => work(HostWork::Staging),
+        JobKind::MergePrepare => work(HostWork::MergePrepare),
+        JobKind::Land => work(HostWork::Land),
+        JobKind::Deploy => work(HostWork::Deploy),
+        JobKind::Ci | JobKind::Stop => return engine.again_or_bury(job, error).await,
+    };
+    engine.finish(job, event, nothing()).await
+}
+
+/// Tries of jobs that no pipeline budget counts.
+const TRIES_MAX: i64 = 5;
+
+impl Engine {
+    /// The task of a job.
+    pub(crate) async fn record(&self, job: &ClaimedJob) -> anyhow::Result<TaskRecord> {
+        let id = job
+            .task
+            .with_context(|| format!("job {} has no task", job.key.id))?;
+        Ok(self.0.store.read(|tx| Box::pin(tx.task(id))).await?)
+    }
+
+    /// The task of a job with its repository and configuration.
+    pub(crate) async fn subject(
+        &self,
+        job: &ClaimedJob,
+    ) -> anyhow::Result<(TaskRecord, &Repo, Effective)> {
+        let record = self.record(job).await?;
+        let repo = self.repo(record.task.repo.as_str())?;
+        self.prepare(repo).await?;
+        let effective = self.stored_config(&record.config_digest).await?;
+        Ok((record, repo, effective))
+    }
+
+    pub(crate) fn by(&self, actor: &str) -> By {
+        By {
+            actor: actor.to_owned(),
+            now: self.now(),
+            chance: self.0.clock.chance(),
+        }
+    }
+
+    /// Ends a job: its row, what belongs to it, and the event, in one transaction. A claim that no longer
+    /// holds writes nothing.
+    pub(crate) async fn finish(
+        &self,
+        job: &ClaimedJob,
+        event: Event,
+        extra: Extra,
+    ) -> anyhow::Result<()> {
+        let key = job.key;
+        let task = job
+            .task
+            .with_context(|| format!("job {} has no task", key.id))?;
+        let by = self.by(&format!("job:{}", key.id));
+        let fenced = self
+            .0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if tx.complete(key, by.now).await? == FinishOutcome::Fenced {
+                        return Ok(true);
+                    }
+                    extra(tx).await?;
+                    // An event that does not fit changes nothing; the job has ended all the same.
+                    apply(tx, task, &event, &by).await?;
+                    Ok(false)
+                })
+            })
+            .await?;
+        if fenced {
+            tracing::warn!(
+                job.id = key.id.0,
+                epoch = key.epoch,
+                "a late end of a job was refused"
+            );
+        }
+        Ok(())
+    }
+
+    /// Ends a job that moves no task.
+    pub(crate) async fn finish_quietly(
+        &self,
+        job: &ClaimedJob,
+        extra: Extra,
+    ) -> anyhow::Result<()> {
+        let key = job.key;
+        let now = self.now();
+        self.0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if tx.complete(key, now).await? == FinishOutcome::Finished {
+                        extra(tx).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn bury(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
+        let (key, now, error) = (job.key, self.now(), error.to_owned());
+        let done = self
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { tx.bury(key, &error, now).await }))
+            .await?;
+        if done == FinishOutcome::Fenced {
+            tracing::warn!(job.id = key.id.0, "a late end of a job was refused");
+        }
+        Ok(())
+    }
+
+    async fn again_or_bury(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
+        if job.attempt >= TRIES_MAX {
+            return self.bury(job, error).await;
+        }
+        let failures = u32::try_from(job.attempt).unwrap_or(1);
+        let delay = orch_domain::retry::backoff_ms(
+            orch_domain::retry::BACKOFF_BASE_MS,
+            failures,
+            self.0.clock.chance(),
+        );
+        let (key, at, error) = (job.key, self.now() + delay, error.to_owned());
+        let done = self
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { tx.put_off(key, at, &error, false).await }))
+            .await?;
+        if done == FinishOutcome::Fenced {
+            tracing::warn!(job.id = key.id.0, "a late write of a job was refused");
+        }
+        Ok(())
+    }
+
+    /// Appends an event that moves nothing, such as the intent before an irreversible act.
+    pub(crate) async fn note(
+        &self,
+        task: TaskId,
+        kind: &'static str,
+        data: String,
+    ) -> anyhow::Result<()> {
+        let now = self.now();
+        self.0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.append_event(Some(task), kind, "host", &data, now)
+                        .await
+                        .map(|_| ())
+                })
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// What an evaluation without a host comes to: the same rules as the live path.
+pub(crate) fn judge_offline_evaluation(
+    evaluation: &orch_gates::Evaluation,
+    gate: &orch_gates::LoadedGate,
+    head: &str,
+) -> gate::Judged {
+    gate::judge(evaluation, Some(gate), head)
+}

@@ -1,0 +1,623 @@
+//! Runs an agent: workspace, launch or re-attachment, and what its end means for the branch.
+
+use anyhow::Context;
+use orch_agents::classify::{Known, classify};
+use orch_agents::driver::{Driver, PlanInput, Reading};
+use orch_agents::folder::{
+    Launch, Limits, PROMPT, PROTOCOL, RunFolder, RunResult, RunState, STDERR, STDOUT,
+};
+use orch_agents::workspace::{Trailers, Workspace, bot, commit_message};
+use orch_agents::{launcher, supervise};
+use orch_domain::artefact;
+use orch_domain::id::{ObjectId, RunId};
+use orch_domain::imports::CheckState;
+use orch_domain::job::JobKind;
+use orch_domain::outcome::{RunOutcome, RunPolicy};
+use orch_domain::pipeline::Step;
+use orch_domain::stage::{Role, Stage};
+use orch_domain::transition::Event;
+use orch_process::git::{Delta, RefOutcome};
+use orch_process::resolve_program;
+use orch_store::{ClaimedJob, NewJob, NewRun, RunEnd, RunRow, TaskRecord};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, LOCAL_CI_CONTEXT};
+use crate::engine::{Engine, Repo};
+use crate::prompts;
+
+/// Bytes of an agent's output that are read for its end.
+const TAIL_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a restarted host needs to take in a run: written beside it before it starts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Began {
+    head: String,
+    tree: String,
+    merged_base: Option<String>,
+}
+
+const BEGAN: &str = "began.json";
+
+/// The run under way.
+struct Under<'a> {
+    engine: &'a Engine,
+    job: &'a ClaimedJob,
+    record: TaskRecord,
+    repo: &'a Repo,
+    role: Role,
+    workspace: Workspace,
+}
+
+pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
+    let (record, repo, effective) = engine.subject(job).await?;
+    let pipeline = effective.pipeline()?;
+    let Some(Step::Run(role)) = pipeline.step(record.task.stage, record.task.step).cloned() else {
+        anyhow::bail!("the task is not at a run");
+    };
+    let paths = &engine.0.paths;
+    let workspace = Workspace::at(paths.workspace(
+        &repo.name,
+        record.task.id.0,
+        record.task.work_item.as_str(),
+    ));
+    let under = Under {
+        engine,
+        job,
+        record,
+        repo,
+        role,
+        workspace,
+    };
+    let id = job.key.id;
+    let open = engine.0.store.read(|tx| Box::pin(tx.open_run(id))).await?;
+    let (run, folder) = match open {
+        Some(run) => under.attach(run).await?,
+        None => under.launch().await?,
+    };
+    let state = launcher::wait(&folder).await?;
+    under
+        .take_in(run, &folder, state, effective.ci.is_some())
+        .await
+}
+
+impl Under<'_> {
+    /// Goes on with a run that an earlier host launched: nothing is paid for twice.
+    async fn attach(&self, run: RunRow) -> anyhow::Result<(RunId, RunFolder)> {
+        let folder = RunFolder::at(&run.folder);
+        tracing::info!(run.id = run.id.0, folder = %run.folder, "attached to a run found under way");
+        self.engine
+            .0
+            .store
+            .write(move |tx| Box::pin(tx.run_attached(run.id)))
+            .await?;
+        if folder.state()? == RunState::NotStarted && folder.launch().is_ok() {
+            // The host died between preparing the folder and the supervisor's first step. Should a supervisor
+            // be on its way after all, the folder's lock lets only one of the two start the agent.
+            launcher::spawn_supervisor(&self.engine.0.orch, &folder)?;
+        }
+        Ok((run.id, folder))
+    }
+
+    async fn launch(&self) -> anyhow::Result<(RunId, RunFolder)> {
+        let task = &self.record.task;
+        let config = &self.engine.0.config;
+        let role_config = config.role(self.role).with_context(|| {
+            format!(
+                "no agent works as `{}`; set `roles.{}` or `roles.default` in orch.yaml",
+                self.role, self.role
+            )
+        })?;
+        let agent = config
+            .agents
+            .get(&role_config.agent)
+            .context("the role's agent is configured")?;
+        let path = std::env::var("PATH").unwrap_or_default();
+        let program = resolve_program(&agent.program, &path)
+            .with_context(|| format!("agent `{}` of role `{}`", role_config.agent, self.role))?;
+
+        let base = self.repo.base_tip().await?;
+        let head = task.head.clone().unwrap_or_else(|| base.clone());
+        let (start, merged_base) = self.starting_point(&head, &base).await?;
+        let git = &self.repo.mirror;
+        let tree = self
+            .workspace
+            .prepare(
+                git,
+                &self.record.branch,
+                &start,
+                &base,
+                &task.work_item,
+                self.role,
+            )
+            .await?;
+        self.overlay_host_artefacts().await?;
+
+        let attempt = task.attempt();
+        let name = format!(
+            "{}-{}-{attempt}-{}",
+            task.work_item, self.role, self.job.key.epoch
+        );
+        let folder = RunFolder::at(
+            self.engine
+                .0
+                .paths
+                .runs()
+                .join(&self.repo.name)
+                .join(format!("{}-{}", self.job.key.id, name)),
+        );
+        let prompt =
+            prompts::assemble(self.engine, &self.record, self.repo, &base, self.role).await?;
+        let driver = driver_of(agent, role_config.model.as_ref());
+        let input = PlanInput {
+            program: program.clone(),
+            args: agent.args.clone(),
+            prompt_file: folder.path().join(PROMPT),
+        };
+        let plan = driver.plan(&input);
+        let mut env = self.environment(agent)?;
+        env.extend(plan.env.clone());
+        let launch = Launch {
+            protocol: PROTOCOL,
+            program,
+            args: plan.args,
+            env,
+            cwd: self.workspace.tree(),
+            prompt_on_stdin: plan.prompt_on_stdin,
+            terminal_line: plan.terminal_line,
+            token: format!("{}-{}-{}", task.id, self.job.key.id, self.job.key.epoch),
+            limits: limits_of(role_config),
+        };
+        folder.create(&launch, &prompt)?;
+        let began = Began {
+            head: head.to_string(),
+            tree: tree.to_string(),
+            merged_base: merged_base.map(|sha| sha.to_string()),
+        };
+        std::fs::write(folder.path().join(BEGAN), serde_json::to_vec(&began)?)?;
+        // The row comes before the process: a run that nobody knows of could be started twice.
+        let row = NewRun {
+            job: self.job.key.id,
+            task: task.id,
+            role: self.role.to_string(),
+            agent: role_config.agent.clone(),
+            stage: task.stage.to_string(),
+            attempt,
+            folder: folder.path().display().to_string(),
+            head_before: Some(head.to_string()),
+        };
+        let now = self.engine.now();
+        let run = self
+            .engine
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { tx.insert_run(&row, now).await }))
+            .await?;
+        launcher::spawn_supervisor(&self.engine.0.orch, &folder)?;
+        tracing::info!(run.id = run.0, role = %self.role, folder = %folder.path().display(), "run launched");
+        Ok((run, folder))
+    }
+
+    /// Where the run begins. A developer who comes back while the base has moved begins with the base merged
+    /// in, conflict markers where they conflict, so that resolving them is part of the work.
+    async fn starting_point(
+        &self,
+        head: &ObjectId,
+        base: &ObjectId,
+    ) -> anyhow::Result<(ObjectId, Option<ObjectId>)> {
+        let git = &self.repo.mirror;
+        if self.role != Role::Developer
+            || self.record.task.rework_rounds == 0
+            || git.is_ancestor(base, head).await?
+        {
+            return Ok((head.clone(), None));
+        }
+        let tree = git.merge_tree(head, base).await?;
+        let who = bot(self.engine.now());
+        let merged = git
+            .commit_on(
+                &tree,
+                &[head, base],
+                "Begin rework on the present base",
+                &who,
+            )
+            .await?;
+        Ok((merged, Some(base.clone())))
+    }
+
+    /// The host's artefacts are the agents' to read; changes to them are refused by scope.
+    async fn overlay_host_artefacts(&self) -> anyhow::Result<()> {
+        let id = self.record.task.id;
+        let list = self
+            .engine
+            .0
+            .store
+            .read(|tx| Box::pin(tx.host_artefacts(id)))
+            .await?;
+        let folder = self
+            .workspace
+            .tree()
+            .join(artefact::folder(&self.record.task.work_item));
+        std::fs::create_dir_all(&folder)?;
+        for item in list {
+            std::fs::write(folder.join(&item.path), item.content)?;
+        }
+        Ok(())
+    }
+
+    /// The whole environment of the agent: nothing of the host's but what is named here.
+    fn environment(&self, agent: &config::AgentConfig) -> anyhow::Result<Vec<(String, String)>> {
+        let home = agent.home.clone().unwrap_or_else(|| self.workspace.home());
+        let mut env = vec![
+            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+            ("HOME".to_owned(), home.display().to_string()),
+            (
+                "TMPDIR".to_owned(),
+                self.workspace.tmp().display().to_string(),
+            ),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            (
+                "ORCH_WORK_ITEM".to_owned(),
+                self.record.task.work_item.to_string(),
+            ),
+            ("ORCH_ROLE".to_owned(), self.role.to_string()),
+            (
+                "ORCH_ATTEMPT".to_owned(),
+                self.record.task.attempt().to_string(),
+            ),
+        ];
+        env.extend(agent.env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        if let Some(name) = &agent.credential_env {
+            let value = std::env::var(name).with_context(|| {
+                format!("`{name}` is not set; the agent's credential is expected there")
+            })?;
+            env.push((name.clone(), value));
+        }
+        Ok(env)
+    }
+
+    /// Takes in a run that ended, once.
+    async fn take_in(
+        &self,
+        run: RunId,
+        folder: &RunFolder,
+        state: RunState,
+        has_ci: bool,
+    ) -> anyhow::Result<()> {
+        let task = &self.record.task;
+        let launch = folder.launch().ok();
+        let result = match &state {
+            RunState::Finished(result) => Some(result),
+            RunState::Running | RunState::NotStarted | RunState::Lost => {
+                // The supervisor is dead; what it owned may not be.
+                if let Some(launch) = &launch {
+                    let token = launch.token.clone();
+                    tokio::task::spawn_blocking(move || supervise::sweep(&token)).await?;
+                }
+                None
+            }
+        };
+        let agent_name = self.agent_name();
+        let driver = self.driver(&agent_name)?;
+        let reading = driver.read(&folder.tail(STDOUT, TAIL_BYTES));
+        let stderr = String::from_utf8_lossy(&folder.tail(STDERR, 64 * 1024)).into_owned();
+        let began: Began = serde_json::from_slice(&std::fs::read(folder.path().join(BEGAN))?)?;
+        let head = ObjectId::new(began.head.clone())?;
+        let began_tree = ObjectId::new(began.tree.clone())?;
+        let left = self
+            .workspace
+            .read_back(&self.repo.mirror, &head, &began_tree)
+            .await?;
+        let delta = self.without_host_artefacts(left.delta);
+        let outcome = self.outcome(result, &reading, &stderr, &delta);
+        let policy = outcome.policy(self.role.edits_code());
+        let (outcome, new_head) = if policy == RunPolicy::Advance {
+            self.commit(&outcome, &head, &began, &delta, &agent_name)
+                .await?
+        } else {
+            self.keep(run, &head, &delta).await?;
+            (outcome, None)
+        };
+        tracing::info!(run.id = run.0, outcome = outcome.name(), "run ended");
+        let provenance = match &new_head {
+            Some(commit) => self.provenance(commit).await?,
+            None => Vec::new(),
+        };
+        let end = RunEnd {
+            outcome: outcome.name().to_owned(),
+            detail: outcome.describe(),
+            exit_code: result.and_then(|r| r.exit_code),
+            cost_usd: match &reading {
+                Reading::Terminal(terminal) => terminal.cost_usd,
+                Reading::Nothing(_) | Reading::ExitCode => None,
+            },
+        };
+        let foreign = match &outcome {
+            RunOutcome::BoundaryViolation(list) if list.len() == 1 => list[0]
+                .strip_prefix(FOREIGN)
+                .and_then(|sha| ObjectId::new(sha).ok()),
+            _ => None,
+        };
+        let event = match foreign {
+            Some(head) if task.stage >= Stage::Development => Event::ForeignPush { head },
+            Some(_) | None => Event::RunEnded {
+                outcome,
+                head: new_head.clone(),
+            },
+        };
+        let extra = self.extra(
+            run,
+            end,
+            provenance,
+            new_head.filter(|_| has_ci && self.role == Role::Developer),
+        );
+        self.engine.finish(self.job, event, extra).await
+    }
+
+    /// What is written together with the end of the run.
+    fn extra(
+        &self,
+        run: RunId,
+        end: RunEnd,
+        provenance: Vec<(String, String)>,
+        tested: Option<ObjectId>,
+    ) -> super::Extra {
+        let (task, role, now) = (
+            self.record.task.id,
+            self.role.to_string(),
+            self.engine.now(),
+        );
+        let repo = self.repo.name.clone();
+        Box::new(move |tx| {
+            Box::pin(async move {
+                if !tx.finalise_run(run, &end, now).await? {
+                    return Err(orch_store::StoreError::Refused(format!(
+                        "run {run} was taken in before"
+                    )));
+                }
+                for (path, blob) in &provenance {
+                    tx.record_provenance(task, path, blob, &role, run).await?;
+                }
+                if let Some(sha) = tested {
+                    ask_ci(tx, &repo, task, &sha, now).await?;
+                }
+                Ok(())
+            })
+        })
+    }
+
+    fn agent_name(&self) -> String {
+        self.engine
+            .0
+            .config
+            .role(self.role)
+            .map(|r| r.agent.clone())
+            .unwrap_or_default()
+    }
+
+    fn driver(&self, name: &str) -> anyhow::Result<Driver> {
+        let config = &self.engine.0.config;
+        let agent = config
+            .agents
+            .get(name)
+            .with_context(|| format!("no agent `{name}`"))?;
+        Ok(driver_of(
+            agent,
+            config.role(self.role).and_then(|r| r.model.as_ref()),
+        ))
+    }
+
+    fn without_host_artefacts(&self, delta: Vec<Delta>) -> Vec<Delta> {
+        let folder = artefact::folder(&self.record.task.work_item);
+        let own = |path: &str| {
+            let name = path
+                .strip_prefix(&folder)
+                .and_then(|rest| rest.strip_prefix('/'));
+            name.is_some_and(|name| artefact::owner(name) == artefact::Owner::Host)
+        };
+        // The host laid its artefacts into the workspace itself; the store's copy is the only one that counts.
+        delta
+            .into_iter()
+            .filter(|change| !own(&change.path))
+            .collect()
+    }
+
+    fn outcome(
+        &self,
+        result: Option<&RunResult>,
+        reading: &Reading,
+        stderr: &str,
+        delta: &[Delta],
+    ) -> RunOutcome {
+        let item = &self.record.task.work_item;
+        let out_of_scope = delta
+            .iter()
+            .filter(|c| c.is_repository() || !artefact::may_write(self.role, item, &c.path))
+            .map(|c| c.path.clone())
+            .collect();
+        let folder = self.workspace.tree().join(artefact::folder(item));
+        let filled = |name: &str| {
+            std::fs::metadata(folder.join(name)).is_ok_and(|m| m.is_file() && m.len() > 0)
+        };
+        let records: Vec<String> = std::fs::read_dir(folder.join("06-adr"))
+            .map(|entries| {
+                entries
+                    .filter_map(|e| e.ok()?.file_name().into_string().ok())
+                    .map(|n| format!("06-adr/{n}"))
+                    .collect()
+            })
+            .unwrap_or_default();
+        let missing = artefact::owes(self.role, filled, records.iter().map(String::as_str));
+        classify(&Known {
+            result,
+            reading,
+            stderr,
+            out_of_scope,
+            missing,
+            changed: !delta.is_empty(),
+        })
+    }
+
+    /// Commits what the run changed and pushes it, if the branch is where the host left it.
+    async fn commit(
+        &self,
+        outcome: &RunOutcome,
+        head: &ObjectId,
+        began: &Began,
+        delta: &[Delta],
+        agent: &str,
+    ) -> anyhow::Result<(RunOutcome, Option<ObjectId>)> {
+        let task = &self.record.task;
+        let git = &self.repo.mirror;
+        if delta.is_empty() && began.merged_base.is_none() {
+            return Ok((outcome.clone(), task.head.clone()));
+        }
+        let merged = began.merged_base.clone().map(ObjectId::new).transpose()?;
+        let on = match &merged {
+            Some(base) => git.merge_tree(head, base).await?,
+            None => head.clone(),
+        };
+        let tree = git.apply(&on, delta).await?;
+        let stage = task.stage.to_string();
+        let trailers = Trailers {
+            task: task.work_item.as_str(),
+            stage: &stage,
+            attempt: task.attempt(),
+            role: self.role.as_str(),
+            agent,
+        };
+        let message = commit_message(
+            &format!("{}: {} of {}", task.work_item, self.role, task.title),
+            &trailers,
+        );
+        let mut parents = vec![head];
+        parents.extend(merged.as_ref());
+        // Dated by the task's last move: taking the run in again after a crash makes the same commit.
+        let commit = git
+            .commit_on(&tree, &parents, &message, &bot(self.record.updated_ms))
+            .await?;
+        let pushed = git
+            .push(
+                self.repo.forge.git_dir(),
+                &commit,
+                &self.record.branch,
+                task.head.as_ref(),
+            )
+            .await?;
+        match pushed {
+            RefOutcome::Done => Ok((outcome.clone(), Some(commit))),
+            RefOutcome::Refused {
+                actual: Some(actual),
+            } => Ok((
+                RunOutcome::BoundaryViolation(vec![format!("{FOREIGN}{actual}")]),
+                None,
+            )),
+            RefOutcome::Refused { actual: None } => Ok((
+                RunOutcome::BoundaryViolation(vec![format!(
+                    "branch {} is gone",
+                    self.record.branch
+                )]),
+                None,
+            )),
+        }
+    }
+
+    /// Keeps the work of a run that did not count where it can be found again.
+    async fn keep(&self, run: RunId, head: &ObjectId, delta: &[Delta]) -> anyhow::Result<()> {
+        if delta.is_empty() {
+            return Ok(());
+        }
+        let git = &self.repo.mirror;
+        let tree = git.apply(head, delta).await?;
+        let commit = git
+            .commit(
+                &tree,
+                head,
+                "Work in progress",
+                &bot(self.record.updated_ms),
+            )
+            .await?;
+        git.set_ref(
+            &format!("refs/orch/wip/{}/{run}", self.record.task.id),
+            &commit,
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Blob ids of the artefacts that this role owns at `commit`: only now do they have an author.
+    async fn provenance(&self, commit: &ObjectId) -> anyhow::Result<Vec<(String, String)>> {
+        let folder = artefact::folder(&self.record.task.work_item);
+        let entries = self.repo.mirror.list(commit, &folder).await?;
+        Ok(entries
+            .into_iter()
+            .filter_map(|entry| {
+                let name = entry
+                    .path
+                    .strip_prefix(&folder)?
+                    .strip_prefix('/')?
+                    .to_owned();
+                (artefact::owner(&name) == artefact::Owner::Role(self.role))
+                    .then(|| (name, entry.blob.to_string()))
+            })
+            .collect())
+    }
+}
+
+/// Marks the commit that somebody else left on the branch.
+const FOREIGN: &str = "the branch was moved to ";
+
+fn driver_of(agent: &config::AgentConfig, model: Option<&String>) -> Driver {
+    match agent.driver {
+        config::Driver::Command => Driver::Command {
+            prompt_as_file: agent.prompt == config::PromptChannel::File,
+            json_result: agent.result == config::ResultRule::JsonLastLine,
+        },
+        config::Driver::Claude => Driver::Claude {
+            model: model.or(agent.model.as_ref()).cloned(),
+        },
+    }
+}
+
+fn limits_of(role: &config::RoleConfig) -> Limits {
+    let ms = |seconds: Option<u32>, default: u64| seconds.map_or(default, |s| u64::from(s) * 1000);
+    let defaults = Limits::default();
+    Limits {
+        wall_ms: ms(role.limits.timeout_s, defaults.wall_ms),
+        start_up_ms: ms(role.limits.start_up_s, defaults.start_up_ms),
+        idle_ms: ms(role.limits.idle_s, defaults.idle_ms),
+        ..defaults
+    }
+}
+
+/// Asks the local forge to test a pushed commit.
+pub(super) async fn ask_ci(
+    tx: &mut orch_store::Tx,
+    repo: &str,
+    task: orch_domain::id::TaskId,
+    sha: &ObjectId,
+    now: i64,
+) -> Result<(), orch_store::StoreError> {
+    tx.set_status(
+        repo,
+        sha.as_str(),
+        LOCAL_CI_CONTEXT,
+        CheckState::Pending,
+        "queued",
+        now,
+    )
+    .await?;
+    let job = NewJob {
+        kind: JobKind::Ci,
+        task: Some(task),
+        repo: repo.to_owned(),
+        payload: serde_json::json!({"sha": sha.as_str()}).to_string(),
+        priority: 4,
+        run_at_ms: now,
+        unique_key: Some(format!("ci:{repo}:{sha}")),
+        reason: None,
+    };
+    // A commit that is being tested already needs no second run.
+    let (orch_store::EnqueueOutcome::Enqueued(_) | orch_store::EnqueueOutcome::AlreadyQueued(_)) =
+        tx.enqueue(&job, now).await?;
+    Ok(())
+}

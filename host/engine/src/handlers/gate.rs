@@ -1,0 +1,259 @@
+//! Evaluates the gate at the task's current step, on pinned commits, and acts on what was read back.
+
+use std::sync::Arc;
+
+use orch_domain::artefact;
+use orch_domain::pipeline::{Entry, Step};
+use orch_domain::transition::{Event, Judgement};
+use orch_domain::verdict::{Decision, Inconclusive, InconclusiveReason};
+use orch_gates::artefact::{Stamp, findings, read_back, render};
+use orch_gates::{Evaluation, Grants, Interface, Limits, LoadedGate, Seed};
+use orch_store::{ClaimedJob, NewEvaluation, ReuseKey, StoreError};
+use sha2::{Digest, Sha256};
+
+use crate::engine::Engine;
+use crate::provider::Provider;
+
+pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
+    let (record, repo, effective) = engine.subject(job).await?;
+    let pipeline = effective.pipeline()?;
+    let Some(Step::Gate(id)) = pipeline.step(record.task.stage, record.task.step).cloned() else {
+        anyhow::bail!("the task is not at a gate");
+    };
+    let Some(entry) = pipeline.entry(&id).cloned() else {
+        anyhow::bail!("gate entry `{id}` is not in the task's configuration");
+    };
+    let base = repo.base_tip().await?;
+    let head = record.task.head.clone().unwrap_or_else(|| base.clone());
+    let provider =
+        Provider::gather(engine, &record, repo, &effective, &head, &base, &entry).await?;
+    let code_tree = repo
+        .mirror
+        .code_tree(&head, &artefact::folder(&record.task.work_item))
+        .await?;
+    let snapshot = engine.0.gates.snapshot();
+    let gate = snapshot.get(&entry.gate).cloned();
+    let key = ReuseKey {
+        entry: id.to_string(),
+        gate_digest: gate.as_ref().map(|g| g.digest.clone()).unwrap_or_default(),
+        settings_digest: hex::encode(Sha256::digest(entry.settings.as_bytes())),
+        code_tree: code_tree.to_string(),
+        base_sha: base.to_string(),
+        artefacts_digest: provider.artefacts_digest(),
+    };
+    let (evaluation, reused_from) = match &gate {
+        None => {
+            let missing =
+                Inconclusive::new(InconclusiveReason::Load, snapshot.why_missing(&entry.gate));
+            (Evaluation::refused(missing), None)
+        }
+        Some(gate) => match reusable(engine, &record.task.id, gate, &key).await? {
+            Some((evaluation, from)) => (evaluation, Some(from)),
+            None => (evaluate(engine, job, gate, &entry, provider).await, None),
+        },
+    };
+    for (level, line) in &evaluation.logs {
+        tracing::debug!(gate.name = entry.gate, level = ?level, "{line}");
+    }
+    let judged = judge(&evaluation, gate.as_deref(), head.as_str());
+    tracing::info!(
+        task.id = record.task.id.0,
+        gate.entry = %id,
+        gate.name = entry.gate,
+        decision = judged.decision,
+        elapsed_us = evaluation.stats.elapsed_us,
+        reused = reused_from.is_some(),
+        "gate judged"
+    );
+    let row = NewEvaluation {
+        task: record.task.id,
+        key,
+        gate: entry.gate.clone(),
+        gate_version: gate
+            .as_ref()
+            .map(|g| g.descriptor.version.clone())
+            .unwrap_or_default(),
+        mode: entry.mode.as_str().to_owned(),
+        stage: record.task.stage.to_string(),
+        attempt: record.task.attempt(),
+        head_sha: head.to_string(),
+        decision: judged.decision.to_owned(),
+        reason: judged.reason.map(|r| r.as_str().to_owned()),
+        summary: judged.summary,
+        artefact: judged.artefact.clone().unwrap_or_default(),
+        elapsed_us: i64::try_from(evaluation.stats.elapsed_us).unwrap_or(i64::MAX),
+        host_calls: i64::try_from(evaluation.stats.host_calls).unwrap_or(i64::MAX),
+        reused_from,
+    };
+    let owned = gate
+        .as_ref()
+        .and_then(|g| g.descriptor.artefact.clone())
+        .zip(judged.artefact);
+    let (task, version, now) = (record.task.id, record.task.version, engine.now());
+    let pinned = record.task.head.clone();
+    let extra: super::Extra = Box::new(move |tx| {
+        Box::pin(async move {
+            let present = tx.task(task).await?.task;
+            if present.version != version || present.head != pinned {
+                return Err(StoreError::Refused(
+                    "the task moved under the evaluation; it is asked again".to_owned(),
+                ));
+            }
+            tx.insert_evaluation(&row, now).await?;
+            if let Some((name, text)) = owned {
+                tx.put_host_artefact(task, &name, &text, now).await?;
+            }
+            Ok(())
+        })
+    });
+    engine
+        .finish(
+            job,
+            Event::GateJudged {
+                entry: id,
+                judgement: judged.judgement,
+            },
+            extra,
+        )
+        .await
+}
+
+/// An earlier pass over the very same bytes, for a gate that asks about nothing else.
+async fn reusable(
+    engine: &Engine,
+    task: &orch_domain::id::TaskId,
+    gate: &LoadedGate,
+    key: &ReuseKey,
+) -> anyhow::Result<Option<(Evaluation, orch_domain::id::EvaluationId)>> {
+    if !gate.imports.iter().all(|i| Interface::is_content(*i)) {
+        return Ok(None);
+    }
+    let (task, key) = (*task, key.clone());
+    let earlier = engine
+        .0
+        .store
+        .read(|tx| Box::pin(async move { tx.reusable_pass(task, &key).await }))
+        .await?;
+    Ok(earlier.map(|earlier| {
+        let verdict = orch_domain::verdict::Verdict {
+            decision: Decision::Pass,
+            summary: earlier.summary,
+            fields: Vec::new(),
+            findings: Vec::new(),
+            report: String::new(),
+        };
+        let evaluation = Evaluation {
+            result: Ok(verdict),
+            stats: Default::default(),
+            logs: Vec::new(),
+        };
+        (evaluation, earlier.id)
+    }))
+}
+
+async fn evaluate(
+    engine: &Engine,
+    job: &ClaimedJob,
+    gate: &LoadedGate,
+    entry: &Entry,
+    provider: Provider,
+) -> Evaluation {
+    let gates = &engine.0.gates;
+    match gates.check_settings(gate, &entry.settings).await {
+        Ok(problems) if problems.is_empty() => {}
+        Ok(problems) => {
+            let detail = format!("settings of `{}`: {}", entry.id, problems.join("; "));
+            return Evaluation::refused(Inconclusive::new(
+                InconclusiveReason::Misconfigured,
+                detail,
+            ));
+        }
+        Err(inconclusive) => return Evaluation::refused(inconclusive),
+    }
+    let seed = Seed {
+        evaluation: job.key.id.0.wrapping_mul(1_000_003) + job.key.epoch,
+        now_ms: engine.now(),
+    };
+    gates
+        .evaluate(
+            gate,
+            Arc::new(provider),
+            &Grants::reading(),
+            &Limits::default(),
+            seed,
+        )
+        .await
+}
+
+/// What the host acts on.
+pub(crate) struct Judged {
+    pub(crate) decision: &'static str,
+    pub(crate) reason: Option<InconclusiveReason>,
+    pub(crate) summary: String,
+    pub(crate) artefact: Option<String>,
+    pub(crate) judgement: Judgement,
+}
+
+/// Writes the verdict as an artefact, reads it back, and takes the decision from what was read.
+pub(crate) fn judge(evaluation: &Evaluation, gate: Option<&LoadedGate>, head: &str) -> Judged {
+    let inconclusive = |cause: &Inconclusive| Judged {
+        decision: "inconclusive",
+        reason: Some(cause.reason),
+        summary: cause.detail.clone(),
+        artefact: None,
+        judgement: Judgement::Inconclusive {
+            reason: cause.reason,
+            detail: cause.detail.clone(),
+        },
+    };
+    let (verdict, gate) = match (&evaluation.result, gate) {
+        (Ok(verdict), Some(gate)) => (verdict, gate),
+        (Err(cause), _) => return inconclusive(cause),
+        (Ok(_), None) => {
+            return inconclusive(&Inconclusive::new(
+                InconclusiveReason::Load,
+                "there is no gate",
+            ));
+        }
+    };
+    if let Decision::Wait { after_ms } = verdict.decision {
+        return Judged {
+            decision: "wait",
+            reason: None,
+            summary: verdict.summary.clone(),
+            artefact: None,
+            judgement: Judgement::Wait {
+                after_ms,
+                reason: verdict.summary.clone(),
+            },
+        };
+    }
+    let stamp = Stamp {
+        gate: &gate.name,
+        digest: &gate.digest,
+        head_sha: head,
+    };
+    let text = render(verdict, &gate.descriptor, &stamp).unwrap_or_default();
+    let read = match read_back(&text, &gate.descriptor) {
+        Ok(read) => read.decision(),
+        Err(why) => return inconclusive(&Inconclusive::new(InconclusiveReason::BadVerdict, why)),
+    };
+    let judgement = match read {
+        Decision::Pass => Judgement::Pass,
+        Decision::NotApplicable => Judgement::NotApplicable,
+        Decision::Fail | Decision::Wait { .. } => {
+            let mut text = findings(verdict);
+            if text.is_empty() {
+                text = format!("{}\n{}", verdict.summary, verdict.report);
+            }
+            Judgement::Fail { findings: text }
+        }
+    };
+    Judged {
+        decision: read.as_str(),
+        reason: None,
+        summary: verdict.summary.clone(),
+        artefact: Some(text),
+        judgement,
+    }
+}

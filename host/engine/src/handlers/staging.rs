@@ -1,0 +1,137 @@
+//! Deploys to staging, runs the suite, writes `15-staging-log.md`. The gate judges; nothing is judged here.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use orch_domain::artefact::STAGING_LOG;
+use orch_domain::pipeline::HostWork;
+use orch_domain::transition::{Event, WorkFailure};
+use orch_process::{Finished, Spec, run};
+use orch_store::ClaimedJob;
+
+use crate::ci::{checkout, plain_environment};
+use crate::clock;
+use crate::config::StagingConfig;
+use crate::engine::Engine;
+
+/// Bytes of each command's output in the log.
+const TAIL_BYTES: usize = 4 * 1024;
+
+pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
+    let (record, repo, _) = engine.subject(job).await?;
+    let Some(staging) = &repo.config.staging else {
+        let detail = format!(
+            "repository `{}` has no staging; set `repositories.{}.staging`, or give stage `deploy-staging` a pipeline without it",
+            repo.name, repo.name
+        );
+        let failure = WorkFailure::Config { detail };
+        return engine
+            .finish(
+                job,
+                Event::WorkFailed {
+                    work: HostWork::Staging,
+                    failure,
+                },
+                super::nothing(),
+            )
+            .await;
+    };
+    let base = repo.base_tip().await?;
+    let head = record.task.head.clone().unwrap_or(base);
+    let folder = checkout(engine, repo, &head).await?;
+    let tree = folder.path().join("tree");
+    let command = |text: &str| {
+        let spec = Spec::shell(
+            text,
+            &tree,
+            Duration::from_secs(u64::from(staging.timeout_s)),
+        );
+        plain_environment(spec, &folder)
+            .env("EXPECTED_REVISION", head.to_string())
+            .env("ORCH_BASE_URL", staging.base_url.clone())
+    };
+    let deployed = run(&command(&staging.hook)).await?;
+    let mut checks = Vec::new();
+    if deployed.success() {
+        for check in &staging.suite {
+            checks.push((check, run(&command(&check.run)).await?));
+        }
+    }
+    if let Some(text) = &staging.cleanup {
+        let cleaned = run(&command(text)).await?;
+        if !cleaned.success() {
+            tracing::warn!(
+                repo = repo.name,
+                output = cleaned.tail(500),
+                "cleaning up staging failed"
+            );
+        }
+    }
+    let log = log(staging, &deployed, &checks, head.as_str(), engine.now());
+    let (task, now) = (record.task.id, engine.now());
+    let extra: super::Extra = Box::new(move |tx| {
+        Box::pin(async move { tx.put_host_artefact(task, STAGING_LOG, &log, now).await })
+    });
+    engine
+        .finish(
+            job,
+            Event::WorkDone {
+                work: HostWork::Staging,
+                head: None,
+            },
+            extra,
+        )
+        .await
+}
+
+/// The staging log. Checks of the infrastructure are waived only when every real check is green.
+fn log(
+    staging: &StagingConfig,
+    deployed: &Finished,
+    checks: &[(&crate::config::SuiteCheck, Finished)],
+    head: &str,
+    now: i64,
+) -> String {
+    let real_green = checks
+        .iter()
+        .all(|(check, done)| check.sandbox_infra || done.success());
+    let success = deployed.success() && real_green;
+    let mut text = format!(
+        "---\nstaging_status: {}\ntimestamp: {}\nbase_url: {}\nrevision: {head}\n---\n\n# Staging\n\n- {} deploy: exit {}\n",
+        if success { "SUCCESS" } else { "FAILED" },
+        orch_frontmatter::render_scalar(&clock::stamp(now)),
+        orch_frontmatter::render_scalar(&staging.base_url),
+        if deployed.success() {
+            "PASSED"
+        } else {
+            "FAILED"
+        },
+        deployed.exit.code(),
+    );
+    for (check, done) in checks {
+        let class = if check.sandbox_infra {
+            "SANDBOX_INFRA"
+        } else {
+            "REAL"
+        };
+        let word = match (done.success(), check.sandbox_infra && real_green) {
+            (true, _) => "PASSED",
+            (false, true) => "INFRA-WAIVED",
+            (false, false) => "FAILED",
+        };
+        // Writing to a String cannot fail.
+        writeln!(
+            text,
+            "- {word} {} ({class}): exit {}",
+            check.name,
+            done.exit.code()
+        )
+        .ok();
+    }
+    let failed = std::iter::once(("deploy", deployed))
+        .chain(checks.iter().map(|(c, d)| (c.name.as_str(), d)));
+    for (name, done) in failed.filter(|(_, done)| !done.success()) {
+        writeln!(text, "\n## Output of {name}\n\n{}", done.tail(TAIL_BYTES)).ok();
+    }
+    text
+}

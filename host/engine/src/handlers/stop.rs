@@ -1,0 +1,86 @@
+//! Carries out a stop: ends what still runs, keeps the work, removes workspace and branch.
+
+use orch_agents::folder::RunFolder;
+use orch_agents::workspace::{Workspace, bot};
+use orch_agents::{launcher, supervise};
+use orch_domain::transition::Event;
+use orch_process::git::RefOutcome;
+use orch_store::{ClaimedJob, RunEnd, RunRow};
+
+use crate::engine::Engine;
+
+pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
+    let (record, repo, _) = engine.subject(job).await?;
+    let task = record.task.id;
+    let open: Vec<RunRow> = engine
+        .0
+        .store
+        .read(|tx| Box::pin(tx.open_runs(task)))
+        .await?;
+    for run in &open {
+        let folder = RunFolder::at(&run.folder);
+        folder.request_stop("the task is stopped")?;
+        launcher::wait(&folder).await?;
+        if let Ok(launch) = folder.launch() {
+            // The supervisor swept already, unless it was killed itself.
+            tokio::task::spawn_blocking(move || supervise::sweep(&launch.token)).await?;
+        }
+    }
+    let workspace = Workspace::at(engine.0.paths.workspace(
+        &repo.name,
+        task.0,
+        record.task.work_item.as_str(),
+    ));
+    let git = &repo.mirror;
+    let base = repo.base_tip().await?;
+    let head = record.task.head.clone().unwrap_or(base);
+    if workspace.tree().exists() {
+        let tree = git.snapshot(&workspace.tree(), &head).await?;
+        let kept = git
+            .commit(
+                &tree,
+                &head,
+                "Work in progress at the stop",
+                &bot(record.updated_ms),
+            )
+            .await?;
+        git.set_ref(&format!("refs/orch/wip/{task}/stop"), &kept)
+            .await?;
+    }
+    if let Some(tip) = &record.task.head {
+        git.set_ref(&format!("refs/orch/cancelled/{task}"), tip)
+            .await?;
+        let landed = git.is_ancestor(tip, &repo.base_tip().await?).await?;
+        if record.branch != record.base_branch && !landed {
+            match git
+                .delete_branch(repo.forge.git_dir(), &record.branch, tip)
+                .await?
+            {
+                RefOutcome::Done => {}
+                RefOutcome::Refused { actual } => {
+                    tracing::warn!(
+                        branch = record.branch,
+                        ?actual,
+                        "the branch moved and is left alone"
+                    );
+                }
+            }
+        }
+    }
+    workspace.remove()?;
+    let now = engine.now();
+    let extra: super::Extra = Box::new(move |tx| {
+        Box::pin(async move {
+            for run in open {
+                let end = RunEnd {
+                    outcome: "cancelled".to_owned(),
+                    detail: "stopped".to_owned(),
+                    ..RunEnd::default()
+                };
+                tx.finalise_run(run.id, &end, now).await?;
+            }
+            Ok(())
+        })
+    });
+    engine.finish(job, Event::Stopped, extra).await
+}

@@ -1,0 +1,325 @@
+//! Answers a gate's imports for one task on pinned commits: from git, the store, the forge and the tracker.
+//!
+//! What an evaluation sees is fixed when it begins: artefacts, authors and evidence are gathered first, so
+//! that a push in the middle cannot show one gate two states.
+
+use std::collections::BTreeMap;
+
+use orch_domain::artefact;
+use orch_domain::id::ObjectId;
+use orch_domain::imports::{
+    Answer, ArtefactInfo, Author, ChangedFile, Commit, CommitStatus, EvidenceItem, GateImports,
+    LogLevel, Preparation, PullRequestInfo, ReadError, Revision, ServiceError, Subject,
+};
+use orch_domain::pipeline::Entry;
+use orch_domain::transition::TrackerState;
+use orch_process::git::{Blob, Git, TreeEntry};
+use orch_store::{EvidenceRow, TaskRecord};
+use sha2::{Digest, Sha256};
+
+use crate::config::Effective;
+use crate::engine::{Engine, Repo};
+use crate::forge;
+
+/// Largest artefact that a gate may read, bytes.
+const ARTEFACT_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest file of the repository that a gate may read, bytes.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Most commits that a gate is told of.
+const COMMITS_MAX: u32 = 1000;
+
+/// An artefact as an evaluation sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) info: ArtefactInfo,
+    pub(crate) source: Source,
+}
+
+/// Where an artefact's text is.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Store(String),
+    Blob(TreeEntry),
+}
+
+/// The answers for one evaluation.
+pub(crate) struct Provider {
+    pub(crate) subject: Subject,
+    pub(crate) settings: String,
+    pub(crate) git: Git,
+    pub(crate) head: ObjectId,
+    pub(crate) base: ObjectId,
+    pub(crate) artefacts: Vec<Item>,
+    pub(crate) status: Option<CommitStatus>,
+    pub(crate) pull_request: Option<PullRequestInfo>,
+    pub(crate) tracker: Option<TrackerState>,
+    pub(crate) preparation: Option<Preparation>,
+    pub(crate) evidence: Vec<EvidenceRow>,
+}
+
+impl Provider {
+    pub(crate) async fn gather(
+        engine: &Engine,
+        record: &TaskRecord,
+        repo: &Repo,
+        effective: &Effective,
+        head: &ObjectId,
+        base: &ObjectId,
+        entry: &Entry,
+    ) -> anyhow::Result<Self> {
+        let task = &record.task;
+        let id = task.id;
+        let (host, provenance, evidence, tracker) = engine
+            .0
+            .store
+            .read(|tx| {
+                Box::pin(async move {
+                    Ok((
+                        tx.host_artefacts(id).await?,
+                        tx.provenance(id).await?,
+                        tx.evidence(id).await?,
+                        tx.issue_state(id).await.ok(),
+                    ))
+                })
+            })
+            .await?;
+        let folder = artefact::folder(&task.work_item);
+        let mut items: BTreeMap<String, Item> = BTreeMap::new();
+        for entry in repo.mirror.list(head, &folder).await? {
+            let Some(name) = entry
+                .path
+                .strip_prefix(&folder)
+                .and_then(|r| r.strip_prefix('/'))
+            else {
+                continue;
+            };
+            // A link could show a gate another file under an artefact's name.
+            if !entry.mode.starts_with("100") || artefact::owner(name) == artefact::Owner::Host {
+                continue;
+            }
+            let author = provenance
+                .iter()
+                .find(|p| p.path == name && p.blob == entry.blob.as_str())
+                .map_or(Author::Unknown, |p| Author::Role(p.role.clone()));
+            let info = ArtefactInfo {
+                path: name.to_owned(),
+                size: entry.size,
+                written_by: author,
+            };
+            items.insert(
+                name.to_owned(),
+                Item {
+                    info,
+                    source: Source::Blob(entry),
+                },
+            );
+        }
+        for item in host {
+            let info = ArtefactInfo {
+                path: item.path.clone(),
+                size: item.content.len() as u64,
+                written_by: Author::Host,
+            };
+            items.insert(
+                item.path,
+                Item {
+                    info,
+                    source: Source::Store(item.content),
+                },
+            );
+        }
+        let preparation = evidence
+            .iter()
+            .find(|row| row.name == forge::PREPARATION)
+            .and_then(|row| forge::read_preparation(&row.content).ok());
+        Ok(Self {
+            subject: Subject {
+                work_item: task.work_item.to_string(),
+                title: task.title.clone(),
+                repo: task.repo.to_string(),
+                stage: task.stage.to_string(),
+                branch: record.branch.clone(),
+                base_branch: record.base_branch.clone(),
+                head_sha: head.to_string(),
+                base_sha: base.to_string(),
+                attempt: task.attempt(),
+            },
+            settings: entry.settings.clone(),
+            git: repo.mirror.clone(),
+            head: head.clone(),
+            base: base.clone(),
+            artefacts: items.into_values().collect(),
+            status: Some(
+                forge::commit_status(engine, &repo.name, head, &effective.required_contexts)
+                    .await?,
+            ),
+            pull_request: forge::pull_request(engine, record, head).await?,
+            tracker,
+            preparation,
+            evidence,
+        })
+    }
+
+    /// Digest of the artefacts and their authors: a pass over other artefacts does not hold.
+    pub(crate) fn artefacts_digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for item in &self.artefacts {
+            let content = match &item.source {
+                Source::Store(text) => hex::encode(Sha256::digest(text.as_bytes())),
+                Source::Blob(entry) => entry.blob.to_string(),
+            };
+            hash.update(format!(
+                "{}\0{:?}\0{content}\0",
+                item.info.path, item.info.written_by
+            ));
+        }
+        hex::encode(hash.finalize())
+    }
+
+    async fn blob(&self, entry: &TreeEntry, max: u64) -> Result<String, ReadError> {
+        match self.git.read_blob(entry, max).await {
+            Ok(Blob::Text(text)) => Ok(text),
+            Ok(Blob::Missing) => Err(ReadError::Missing),
+            Ok(Blob::TooLarge(bytes)) => Err(ReadError::TooLarge(bytes)),
+            Ok(Blob::NotText) => Err(ReadError::NotText),
+            Err(error) => Err(ReadError::Denied(error.to_string())),
+        }
+    }
+
+    fn commit(&self, at: Revision) -> &ObjectId {
+        match at {
+            Revision::Head => &self.head,
+            Revision::Base => &self.base,
+        }
+    }
+}
+
+fn silent(what: &str) -> ServiceError {
+    ServiceError::Unavailable(format!("{what} is not known here"))
+}
+
+impl GateImports for Provider {
+    fn subject(&self) -> Subject {
+        self.subject.clone()
+    }
+    fn settings(&self) -> String {
+        self.settings.clone()
+    }
+    fn log(&self, _level: LogLevel, _message: &str) {}
+
+    fn artefacts(&self) -> Answer<'_, Vec<ArtefactInfo>> {
+        Box::pin(async {
+            self.artefacts
+                .iter()
+                .map(|item| item.info.clone())
+                .collect()
+        })
+    }
+    fn read_artefact<'a>(&'a self, path: &'a str) -> Answer<'a, Result<String, ReadError>> {
+        Box::pin(async move {
+            match self
+                .artefacts
+                .iter()
+                .find(|item| item.info.path == path)
+                .map(|item| &item.source)
+            {
+                None => Err(ReadError::Missing),
+                Some(Source::Store(text)) => Ok(text.clone()),
+                Some(Source::Blob(entry)) => self.blob(entry, ARTEFACT_BYTES_MAX).await,
+            }
+        })
+    }
+    fn read_file<'a>(
+        &'a self,
+        at: Revision,
+        path: &'a str,
+    ) -> Answer<'a, Result<String, ReadError>> {
+        Box::pin(async move {
+            match self.git.read(self.commit(at), path, FILE_BYTES_MAX).await {
+                Ok(Blob::Text(text)) => Ok(text),
+                Ok(Blob::Missing) => Err(ReadError::Missing),
+                Ok(Blob::TooLarge(bytes)) => Err(ReadError::TooLarge(bytes)),
+                Ok(Blob::NotText) => Err(ReadError::NotText),
+                Err(error) => Err(ReadError::Denied(error.to_string())),
+            }
+        })
+    }
+    fn files<'a>(&'a self, at: Revision, prefix: &'a str) -> Answer<'a, Vec<String>> {
+        Box::pin(async move {
+            let listed = self.git.list(self.commit(at), prefix).await;
+            listed
+                .map(|list| list.into_iter().map(|e| e.path).collect())
+                .unwrap_or_default()
+        })
+    }
+    fn changed_files(&self) -> Answer<'_, Vec<ChangedFile>> {
+        Box::pin(async {
+            let Ok(from) = self.git.merge_base(&self.base, &self.head).await else {
+                return Vec::new();
+            };
+            self.git
+                .changed(&from, &self.head)
+                .await
+                .unwrap_or_default()
+        })
+    }
+    fn commits(&self) -> Answer<'_, Vec<Commit>> {
+        Box::pin(async {
+            let listed = self
+                .git
+                .commits(&self.base, &self.head, COMMITS_MAX)
+                .await
+                .unwrap_or_default();
+            let commit = |(sha, author, subject): (ObjectId, String, String)| Commit {
+                sha: sha.to_string(),
+                author,
+                subject,
+                role: None,
+            };
+            listed.into_iter().map(commit).collect()
+        })
+    }
+    fn commit_status<'a>(&'a self, sha: &'a str) -> Answer<'a, Result<CommitStatus, ServiceError>> {
+        Box::pin(async move {
+            match &self.status {
+                Some(status) if status.sha == sha => Ok(status.clone()),
+                Some(_) | None => Err(silent(&format!("the status of {sha}"))),
+            }
+        })
+    }
+    fn pull_request(&self) -> Answer<'_, Result<Option<PullRequestInfo>, ServiceError>> {
+        Box::pin(async { Ok(self.pull_request.clone()) })
+    }
+    fn tracker_state(&self) -> Answer<'_, Result<String, ServiceError>> {
+        Box::pin(async {
+            self.tracker
+                .map(|s| s.as_str().to_owned())
+                .ok_or_else(|| silent("the issue"))
+        })
+    }
+    fn preparation(&self) -> Answer<'_, Result<Preparation, ServiceError>> {
+        Box::pin(async {
+            self.preparation
+                .clone()
+                .ok_or_else(|| silent("a merge preparation"))
+        })
+    }
+    fn evidence_names(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async { self.evidence.iter().map(|row| row.name.clone()).collect() })
+    }
+    fn evidence<'a>(&'a self, name: &'a str) -> Answer<'a, Result<EvidenceItem, ReadError>> {
+        Box::pin(async move {
+            let row = self
+                .evidence
+                .iter()
+                .find(|row| row.name == name)
+                .ok_or(ReadError::Missing)?;
+            Ok(EvidenceItem {
+                name: row.name.clone(),
+                sha: row.sha.clone(),
+                obtained_ms: u64::try_from(row.obtained_ms).unwrap_or(0),
+                content: row.content.clone(),
+            })
+        })
+    }
+}

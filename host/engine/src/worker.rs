@@ -1,0 +1,222 @@
+//! The worker: claims jobs lane by lane, runs their handlers, and keeps every claim honest.
+
+use std::time::Duration;
+
+use orch_domain::job::{JobKind, Lane};
+use orch_store::ClaimedJob;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::engine::Engine;
+use crate::handlers;
+
+/// How long a claim holds without renewal.
+const LEASE_MS: i64 = 60_000;
+/// How often a running handler's claim is checked, so that a stop ends it soon.
+const CHECK: Duration = Duration::from_millis(500);
+/// How often a claim is renewed.
+const RENEW: Duration = Duration::from_secs(20);
+/// Longest sleep between looks at the queue: polling is the truth, waking is a hint.
+const POLL_MAX: Duration = Duration::from_millis(500);
+
+/// A started engine. Dropping it does not stop it; [`Running::shut_down`] does.
+#[derive(Debug)]
+pub struct Running {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Engine {
+    /// Takes up what a dead host left, then starts the worker and the outbox.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn start(&self) -> anyhow::Result<Running> {
+        let now = self.now();
+        let owner = self.0.store.owner().clone();
+        let recovered = self
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { tx.recover(&owner, now).await }))
+            .await?;
+        for job in &recovered {
+            tracing::info!(
+                job.id = job.id.0,
+                kind = job.kind.as_str(),
+                "taken up after its host died"
+            );
+        }
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let concurrency = &self.0.config.concurrency;
+        for lane in Lane::ALL {
+            let slots = match lane {
+                Lane::Agents => concurrency.agents,
+                Lane::Gates => concurrency.gates,
+                Lane::Effects => concurrency.effects,
+            };
+            tasks.spawn(work(self.clone(), lane, slots, stopped.clone()));
+        }
+        tasks.spawn(tell(self.clone(), stopped));
+        Ok(Running { stop, tasks })
+    }
+}
+
+impl Running {
+    /// Ends the worker. Agents and hooks go on under their supervisors; everything else that was under way is
+    /// taken up at the next start.
+    pub async fn shut_down(mut self) {
+        // Receivers that are gone have ended already.
+        self.stop.send(true).ok();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn tell(engine: Engine, mut stopped: watch::Receiver<bool>) {
+    let wake = engine.0.store.wake();
+    loop {
+        let notified = wake.notified();
+        match engine.deliver().await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => tracing::error!(
+                error = format!("{error:#}"),
+                "the outbox cannot be delivered"
+            ),
+        }
+        tokio::select! {
+            () = notified => {}
+            () = tokio::time::sleep(POLL_MAX) => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+async fn work(engine: Engine, lane: Lane, slots: u32, mut stopped: watch::Receiver<bool>) {
+    let wake = engine.0.store.wake();
+    let mut running: JoinSet<()> = JoinSet::new();
+    loop {
+        // Registered before looking, so that nothing that is queued in between is missed.
+        let notified = wake.notified();
+        tokio::pin!(notified);
+        notified.as_mut().enable();
+        let free = slots.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
+        if free > 0 {
+            match claim(&engine, lane, free).await {
+                Ok(jobs) => {
+                    for job in jobs {
+                        running.spawn(attend(engine.clone(), job));
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, lane = lane.as_str(), "jobs cannot be claimed")
+                }
+            }
+        }
+        let pause = pause(&engine).await;
+        tokio::select! {
+            () = notified => {}
+            () = tokio::time::sleep(pause) => {}
+            Some(ended) = running.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(error = %error, "a handler panicked; its job is taken up again");
+                }
+            }
+            _ = stopped.changed() => break,
+        }
+    }
+    // Handlers are dropped here: their children die with them, supervised runs go on.
+    running.shutdown().await;
+}
+
+async fn claim(
+    engine: &Engine,
+    lane: Lane,
+    free: u32,
+) -> Result<Vec<ClaimedJob>, orch_store::StoreError> {
+    // A look without the writer first: an idle host must not flush twice a second.
+    let now = engine.now();
+    let due = engine
+        .0
+        .store
+        .read(|tx| Box::pin(tx.has_due(lane, now)))
+        .await?;
+    if !due {
+        return Ok(Vec::new());
+    }
+    let owner = engine.0.store.owner().clone();
+    engine
+        .0
+        .store
+        .write(move |tx| Box::pin(async move { tx.claim(lane, free, &owner, now, LEASE_MS).await }))
+        .await
+}
+
+/// Until the next job is due, within bounds.
+async fn pause(engine: &Engine) -> Duration {
+    let next = engine.0.store.read(|tx| Box::pin(tx.next_due())).await;
+    match next {
+        Ok(Some(at)) => {
+            let wait = u64::try_from((at - engine.now()).max(5)).unwrap_or(5);
+            Duration::from_millis(wait).min(POLL_MAX)
+        }
+        Ok(None) | Err(_) => POLL_MAX,
+    }
+}
+
+/// Runs a handler as long as its claim holds.
+async fn attend(engine: Engine, job: ClaimedJob) {
+    let key = job.key;
+    let kind = job.kind;
+    let guard = engine.clone();
+    let handled = async {
+        if let Err(error) = handlers::handle(&engine, &job).await {
+            let text = format!("{error:#}");
+            tracing::warn!(
+                job.id = key.id.0,
+                kind = kind.as_str(),
+                error = text,
+                "a job failed"
+            );
+            if let Err(error) = handlers::failed(&engine, &job, &text).await {
+                tracing::error!(
+                    job.id = key.id.0,
+                    error = format!("{error:#}"),
+                    "a failure cannot be recorded"
+                );
+            }
+        }
+    };
+    tokio::select! {
+        () = handled => {}
+        () = lost(&guard, &job) => {
+            tracing::info!(job.id = key.id.0, kind = kind.as_str(), "the claim is gone; the handler is dropped");
+        }
+    }
+}
+
+/// Ends when the claim no longer holds.
+async fn lost(engine: &Engine, job: &ClaimedJob) {
+    let key = job.key;
+    let mut renewed = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(CHECK).await;
+        match engine.0.store.read(|tx| Box::pin(tx.holds(key))).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::warn!(error = %error, "a claim cannot be checked"),
+        }
+        if renewed.elapsed() >= RENEW {
+            renewed = tokio::time::Instant::now();
+            let now = engine.now();
+            let done = engine
+                .0
+                .store
+                .write(move |tx| Box::pin(tx.renew(key, now, LEASE_MS)))
+                .await;
+            if matches!(done, Ok(orch_store::RenewOutcome::Lost)) && job.kind != JobKind::Stop {
+                return;
+            }
+        }
+    }
+}
