@@ -1,1 +1,13 @@
-//! Placeholder until this crate is written.
+//! The host's HTTP face: health, status, queue, tasks and gates, over TCP with a token and over a unix socket
+//! with a check of who is at the other end.
+//!
+//! Agents and tests run on this host under the same user. They must not be able to approve themselves, so a
+//! peer that descends from the host or from a supervised run is refused on the socket.
+
+mod access;
+mod routes;
+mod serve;
+
+pub use access::Token;
+pub use routes::ask;
+pub use serve::{Bound, ServeError, bind};

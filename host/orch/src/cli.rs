@@ -1,0 +1,198 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Orch carries work items from request to production, and lets nothing pass that no gate has judged.
+#[derive(Debug, Parser)]
+#[command(name = "orch", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The host's configuration.
+    #[arg(long, global = true, default_value = "orch.yaml", env = "ORCH_CONFIG")]
+    pub(crate) config: PathBuf,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the host: queue, agents, gates, HTTP.
+    Serve,
+    /// Begin tasks, look at them, approve, resume and stop them.
+    #[command(subcommand)]
+    Task(Task),
+    /// Show the queue.
+    Queue,
+    /// Look at gates and try them.
+    #[command(subcommand)]
+    Gate(Gate),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(Config),
+    /// Carry a small real task through every stage, in a temporary folder.
+    Demo(Demo),
+    /// Own one run (started by the host).
+    #[command(hide = true)]
+    Supervise {
+        /// Run folder.
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Begin a task.
+    New {
+        /// Repository, as named in the configuration.
+        #[arg(long)]
+        repo: String,
+        /// The request in one line.
+        #[arg(long)]
+        title: String,
+        /// The request in full, Markdown.
+        #[arg(long, default_value = "")]
+        body: String,
+        /// A file with the request in full.
+        #[arg(long, conflicts_with = "body")]
+        body_file: Option<PathBuf>,
+        /// Work item id, such as SHOP-12; made up if not given.
+        #[arg(long)]
+        id: Option<String>,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// List tasks that are under way.
+    List {
+        /// Ended ones too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show a task with its verdicts and runs.
+    Show {
+        /// Work item.
+        id: String,
+    },
+    /// Say what a task waits for, since when, and what would move it.
+    Why {
+        /// Work item.
+        id: String,
+    },
+    /// Approve what the task waits for: its analysis or its deploy.
+    Approve {
+        /// Work item.
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Reject what the task waits for.
+    Reject {
+        /// Work item.
+        id: String,
+        /// What to change; reaches the agent verbatim.
+        #[arg(long)]
+        comment: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Take a task out of a block.
+    Resume {
+        /// Work item.
+        id: String,
+        /// Stage to go on at; not after the one it has reached.
+        #[arg(long)]
+        stage: Option<String>,
+        /// Rework rounds to add.
+        #[arg(long, default_value_t = 0)]
+        rounds: u32,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Stop a task; its work is kept.
+    Stop {
+        /// Work item.
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Who {
+    /// Who asks; checked against `approvers`.
+    #[arg(long = "by", env = "USER", default_value = "operator")]
+    pub(crate) by: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Gate {
+    /// List the gates of the host.
+    List,
+    /// Show what a gate file says of itself and what it may do.
+    Inspect {
+        /// The gate file.
+        file: PathBuf,
+    },
+    /// Judge a plain git repository with one gate, without a host.
+    ///
+    /// Exit codes: 0 pass or not applicable, 1 fail, 2 inconclusive, 3 wait, 64 usage.
+    Run(GateRun),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateRun {
+    /// The gate file.
+    pub(crate) file: PathBuf,
+    /// The repository: a work tree or a bare one.
+    #[arg(long)]
+    pub(crate) repo: PathBuf,
+    /// Work item whose folder is judged.
+    #[arg(long)]
+    pub(crate) work_item: String,
+    /// Branch or commit to judge; the checked-out one if not given.
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// Base branch.
+    #[arg(long, default_value = "main")]
+    pub(crate) base: String,
+    /// Stage to tell the gate.
+    #[arg(long, default_value = "review")]
+    pub(crate) stage: String,
+    /// Settings of the gate as JSON.
+    #[arg(long, default_value = "{}")]
+    pub(crate) settings: String,
+    /// Take ROLE (or `host`) for the author of FILE.
+    #[arg(long, value_name = "FILE=ROLE")]
+    pub(crate) assume_role: Vec<String>,
+    /// Take nobody for the author of a file without --assume-role.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check the configuration, every repository's own, and the gates they name.
+    Check,
+    /// Show the configuration as it applies.
+    Show {
+        /// Say which values came from the environment.
+        #[arg(long)]
+        sources: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder with the gate files.
+    #[arg(long, default_value = "gates")]
+    pub(crate) gates: PathBuf,
+    /// Leave the folder behind.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Kill the host in the middle of the developer's run and start it again.
+    #[arg(long)]
+    pub(crate) crash: bool,
+}

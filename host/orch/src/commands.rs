@@ -1,0 +1,219 @@
+//! Carries out a command line.
+
+use anyhow::Context;
+use orch_engine::{AssumedRole, OfflineRequest, judge_offline};
+use orch_gates::{CONTRACT, GateRuntime, Limits, RuntimeConfig};
+use serde_json::{Value, json};
+
+use crate::cli::{Cli, Command, Config, Gate, GateRun, Task};
+use crate::client::{Host, load_config};
+use crate::{demo, serve, show};
+
+/// Exit code for a command line that makes no sense.
+const USAGE: u8 = 64;
+
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
+    let json = cli.json;
+    match cli.command {
+        Command::Serve => serve::serve(&cli.config).await,
+        Command::Task(task) => run_task(Host::find(&cli.config).await?, task, json).await,
+        Command::Queue => {
+            let queue = Host::find(&cli.config).await?.get("/queue").await?;
+            print(json, &queue, show::queue);
+            Ok(0)
+        }
+        Command::Gate(Gate::List) => {
+            let gates = Host::find(&cli.config).await?.get("/gates").await?;
+            print(json, &gates, show::gates);
+            Ok(0)
+        }
+        Command::Gate(Gate::Inspect { file }) => inspect(&file, json).await,
+        Command::Gate(Gate::Run(run)) => run_gate(run, json).await,
+        Command::Config(config) => run_config(&cli.config, config, json).await,
+        Command::Demo(options) => demo::run(options, json).await,
+        Command::Supervise { .. } => Ok(USAGE),
+    }
+}
+
+fn print(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
+    if json {
+        println!("{value:#}");
+    } else {
+        println!("{}", text(value).trim_end());
+    }
+}
+
+async fn run_task(host: Host, task: Task, json: bool) -> anyhow::Result<u8> {
+    let decision = |by: String| json!({"by": by});
+    let path = |id: &str, verb: &str| format!("/tasks/{id}/{verb}");
+    match task {
+        Task::New {
+            repo,
+            title,
+            body,
+            body_file,
+            id,
+            who,
+        } => {
+            let body = match body_file {
+                Some(file) => std::fs::read_to_string(&file)
+                    .with_context(|| format!("request file `{}` cannot be read", file.display()))?,
+                None => body,
+            };
+            let request =
+                json!({"repo": repo, "title": title, "body": body, "id": id, "author": who.by});
+            print(json, &host.post("/tasks", &request).await?, show::done);
+        }
+        Task::List { all } => print(
+            json,
+            &host.get(&format!("/tasks?all={all}")).await?,
+            show::tasks,
+        ),
+        Task::Show { id } => print(json, &host.get(&format!("/tasks/{id}")).await?, show::task),
+        Task::Why { id } => print(json, &host.get(&path(&id, "why")).await?, show::plain),
+        Task::Approve { id, who } => {
+            print(
+                json,
+                &host.post(&path(&id, "approve"), &decision(who.by)).await?,
+                show::done,
+            );
+        }
+        Task::Reject { id, comment, who } => {
+            let body = json!({"by": who.by, "comment": comment});
+            print(
+                json,
+                &host.post(&path(&id, "reject"), &body).await?,
+                show::done,
+            );
+        }
+        Task::Resume {
+            id,
+            stage,
+            rounds,
+            who,
+        } => {
+            let body = json!({"by": who.by, "stage": stage, "rounds": rounds});
+            print(
+                json,
+                &host.post(&path(&id, "resume"), &body).await?,
+                show::done,
+            );
+        }
+        Task::Stop { id, who } => print(
+            json,
+            &host.post(&path(&id, "stop"), &decision(who.by)).await?,
+            show::done,
+        ),
+    }
+    Ok(0)
+}
+
+async fn inspect(file: &std::path::Path, json: bool) -> anyhow::Result<u8> {
+    let runtime = GateRuntime::new(RuntimeConfig::default())?;
+    let gate = runtime
+        .load_file(file)
+        .await
+        .with_context(|| format!("gate file `{}` cannot be loaded", file.display()))?;
+    let limits = Limits::default();
+    let about = &gate.descriptor;
+    let view = json!({
+        "file": file.display().to_string(),
+        "name": about.name,
+        "version": about.version,
+        "summary": about.summary,
+        "contract": CONTRACT,
+        "digest": gate.digest,
+        "size": gate.size,
+        "status_key": about.status_key,
+        "artefact": about.artefact,
+        "imports": gate.imports.iter().map(|i| json!({"name": i.as_str(), "allows": i.in_words()})).collect::<Vec<_>>(),
+        "limits": {"memory_bytes": limits.memory_bytes, "cpu_ms": limits.cpu_ms, "wall_ms": limits.wall_ms,
+                   "host_calls": limits.host_calls, "read_bytes": limits.read_bytes, "findings": limits.findings},
+        "settings_schema": serde_json::from_str::<Value>(&about.settings_schema).unwrap_or(Value::Null),
+    });
+    print(json, &view, show::inspection);
+    Ok(0)
+}
+
+async fn run_gate(run: GateRun, json: bool) -> anyhow::Result<u8> {
+    let mut assumed = Vec::new();
+    for text in &run.assume_role {
+        let Some((file, role)) = text.split_once('=') else {
+            eprintln!("error: --assume-role takes FILE=ROLE, not `{text}`");
+            return Ok(USAGE);
+        };
+        assumed.push(AssumedRole {
+            file: file.to_owned(),
+            role: role.to_owned(),
+        });
+    }
+    let request = OfflineRequest {
+        gate: run.file,
+        repo: run.repo,
+        work_item: run.work_item,
+        branch: run.branch,
+        base: run.base,
+        stage: run.stage,
+        settings: run.settings,
+        assumed,
+        strict: run.strict,
+    };
+    let judged = match judge_offline(&request).await {
+        Ok(judged) => judged,
+        Err(error) => {
+            eprintln!("error: {}", show::chain(&error));
+            return Ok(USAGE);
+        }
+    };
+    if json {
+        println!("{:#}", serde_json::to_value(&judged)?);
+    } else {
+        print!("{}", judged.artefact);
+        let reason = judged
+            .reason
+            .as_deref()
+            .map(|r| format!(" ({r})"))
+            .unwrap_or_default();
+        eprintln!("{}{reason}: {}", judged.decision, judged.summary);
+        eprintln!("provenance not checked: without a host, authors are assumed");
+    }
+    Ok(u8::try_from(judged.exit_code).unwrap_or(2))
+}
+
+async fn run_config(path: &std::path::Path, config: Config, json: bool) -> anyhow::Result<u8> {
+    match config {
+        Config::Show { sources } => {
+            let loaded = load_config(path)?;
+            let mut view = serde_json::to_value(&loaded)?;
+            if sources {
+                view["sources"] = serde_json::to_value(&loaded.sources)?;
+            }
+            if json {
+                println!("{view:#}")
+            } else {
+                print!("{}", serde_yaml::to_string(&view)?)
+            }
+        }
+        Config::Check => {
+            let loaded = load_config(path)?;
+            let orch = std::env::current_exe()?;
+            let socket = orch_engine::Paths::below(loaded.data_dir()).socket();
+            if Host::at(&socket).await.is_some() {
+                println!(
+                    "orch.yaml is valid; the host is running, so repositories are not looked at"
+                );
+                return Ok(0);
+            }
+            let engine = orch_engine::Engine::open(orch_engine::Setup {
+                config: loaded,
+                orch,
+            })
+            .await?;
+            let lines = engine.check_configuration().await?;
+            print(json, &json!(lines), |_| {
+                format!("the configuration can be used\n{}", lines.join("\n"))
+            });
+        }
+    }
+    Ok(0)
+}

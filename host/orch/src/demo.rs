@@ -1,0 +1,43 @@
+//! `orch demo`: a small real task, a real host, every stage, in a temporary folder.
+
+mod drive;
+mod report;
+mod setup;
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+
+use crate::cli::Demo;
+
+pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
+    let gates = std::fs::canonicalize(&options.gates).with_context(|| {
+        format!(
+            "no gates at `{}`; build them with `cargo xtask gates` or name the folder with --gates",
+            options.gates.display()
+        )
+    })?;
+    let folder = tempfile::Builder::new()
+        .prefix("orch-demo-")
+        .tempdir()
+        .context("a temporary folder")?;
+    let place = setup::make(folder.path(), &gates, options.crash).await?;
+    let loud = !json;
+    let interactive = std::io::stderr().is_terminal();
+    let outcome = drive::carry_through(&place, options.crash, loud, interactive).await;
+    let summary = match outcome {
+        Ok(view) => report::summary(&view),
+        Err(error) => {
+            let kept = folder.keep();
+            eprintln!("the demo's folder is kept at {}", kept.display());
+            return Err(error);
+        }
+    };
+    let kept = options.keep.then(|| folder.keep());
+    if json {
+        println!("{:#}", report::json(&summary, kept.as_deref()));
+    } else {
+        print!("{}", report::text(&summary, kept.as_deref()));
+    }
+    Ok(if summary.state == "done" { 0 } else { 1 })
+}

@@ -1,0 +1,199 @@
+//! Drives the demo: starts the host as a process of its own, begins the task, approves as a person would,
+//! and, if asked to, kills the host in the middle.
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use orch_engine::Paths;
+use serde_json::{Value, json};
+
+use super::setup::{BODY, Place, TITLE};
+use crate::client::Host;
+
+/// Longest demo.
+const TIME_MAX: Duration = Duration::from_secs(300);
+/// How often the task is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// Stages of the progress bar.
+const STAGES: [&str; 8] = [
+    "analysis",
+    "architecture",
+    "development",
+    "review",
+    "testing",
+    "deploy-staging",
+    "deploy",
+    "done",
+];
+
+/// The host's process; killed when dropped, so that a failed demo leaves none behind.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn start(place: &Place) -> anyhow::Result<Process> {
+    let orch = std::env::current_exe().context("this program's own path")?;
+    let log = File::options().create(true).append(true).open(&place.log)?;
+    let child = Command::new(orch)
+        .args(["serve", "--config"])
+        .arg(&place.config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .context("the host cannot be started")?;
+    Ok(Process(child))
+}
+
+async fn answering(place: &Place, process: &mut Process) -> anyhow::Result<Host> {
+    let socket = Paths::below(&place.data).socket();
+    let begun = Instant::now();
+    loop {
+        if let Some(host) = Host::at(&socket).await {
+            return Ok(host);
+        }
+        if let Some(status) = process.0.try_wait()? {
+            let log = std::fs::read_to_string(&place.log).unwrap_or_default();
+            bail!("the host ended at once ({status}):\n{log}");
+        }
+        if begun.elapsed() > Duration::from_secs(60) {
+            bail!("the host does not answer; see {}", place.log.display());
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}
+
+pub(super) async fn carry_through(
+    place: &Place,
+    crash: bool,
+    loud: bool,
+    interactive: bool,
+) -> anyhow::Result<Value> {
+    let mut process = start(place)?;
+    let mut host = answering(place, &mut process).await?;
+    let request = json!({"repo": "shop", "title": TITLE, "body": BODY, "author": "demo"});
+    let begun = host.post("/tasks", &request).await?;
+    let item = begun["work_item"]
+        .as_str()
+        .context("the host named the task")?
+        .to_owned();
+    let progress = Progress::new(loud, interactive);
+    progress.say(&format!("{item}: {TITLE}"));
+    let started = Instant::now();
+    let mut crashed = !crash;
+    loop {
+        let view = host.get(&format!("/tasks/{item}")).await?;
+        progress.show(&view);
+        let stage = view["stage"].as_str().unwrap_or_default();
+        let status = view["status"].as_str().unwrap_or_default();
+        match status {
+            "ended" => {
+                progress.finish();
+                return Ok(view);
+            }
+            "blocked" | "needs-input" => bail!("the task stands still: {}", view["why"]),
+            "awaiting-approval" => {
+                progress.say("a person approves the deploy");
+                host.post(&format!("/tasks/{item}/approve"), &json!({"by": "demo"}))
+                    .await?;
+            }
+            "waiting" if view["step"] == "analysis-approved" => {
+                progress.say("a person approves the analysis");
+                host.post(&format!("/tasks/{item}/approve"), &json!({"by": "demo"}))
+                    .await?;
+            }
+            _ => {}
+        }
+        if !crashed && stage == "development" && developer_at_work(&view) {
+            progress
+                .say("the host is killed in the middle of the developer's run, and started again");
+            drop(process);
+            process = start(place)?;
+            host = answering(place, &mut process).await?;
+            crashed = true;
+        }
+        if started.elapsed() > TIME_MAX {
+            bail!("the demo takes too long: {}", view["why"]);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether the developer's script has begun: its first output is in the run folder.
+fn developer_at_work(view: &Value) -> bool {
+    let runs = view["runs"].as_array().map_or(&[][..], Vec::as_slice);
+    runs.iter().any(|run| {
+        let folder = run["folder"].as_str().unwrap_or_default();
+        run["role"] == "developer"
+            && run["outcome"].is_null()
+            && std::fs::metadata(format!("{folder}/stdout.raw")).is_ok_and(|m| m.len() > 0)
+    })
+}
+
+/// Shows where the task is: a bar on a terminal, a line for each change elsewhere.
+struct Progress {
+    bar: Option<ProgressBar>,
+    loud: bool,
+    last: std::cell::RefCell<String>,
+    begun: Instant,
+}
+
+impl Progress {
+    fn new(loud: bool, interactive: bool) -> Self {
+        let bar = (loud && interactive).then(|| {
+            let bar = ProgressBar::new(STAGES.len() as u64 - 1);
+            let style = ProgressStyle::with_template("{elapsed:>4} [{bar:28}] {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self {
+            bar,
+            loud,
+            last: std::cell::RefCell::default(),
+            begun: Instant::now(),
+        }
+    }
+
+    fn say(&self, line: &str) {
+        if !self.loud {
+            return;
+        }
+        let line = format!("{:>6.1} s  {line}", self.begun.elapsed().as_secs_f64());
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn show(&self, view: &Value) {
+        let text = |key: &str| view[key].as_str().unwrap_or_default().to_owned();
+        let stage = text("stage");
+        let message = format!("{stage} · {} ({})", text("step"), text("status"));
+        if let Some(bar) = &self.bar {
+            bar.set_position(STAGES.iter().position(|s| *s == stage).unwrap_or(0) as u64);
+            bar.set_message(message.clone());
+        }
+        if *self.last.borrow() != message {
+            if self.bar.is_none() {
+                self.say(&message);
+            }
+            self.last.replace(message);
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

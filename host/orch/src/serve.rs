@@ -1,0 +1,56 @@
+//! `orch serve`: opens everything, listens, works until it is told to end.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use anyhow::Context;
+use orch_engine::{Engine, Setup};
+use orch_http::Token;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::client::load_config;
+
+pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
+    let config = load_config(config)?;
+    let listen = config.http.listen;
+    let orch = std::env::current_exe().context("this program's own path")?;
+    let engine = Engine::open(Setup { config, orch }).await?;
+    engine.check_repositories().await?;
+    let token = Token::load(&engine.paths().token()).context("the token file")?;
+    let bound = orch_http::bind(listen, &engine.paths().socket()).await?;
+    let address = bound.address();
+    for gate in engine.gate_views() {
+        match &gate.error {
+            None => tracing::info!(
+                gate.name = gate.name,
+                digest = &gate.digest[..12],
+                "gate loaded"
+            ),
+            Some(error) => tracing::error!(gate.name = gate.name, error, "gate not loaded"),
+        }
+    }
+    let running = engine.start().await?;
+    let (stop, stopped) = watch::channel(false);
+    tracing::info!(socket = %engine.paths().socket().display(), ?address, "the host serves");
+    if std::io::stderr().is_terminal() {
+        eprintln!(
+            "orch serves; end it with Ctrl-C. Agents under way go on and are taken up at the next start."
+        );
+    }
+    let mut serving = tokio::spawn(bound.serve(engine.clone(), token, stopped));
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        ended = &mut serving => {
+            ended.context("the listener panicked")?.context("the listener ended")?;
+        }
+    }
+    tracing::info!("the host ends; supervised runs go on");
+    running.shut_down().await;
+    // The listener may have ended already.
+    stop.send(true).ok();
+    Ok(0)
+}

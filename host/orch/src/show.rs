@@ -1,0 +1,198 @@
+//! Answers as text for people.
+
+use std::fmt::Write as _;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+/// An error with what caused it, one line each.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if !parts.iter().any(|p| p.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join("\n  because: ")
+}
+
+fn text(value: &Value, key: &str) -> String {
+    match value.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn table(header: &[&str], rows: &[Value], cells: impl Fn(&Value) -> Vec<String>) -> String {
+    if rows.is_empty() {
+        return "nothing".to_owned();
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.to_vec());
+    for row in rows {
+        table.add_row(cells(row));
+    }
+    table.to_string()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+pub(crate) fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+pub(crate) fn done(value: &Value) -> String {
+    format!(
+        "{}: {} ({}, {})",
+        text(value, "work_item"),
+        text(value, "message"),
+        text(value, "stage"),
+        text(value, "status")
+    )
+}
+
+pub(crate) fn tasks(value: &Value) -> String {
+    table(
+        &["item", "repo", "stage", "step", "status", "rework", "title"],
+        list(value),
+        |row| {
+            [
+                "work_item",
+                "repo",
+                "stage",
+                "step",
+                "status",
+                "rework_rounds",
+                "title",
+            ]
+            .map(|k| text(row, k))
+            .to_vec()
+        },
+    )
+}
+
+pub(crate) fn task(value: &Value) -> String {
+    let mut page = format!(
+        "{} {}\n  repository  {}\n  stage       {} · {} ({})\n  why         {}\n  branch      {}\n",
+        text(value, "work_item"),
+        text(value, "title"),
+        text(value, "repo"),
+        text(value, "stage"),
+        text(value, "step"),
+        text(value, "status"),
+        text(value, "why").replace('\n', "\n              "),
+        text(value, "branch"),
+    );
+    let merged = text(value, "merged_commit");
+    if !merged.is_empty() {
+        // Writing to a String cannot fail.
+        writeln!(page, "  landed      {merged}").ok();
+    }
+    let verdicts = table(
+        &["entry", "decision", "gate", "version", "µs", "summary"],
+        list(&value["verdicts"]),
+        |row| {
+            [
+                "entry",
+                "decision",
+                "gate",
+                "version",
+                "elapsed_us",
+                "summary",
+            ]
+            .map(|k| text(row, k))
+            .to_vec()
+        },
+    );
+    let runs = table(
+        &["role", "agent", "attempt", "outcome", "folder"],
+        list(&value["runs"]),
+        |row| {
+            ["role", "agent", "attempt", "outcome", "folder"]
+                .map(|k| text(row, k))
+                .to_vec()
+        },
+    );
+    write!(page, "\nVerdicts\n{verdicts}\n\nRuns\n{runs}\n").ok();
+    page
+}
+
+pub(crate) fn queue(value: &Value) -> String {
+    let counts = value["counts"].as_object().map(|map| {
+        map.iter()
+            .map(|(state, count)| format!("{state} {count}"))
+            .collect::<Vec<_>>()
+            .join("  ")
+    });
+    let recent = table(
+        &["id", "kind", "state", "task", "attempt", "reason"],
+        list(&value["recent"]),
+        |row| {
+            ["id", "kind", "state", "task_id", "attempt", "reason"]
+                .map(|k| text(row, k))
+                .to_vec()
+        },
+    );
+    format!("{}\n\n{recent}", counts.unwrap_or_default())
+}
+
+pub(crate) fn gates(value: &Value) -> String {
+    table(
+        &["gate", "version", "digest", "imports", "says"],
+        list(value),
+        |row| {
+            let error = text(row, "error");
+            let imports: Vec<String> = list(&row["imports"]).iter().map(plain).collect();
+            let says = if error.is_empty() {
+                text(row, "summary")
+            } else {
+                format!("NOT LOADED: {error}")
+            };
+            let digest: String = text(row, "digest").chars().take(12).collect();
+            vec![
+                text(row, "name"),
+                text(row, "version"),
+                digest,
+                imports.join(" "),
+                says,
+            ]
+        },
+    )
+}
+
+pub(crate) fn inspection(value: &Value) -> String {
+    let mut page = String::new();
+    for key in [
+        "name",
+        "version",
+        "summary",
+        "contract",
+        "digest",
+        "size",
+        "status_key",
+        "artefact",
+    ] {
+        writeln!(page, "{key:<11} {}", text(value, key)).ok();
+    }
+    page.push_str("It may\n");
+    for import in list(&value["imports"]) {
+        writeln!(
+            page,
+            "  {:<11} {}",
+            text(import, "name"),
+            text(import, "allows")
+        )
+        .ok();
+    }
+    writeln!(page, "Limits      {}", value["limits"]).ok();
+    page
+}
