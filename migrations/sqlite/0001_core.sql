@@ -56,6 +56,7 @@ CREATE TABLE jobs (
     unique_key TEXT,
     reason TEXT,
     last_error TEXT,
+    hinted INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL,
     claimed_ms INTEGER,
     finished_ms INTEGER,

@@ -135,12 +135,16 @@ impl Engine {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    let hinted = tx.was_hinted(key).await?;
                     if tx.complete(key, by.now).await? == FinishOutcome::Fenced {
                         return Ok(true);
                     }
                     extra(tx).await?;
                     // An event that does not fit changes nothing; the job has ended all the same.
                     apply(tx, task, &event, &by).await?;
+                    if hinted {
+                        tx.make_due(task, by.now).await?;
+                    }
                     Ok(false)
                 })
             })

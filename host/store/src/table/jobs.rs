@@ -183,7 +183,7 @@ impl Tx {
         // `state = 'ready'` stands literally so that the partial index serves.
         let rows = sqlx::query(
             "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, owner = ?, \
-             claimed_ms = ?, lease_until_ms = ?, reason = NULL WHERE state = 'ready' AND id IN \
+             claimed_ms = ?, lease_until_ms = ?, reason = NULL, hinted = 0 WHERE state = 'ready' AND id IN \
              (SELECT id FROM jobs WHERE state = 'ready' AND lane = ? ORDER BY priority, run_at_ms, id LIMIT ?) \
              RETURNING id, epoch, kind, task_id, repo, payload, attempt, crashes",
         )
@@ -380,7 +380,9 @@ impl Tx {
         rows.iter().map(|row| get(row, 0).map(JobId)).collect()
     }
 
-    /// Makes a task's scheduled jobs due: something they wait for may have happened.
+    /// Makes a task's scheduled jobs due: something they wait for may have happened. A job that is running
+    /// now is marked instead, so that what it may have looked at too early is looked at again
+    /// ([`Tx::was_hinted`]).
     ///
     /// # Errors
     /// When the database does not answer.
@@ -393,8 +395,28 @@ impl Tx {
         .execute(&mut self.conn)
         .await
         .doing("make a task's jobs due")?;
+        sqlx::query("UPDATE jobs SET hinted = 1 WHERE task_id = ? AND state = 'running'")
+            .bind(task.0)
+            .execute(&mut self.conn)
+            .await
+            .doing("mark a task's running job")?;
         self.woke = true;
         Ok(done.rows_affected())
+    }
+
+    /// Whether something that the running job may wait for happened since it was claimed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn was_hinted(&mut self, key: JobKey) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("SELECT coalesce(max(hinted), 0) FROM jobs WHERE id = ? AND epoch = ?")
+                .bind(key.id.0)
+                .bind(key.epoch)
+                .fetch_one(&mut self.conn)
+                .await
+                .doing("look for a mark")?;
+        get(&row, 0)
     }
 
     /// Takes up what another host left running: back to ready under a new epoch, the try given back.
