@@ -1,0 +1,1 @@
+(call $artefacts (i32.const 8192))

@@ -1,0 +1,1 @@
+(drop (memory.grow $b (i32.const 400))) (drop (memory.grow $c (i32.const 400))) (drop (memory.grow $d (i32.const 400)))

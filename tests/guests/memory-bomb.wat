@@ -1,0 +1,1 @@
+(loop $l (drop (memory.grow (i32.const 100))) (br $l))

@@ -1,0 +1,7 @@
+;; Passes and does nothing else.
+(module
+;; @memory
+;; @describe
+;; @check-settings
+;; @evaluate
+)

@@ -1,0 +1,11 @@
+;; Reads one artefact, then passes.
+(module
+    (import "orch:gate/artefacts@0.1.0" "read" (func $read (param i32 i32 i32)))
+;; @memory
+;; @describe
+;; @check-settings
+;; @pass
+    (func (export "orch:gate/gate@0.1.0#evaluate") (result i32)
+        (call $read (i32.const 0) (i32.const 0) (i32.const 64))
+        (global.get $pass))
+)
