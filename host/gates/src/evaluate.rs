@@ -1,7 +1,6 @@
 //! One evaluation: a fresh store, a call under every limit, and a reason for whatever goes wrong.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use orch_domain::imports::{GateImports, LogLevel};
@@ -15,7 +14,7 @@ use crate::convert;
 use crate::limits::Limits;
 use crate::load::LoadedGate;
 use crate::meter::Refused;
-use crate::runtime::GateRuntime;
+use crate::runtime::{GateRuntime, TICK};
 use crate::state::State;
 
 /// What the clock and the random numbers of an evaluation are made of.
@@ -160,7 +159,9 @@ impl GateRuntime {
             .await
             .0?
         {
-            Answer::Problems(problems) => Ok(problems),
+            Answer::Problems(problems) => {
+                Ok(problems.iter().take(20).map(|p| clean(p, 500)).collect())
+            }
             Answer::Verdict(_) | Answer::Descriptor(_) => Err(Inconclusive::new(
                 InconclusiveReason::Internal,
                 "another export answered",
@@ -201,16 +202,22 @@ impl GateRuntime {
             tokio::pin!(work);
             let begun = tokio::time::Instant::now();
             loop {
-                let given = wall + Duration::from_millis(paused.load(Ordering::Relaxed));
+                let given = wall + paused.spent();
                 tokio::select! {
                     biased;
                     answer = &mut work => break answer,
-                    () = tokio::time::sleep_until(begun + given) => {
-                        if Duration::from_millis(paused.load(Ordering::Relaxed)) + wall <= given {
-                            let detail = format!("it took longer than {} ms", wall.as_millis());
-                            break Err(Inconclusive::new(InconclusiveReason::Wall, detail));
-                        }
+                    () = tokio::time::sleep_until(begun + given) => {}
+                }
+                if paused.is_running() {
+                    // Its time is known when it ends; until then the clock stands.
+                    tokio::select! {
+                        biased;
+                        answer = &mut work => break answer,
+                        () = tokio::time::sleep(TICK) => {}
                     }
+                } else if wall + paused.spent() <= given {
+                    let detail = format!("it took longer than {} ms", wall.as_millis());
+                    break Err(Inconclusive::new(InconclusiveReason::Wall, detail));
                 }
             }
         };
@@ -262,9 +269,15 @@ async fn ask(
 
 fn gate_error(error: GateError) -> Inconclusive {
     match error {
-        GateError::Misconfigured(why) => Inconclusive::new(InconclusiveReason::Misconfigured, why),
-        GateError::Unavailable(why) => Inconclusive::new(InconclusiveReason::Unavailable, why),
-        GateError::Internal(why) => Inconclusive::new(InconclusiveReason::Internal, why),
+        GateError::Misconfigured(why) => {
+            Inconclusive::new(InconclusiveReason::Misconfigured, clean(&why, 4096))
+        }
+        GateError::Unavailable(why) => {
+            Inconclusive::new(InconclusiveReason::Unavailable, clean(&why, 4096))
+        }
+        GateError::Internal(why) => {
+            Inconclusive::new(InconclusiveReason::Internal, clean(&why, 4096))
+        }
     }
 }
 
@@ -336,6 +349,23 @@ fn check_verdict(
             "it returned {} fields, more than {}",
             verdict.fields.len(),
             limits.fields
+        );
+        return Err(Inconclusive::new(InconclusiveReason::Output, detail));
+    }
+    let text_bytes = |value: &Scalar| match value {
+        Scalar::Text(text) => text.len(),
+        Scalar::Integer(_) | Scalar::Number(_) | Scalar::Flag(_) => 0,
+    };
+    let fields_bytes: usize = verdict
+        .fields
+        .iter()
+        .map(|(_, value)| text_bytes(value))
+        .sum();
+    if fields_bytes > limits.text_bytes {
+        // The strict parser would refuse to read such a frontmatter back.
+        let detail = format!(
+            "its fields have {fields_bytes} bytes, more than {}",
+            limits.text_bytes
         );
         return Err(Inconclusive::new(InconclusiveReason::Output, detail));
     }

@@ -130,8 +130,9 @@ impl tools::Host for State {
         request: tools::Request,
     ) -> Result<std::result::Result<tools::Outcome, tools::ToolError>> {
         let (imports, entered) = self.begin()?;
+        self.meter.paused.begin();
         let answer = imports.run_tool(convert::tool_request(request)).await;
-        self.meter.pause(entered.elapsed());
+        self.meter.paused.end(entered.elapsed());
         let bytes = answer
             .as_ref()
             .map_or(0, |o| o.stdout.len() + o.stderr.len());

@@ -66,7 +66,9 @@ pub enum LoadError {
         max: u64,
     },
     /// The bytes are no component.
-    #[error("not a WebAssembly component: {0}; build with `--target wasm32-wasip2`")]
+    #[error(
+        "not a WebAssembly component that can run here: {0}; build with `--target wasm32-wasip2`"
+    )]
     NotComponent(String),
     /// It imports something outside of the contract.
     #[error("it imports `{import}`, which is not in the contract {CONTRACT}")]
@@ -188,12 +190,27 @@ pub(crate) async fn load_file(
     runtime: &GateRuntime,
     path: &Path,
 ) -> Result<Arc<LoadedGate>, LoadError> {
-    let bytes = tokio::fs::metadata(path).await?.len();
-    let max = runtime.0.config.file_bytes_max;
-    if bytes > max {
-        return Err(LoadError::TooLarge { bytes, max });
+    let meta = tokio::fs::metadata(path).await?;
+    // Anything but a file, a pipe for one, could keep the host waiting for ever.
+    if !meta.is_file() {
+        return Err(LoadError::Read(std::io::Error::other(
+            "it is no regular file",
+        )));
     }
-    let content = tokio::fs::read(path).await?;
+    let max = runtime.0.config.file_bytes_max;
+    let mut content = Vec::new();
+    let file = tokio::fs::File::open(path).await?;
+    tokio::io::AsyncReadExt::read_to_end(
+        &mut tokio::io::AsyncReadExt::take(file, max + 1),
+        &mut content,
+    )
+    .await?;
+    if content.len() as u64 > max {
+        return Err(LoadError::TooLarge {
+            bytes: meta.len(),
+            max,
+        });
+    }
     load(runtime, stem(path), Some(path.to_owned()), content).await
 }
 

@@ -1,7 +1,7 @@
 //! Counts what one evaluation uses, and says no at the limit with the reason on record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use orch_domain::imports::LogLevel;
@@ -17,7 +17,37 @@ use crate::runtime::TICK;
 pub(crate) struct Refused(pub(crate) Inconclusive);
 
 /// Time an evaluation spends in tool runs, which the wall clock does not count.
-pub(crate) type PausedMs = Arc<AtomicU64>;
+#[derive(Debug, Default)]
+pub(crate) struct Paused {
+    spent_ms: AtomicU64,
+    running: AtomicBool,
+}
+
+impl Paused {
+    /// Time of the runs that have ended.
+    pub(crate) fn spent(&self) -> Duration {
+        Duration::from_millis(self.spent_ms.load(Ordering::Relaxed))
+    }
+
+    /// Whether a tool runs now.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// A tool run begins.
+    pub(crate) fn begin(&self) {
+        self.running.store(true, Ordering::Relaxed);
+    }
+
+    /// A tool run has ended after `spent`.
+    pub(crate) fn end(&self, spent: Duration) {
+        self.spent_ms.fetch_add(
+            u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
+            Ordering::Relaxed,
+        );
+        self.running.store(false, Ordering::Relaxed);
+    }
+}
 
 /// What one evaluation has used.
 #[derive(Debug)]
@@ -32,7 +62,7 @@ pub(crate) struct Meter {
     pub(crate) read_bytes: u64,
     pub(crate) logs: Vec<(LogLevel, String)>,
     logs_cut: bool,
-    pub(crate) paused: PausedMs,
+    pub(crate) paused: Arc<Paused>,
 }
 
 impl Meter {
@@ -97,14 +127,6 @@ impl Meter {
             return Err(self.refuse(InconclusiveReason::HostCalls, detail));
         }
         Ok(())
-    }
-
-    /// Takes time off the wall clock's account.
-    pub(crate) fn pause(&self, spent: Duration) {
-        self.paused.fetch_add(
-            u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
     }
 
     /// Keeps a log line within the bounds.

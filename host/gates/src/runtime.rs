@@ -144,6 +144,8 @@ fn engine_config(config: &RuntimeConfig) -> Config {
         .total_tables(slots * PER_COMPONENT_MAX)
         .total_stacks(slots)
         .max_core_instances_per_component(PER_COMPONENT_MAX)
+        .max_memories_per_module(4)
+        .max_tables_per_module(PER_COMPONENT_MAX)
         .max_memories_per_component(4)
         .max_tables_per_component(PER_COMPONENT_MAX)
         .max_memory_size(config.memory_bytes_max)

@@ -1,2 +1,59 @@
-//! Placeholder until this crate is written.
-fn main() {}
+//! The task runner: `cargo xtask <verb>`. It depends on no other crate of the workspace.
+
+mod demo;
+mod gates;
+mod shell;
+mod test;
+mod tidy;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, tests and shows Orch.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Build the gates and the host, and carry a real task through every stage.
+    Demo {
+        /// Passed on to `orch demo`: --keep, --crash, --json.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Install what the tests need and run everything.
+    Test,
+    /// Build the first-party gates into gates/.
+    Gates,
+    /// Install the tools that tests use.
+    Tools,
+    /// Look for what the house style forbids.
+    Tidy,
+    /// Run the benchmarks and write docs/reference/benchmarks.md.
+    Bench,
+    /// Check bans, licences and sources of the dependencies.
+    Deny,
+}
+
+fn main() -> std::process::ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Demo { args } => demo::run(&args),
+        Verb::Test => test::run_all(),
+        Verb::Gates => gates::build(false),
+        Verb::Tools => tools::install(),
+        Verb::Tidy => tidy::run(),
+        Verb::Bench => demo::bench(),
+        Verb::Deny => test::deny(),
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

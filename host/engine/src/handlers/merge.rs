@@ -17,6 +17,8 @@ use crate::forge::{PREPARATION, StoredRun, read_preparation, write_preparation};
 
 /// How long the merge lease holds without renewal, milliseconds.
 const LEASE_MS: i64 = 300_000;
+/// How often it is renewed by the job that holds it.
+const RENEW: std::time::Duration = std::time::Duration::from_secs(60);
 /// How long to wait before asking for a taken lease again; giving it back wakes the waiter anyway.
 const BUSY_MS: u64 = 15_000;
 /// Event before the branch is moved to a prepared commit: recovery reads which commit that was.
@@ -113,7 +115,10 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
                 .await;
         }
     }
-    let tested = retest(engine, &record, repo, &effective, &tip).await?;
+    let tested = tokio::select! {
+        tested = retest(engine, &record, repo, &effective, &tip) => tested?,
+        error = keep_lease(engine, &record) => return Err(error),
+    };
     let now = engine.now();
     let kept = engine
         .0
@@ -193,6 +198,21 @@ async fn acquire(
         })
         .await?;
     Ok(outcome)
+}
+
+/// Renews the merge lease while the re-test runs; ends only if the store fails.
+async fn keep_lease(engine: &Engine, record: &TaskRecord) -> anyhow::Error {
+    let task = record.task.id;
+    loop {
+        tokio::time::sleep(RENEW).await;
+        let (lease, now) = (merge_lease(record.task.repo.as_str()), engine.now());
+        let renewed = engine.0.store.write(move |tx| {
+            Box::pin(async move { tx.renew_lease(&lease, task, now, LEASE_MS).await })
+        });
+        if let Err(error) = renewed.await {
+            return error.into();
+        }
+    }
 }
 
 /// The commit that an earlier try was about to push, if there was one.

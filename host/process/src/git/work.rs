@@ -330,13 +330,22 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub async fn merge_tree(&self, head: &ObjectId, base: &ObjectId) -> Result<ObjectId, GitError> {
-        let args = ["merge-tree", "--write-tree", "--allow-unrelated-histories", head.as_str(), base.as_str()];
+        let args = [
+            "merge-tree",
+            "--write-tree",
+            "--allow-unrelated-histories",
+            head.as_str(),
+            base.as_str(),
+        ];
         let done = self.raw(&args, &[], None, &[]).await?;
         // 1 says that there are conflicts; the tree is there all the same.
         if !matches!(done.exit.code(), 0 | 1) {
             return Err(self.failed(&args, &done));
         }
-        object_id("merge-tree", done.stdout.text().lines().next().unwrap_or_default().trim())
+        object_id(
+            "merge-tree",
+            done.stdout.text().lines().next().unwrap_or_default().trim(),
+        )
     }
 
     /// Writes the files of `commit` into the empty folder `dest`, without a `.git`.

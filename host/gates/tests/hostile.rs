@@ -1,0 +1,291 @@
+//! Gates that misbehave: each is answered with its reason, the host stays up, and a neighbour that is evaluated
+//! at the same time passes.
+
+mod kit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kit::{Answers, body, component, core, guest, quick};
+use orch_domain::verdict::{Decision, Inconclusive, InconclusiveReason as Reason};
+use orch_gates::{
+    Evaluation, GateRuntime, Grants, Interface, Limits, LoadError, LoadedGate, RuntimeConfig, Seed,
+};
+
+fn runtime() -> GateRuntime {
+    GateRuntime::new(RuntimeConfig {
+        concurrency: 4,
+        ..RuntimeConfig::default()
+    })
+    .expect("the engine starts")
+}
+
+async fn load(runtime: &GateRuntime, bytes: Vec<u8>) -> Arc<LoadedGate> {
+    runtime
+        .load_bytes("guest", bytes)
+        .await
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+const SEED: Seed = Seed {
+    evaluation: 7,
+    now_ms: 1_000,
+};
+
+async fn ask(
+    runtime: &GateRuntime,
+    gate: &LoadedGate,
+    answers: Arc<Answers>,
+    limits: &Limits,
+) -> Evaluation {
+    runtime
+        .evaluate(gate, answers, &Grants::reading(), limits, SEED)
+        .await
+}
+
+fn limits() -> Limits {
+    Limits {
+        cpu_ms: 300,
+        ..Limits::default()
+    }
+}
+
+fn passes(evaluation: &Evaluation) -> bool {
+    matches!(&evaluation.result, Ok(verdict) if verdict.decision == Decision::Pass)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_misbehaviour_has_its_reason_and_harms_no_neighbour() {
+    let runtime = runtime();
+    let neighbour = load(&runtime, guest("pass")).await;
+    let cases = [
+        ("loop", Reason::Cpu),
+        ("memory-bomb", Reason::Memory),
+        ("many-memories", Reason::Memory),
+        ("table-grow", Reason::Table),
+        ("recursion", Reason::Trap),
+        ("panic", Reason::Trap),
+        ("gigabyte-string", Reason::Trap),
+        ("large-string", Reason::Output),
+        ("million-findings", Reason::Output),
+        ("many-findings", Reason::Output),
+        ("call-flood", Reason::HostCalls),
+        ("invalid-utf8", Reason::Trap),
+        ("wild-pointer", Reason::Trap),
+    ];
+    for (name, reason) in cases {
+        let gate = load(&runtime, guest(name)).await;
+        let limits = limits();
+        let (bad, good) = tokio::join!(
+            ask(&runtime, &gate, quick(), &limits),
+            ask(&runtime, &neighbour, quick(), &limits)
+        );
+        match &bad.result {
+            Err(cause) => assert_eq!(cause.reason, reason, "{name}: {cause}"),
+            Ok(verdict) => panic!("{name} was answered with {:?}", verdict.decision),
+        }
+        assert!(
+            passes(&good),
+            "{name} harmed its neighbour: {:?}",
+            good.result
+        );
+        assert!(
+            passes(&ask(&runtime, &neighbour, quick(), &limits).await),
+            "the host is down after {name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn flood_of_log_lines_is_cut_once_and_harmless() {
+    let runtime = runtime();
+    let gate = load(&runtime, guest("log-flood")).await;
+    let done = ask(&runtime, &gate, quick(), &limits()).await;
+    assert!(passes(&done), "{:?}", done.result);
+    assert_eq!(done.logs.len(), limits().log_lines + 1);
+    assert!(
+        done.logs
+            .last()
+            .is_some_and(|(_, line)| line.contains("dropped"))
+    );
+    assert_eq!(done.stats.host_calls, 5_000);
+}
+
+#[tokio::test]
+async fn memory_is_summed_over_all_memories() {
+    let runtime = runtime();
+    let gate = load(&runtime, guest("many-memories")).await;
+    let roomy = Limits {
+        memory_bytes: 90 * 1024 * 1024,
+        ..limits()
+    };
+    assert!(
+        passes(&ask(&runtime, &gate, quick(), &roomy).await),
+        "no single memory is too large"
+    );
+    let done = ask(&runtime, &gate, quick(), &limits()).await;
+    assert!(matches!(
+        done.result,
+        Err(Inconclusive {
+            reason: Reason::Memory,
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn waiting_for_the_host_costs_the_guest_no_cpu() {
+    let runtime = runtime();
+    let gate = load(&runtime, guest("asks-artefacts")).await;
+    let slow = Arc::new(Answers {
+        wait: Some(Duration::from_millis(400)),
+        never: false,
+    });
+    let tight = Limits {
+        cpu_ms: 50,
+        ..Limits::default()
+    };
+    let done = ask(&runtime, &gate, slow, &tight).await;
+    assert!(passes(&done), "{:?}", done.result);
+    assert!(done.stats.cpu_ticks <= 5, "{} ticks", done.stats.cpu_ticks);
+}
+
+#[tokio::test]
+async fn host_that_never_answers_ends_by_the_wall_clock() {
+    let runtime = runtime();
+    let gate = load(&runtime, guest("asks-artefacts")).await;
+    let silent = Arc::new(Answers {
+        wait: None,
+        never: true,
+    });
+    let short = Limits {
+        wall_ms: 200,
+        ..Limits::default()
+    };
+    let done = ask(&runtime, &gate, silent, &short).await;
+    assert!(
+        matches!(
+            done.result,
+            Err(Inconclusive {
+                reason: Reason::Wall,
+                ..
+            })
+        ),
+        "{:?}",
+        done.result
+    );
+}
+
+#[tokio::test]
+async fn tool_run_does_not_count_against_the_wall_clock() {
+    let runtime = runtime();
+    let import = r#"(import "orch:gate/tools@0.1.0" "run" (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
+    let zeros = "(i32.const 0) ".repeat(8);
+    let run = format!("(call $run {zeros} (i32.const 8192))");
+    let gate = load(&runtime, component(core(&run, "", import))).await;
+    let slow = Arc::new(Answers {
+        wait: Some(Duration::from_millis(600)),
+        never: false,
+    });
+    let short = Limits {
+        wall_ms: 150,
+        ..Limits::default()
+    };
+    let grants = Grants::of([Interface::Tools]);
+    let done = runtime.evaluate(&gate, slow, &grants, &short, SEED).await;
+    assert!(passes(&done), "{:?}", done.result);
+}
+
+#[tokio::test]
+async fn import_that_is_not_granted_is_refused_before_the_gate_runs() {
+    let runtime = runtime();
+    let import = r#"(import "orch:gate/http@0.1.0" "get" (func $get (param i32 i32 i32)))"#;
+    let bytes = component(core(
+        "(call $get (i32.const 0) (i32.const 0) (i32.const 8192))",
+        "",
+        import,
+    ));
+    let gate = load(&runtime, bytes).await;
+    assert_eq!(gate.imports, [Interface::Http]);
+    let done = ask(&runtime, &gate, quick(), &limits()).await;
+    let Err(cause) = done.result else {
+        panic!("it ran")
+    };
+    assert_eq!(cause.reason, Reason::Denied);
+    assert!(
+        cause.detail.contains("`http`") && cause.detail.contains("orch.yaml"),
+        "{cause}"
+    );
+    assert_eq!(done.stats.host_calls, 0);
+}
+
+async fn refused(bytes: Vec<u8>) -> LoadError {
+    match runtime().load_bytes("guest", bytes).await {
+        Ok(gate) => panic!("{gate:?} was loaded"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_gate_is_refused_by_name_and_reason() {
+    let whole = guest("pass");
+    for bytes in [
+        Vec::new(),
+        b"not wasm at all".to_vec(),
+        whole[..whole.len() / 2].to_vec(),
+    ] {
+        assert!(matches!(refused(bytes).await, LoadError::NotComponent(_)));
+    }
+    let module = refused(core(&body("pass"), "", "")).await;
+    assert!(matches!(&module, LoadError::NotComponent(_)), "{module}");
+    let import = r#"(import "evil:net/exfil" "send" (func $send))"#;
+    let foreign = refused(component(core("(call $send)", "", import))).await;
+    assert!(
+        matches!(&foreign, LoadError::UnknownImport { import } if import == "evil:net/exfil"),
+        "{foreign}"
+    );
+    let other = wat::parse_str("(component)").expect("an empty component");
+    assert!(matches!(refused(other).await, LoadError::Incompatible(_)));
+}
+
+#[tokio::test]
+async fn describe_runs_under_limits_and_may_ask_nothing() {
+    let endless = refused(component(core("(nop)", &body("loop"), ""))).await;
+    assert!(
+        matches!(&endless, LoadError::Describe(cause) if cause.reason == Reason::Cpu),
+        "{endless}"
+    );
+    let asking = "(call $log (i32.const 0) (i32.const 0) (i32.const 0))";
+    let import = r#"(import "orch:gate/task@0.1.0" "log" (func $log (param i32 i32 i32)))"#;
+    let asks = refused(component(core("(nop)", asking, import))).await;
+    assert!(
+        matches!(&asks, LoadError::Describe(cause) if cause.reason == Reason::Denied),
+        "{asks}"
+    );
+}
+
+#[tokio::test]
+async fn folder_with_a_bad_file_serves_the_others() {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("good.wasm"), guest("pass")).expect("written");
+    std::fs::write(folder.path().join("bad.wasm"), b"garbage").expect("written");
+    std::fs::write(folder.path().join("notes.txt"), b"no gate").expect("written");
+    let report = runtime.load_dir(folder.path()).await;
+    assert!(report.folder_error.is_none());
+    let registry = runtime.snapshot();
+    assert_eq!(
+        registry
+            .gates()
+            .map(|g| g.name.as_str())
+            .collect::<Vec<_>>(),
+        ["good"]
+    );
+    assert_eq!(registry.failures().len(), 1);
+    assert!(
+        registry
+            .why_missing("bad")
+            .contains("not a WebAssembly component")
+    );
+    assert!(registry.why_missing("none").contains("loaded are: good"));
+}

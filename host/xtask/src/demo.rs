@@ -1,0 +1,41 @@
+//! `cargo xtask demo` and `cargo xtask bench`: build what is needed, then run it.
+
+use std::process::{Command, Stdio};
+
+use crate::shell::{self, cargo, root, target_dir};
+
+pub(crate) fn build_host(quiet: bool) -> anyhow::Result<()> {
+    let mut command = cargo();
+    command.args(["build", "-p", "orch"]);
+    if quiet {
+        command.arg("--quiet").stdout(Stdio::null());
+    }
+    shell::run(&mut command)
+}
+
+/// Builds gates and host and runs `orch demo`.
+pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
+    let quiet = args.iter().any(|a| a == "--json");
+    crate::gates::build(quiet)?;
+    build_host(quiet)?;
+    let orch = target_dir()?.join("debug/orch");
+    let mut command = Command::new(orch);
+    command
+        .current_dir(root())
+        .args(["demo", "--gates"])
+        .arg(root().join("gates"))
+        .args(args);
+    shell::run(&mut command)
+}
+
+/// Runs the benchmarks, which write their page themselves.
+pub(crate) fn bench() -> anyhow::Result<()> {
+    crate::gates::build(false)?;
+    let page = root().join("docs/reference/benchmarks.md");
+    shell::run(cargo().args(["build", "--release", "-p", "orch"]))?;
+    shell::run(
+        cargo()
+            .args(["run", "--release", "-p", "orch-bench", "--"])
+            .arg(page),
+    )
+}

@@ -1,7 +1,0 @@
-;; Passes and does nothing else.
-(module
-;; @memory
-;; @describe
-;; @check-settings
-;; @evaluate
-)

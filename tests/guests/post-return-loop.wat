@@ -1,9 +1,0 @@
-;; Answers well and never comes back from cleaning up.
-(module
-;; @memory
-;; @describe
-;; @check-settings
-;; @evaluate
-    (func (export "cabi_post_orch:gate/gate@0.1.0#evaluate") (param i32)
-        (loop $forever (br $forever)))
-)

@@ -1,0 +1,199 @@
+//! Bad input gets an error that names the thing, the reason and the remedy, and loses nothing.
+
+use std::fs;
+use std::net::TcpListener;
+
+use orch_kit::World;
+use orch_kit::world::gates;
+use serde_json::json;
+
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is missing in: {text}");
+    }
+}
+
+#[test]
+fn missing_configuration_names_the_path_and_the_remedy() {
+    let world = World::new();
+    fs::remove_file(world.path("orch.yaml")).unwrap();
+    says(
+        &world.refused(&["serve"]),
+        &["no configuration at", "orch.yaml", "--config"],
+    );
+}
+
+#[test]
+fn unknown_key_names_the_nearest() {
+    let mut world = World::new();
+    world.config["concurency"] = json!({});
+    world.write_config();
+    says(
+        &world.refused(&["config", "check"]),
+        &["unknown key `concurency`", "did you mean `concurrency`?"],
+    );
+}
+
+#[test]
+fn unknown_gate_is_named_with_what_there_is() {
+    let mut world = World::new();
+    world.config["gates"] = json!({"ci-green": {"gate": "cii"}});
+    world.write_config();
+    says(
+        &world.refused(&["config", "check"]),
+        &["ci-green", "no gate `cii`", "analysis"],
+    );
+}
+
+#[test]
+fn valid_configuration_passes_its_check() {
+    let world = World::new();
+    let done = world.orch(&["config", "check"]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+#[test]
+fn gate_file_of_garbage_is_reported_and_the_others_serve() {
+    let mut world = World::new();
+    let folder = world.path("gates");
+    fs::create_dir(&folder).unwrap();
+    for name in ["analysis", "review"] {
+        fs::copy(
+            gates().join(format!("{name}.wasm")),
+            folder.join(format!("{name}.wasm")),
+        )
+        .unwrap();
+    }
+    fs::write(folder.join("ci.wasm"), "not a component").unwrap();
+    world.config["gates_dir"] = json!("gates");
+    world.write_config();
+    let _host = world.serve();
+    let list = world.json(&["gate", "list"]);
+    let of = |name: &str| {
+        list.as_array()
+            .unwrap()
+            .iter()
+            .find(|g| g["name"] == name)
+            .cloned()
+            .unwrap()
+    };
+    assert!(of("analysis")["error"].is_null() && of("review")["error"].is_null());
+    says(
+        of("ci")["error"].as_str().unwrap(),
+        &["not a WebAssembly component", "wasm32-wasip2"],
+    );
+    let item = world.begin("Needs a missing gate");
+    let view = world.follow(&item, |view| view["status"] == "blocked");
+    assert!(
+        view["why"].as_str().unwrap().contains("architecture"),
+        "{view:#}"
+    );
+    assert_eq!(
+        view["verdicts"].as_array().unwrap().last().unwrap()["reason"],
+        "load"
+    );
+}
+
+#[test]
+fn repository_without_a_test_command_is_refused_before_anything_begins() {
+    let world = World::new();
+    fs::write(world.path("seed/.orch.yaml"), "").unwrap();
+    world.push_seed("no tests");
+    let said = world.refused(&["task", "new", "--repo", "shop", "--title", "x"]);
+    says(&said, &["no test command", "required_contexts: []"]);
+    assert_eq!(world.json(&["task", "list", "--all"]), json!([]));
+}
+
+#[test]
+fn base_branch_that_is_not_there_is_named() {
+    let mut world = World::new();
+    world.config["repositories"]["shop"]["base"] = json!("trunk");
+    world.write_config();
+    let said = world.refused(&["task", "new", "--repo", "shop", "--title", "x"]);
+    says(
+        &said,
+        &["`shop` has no branch `trunk`", "repositories.shop.base"],
+    );
+}
+
+#[test]
+fn unknown_repository_and_unknown_task_are_named() {
+    let world = World::new();
+    says(
+        &world.refused(&["task", "new", "--repo", "shp", "--title", "x"]),
+        &["no repository `shp`", "shop"],
+    );
+    says(&world.refused(&["task", "show", "SHOP-9"]), &["SHOP-9"]);
+}
+
+#[test]
+fn port_in_use_names_the_address_and_the_remedy() {
+    let mut world = World::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    world.config["http"] = json!({"listen": address});
+    world.write_config();
+    says(
+        &world.refused(&["serve"]),
+        &["cannot listen on", &address, "http.listen"],
+    );
+}
+
+#[test]
+fn database_of_another_host_is_left_alone() {
+    let world = World::new();
+    let _host = world.serve();
+    says(
+        &world.refused(&["serve"]),
+        &["in use by another host", "stop that host"],
+    );
+}
+
+#[test]
+fn missing_agent_program_blocks_the_task_with_its_name() {
+    let mut world = World::new();
+    world.config["agents"]["script"]["program"] = json!("no-such-agent");
+    world.config["rules"] = json!({"infra_failures_max": 1, "backoff_base_ms": 10});
+    world.write_config();
+    let _host = world.serve();
+    let item = world.begin("Nobody works");
+    let view = world.follow(&item, |view| view["status"] == "blocked");
+    says(
+        view["why"].as_str().unwrap(),
+        &["no-such-agent", "not installed", "orch task resume"],
+    );
+    assert_eq!(view["rework_rounds"], 0);
+}
+
+#[test]
+fn full_disk_under_the_run_folder_starts_nothing_and_is_named() {
+    let mut world = World::new();
+    world.config["rules"] = json!({"infra_failures_max": 1, "backoff_base_ms": 10});
+    world.write_config();
+    let runs = world.path("data/runs/shop");
+    fs::create_dir_all(&runs).unwrap();
+    // A file system of 64 KiB that is full, in a mount namespace of the host's own.
+    let script = format!(
+        "mount -t tmpfs -o size=64k tmpfs {0} && (head -c 65536 /dev/zero > {0}/ballast || true) && exec \"$0\" \"$@\"",
+        runs.display()
+    );
+    let plain = world.command(&["serve"]);
+    let mut command = std::process::Command::new("unshare");
+    command
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+        .arg(plain.get_program());
+    command.args(plain.get_args()).current_dir(world.path("."));
+    let _host = world.serve_by(command);
+    let item = world.begin("No room");
+    let view = world.follow(&item, |view| view["status"] == "blocked");
+    assert!(
+        view["why"].as_str().unwrap().contains("run folder"),
+        "{view:#}\n{}",
+        world.log()
+    );
+    assert_eq!(view["runs"], json!([]), "nothing was started");
+}

@@ -1,0 +1,85 @@
+//! The real agent command line, end to end, against a fake of its provider on loopback.
+
+use std::path::PathBuf;
+
+use orch_kit::{MessagesApi, World};
+use serde_json::json;
+
+fn claude() -> PathBuf {
+    let installed = orch_kit::world::root().join(".tools/npm/node_modules/.bin/claude");
+    let path = std::env::var_os("ORCH_TEST_CLAUDE").map_or(installed, PathBuf::from);
+    assert!(
+        path.exists(),
+        "the agent command line is not installed; run `cargo xtask test`"
+    );
+    path
+}
+
+fn with_claude(world: &mut World, env: serde_json::Value) {
+    world.config["agents"] =
+        json!({"claude": {"driver": "claude", "program": claude(), "env": env}});
+    world.config["roles"] = json!({"default": {"agent": "claude", "limits": {"timeout_s": 100}}});
+    world.write_config();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_command_line_carries_a_task_from_analysis_to_done() {
+    let mut world = World::new();
+    let agent = world.path("agent.sh").display().to_string();
+    // The provider's answer to each role is to do its work with the Bash tool; the developer's second round
+    // needs the findings, which only the prompt can have brought.
+    let api = MessagesApi::start(move |prompt| {
+        let finding = "src: review, the discount is not checked";
+        let findings = if prompt.contains(finding) {
+            finding
+        } else {
+            ""
+        };
+        format!("printf '%s' '{findings}' | {agent}")
+    })
+    .await;
+    with_claude(
+        &mut world,
+        json!({"ANTHROPIC_BASE_URL": api.base_url(), "ANTHROPIC_API_KEY": "dummy"}),
+    );
+    let view = tokio::task::spawn_blocking(move || {
+        let _host = world.serve();
+        let item = world.begin("Discounts");
+        world.follow(&item, |view| view["status"] == "ended")
+    })
+    .await
+    .unwrap();
+    assert_eq!(view["stage"], "done");
+    assert_eq!(
+        view["rework_rounds"], 1,
+        "the findings reached the second round"
+    );
+    assert!(
+        api.requests() >= 14,
+        "seven runs, two requests each: {}",
+        api.requests()
+    );
+    let runs = view["runs"].as_array().unwrap();
+    let agents = runs.iter().filter(|r| r["agent"] == "claude").count();
+    assert_eq!(agents, 7);
+    assert!(
+        runs.iter().all(|r| r["outcome"] == "completed"),
+        "{runs:#?}"
+    );
+}
+
+#[test]
+fn logged_out_command_line_is_told_from_a_failed_one() {
+    let mut world = World::new();
+    with_claude(&mut world, json!({}));
+    let _host = world.serve();
+    let item = world.begin("Logged out");
+    let view = world.follow(&item, |view| view["status"] == "blocked");
+    assert_eq!(view["runs"][0]["outcome"], "auth_required", "{view:#}");
+    assert_eq!(
+        view["runs"].as_array().unwrap().len(),
+        1,
+        "asking again would not help"
+    );
+    assert_eq!(view["rework_rounds"], 0);
+}

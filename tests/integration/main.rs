@@ -1,0 +1,12 @@
+//! The host as its users meet it: real programs, real git, real gates, stateful fakes only for what is outside.
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a failed unwrap is the report"
+)]
+
+mod bad_input;
+mod claude;
+mod demo;
+mod gate_run;
+mod layers;
+mod trust;

@@ -1,0 +1,292 @@
+//! A folder with a small real repository, an agent, a configuration, and the host as a process.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+const PROGRAM: &str = include_str!("../../host/orch/src/demo/files/cart.sh");
+const TESTS: &str = include_str!("../../host/orch/src/demo/files/run.sh");
+/// The scripted agent of the demo.
+pub const AGENT: &str = include_str!("../../host/orch/src/demo/files/agent.sh");
+
+/// Top of the workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the workspace")
+        .to_owned()
+}
+
+/// The `orch` program that `cargo xtask test` built.
+pub fn orch_program() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let path = test
+        .ancestors()
+        .nth(2)
+        .expect("tests lie in target/PROFILE/deps")
+        .join("orch");
+    assert!(
+        path.exists(),
+        "`{}` is not built; run `cargo xtask test`",
+        path.display()
+    );
+    path
+}
+
+/// The gates that `cargo xtask gates` built.
+pub fn gates() -> PathBuf {
+    let path = root().join("gates");
+    assert!(
+        path.join("review.wasm").exists(),
+        "the gates are not built; run `cargo xtask test`"
+    );
+    path
+}
+
+/// Waits for a condition, within a bound; the condition may ask the world anything.
+///
+/// # Panics
+/// When the condition does not come true within two minutes.
+pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(120),
+            "waited too long: {what}"
+        );
+        // A pause between looks, not a wait for luck: the loop ends on the condition.
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+}
+
+/// A folder with everything a host needs.
+#[derive(Debug)]
+pub struct World {
+    folder: tempfile::TempDir,
+    /// The configuration, to be changed before [`World::write_config`].
+    pub config: Value,
+}
+
+/// A running host. Killed when dropped.
+#[derive(Debug)]
+pub struct Orch(Child);
+
+impl Drop for Orch {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// A world with the cart repository, the scripted agent and hooks for staging and production.
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("orch-test-")
+            .tempdir()
+            .expect("a temporary folder");
+        let world = Self {
+            folder,
+            config: Value::Null,
+        };
+        world.write("seed/cart.sh", PROGRAM, 0o755);
+        world.write("seed/tests/run.sh", TESTS, 0o755);
+        world.write("seed/README.md", "# Cart\n", 0o644);
+        world.write("seed/.orch.yaml", "ci:\n  test: tests/run.sh\n", 0o644);
+        world.write("agent.sh", AGENT, 0o755);
+        world.git("seed", &["init", "--quiet", "--initial-branch=main"]);
+        world.commit_seed("A cart");
+        world.git("seed", &["clone", "--quiet", "--bare", ".", "../shop.git"]);
+        let config = json!({
+            "data": "data",
+            "gates_dir": gates(),
+            "agents": {"script": {"driver": "command", "program": "./agent.sh"}},
+            "roles": {"default": {"agent": "script", "limits": {"timeout_s": 100}}},
+            "rules": {"backoff_base_ms": 50},
+            "repositories": {"shop": {
+                "path": "shop.git",
+                "prefix": "SHOP",
+                "staging": {"hook": "true", "suite": [{"name": "runs", "run": "./cart.sh 1"}]},
+                "deploy": {"hook": "echo deployed $EXPECTED_REVISION"},
+            }},
+        });
+        let world = Self { config, ..world };
+        world.write_config();
+        world
+    }
+
+    /// A path inside the world.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, text: &str, mode: u32) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file has a folder"))
+            .expect("folders can be made");
+        fs::write(&path, text).expect("files can be written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("modes can be set");
+    }
+
+    /// Writes the configuration as it is now.
+    pub fn write_config(&self) {
+        self.write("orch.yaml", &self.config.to_string(), 0o644);
+    }
+
+    /// Commits everything in the seed.
+    pub fn commit_seed(&self, message: &str) {
+        self.git("seed", &["add", "--all"]);
+        let who = ["-c", "user.name=Ann", "-c", "user.email=ann@orch.invalid"];
+        self.git(
+            "seed",
+            &[&who[..], &["commit", "--quiet", "-m", message]].concat(),
+        );
+    }
+
+    /// Commits the seed and pushes it to the base branch, as a person would.
+    pub fn push_seed(&self, message: &str) {
+        self.commit_seed(message);
+        self.git("seed", &["push", "--quiet", "../shop.git", "HEAD:main"]);
+    }
+
+    /// Runs git in a folder of the world.
+    pub fn git(&self, folder: &str, args: &[&str]) -> String {
+        let mut command = Command::new("git");
+        command
+            .args(args)
+            .current_dir(self.path(folder))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
+        let done = command.output().expect("git is installed");
+        assert!(
+            done.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+
+    /// A command line of `orch` with this world's configuration.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(orch_program());
+        command
+            .args(args)
+            .arg("--config")
+            .arg(self.path("orch.yaml"))
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs `orch` to its end.
+    pub fn orch(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("orch can be started")
+    }
+
+    /// Runs `orch … --json` and demands success.
+    pub fn json(&self, args: &[&str]) -> Value {
+        let done = self.orch(&[args, &["--json"]].concat());
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(
+            done.status.success(),
+            "orch {args:?}: {}\n{}",
+            String::from_utf8_lossy(&done.stderr),
+            self.log()
+        );
+        serde_json::from_str(&text)
+            .unwrap_or_else(|e| panic!("orch {args:?} printed no JSON ({e}): {text}"))
+    }
+
+    /// Runs `orch` and demands that it fails; answers what it said.
+    pub fn refused(&self, args: &[&str]) -> String {
+        let done = self.orch(args);
+        assert!(
+            !done.status.success(),
+            "orch {args:?} should have failed: {}",
+            String::from_utf8_lossy(&done.stdout)
+        );
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    }
+
+    /// Starts the host and waits until it answers.
+    pub fn serve(&self) -> Orch {
+        self.serve_by(self.command(&["serve"]))
+    }
+
+    /// Starts the host by a command of the caller's and waits until it answers.
+    pub fn serve_by(&self, mut command: Command) -> Orch {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("host.log"))
+            .expect("a log");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("orch starts");
+        let mut orch = Orch(child);
+        until("the host answers", || {
+            if let Ok(Some(status)) = orch.0.try_wait() {
+                panic!("the host ended ({status}):\n{}", self.log());
+            }
+            std::os::unix::net::UnixStream::connect(self.path("data/orch.sock")).ok()
+        });
+        orch
+    }
+
+    /// What the host has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("host.log")).unwrap_or_default()
+    }
+
+    /// Begins a task and answers its work item.
+    pub fn begin(&self, title: &str) -> String {
+        let begun = self.json(&["task", "new", "--repo", "shop", "--title", title]);
+        begun["work_item"].as_str().expect("a work item").to_owned()
+    }
+
+    /// The task as it is now.
+    pub fn task(&self, item: &str) -> Value {
+        self.json(&["task", "show", item])
+    }
+
+    /// Follows a task, approving whatever a person has to, until `stop` says so.
+    pub fn follow(&self, item: &str, mut stop: impl FnMut(&Value) -> bool) -> Value {
+        until("the task gets there", || {
+            let view = self.task(item);
+            if stop(&view) {
+                return Some(view);
+            }
+            let waits = view["status"] == "awaiting-approval"
+                || (view["status"] == "waiting" && view["step"] == "analysis-approved");
+            if waits {
+                // Refused if an approval before is still on its way: the next look decides.
+                self.orch(&["task", "approve", item]);
+            }
+            assert!(
+                !matches!(
+                    view["status"].as_str(),
+                    Some("ended" | "blocked" | "needs-input")
+                ),
+                "the task stands still: {view:#}\n{}",
+                self.log()
+            );
+            None
+        })
+    }
+}
