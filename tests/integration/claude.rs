@@ -61,7 +61,7 @@ async fn real_command_line_carries_a_task_from_analysis_to_done() {
     );
     let runs = view["runs"].as_array().unwrap();
     let agents = runs.iter().filter(|r| r["agent"] == "claude").count();
-    assert_eq!(agents, 7);
+    assert_eq!(agents, 7, "{runs:#?}");
     assert!(
         runs.iter().all(|r| r["outcome"] == "completed"),
         "{runs:#?}"

@@ -109,6 +109,16 @@ impl Engine {
         Ok((record, repo, effective))
     }
 
+    /// Marks the processes of one run, on this machine and for all time: whoever carries it is killed at the
+    /// run's end, so another host's run must never have the same.
+    pub(crate) fn run_token(&self, folder: &orch_agents::folder::RunFolder) -> String {
+        let owner = &self.0.store.owner().0;
+        let text = format!("{owner}\0{}\0{}", folder.path().display(), self.now());
+        hex::encode(sha2::Digest::finalize(
+            <sha2::Sha256 as sha2::Digest>::new_with_prefix(text),
+        ))
+    }
+
     pub(crate) fn by(&self, actor: &str) -> By {
         By {
             actor: actor.to_owned(),

@@ -164,7 +164,7 @@ impl Under<'_> {
             cwd: self.workspace.tree(),
             prompt_on_stdin: plan.prompt_on_stdin,
             terminal_line: plan.terminal_line,
-            token: format!("{}-{}-{}", task.id, self.job.key.id, self.job.key.epoch),
+            token: self.engine.run_token(&folder),
             limits: limits_of(role_config),
         };
         folder.create(&launch, &prompt)?;

@@ -119,7 +119,7 @@ async fn launch(
         cwd: tree,
         prompt_on_stdin: false,
         terminal_line: None,
-        token: format!("{}-{}-{}", record.task.id, job.key.id, job.key.epoch),
+        token: engine.run_token(&folder),
         limits: Limits {
             wall_ms: u64::from(deploy.timeout_s) * 1000,
             ..Limits::default()
