@@ -8,5 +8,7 @@ mod bad_input;
 mod claude;
 mod demo;
 mod gate_run;
+mod http;
 mod layers;
+mod rework;
 mod trust;

@@ -130,7 +130,9 @@ async fn carry_out(
             }
         }
         Effect::CancelJobs => {
-            tx.cancel_jobs(task.id, by.now).await?;
+            // A commit that is being tested is worth testing whatever becomes of the step; only a stop ends that.
+            let keep = (task.status != Status::Stopping).then_some(JobKind::Ci);
+            tx.cancel_jobs(task.id, by.now, keep).await?;
         }
         Effect::ReleaseMergeLease => {
             if tx.release_lease(&merge_lease(repo), task.id).await? {

@@ -26,6 +26,8 @@ pub(crate) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     let (record, repo, effective) = engine.subject(job).await?;
     let payload: Payload = serde_json::from_str(&job.payload).context("payload of a CI job")?;
     let sha = ObjectId::new(payload.sha)?;
+    // A commit that somebody else pushed may not be in the mirror yet.
+    repo.base_tip().await?;
     let ci = effective.ci.context("the repository has no test command")?;
     let tested = test_commit(engine, repo, &sha, &ci).await?;
     tracing::info!(repo = repo.name, sha = %sha, passed = tested.passed, "CI ended");

@@ -65,13 +65,17 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
         .await?;
     let intended = intent(engine, &record).await?;
     if present.as_ref() != Some(&head) && present != intended {
-        let event = match present {
-            Some(head) => Event::ForeignPush { head },
-            None => failed(WorkFailure::Config {
-                detail: format!("branch `{}` is gone", record.branch),
-            }),
+        let Some(head) = present else {
+            let detail = format!("branch `{}` is gone", record.branch);
+            let event = failed(WorkFailure::Config { detail });
+            return engine.finish(job, event, super::nothing()).await;
         };
-        return engine.finish(job, event, super::nothing()).await;
+        let extra = super::agent::tested(
+            engine,
+            &record,
+            effective.ci.is_some().then(|| head.clone()),
+        );
+        return engine.finish(job, Event::ForeignPush { head }, extra).await;
     }
     let with_artefacts = commit_artefacts(engine, &record, repo, &head).await?;
     let (catch_up, tip) = match repo

@@ -1,0 +1,218 @@
+//! Launches a run: where it begins, what it sees, what it is started with.
+
+use anyhow::Context;
+use orch_agents::driver::{Driver, PlanInput};
+use orch_agents::folder::{Launch, Limits, PROMPT, PROTOCOL, RunFolder};
+use orch_agents::launcher;
+use orch_agents::workspace::bot;
+use orch_domain::artefact;
+use orch_domain::id::{ObjectId, RunId};
+use orch_domain::stage::Role;
+use orch_process::resolve_program;
+use orch_store::NewRun;
+
+use super::{BEGAN, Began, Under};
+use crate::config;
+use crate::prompts;
+
+impl Under<'_> {
+    pub(super) async fn launch(&self) -> anyhow::Result<(RunId, RunFolder)> {
+        let task = &self.record.task;
+        let config = &self.engine.0.config;
+        let role_config = config.role(self.role).with_context(|| {
+            format!(
+                "no agent works as `{}`; set `roles.{}` or `roles.default` in orch.yaml",
+                self.role, self.role
+            )
+        })?;
+        let agent = config
+            .agents
+            .get(&role_config.agent)
+            .context("the role's agent is configured")?;
+        let path = std::env::var("PATH").unwrap_or_default();
+        let program = resolve_program(&agent.program, &path)
+            .with_context(|| format!("agent `{}` of role `{}`", role_config.agent, self.role))?;
+
+        let base = self.repo.base_tip().await?;
+        let head = task.head.clone().unwrap_or_else(|| base.clone());
+        let (start, merged_base) = self.starting_point(&head, &base).await?;
+        let git = &self.repo.mirror;
+        let tree = self
+            .workspace
+            .prepare(
+                git,
+                &self.record.branch,
+                &start,
+                &base,
+                &task.work_item,
+                self.role,
+            )
+            .await?;
+        self.overlay_host_artefacts().await?;
+
+        let attempt = task.attempt();
+        let name = format!(
+            "{}-{}-{attempt}-{}",
+            task.work_item, self.role, self.job.key.epoch
+        );
+        let folder = RunFolder::at(
+            self.engine
+                .0
+                .paths
+                .runs()
+                .join(&self.repo.name)
+                .join(format!("{}-{}", self.job.key.id, name)),
+        );
+        let prompt =
+            prompts::assemble(self.engine, &self.record, self.repo, &base, self.role).await?;
+        let driver = driver_of(agent, role_config.model.as_ref());
+        let input = PlanInput {
+            program: program.clone(),
+            args: agent.args.clone(),
+            prompt_file: folder.path().join(PROMPT),
+        };
+        let plan = driver.plan(&input);
+        let mut env = self.environment(agent)?;
+        env.extend(plan.env.clone());
+        let launch = Launch {
+            protocol: PROTOCOL,
+            program,
+            args: plan.args,
+            env,
+            cwd: self.workspace.tree(),
+            prompt_on_stdin: plan.prompt_on_stdin,
+            terminal_line: plan.terminal_line,
+            token: self.engine.run_token(&folder),
+            limits: limits_of(role_config),
+        };
+        folder.create(&launch, &prompt)?;
+        let began = Began {
+            head: head.to_string(),
+            tree: tree.to_string(),
+            merged_base: merged_base.map(|sha| sha.to_string()),
+        };
+        std::fs::write(folder.path().join(BEGAN), serde_json::to_vec(&began)?)?;
+        // The row comes before the process: a run that nobody knows of could be started twice.
+        let row = NewRun {
+            job: self.job.key.id,
+            task: task.id,
+            role: self.role.to_string(),
+            agent: role_config.agent.clone(),
+            stage: task.stage.to_string(),
+            attempt,
+            folder: folder.path().display().to_string(),
+            head_before: Some(head.to_string()),
+        };
+        let now = self.engine.now();
+        let run = self
+            .engine
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { tx.insert_run(&row, now).await }))
+            .await?;
+        launcher::spawn_supervisor(&self.engine.0.orch, &folder)?;
+        tracing::info!(run.id = run.0, role = %self.role, folder = %folder.path().display(), "run launched");
+        Ok((run, folder))
+    }
+
+    /// Where the run begins. A developer who comes back while the base has moved begins with the base merged
+    /// in, conflict markers where they conflict, so that resolving them is part of the work.
+    async fn starting_point(
+        &self,
+        head: &ObjectId,
+        base: &ObjectId,
+    ) -> anyhow::Result<(ObjectId, Option<ObjectId>)> {
+        let git = &self.repo.mirror;
+        if self.role != Role::Developer
+            || self.record.task.rework_rounds == 0
+            || git.is_ancestor(base, head).await?
+        {
+            return Ok((head.clone(), None));
+        }
+        let tree = git.merge_tree(head, base).await?;
+        let who = bot(self.engine.now());
+        let merged = git
+            .commit_on(
+                &tree,
+                &[head, base],
+                "Begin rework on the present base",
+                &who,
+            )
+            .await?;
+        Ok((merged, Some(base.clone())))
+    }
+
+    /// The host's artefacts are the agents' to read; changes to them are refused by scope.
+    async fn overlay_host_artefacts(&self) -> anyhow::Result<()> {
+        let id = self.record.task.id;
+        let list = self
+            .engine
+            .0
+            .store
+            .read(|tx| Box::pin(tx.host_artefacts(id)))
+            .await?;
+        let folder = self
+            .workspace
+            .tree()
+            .join(artefact::folder(&self.record.task.work_item));
+        std::fs::create_dir_all(&folder)?;
+        for item in list {
+            std::fs::write(folder.join(&item.path), item.content)?;
+        }
+        Ok(())
+    }
+
+    /// The whole environment of the agent: nothing of the host's but what is named here.
+    fn environment(&self, agent: &config::AgentConfig) -> anyhow::Result<Vec<(String, String)>> {
+        let home = agent.home.clone().unwrap_or_else(|| self.workspace.home());
+        let mut env = vec![
+            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+            ("HOME".to_owned(), home.display().to_string()),
+            (
+                "TMPDIR".to_owned(),
+                self.workspace.tmp().display().to_string(),
+            ),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            (
+                "ORCH_WORK_ITEM".to_owned(),
+                self.record.task.work_item.to_string(),
+            ),
+            ("ORCH_ROLE".to_owned(), self.role.to_string()),
+            (
+                "ORCH_ATTEMPT".to_owned(),
+                self.record.task.attempt().to_string(),
+            ),
+        ];
+        env.extend(agent.env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        if let Some(name) = &agent.credential_env {
+            let value = std::env::var(name).with_context(|| {
+                format!("`{name}` is not set; the agent's credential is expected there")
+            })?;
+            env.push((name.clone(), value));
+        }
+        Ok(env)
+    }
+}
+
+pub(super) fn driver_of(agent: &config::AgentConfig, model: Option<&String>) -> Driver {
+    match agent.driver {
+        config::Driver::Command => Driver::Command {
+            prompt_as_file: agent.prompt == config::PromptChannel::File,
+            json_result: agent.result == config::ResultRule::JsonLastLine,
+        },
+        config::Driver::Claude => Driver::Claude {
+            model: model.or(agent.model.as_ref()).cloned(),
+        },
+    }
+}
+
+fn limits_of(role: &config::RoleConfig) -> Limits {
+    let ms = |seconds: Option<u32>, default: u64| seconds.map_or(default, |s| u64::from(s) * 1000);
+    let defaults = Limits::default();
+    Limits {
+        wall_ms: ms(role.limits.timeout_s, defaults.wall_ms),
+        start_up_ms: ms(role.limits.start_up_s, defaults.start_up_ms),
+        idle_ms: ms(role.limits.idle_s, defaults.idle_ms),
+        ..defaults
+    }
+}
