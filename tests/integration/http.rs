@@ -64,11 +64,16 @@ async fn everything_but_health_needs_the_token_on_loopback_too() {
 }
 
 #[test]
-fn token_is_readable_by_nobody_else() {
+fn what_the_host_keeps_is_readable_by_nobody_else() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();
     let _host = world.serve();
-    for name in ["data/token", "data/orch.sock"] {
+    for name in [
+        "data/token",
+        "data/orch.sock",
+        "data/orch.db",
+        "data/orch.db-wal",
+    ] {
         let mode = fs::metadata(world.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
     }

@@ -19,6 +19,13 @@ const RENEW: Duration = Duration::from_secs(20);
 /// Longest sleep between looks at the queue: polling is the truth, waking is a hint.
 const POLL_MAX: Duration = Duration::from_millis(500);
 
+/// How often old rows are looked for.
+const SWEEP: Duration = Duration::from_secs(3600);
+/// How long ended jobs, told messages and webhook deliveries are kept, milliseconds.
+const KEEP_MS: i64 = 30 * 24 * 3_600_000;
+/// Rows of each kind that one sweep removes, so that it never holds the writer for long.
+const SWEEP_ROWS: u32 = 1_000;
+
 /// A started engine. Dropping it does not stop it; [`Running::shut_down`] does.
 #[derive(Debug)]
 pub struct Running {
@@ -74,8 +81,15 @@ impl Running {
 
 async fn tell(engine: Engine, mut stopped: watch::Receiver<bool>) {
     let wake = engine.0.store.wake();
+    let mut swept: Option<tokio::time::Instant> = None;
     loop {
         let notified = wake.notified();
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
+            swept = Some(tokio::time::Instant::now());
+            if let Err(error) = sweep(&engine).await {
+                tracing::warn!(error = %error, "old rows cannot be removed");
+            }
+        }
         match engine.deliver().await {
             Ok(0) => {}
             Ok(_) => continue,
@@ -90,6 +104,23 @@ async fn tell(engine: Engine, mut stopped: watch::Receiver<bool>) {
             _ = stopped.changed() => return,
         }
     }
+}
+
+/// Removes what has been kept long enough.
+async fn sweep(engine: &Engine) -> Result<(), orch_store::StoreError> {
+    let before = engine.now() - KEEP_MS;
+    let removed = engine
+        .0
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let jobs = tx.sweep_jobs(before, SWEEP_ROWS).await?;
+                Ok(jobs + tx.sweep_messages(before, SWEEP_ROWS).await?)
+            })
+        })
+        .await?;
+    tracing::debug!(removed, "old rows removed");
+    Ok(())
 }
 
 async fn work(engine: Engine, lane: Lane, slots: u32, mut stopped: watch::Receiver<bool>) {

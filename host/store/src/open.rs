@@ -50,6 +50,13 @@ impl Store {
             std::fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
         }
         let lock = take_lock(path, &owner)?;
+        // Made by us, so that only this user can read it; SQLite gives its side files the same mode.
+        File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|source| io(path, source))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

@@ -525,6 +525,29 @@ async fn message_and_delivery_are_taken_once_per_key() {
 }
 
 #[tokio::test]
+async fn sweep_removes_what_is_old_and_over_and_nothing_else() {
+    let (_folder, store) = store().await;
+    queue(&store, job("old", 0), 1).await;
+    let key = claim_at(&store, 2).await[0].key;
+    assert_eq!(complete(&store, key).await, FinishOutcome::Finished);
+    queue(&store, job("live", 0), 1).await;
+    let sweep = async |before| {
+        store
+            .write(move |tx| Box::pin(tx.sweep_jobs(before, 10)))
+            .await
+            .expect("swept")
+    };
+    assert_eq!(sweep(50).await, 0, "it ended at 50");
+    assert_eq!(sweep(51).await, 1);
+    let left = store
+        .read(|tx| Box::pin(tx.recent_jobs(5)))
+        .await
+        .expect("listed");
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].state, JobState::Ready);
+}
+
+#[tokio::test]
 async fn unknown_text_in_a_state_column_names_table_row_and_value() {
     let (folder, store) = store().await;
     task(&store, "S-1").await;
