@@ -24,6 +24,27 @@ fn missing_configuration_names_the_path_and_the_remedy() {
 }
 
 #[test]
+fn unreadable_configuration_names_the_path() {
+    let world = World::new();
+    fs::remove_file(world.path("orch.yaml")).unwrap();
+    fs::create_dir(world.path("orch.yaml")).unwrap();
+    says(
+        &world.refused(&["serve"]),
+        &["orch.yaml` cannot be read", "permissions"],
+    );
+}
+
+#[test]
+fn shown_configuration_names_what_the_environment_changed() {
+    let world = World::new();
+    let mut command = world.command(&["config", "show", "--sources", "--json"]);
+    let done = command.env("ORCH_MAX_CONCURRENCY", "7").output().unwrap();
+    let view: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(view["concurrency"]["agents"], 7);
+    assert_eq!(view["sources"][0]["variable"], "ORCH_MAX_CONCURRENCY");
+}
+
+#[test]
 fn unknown_key_names_the_nearest() {
     let mut world = World::new();
     world.config["concurency"] = json!({});

@@ -105,7 +105,12 @@ fn bare(bytes: &[u8]) -> anyhow::Result<(Engine, Pre)> {
     let mut pool = PoolingAllocationConfig::new();
     pool.max_memory_size(256 * 1024 * 1024)
         .linear_memory_keep_resident(1024 * 1024)
-        .total_memories(20);
+        .total_memories(80)
+        .max_memories_per_module(4)
+        .max_memories_per_component(4)
+        .max_tables_per_module(20)
+        .max_tables_per_component(20)
+        .total_tables(80);
     let mut config = Config::new();
     config
         .concurrency_support(false)

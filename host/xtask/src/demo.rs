@@ -32,10 +32,11 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
 pub(crate) fn bench() -> anyhow::Result<()> {
     crate::gates::build(false)?;
     let page = root().join("docs/reference/benchmarks.md");
-    shell::run(cargo().args(["build", "--release", "-p", "orch"]))?;
+    // One build for both: built one by one they would compile their common dependencies twice.
+    shell::run(cargo().args(["build", "--release", "-p", "orch", "-p", "orch-bench"]))?;
     shell::run(
-        cargo()
-            .args(["run", "--release", "-p", "orch-bench", "--"])
+        Command::new(target_dir()?.join("release/orch-bench"))
+            .current_dir(root())
             .arg(page),
     )
 }
