@@ -10,5 +10,6 @@ mod demo;
 mod gate_run;
 mod http;
 mod layers;
+mod merging;
 mod rework;
 mod trust;

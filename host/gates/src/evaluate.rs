@@ -195,6 +195,7 @@ impl GateRuntime {
         let mut store = Store::new(&self.0.engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(store.data().meter.limits.handed_over_bytes);
+        store.set_max_component_handles(store.data().meter.limits.handles);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| context.data_mut().meter.tick());
         let answer = {
@@ -285,6 +286,9 @@ fn gate_error(error: GateError) -> Inconclusive {
 /// fails if the words change.
 const HANDED_OVER: &str = "too much data is being copied between the host and the guest";
 
+/// Wasmtime's text for a guest that holds too many handles, of its own resources or of the host's; likewise.
+const HANDLES: &str = "store handle limit exceeded";
+
 /// Maps an error to its closed-list reason: our own refusals first, then wasmtime's traps.
 fn reason(
     store: &Store<State>,
@@ -304,10 +308,8 @@ fn reason(
             "it handed over more bytes than the host takes",
         );
     }
-    if error
-        .downcast_ref::<wasmtime::component::ResourceTableError>()
-        .is_some()
-    {
+    let table_full = error.downcast_ref::<wasmtime::component::ResourceTableError>();
+    if table_full.is_some() || text.contains(HANDLES) {
         return Inconclusive::new(InconclusiveReason::Table, "it holds too many handles");
     }
     match error.downcast_ref::<Trap>() {

@@ -134,6 +134,30 @@ async fn memory_is_summed_over_all_memories() {
 }
 
 #[tokio::test]
+async fn handles_are_limited_be_they_the_hosts_or_its_own() {
+    let runtime = runtime();
+    let of_host = r#"(import "wasi:cli/stdout@0.2.0" "get-stdout" (func $make (result i32)))"#;
+    let of_its_own = r#"(import "[export]test:guest/local" "[resource-new]thing" (func $new (param i32) (result i32)))"#;
+    let hoard = |make: &str, count: usize| {
+        format!(
+            "(local $i i32) (loop $l (drop {make}) (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $l (i32.lt_u (local.get $i) (i32.const {count}))))"
+        )
+    };
+    for (import, make) in [
+        (of_host, "(call $make)"),
+        (of_its_own, "(call $new (i32.const 1))"),
+    ] {
+        let most = limits().handles;
+        for (count, ends) in [(most, None), (most + 1, Some(Reason::Table))] {
+            let gate = load(&runtime, component(core(&hoard(make, count), "", import))).await;
+            let done = ask(&runtime, &gate, quick(), &limits()).await;
+            let reason = done.result.as_ref().err().map(|cause| cause.reason);
+            assert_eq!(reason, ends, "{make} {count} times: {:?}", done.result);
+        }
+    }
+}
+
+#[tokio::test]
 async fn waiting_for_the_host_costs_the_guest_no_cpu() {
     let runtime = runtime();
     let gate = load(&runtime, guest("asks-artefacts")).await;

@@ -66,7 +66,7 @@ fn doc_tests() -> anyhow::Result<()> {
 /// Checks bans, licences and sources of the dependencies.
 pub(crate) fn deny() -> anyhow::Result<()> {
     if crate::shell::output(cargo().args(["deny", "--version"])).is_none() {
-        run(cargo().args(["install", "cargo-deny", "--locked"]))?;
+        run(cargo().args(["install", "cargo-deny", "--version", "0.20.2", "--locked"]))?;
     }
     run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))
 }

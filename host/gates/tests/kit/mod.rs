@@ -150,7 +150,17 @@ pub(crate) fn component(mut core: Vec<u8>) -> Vec<u8> {
             "package evil:net; interface exfil { send: func(); }",
         )
         .expect("valid");
-    let world = "package test:guest; world hostile { include orch:gate/full@0.1.0; import evil:net/exfil; }";
+    // The small part of WASI that a guest here needs; a component may import less than there is.
+    let wasi = [
+        "package wasi:io@0.2.0; interface streams { resource output-stream; }",
+        "package wasi:cli@0.2.0; interface stdout { use wasi:io/streams@0.2.0.{output-stream}; get-stdout: func() -> output-stream; }",
+    ];
+    for (number, text) in wasi.iter().enumerate() {
+        resolve
+            .push_str(format!("wasi{number}.wit"), text)
+            .expect("valid");
+    }
+    let world = "package test:guest; interface local { resource thing; } world hostile { include orch:gate/full@0.1.0; import evil:net/exfil; import wasi:cli/stdout@0.2.0; export local; }";
     let package = resolve.push_str("guest.wit", world).expect("valid");
     let world = resolve
         .select_world(&[package], Some("hostile"))

@@ -1,0 +1,155 @@
+//! Two tasks for one base, a base that conflicts, and a pass that holds for the same bytes.
+
+use std::fs;
+
+use orch_kit::World;
+use orch_kit::world::AGENT;
+use serde_json::json;
+
+/// Makes the repository's tests wait for as long as the file `hold` is there.
+fn tests_that_can_be_held(world: &World) {
+    let hold = world.path("hold");
+    let test = format!(
+        "while [ -e {} ]; do sleep 0.05; done; tests/run.sh",
+        hold.display()
+    );
+    let text = json!({"ci": {"test": test}}).to_string();
+    world.write("seed/.orch.yaml", &text, 0o644);
+    world.push_seed("Tests that can be held");
+}
+
+#[test]
+fn second_task_waits_for_the_merge_lease_by_the_holders_name_and_lands_after_it() {
+    let world = World::new();
+    tests_that_can_be_held(&world);
+    let _host = world.serve();
+    let first = world.begin("First");
+    let second = world.begin("Second");
+    for item in [&first, &second] {
+        orch_kit::until("it is ready to be merged", || {
+            let view = world.task(item);
+            if view["status"] == "waiting" && view["step"] == "analysis-approved" {
+                // Refused if an approval before is still on its way: the next look decides.
+                world.orch(&["task", "approve", item]);
+            }
+            (view["status"] == "awaiting-approval").then_some(())
+        });
+    }
+    world.write("hold", "", 0o644);
+    world.json(&["task", "approve", &first]);
+    orch_kit::until("the first holds the lease", || {
+        let queue = world.json(&["queue"]);
+        let leases = queue["transition_lease"]["leases"].as_array()?.clone();
+        let mut held = leases
+            .iter()
+            .filter(|l| l["resource"] == "merge:shop" && !l["task_id"].is_null());
+        held.next().map(|_| ())
+    });
+    world.json(&["task", "approve", &second]);
+    let waiting = orch_kit::until("the second waits for it", || {
+        let view = world.task(&second);
+        (view["status"] == "waiting").then_some(view)
+    });
+    let why = waiting["why"].as_str().unwrap();
+    assert!(
+        why.contains(&format!("the merge lease, held by {first}")),
+        "{why}"
+    );
+    fs::remove_file(world.path("hold")).unwrap();
+    let landed = |item: &str| {
+        let view = world.follow(item, |view| view["status"] == "ended");
+        assert_eq!(view["stage"], "done", "{view:#}");
+        assert_eq!(view["rework_rounds"], 1, "waiting cost no round");
+        view["merged_commit"].as_str().unwrap().to_owned()
+    };
+    let (earlier, later) = (landed(&first), landed(&second));
+    assert_ne!(earlier, later);
+    world.git(
+        "shop.git",
+        &["merge-base", "--is-ancestor", &earlier, &later],
+    );
+    assert_eq!(world.git("shop.git", &["rev-parse", "main"]), later);
+}
+
+#[test]
+fn conflict_with_the_base_goes_back_with_its_files_and_is_resolved_in_a_merge_commit() {
+    let world = World::new();
+    // A developer who keeps what he finds, and fixes the review's finding in every round.
+    let keep = format!(
+        "say \"changing cart.sh\"; cp cart.sh {0}/found-$ORCH_ATTEMPT; printf '%s' \"$prompt\" > {0}/prompt-$ORCH_ATTEMPT\n",
+        world.path(".").display()
+    );
+    let agent = AGENT
+        .replacen("say \"changing cart.sh\"\n", &keep, 1)
+        .replacen(
+            "grep -q 'src: review, the discount is not checked'",
+            "grep -qE 'the discount is not checked|the branch conflicts with'",
+            1,
+        );
+    world.write("agent.sh", &agent, 0o755);
+    let _host = world.serve();
+    let item = world.begin("In the way of another");
+    world.follow(&item, |view| view["status"] == "awaiting-approval");
+    let theirs = fs::read_to_string(world.path("seed/cart.sh"))
+        .unwrap()
+        .replace("Prints the sum", "Prints, with nothing yet, the sum");
+    world.write("seed/cart.sh", &theirs, 0o755);
+    world.push_seed("Another change of the same lines");
+    let other = world.git("seed", &["rev-parse", "HEAD"]);
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    assert_eq!(view["rework_rounds"], 2, "the review's and the conflict's");
+    let prompt = fs::read_to_string(world.path("prompt-3")).unwrap();
+    assert!(
+        prompt.contains("conflict") && prompt.contains("cart.sh"),
+        "{prompt}"
+    );
+    let found = fs::read_to_string(world.path("found-3")).unwrap();
+    assert!(
+        found.contains("<<<<<<<") && found.contains("with nothing yet") && found.contains("discount"),
+        "{found}"
+    );
+    let merges = world.git("shop.git", &["log", "--merges", "--format=%P %s", "main"]);
+    assert!(
+        merges.lines().count() == 1 && merges.contains(&other),
+        "one merge commit, with the base as a parent: {merges}"
+    );
+    let landed = world.git("shop.git", &["show", "main:cart.sh"]);
+    assert!(!landed.contains("<<<<<<<"), "{landed}");
+}
+
+#[test]
+fn pass_is_reused_for_the_same_artefacts_and_not_for_others() {
+    let world = World::new();
+    // An architect who changes his mind at the third attempt, and a developer who cannot work.
+    let third = "    [ \"$ORCH_ATTEMPT\" = 3 ] && echo 'Rounding down is fair.' >> \"$folder/06-adr/ADR-001-integer-discount.md\"\n    done_with \"decision recorded\"\n";
+    let agent = AGENT
+        .replacen("    done_with \"decision recorded\"\n", third, 1)
+        .replacen("    say \"changing cart.sh\"\n", "    exit 3\n", 1);
+    world.write("agent.sh", &agent, 0o755);
+    let _host = world.serve();
+    let item = world.begin("Decided three times");
+    let mut passes = Vec::new();
+    for _ in 1..=3 {
+        let view = world.follow(&item, |view| view["status"] == "blocked");
+        passes = view["verdicts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|v| v["entry"] == "architecture-done")
+            .map(|v| {
+                assert_eq!(v["decision"], "pass", "{v:#}");
+                v["reused"].as_bool().unwrap()
+            })
+            .collect();
+        world.json(&["task", "resume", &item, "--stage", "architecture"]);
+        orch_kit::until("it goes on", || {
+            (world.task(&item)["status"] != "blocked").then_some(())
+        });
+    }
+    assert_eq!(
+        passes,
+        [false, true, false],
+        "judged, written the same again, written anew"
+    );
+}
