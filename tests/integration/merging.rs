@@ -106,7 +106,9 @@ fn conflict_with_the_base_goes_back_with_its_files_and_is_resolved_in_a_merge_co
     );
     let found = fs::read_to_string(world.path("found-3")).unwrap();
     assert!(
-        found.contains("<<<<<<<") && found.contains("with nothing yet") && found.contains("discount"),
+        found.contains("<<<<<<<")
+            && found.contains("with nothing yet")
+            && found.contains("discount"),
         "{found}"
     );
     let merges = world.git("shop.git", &["log", "--merges", "--format=%P %s", "main"]);

@@ -1,7 +1,9 @@
 //! What a gate may ask the host, as a trait with two implementations: the component's imports and the
 //! harness of `cargo test`.
 
-pub use crate::bindings::orch::gate::{artefacts, evidence, forge, merge, task, tracker};
+pub use crate::bindings::orch::gate::{
+    advisories, artefacts, evidence, forge, http, memory, merge, repository, task, tools, tracker,
+};
 
 use artefacts::Artefact;
 
@@ -45,6 +47,45 @@ pub trait Host {
     /// # Errors
     /// Why it cannot be read.
     fn evidence(&self, name: &str) -> Result<evidence::Item, evidence::EvidenceError>;
+    /// Names of everything the host ran for this task and kept.
+    fn evidence_names(&self) -> Vec<String>;
+    /// Text of a file of the repository.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read_file(
+        &self,
+        at: repository::Revision,
+        path: &str,
+    ) -> Result<String, repository::ReadError>;
+    /// Paths of the repository's files that begin with `prefix`.
+    fn files(&self, at: repository::Revision, prefix: &str) -> Vec<String>;
+    /// Files that differ between the merge base and the head.
+    fn changed_files(&self) -> Vec<repository::ChangedFile>;
+    /// Commits between the base and the head.
+    fn commits(&self) -> Vec<repository::Commit>;
+    /// Has an allow-listed program run in the host's sandbox.
+    ///
+    /// # Errors
+    /// Why it did not run, or did not end by itself.
+    fn run_tool(&self, request: &tools::Request) -> Result<tools::Outcome, tools::ToolError>;
+    /// Known vulnerabilities of packages.
+    ///
+    /// # Errors
+    /// Why the feed gives no answer.
+    fn advisories(
+        &self,
+        packages: &[advisories::Package],
+    ) -> Result<Vec<advisories::Advisory>, advisories::AdvisoryError>;
+    /// Sends an HTTP GET to an address of the gate's allow-list.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn http_get(&self, url: &str) -> Result<http::Response, http::HttpError>;
+    /// A value kept across tasks of this repository.
+    fn memory(&self, key: &str) -> Option<String>;
+    /// Stages a value; it is kept when this task's change lands.
+    fn remember(&self, key: &str, value: &str);
 }
 
 /// The component's imports.
@@ -81,5 +122,42 @@ impl Host for Imports {
     }
     fn evidence(&self, name: &str) -> Result<evidence::Item, evidence::EvidenceError> {
         evidence::get(name)
+    }
+    fn evidence_names(&self) -> Vec<String> {
+        evidence::names()
+    }
+    fn read_file(
+        &self,
+        at: repository::Revision,
+        path: &str,
+    ) -> Result<String, repository::ReadError> {
+        repository::read(at, path)
+    }
+    fn files(&self, at: repository::Revision, prefix: &str) -> Vec<String> {
+        repository::files(at, prefix)
+    }
+    fn changed_files(&self) -> Vec<repository::ChangedFile> {
+        repository::changed_files()
+    }
+    fn commits(&self) -> Vec<repository::Commit> {
+        repository::commits()
+    }
+    fn run_tool(&self, request: &tools::Request) -> Result<tools::Outcome, tools::ToolError> {
+        tools::run(request)
+    }
+    fn advisories(
+        &self,
+        packages: &[advisories::Package],
+    ) -> Result<Vec<advisories::Advisory>, advisories::AdvisoryError> {
+        advisories::lookup(packages)
+    }
+    fn http_get(&self, url: &str) -> Result<http::Response, http::HttpError> {
+        http::get(url)
+    }
+    fn memory(&self, key: &str) -> Option<String> {
+        memory::get(key)
+    }
+    fn remember(&self, key: &str, value: &str) {
+        memory::set(key, value);
     }
 }

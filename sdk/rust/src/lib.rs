@@ -51,7 +51,10 @@ pub mod bindings {
 
 pub use bindings::orch::gate::types::{Finding, GateError, Scalar, Severity};
 pub use fixture::Fixture;
-pub use host::{Host, Imports, artefacts, evidence, forge, merge, task, tracker};
+pub use host::{
+    Host, Imports, advisories, artefacts, evidence, forge, http, memory, merge, repository, task,
+    tools, tracker,
+};
 pub use orch_frontmatter as frontmatter;
 pub use schemars;
 pub use serde;
