@@ -12,7 +12,7 @@ use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiVie
 use crate::Table;
 
 /// The no-op gate of the hostile corpus, and a host that answers at once.
-#[path = "../../gates/tests/kit/mod.rs"]
+#[path = "../../gates/tests/hostile/kit.rs"]
 #[allow(dead_code, reason = "the benchmark needs two of the kit's functions")]
 mod kit;
 

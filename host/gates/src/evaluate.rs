@@ -31,8 +31,8 @@ pub struct Seed {
 pub struct EvaluationStats {
     /// Microseconds from call to answer.
     pub elapsed_us: u64,
-    /// CPU ticks of 10 ms charged to the guest.
-    pub cpu_ticks: u64,
+    /// CPU time of the guest, microseconds.
+    pub cpu_us: u64,
     /// Bytes of linear memory, summed.
     pub memory_bytes: u64,
     /// Host calls made.
@@ -112,7 +112,7 @@ impl GateRuntime {
         let meter = &mut state.meter;
         let stats = EvaluationStats {
             elapsed_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            cpu_ticks: meter.ticks,
+            cpu_us: meter.cpu_us,
             memory_bytes: meter.memory_bytes,
             host_calls: meter.host_calls,
             read_bytes: meter.read_bytes,
@@ -198,8 +198,15 @@ impl GateRuntime {
         store.set_max_component_handles(store.data().meter.limits.handles);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| context.data_mut().meter.tick());
+        let stretch = store.data().meter.stretch.clone();
         let answer = {
-            let work = ask(&mut store, pre, call);
+            let asking = ask(&mut store, pre, call);
+            tokio::pin!(asking);
+            let work = std::future::poll_fn(move |context| {
+                // Each poll may run on another thread; its CPU clock starts here.
+                stretch.begin();
+                asking.as_mut().poll(context)
+            });
             tokio::pin!(work);
             let begun = tokio::time::Instant::now();
             loop {

@@ -16,16 +16,17 @@ use crate::state::State;
 
 impl State {
     /// Every host call goes through here: counted, denied while the gate is only inspected.
-    fn begin(&mut self) -> Result<(Arc<dyn GateImports>, Instant)> {
+    fn begin(&mut self) -> Result<Arc<dyn GateImports>> {
         let Some(imports) = self.imports.clone() else {
             let detail = "it called the host while it was only inspected".to_owned();
             return Err(self.meter.refuse(InconclusiveReason::Denied, detail));
         };
-        Ok((imports, self.meter.enter()?))
+        self.meter.enter()?;
+        Ok(imports)
     }
 
-    fn end<T>(&mut self, entered: Instant, bytes: usize, value: T) -> Result<T> {
-        self.meter.leave(entered, bytes as u64)?;
+    fn end<T>(&mut self, bytes: usize, value: T) -> Result<T> {
+        self.meter.leave(bytes as u64)?;
         Ok(value)
     }
 }
@@ -39,44 +40,36 @@ impl description::Host for State {}
 
 impl task::Host for State {
     async fn get_subject(&mut self) -> Result<task::Subject> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let subject = convert::subject(imports.subject());
-        self.end(entered, 512, subject)
+        self.end(512, subject)
     }
     async fn settings(&mut self) -> Result<String> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let settings = imports.settings();
-        self.end(entered, settings.len(), settings)
+        self.end(settings.len(), settings)
     }
     async fn log(&mut self, level: task::Level, message: String) -> Result<()> {
-        let (_, entered) = self.begin()?;
+        self.begin()?;
         self.meter.log(convert::level(level), &message);
-        self.end(entered, 0, ())
+        self.end(0, ())
     }
 }
 
 impl artefacts::Host for State {
     async fn all(&mut self) -> Result<Vec<artefacts::Artefact>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let list = imports.artefacts().await;
         let bytes = list.iter().map(|a| a.path.len() + 16).sum();
-        self.end(
-            entered,
-            bytes,
-            list.into_iter().map(convert::artefact).collect(),
-        )
+        self.end(bytes, list.into_iter().map(convert::artefact).collect())
     }
     async fn read(
         &mut self,
         path: String,
     ) -> Result<std::result::Result<String, artefacts::ReadError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports.read_artefact(&path).await;
-        self.end(
-            entered,
-            text_bytes(&answer),
-            answer.map_err(convert::artefact_error),
-        )
+        self.end(text_bytes(&answer), answer.map_err(convert::artefact_error))
     }
 }
 
@@ -86,41 +79,32 @@ impl repository::Host for State {
         at: repository::Revision,
         path: String,
     ) -> Result<std::result::Result<String, repository::ReadError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports.read_file(convert::revision(at), &path).await;
         self.end(
-            entered,
             text_bytes(&answer),
             answer.map_err(convert::repository_error),
         )
     }
     async fn files(&mut self, at: repository::Revision, prefix: String) -> Result<Vec<String>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let list = imports.files(convert::revision(at), &prefix).await;
-        self.end(entered, list.iter().map(String::len).sum(), list)
+        self.end(list.iter().map(String::len).sum(), list)
     }
     async fn changed_files(&mut self) -> Result<Vec<repository::ChangedFile>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let list = imports.changed_files().await;
         let bytes = list.iter().map(|f| f.path.len() + 16).sum();
-        self.end(
-            entered,
-            bytes,
-            list.into_iter().map(convert::changed_file).collect(),
-        )
+        self.end(bytes, list.into_iter().map(convert::changed_file).collect())
     }
     async fn commits(&mut self) -> Result<Vec<repository::Commit>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let list = imports.commits().await;
         let bytes = list
             .iter()
             .map(|c| c.subject.len() + c.author.len() + 64)
             .sum();
-        self.end(
-            entered,
-            bytes,
-            list.into_iter().map(convert::commit).collect(),
-        )
+        self.end(bytes, list.into_iter().map(convert::commit).collect())
     }
 }
 
@@ -129,7 +113,8 @@ impl tools::Host for State {
         &mut self,
         request: tools::Request,
     ) -> Result<std::result::Result<tools::Outcome, tools::ToolError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
+        let entered = Instant::now();
         self.meter.paused.begin();
         let answer = imports.run_tool(convert::tool_request(request)).await;
         self.meter.paused.end(entered.elapsed());
@@ -137,7 +122,6 @@ impl tools::Host for State {
             .as_ref()
             .map_or(0, |o| o.stdout.len() + o.stderr.len());
         self.end(
-            entered,
             bytes,
             answer
                 .map(convert::tool_outcome)
@@ -151,10 +135,9 @@ impl forge::Host for State {
         &mut self,
         sha: String,
     ) -> Result<std::result::Result<forge::Status, forge::ForgeError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports.commit_status(&sha).await;
         self.end(
-            entered,
             256,
             answer
                 .map(convert::commit_status)
@@ -164,10 +147,9 @@ impl forge::Host for State {
     async fn pull_request(
         &mut self,
     ) -> Result<std::result::Result<Option<forge::PullRequestInfo>, forge::ForgeError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports.pull_request().await;
         self.end(
-            entered,
             256,
             answer
                 .map(|o| o.map(convert::pull_request))
@@ -178,9 +160,9 @@ impl forge::Host for State {
 
 impl tracker::Host for State {
     async fn state(&mut self) -> Result<std::result::Result<String, tracker::TrackerError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports.tracker_state().await;
-        self.end(entered, 32, answer.map_err(convert::tracker_error))
+        self.end(32, answer.map_err(convert::tracker_error))
     }
 }
 
@@ -188,13 +170,12 @@ impl merge::Host for State {
     async fn get_preparation(
         &mut self,
     ) -> Result<std::result::Result<merge::Preparation, merge::MergeError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports.preparation().await;
         let bytes = answer
             .as_ref()
             .map_or(0, |p| p.retest.as_ref().map_or(0, |r| r.output_tail.len()));
         self.end(
-            entered,
             bytes,
             answer
                 .map(convert::preparation)
@@ -205,19 +186,18 @@ impl merge::Host for State {
 
 impl evidence::Host for State {
     async fn names(&mut self) -> Result<Vec<String>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let list = imports.evidence_names().await;
-        self.end(entered, list.iter().map(String::len).sum(), list)
+        self.end(list.iter().map(String::len).sum(), list)
     }
     async fn get(
         &mut self,
         name: String,
     ) -> Result<std::result::Result<evidence::Item, evidence::EvidenceError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports.evidence(&name).await;
         let bytes = answer.as_ref().map_or(0, |item| item.content.len());
         self.end(
-            entered,
             bytes,
             answer
                 .map(convert::evidence_item)
@@ -231,7 +211,7 @@ impl advisories::Host for State {
         &mut self,
         packages: Vec<advisories::Package>,
     ) -> Result<std::result::Result<Vec<advisories::Advisory>, advisories::AdvisoryError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports
             .advisories(packages.into_iter().map(convert::package).collect())
             .await;
@@ -239,7 +219,7 @@ impl advisories::Host for State {
             .as_ref()
             .map_or(0, |list| list.iter().map(|a| a.summary.len() + 128).sum());
         let answer = answer.map(|list| list.into_iter().map(convert::advisory).collect());
-        self.end(entered, bytes, answer.map_err(convert::advisory_error))
+        self.end(bytes, answer.map_err(convert::advisory_error))
     }
 }
 
@@ -248,26 +228,26 @@ impl http::Host for State {
         &mut self,
         url: String,
     ) -> Result<std::result::Result<http::Response, http::HttpError>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let answer = imports.http_get(&url).await;
         let bytes = answer.as_ref().map_or(0, |r| r.body.len());
         let answer = answer.map(|r| http::Response {
             status: r.status,
             body: r.body,
         });
-        self.end(entered, bytes, answer.map_err(convert::http_error))
+        self.end(bytes, answer.map_err(convert::http_error))
     }
 }
 
 impl memory::Host for State {
     async fn get(&mut self, key: String) -> Result<Option<String>> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         let value = imports.memory_get(&key).await;
-        self.end(entered, value.as_ref().map_or(0, String::len), value)
+        self.end(value.as_ref().map_or(0, String::len), value)
     }
     async fn set(&mut self, key: String, value: String) -> Result<()> {
-        let (imports, entered) = self.begin()?;
+        let imports = self.begin()?;
         imports.memory_set(&key, &value).await;
-        self.end(entered, 0, ())
+        self.end(0, ())
     }
 }

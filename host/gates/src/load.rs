@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_domain::verdict::{Descriptor, Inconclusive};
+use orch_domain::verdict::{Descriptor, Inconclusive, InconclusiveReason};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
@@ -40,6 +40,19 @@ pub struct LoadedGate {
     pub imports: Vec<Interface>,
     pub(crate) pre: FullPre<State>,
     pub(crate) settings_validator: Option<jsonschema::Validator>,
+}
+
+impl LoadedGate {
+    /// Its machine code, to be kept and loaded again by the same build of the host.
+    ///
+    /// # Errors
+    /// When the code cannot be serialised.
+    pub fn to_aot(&self) -> Result<Vec<u8>, LoadError> {
+        let component = self.pre.instance_pre().component();
+        component
+            .serialize()
+            .map_err(|e| LoadError::NotComponent(first_line(&e)))
+    }
 }
 
 impl std::fmt::Debug for LoadedGate {
@@ -243,7 +256,14 @@ async fn load(
         .instantiate_pre(&component)
         .map_err(|e| LoadError::Incompatible(first_line(&e)))?;
     let pre = FullPre::new(pre).map_err(|e| LoadError::Incompatible(first_line(&e)))?;
-    let descriptor = runtime.describe(&pre).await.map_err(LoadError::Describe)?;
+    let descriptor = runtime.describe(&pre).await.map_err(|cause| {
+        // An export of another type shows when the component is instantiated for the first time.
+        if cause.reason == InconclusiveReason::Init {
+            LoadError::Incompatible(cause.detail)
+        } else {
+            LoadError::Describe(cause)
+        }
+    })?;
     let settings_validator = check_description(&descriptor)?;
     Ok(Arc::new(LoadedGate {
         name,
@@ -367,7 +387,10 @@ fn check_description(about: &Descriptor) -> Result<Option<jsonschema::Validator>
     }
     let schema: serde_json::Value = serde_json::from_str(&about.settings_schema)
         .map_err(|e| LoadError::Description(format!("schema: {e}")))?;
-    let validator = jsonschema::validator_for(&schema)
+    // Expressions that cannot backtrack: a pattern of the gate's must not be able to keep the host busy.
+    let validator = jsonschema::options()
+        .with_pattern_options(jsonschema::PatternOptions::regex())
+        .build(&schema)
         .map_err(|e| LoadError::Description(format!("schema: {e}")))?;
     Ok(Some(validator))
 }

@@ -2,14 +2,38 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orch_domain::imports::LogLevel;
 use orch_domain::verdict::{Inconclusive, InconclusiveReason};
+use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use crate::limits::Limits;
-use crate::runtime::TICK;
+
+/// CPU time of this thread, microseconds.
+fn thread_cpu_us() -> u64 {
+    let at = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(at.tv_sec).unwrap_or(0);
+    seconds * 1_000_000 + u64::try_from(at.tv_nsec).unwrap_or(0) / 1_000
+}
+
+/// When guest code began to run on this thread: set at every poll of the evaluation and after every host
+/// call, so that a stretch always begins and ends on one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Stretch(AtomicU64);
+
+impl Stretch {
+    /// Guest code runs from here on.
+    pub(crate) fn begin(&self) {
+        self.0.store(thread_cpu_us(), Ordering::Relaxed);
+    }
+
+    /// CPU time since then, microseconds.
+    fn end(&self) -> u64 {
+        thread_cpu_us().saturating_sub(self.0.load(Ordering::Relaxed))
+    }
+}
 
 /// The error a refused guest is trapped with; what it stands for is in [`Meter::cause`].
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +78,8 @@ impl Paused {
 pub(crate) struct Meter {
     pub(crate) limits: Limits,
     pub(crate) cause: Option<Inconclusive>,
-    pub(crate) ticks: u64,
-    in_host: Duration,
+    pub(crate) cpu_us: u64,
+    pub(crate) stretch: Arc<Stretch>,
     pub(crate) memory_bytes: u64,
     table_elements: u64,
     pub(crate) host_calls: u64,
@@ -70,8 +94,8 @@ impl Meter {
         Self {
             limits,
             cause: None,
-            ticks: 0,
-            in_host: Duration::ZERO,
+            cpu_us: 0,
+            stretch: Arc::default(),
             memory_bytes: 0,
             table_elements: 0,
             host_calls: 0,
@@ -90,37 +114,37 @@ impl Meter {
         wasmtime::Error::from(Refused(cause.clone()))
     }
 
-    /// Called at each expiry of the epoch deadline while guest code runs. A tick that the guest spent waiting
-    /// for the host is not its own: only time in the guest is charged.
+    /// Called at each expiry of the epoch deadline while guest code runs.
     pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let waited = std::mem::take(&mut self.in_host);
-        if waited < TICK {
-            self.ticks += 1;
-        }
-        let budget = self
-            .limits
-            .cpu_ms
-            .div_ceil(u64::try_from(TICK.as_millis()).unwrap_or(10));
-        if self.ticks > budget {
-            let detail = format!("it used more than {} ms of CPU", self.limits.cpu_ms);
-            return Err(self.refuse(InconclusiveReason::Cpu, detail));
-        }
+        self.charge()?;
+        self.stretch.begin();
         Ok(UpdateDeadline::Yield(1))
     }
 
+    /// Charges the guest for the stretch that ends here: its own CPU time, never that of the host.
+    fn charge(&mut self) -> wasmtime::Result<()> {
+        self.cpu_us = self.cpu_us.saturating_add(self.stretch.end());
+        if self.cpu_us > self.limits.cpu_ms.saturating_mul(1_000) {
+            let detail = format!("it used more than {} ms of CPU", self.limits.cpu_ms);
+            return Err(self.refuse(InconclusiveReason::Cpu, detail));
+        }
+        Ok(())
+    }
+
     /// Called before each host call.
-    pub(crate) fn enter(&mut self) -> wasmtime::Result<Instant> {
+    pub(crate) fn enter(&mut self) -> wasmtime::Result<()> {
+        self.charge()?;
         self.host_calls += 1;
         if self.host_calls > self.limits.host_calls {
             let detail = format!("it made more than {} host calls", self.limits.host_calls);
             return Err(self.refuse(InconclusiveReason::HostCalls, detail));
         }
-        Ok(Instant::now())
+        Ok(())
     }
 
     /// Called after each host call with the bytes that it answered.
-    pub(crate) fn leave(&mut self, entered: Instant, bytes: u64) -> wasmtime::Result<()> {
-        self.in_host += entered.elapsed();
+    pub(crate) fn leave(&mut self, bytes: u64) -> wasmtime::Result<()> {
+        self.stretch.begin();
         self.read_bytes = self.read_bytes.saturating_add(bytes);
         if self.read_bytes > self.limits.read_bytes {
             let detail = format!("it read more than {} bytes", self.limits.read_bytes);

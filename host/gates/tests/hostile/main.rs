@@ -1,12 +1,14 @@
 //! Gates that misbehave: each is answered with its reason, the host stays up, and a neighbour that is evaluated
 //! at the same time passes.
 
+mod corpus;
 mod kit;
+mod refusals;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use kit::{Answers, body, component, core, guest, quick};
+use kit::{Answers, Guest, body, core_of, guest, made, quick};
 use orch_domain::verdict::{Decision, Inconclusive, InconclusiveReason as Reason};
 use orch_gates::{
     Evaluation, GateRuntime, Grants, Interface, Limits, LoadError, LoadedGate, RuntimeConfig, Seed,
@@ -54,48 +56,6 @@ fn passes(evaluation: &Evaluation) -> bool {
     matches!(&evaluation.result, Ok(verdict) if verdict.decision == Decision::Pass)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_misbehaviour_has_its_reason_and_harms_no_neighbour() {
-    let runtime = runtime();
-    let neighbour = load(&runtime, guest("pass")).await;
-    let cases = [
-        ("loop", Reason::Cpu),
-        ("memory-bomb", Reason::Memory),
-        ("many-memories", Reason::Memory),
-        ("table-grow", Reason::Table),
-        ("recursion", Reason::Trap),
-        ("panic", Reason::Trap),
-        ("gigabyte-string", Reason::Trap),
-        ("large-string", Reason::Output),
-        ("million-findings", Reason::Output),
-        ("many-findings", Reason::Output),
-        ("call-flood", Reason::HostCalls),
-        ("invalid-utf8", Reason::Trap),
-        ("wild-pointer", Reason::Trap),
-    ];
-    for (name, reason) in cases {
-        let gate = load(&runtime, guest(name)).await;
-        let limits = limits();
-        let (bad, good) = tokio::join!(
-            ask(&runtime, &gate, quick(), &limits),
-            ask(&runtime, &neighbour, quick(), &limits)
-        );
-        match &bad.result {
-            Err(cause) => assert_eq!(cause.reason, reason, "{name}: {cause}"),
-            Ok(verdict) => panic!("{name} was answered with {:?}", verdict.decision),
-        }
-        assert!(
-            passes(&good),
-            "{name} harmed its neighbour: {:?}",
-            good.result
-        );
-        assert!(
-            passes(&ask(&runtime, &neighbour, quick(), &limits).await),
-            "the host is down after {name}"
-        );
-    }
-}
-
 #[tokio::test]
 async fn flood_of_log_lines_is_cut_once_and_harmless() {
     let runtime = runtime();
@@ -136,20 +96,22 @@ async fn memory_is_summed_over_all_memories() {
 #[tokio::test]
 async fn handles_are_limited_be_they_the_hosts_or_its_own() {
     let runtime = runtime();
-    let of_host = r#"(import "wasi:cli/stdout@0.2.0" "get-stdout" (func $make (result i32)))"#;
-    let of_its_own = r#"(import "[export]test:guest/local" "[resource-new]thing" (func $new (param i32) (result i32)))"#;
     let hoard = |make: &str, count: usize| {
         format!(
             "(local $i i32) (loop $l (drop {make}) (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $l (i32.lt_u (local.get $i) (i32.const {count}))))"
         )
     };
-    for (import, make) in [
-        (of_host, "(call $make)"),
-        (of_its_own, "(call $new (i32.const 1))"),
-    ] {
+    for make in ["(call $stdout)", "(call $thing (i32.const 1))"] {
         let most = limits().handles;
         for (count, ends) in [(most, None), (most + 1, Some(Reason::Table))] {
-            let gate = load(&runtime, component(core(&hoard(make, count), "", import))).await;
+            let gate = load(
+                &runtime,
+                made(Guest {
+                    evaluate: &hoard(make, count),
+                    ..Guest::default()
+                }),
+            )
+            .await;
             let done = ask(&runtime, &gate, quick(), &limits()).await;
             let reason = done.result.as_ref().err().map(|cause| cause.reason);
             assert_eq!(reason, ends, "{make} {count} times: {:?}", done.result);
@@ -164,6 +126,7 @@ async fn waiting_for_the_host_costs_the_guest_no_cpu() {
     let slow = Arc::new(Answers {
         wait: Some(Duration::from_millis(400)),
         never: false,
+        ..Answers::default()
     });
     let tight = Limits {
         cpu_ms: 50,
@@ -171,7 +134,7 @@ async fn waiting_for_the_host_costs_the_guest_no_cpu() {
     };
     let done = ask(&runtime, &gate, slow, &tight).await;
     assert!(passes(&done), "{:?}", done.result);
-    assert!(done.stats.cpu_ticks <= 5, "{} ticks", done.stats.cpu_ticks);
+    assert!(done.stats.cpu_us <= 50_000, "{} µs", done.stats.cpu_us);
 }
 
 #[tokio::test]
@@ -181,6 +144,7 @@ async fn host_that_never_answers_ends_by_the_wall_clock() {
     let silent = Arc::new(Answers {
         wait: None,
         never: true,
+        ..Answers::default()
     });
     let short = Limits {
         wall_ms: 200,
@@ -203,13 +167,20 @@ async fn host_that_never_answers_ends_by_the_wall_clock() {
 #[tokio::test]
 async fn tool_run_does_not_count_against_the_wall_clock() {
     let runtime = runtime();
-    let import = r#"(import "orch:gate/tools@0.1.0" "run" (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
     let zeros = "(i32.const 0) ".repeat(8);
     let run = format!("(call $run {zeros} (i32.const 8192))");
-    let gate = load(&runtime, component(core(&run, "", import))).await;
+    let gate = load(
+        &runtime,
+        made(Guest {
+            evaluate: &run,
+            ..Guest::default()
+        }),
+    )
+    .await;
     let slow = Arc::new(Answers {
         wait: Some(Duration::from_millis(600)),
         never: false,
+        ..Answers::default()
     });
     let short = Limits {
         wall_ms: 150,
@@ -223,12 +194,11 @@ async fn tool_run_does_not_count_against_the_wall_clock() {
 #[tokio::test]
 async fn import_that_is_not_granted_is_refused_before_the_gate_runs() {
     let runtime = runtime();
-    let import = r#"(import "orch:gate/http@0.1.0" "get" (func $get (param i32 i32 i32)))"#;
-    let bytes = component(core(
-        "(call $get (i32.const 0) (i32.const 0) (i32.const 8192))",
-        "",
-        import,
-    ));
+    let evaluate = "(call $get (i32.const 0) (i32.const 0) (i32.const 8192))";
+    let bytes = made(Guest {
+        evaluate,
+        ..Guest::default()
+    });
     let gate = load(&runtime, bytes).await;
     assert_eq!(gate.imports, [Interface::Http]);
     let done = ask(&runtime, &gate, quick(), &limits()).await;
@@ -260,10 +230,14 @@ async fn what_is_no_gate_is_refused_by_name_and_reason() {
     ] {
         assert!(matches!(refused(bytes).await, LoadError::NotComponent(_)));
     }
-    let module = refused(core(&body("pass"), "", "")).await;
+    let module = refused(core_of(Guest::default())).await;
     assert!(matches!(&module, LoadError::NotComponent(_)), "{module}");
-    let import = r#"(import "evil:net/exfil" "send" (func $send))"#;
-    let foreign = refused(component(core("(call $send)", "", import))).await;
+    let evaluate = "(call $send)";
+    let foreign = refused(made(Guest {
+        evaluate,
+        ..Guest::default()
+    }))
+    .await;
     assert!(
         matches!(&foreign, LoadError::UnknownImport { import } if import == "evil:net/exfil"),
         "{foreign}"
@@ -274,14 +248,22 @@ async fn what_is_no_gate_is_refused_by_name_and_reason() {
 
 #[tokio::test]
 async fn describe_runs_under_limits_and_may_ask_nothing() {
-    let endless = refused(component(core("(nop)", &body("loop"), ""))).await;
+    let describe = body("loop");
+    let endless = refused(made(Guest {
+        describe: &describe,
+        ..Guest::default()
+    }))
+    .await;
     assert!(
         matches!(&endless, LoadError::Describe(cause) if cause.reason == Reason::Cpu),
         "{endless}"
     );
-    let asking = "(call $log (i32.const 0) (i32.const 0) (i32.const 0))";
-    let import = r#"(import "orch:gate/task@0.1.0" "log" (func $log (param i32 i32 i32)))"#;
-    let asks = refused(component(core("(nop)", asking, import))).await;
+    let describe = "(call $log (i32.const 0) (i32.const 0) (i32.const 0))";
+    let asks = refused(made(Guest {
+        describe,
+        ..Guest::default()
+    }))
+    .await;
     assert!(
         matches!(&asks, LoadError::Describe(cause) if cause.reason == Reason::Denied),
         "{asks}"
