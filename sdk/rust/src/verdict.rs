@@ -78,6 +78,26 @@ impl Verdict {
         self
     }
 
+    /// Adds a flag to the verdict's frontmatter.
+    #[must_use]
+    pub fn flag(mut self, key: &str, value: bool) -> Self {
+        self.0.fields.push(Field {
+            key: key.to_owned(),
+            value: Scalar::Flag(value),
+        });
+        self
+    }
+
+    /// Adds a number with a fraction to the verdict's frontmatter; it must be finite.
+    #[must_use]
+    pub fn number(mut self, key: &str, value: f64) -> Self {
+        self.0.fields.push(Field {
+            key: key.to_owned(),
+            value: Scalar::Number(value),
+        });
+        self
+    }
+
     /// Sets the Markdown body.
     #[must_use]
     pub fn report(mut self, markdown: impl Into<String>) -> Self {

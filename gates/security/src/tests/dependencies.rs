@@ -1,0 +1,185 @@
+//! Does a vulnerable package block exactly where the branch brings it in and it is grave enough?
+
+use super::*;
+
+const LOCK: &str = "[[package]]\nname = \"ring\"\nversion = \"1.0.0\"\n\
+                    source = \"registry+https://registry.invalid/index\"\n";
+
+fn locked(severity: Option<Severity>) -> Fixture {
+    clean()
+        .file(Revision::Head, "Cargo.lock", LOCK)
+        .advisories(vec![("ring", advisory("GHSA-1", severity))])
+}
+
+#[test]
+fn high_severity_blocks_and_names_the_fix() {
+    let verdict = judge(&locked(Some(Severity::High)));
+    assert!(verdict.is_fail());
+    assert_eq!(field(&verdict, "deps_blocking"), "1");
+    let known = found(&verdict, "GHSA-1")[0];
+    assert!(known.blocking);
+    assert_eq!(known.message, "ring 1.0.0: reads too far, fixed in 2.0.0");
+    assert_eq!(known.at.clone().unwrap().path, "Cargo.lock");
+}
+
+#[test]
+fn low_and_unknown_severity_warn() {
+    for severity in [Some(Severity::Low), Some(Severity::Medium), None] {
+        let verdict = judge(&locked(severity));
+        assert!(verdict.is_pass());
+        assert_eq!(field(&verdict, "deps_warning"), "1");
+        assert_eq!(field(&verdict, "deps_blocking"), "0");
+        assert!(!found(&verdict, "GHSA-1")[0].blocking);
+    }
+}
+
+#[test]
+fn threshold_is_the_settings() {
+    let set = |severity, settings| judge(&locked(Some(severity)).settings(settings)).is_fail();
+    assert!(set(Severity::Low, r#"{"dep_block_severity":"low"}"#));
+    assert!(set(Severity::Medium, r#"{"dep_block_severity":"medium"}"#));
+    assert!(!set(Severity::High, r#"{"dep_block_severity":"critical"}"#));
+    assert!(set(
+        Severity::Critical,
+        r#"{"dep_block_severity":"critical"}"#
+    ));
+    assert!(!judge(&locked(None).settings(r#"{"dep_block_severity":"low"}"#)).is_fail());
+}
+
+#[test]
+fn what_the_base_has_already_warns() {
+    let verdict = judge(&locked(Some(Severity::Critical)).file(Revision::Base, "Cargo.lock", LOCK));
+    assert!(verdict.is_pass());
+    assert_eq!(field(&verdict, "deps_preexisting"), "1");
+    assert_eq!(field(&verdict, "deps_blocking"), "0");
+    assert_eq!(field(&verdict, "deps_warning"), "0");
+    assert!(!found(&verdict, "GHSA-1")[0].blocking);
+}
+
+#[test]
+fn another_version_or_another_file_in_the_base_excuses_nothing() {
+    let older = LOCK.replace("1.0.0", "0.9.0");
+    for (path, text) in [
+        ("Cargo.lock", older.as_str()),
+        ("Cargo.lock", "[[package]]\nbroken"),
+        ("other/Cargo.lock", LOCK),
+    ] {
+        let fixture = locked(Some(Severity::High)).file(Revision::Base, path, text);
+        assert!(judge(&fixture).is_fail(), "{path}: {text}");
+    }
+}
+
+#[test]
+fn every_ecosystem_of_a_lock_file_is_looked_up() {
+    let v1 = r#"{"lockfileVersion":1,"dependencies":{"a":{"version":"1.0.0","dependencies":{"deep":{"version":"1.0.0"}}}}}"#;
+    let v3 = r#"{"lockfileVersion":3,"packages":{"":{"name":"shop"},"node_modules/deep":{"version":"1.0.0"}}}"#;
+    let project = "[project]\ndependencies = ['deep==1.0.0']\n";
+    for (path, text) in [
+        ("web/package-lock.json", v1),
+        ("web/package-lock.json", v3),
+        ("tool/pyproject.toml", project),
+    ] {
+        let fixture = clean()
+            .file(Revision::Head, path, text)
+            .advisories(vec![("deep", advisory("GHSA-2", Some(Severity::Critical)))]);
+        let verdict = judge(&fixture);
+        assert!(verdict.is_fail(), "{path}");
+        assert_eq!(found(&verdict, "GHSA-2")[0].at.clone().unwrap().path, path);
+        assert_eq!(field(&verdict, "deps_blocking"), "1");
+    }
+}
+
+#[test]
+fn feed_down_passes_degraded_and_says_so_first() {
+    let verdict = judge(&clean().file(Revision::Head, "Cargo.lock", LOCK));
+    assert!(verdict.is_pass());
+    assert_eq!(field(&verdict, "deps_audit_degraded"), "true");
+    assert!(
+        verdict.summary().contains("DEPENDENCY AUDIT DEGRADED"),
+        "{}",
+        verdict.summary()
+    );
+    let degraded = found(&verdict, "deps/degraded")[0];
+    assert!(!degraded.blocking && degraded.message.contains("1 package was not looked up"));
+}
+
+#[test]
+fn feed_down_fails_when_fail_closed() {
+    let verdict = judge(
+        &clean()
+            .file(Revision::Head, "Cargo.lock", LOCK)
+            .settings(r#"{"dep_audit_fail_closed":true}"#),
+    );
+    assert!(verdict.is_fail());
+    assert!(found(&verdict, "deps/degraded")[0].blocking);
+}
+
+#[test]
+fn no_manifest_asks_nobody_and_is_not_degraded() {
+    let verdict = judge(
+        &clean()
+            .file(Revision::Head, "src/main.rs", "fn main() {}")
+            .settings(r#"{"dep_audit_fail_closed":true}"#),
+    );
+    assert!(verdict.is_pass());
+    assert_eq!(field(&verdict, "deps_audit_degraded"), "false");
+    assert!(visible(&verdict).contains("nothing to audit"));
+}
+
+#[test]
+fn broken_manifest_is_a_remark_and_degrades() {
+    for (path, text) in [
+        ("package-lock.json", "{"),
+        ("Cargo.lock", "[[package]]\nname = \"a\""),
+        ("pyproject.toml", "[project]\ndependencies = ['a==1'\n"),
+    ] {
+        let broken = || clean().file(Revision::Head, path, text);
+        let verdict = judge(&broken());
+        assert!(verdict.is_pass(), "{path}");
+        assert!(!found(&verdict, "deps/unreadable")[0].blocking);
+        assert_eq!(field(&verdict, "deps_audit_degraded"), "true");
+        let closed = broken().settings(r#"{"dep_audit_fail_closed":true}"#);
+        assert!(judge(&closed).is_fail(), "{path}");
+    }
+}
+
+#[test]
+fn manifest_of_an_unknown_kind_is_not_passed_over() {
+    let verdict = judge(
+        &clean()
+            .file(Revision::Head, "Gemfile.lock", "GEM")
+            .settings(r#"{"manifests":["Gemfile.lock"]}"#),
+    );
+    assert_eq!(found(&verdict, "deps/unreadable").len(), 1);
+    assert_eq!(field(&verdict, "deps_audit_degraded"), "true");
+}
+
+#[test]
+fn manifests_left_out_by_the_settings_are_not_audited() {
+    let verdict =
+        judge(&locked(Some(Severity::Critical)).settings(r#"{"manifests":["a/Cargo.lock"]}"#));
+    assert!(verdict.is_pass() && verdict.findings().is_empty());
+}
+
+#[test]
+fn blocking_findings_survive_the_bound_on_findings() {
+    let mut lock = String::new();
+    for number in 0..1200 {
+        lock.push_str(&LOCK.replace("ring", &format!("crate-{number}")));
+    }
+    let names: Vec<String> = (0..1200).map(|number| format!("crate-{number}")).collect();
+    let known = names.iter().map(|name| {
+        let grave = name == "crate-1199";
+        let severity = if grave { Severity::High } else { Severity::Low };
+        (name.as_str(), advisory("GHSA-3", Some(severity)))
+    });
+    let verdict = judge(
+        &clean()
+            .file(Revision::Head, "Cargo.lock", &lock)
+            .advisories(known.collect()),
+    );
+    assert!(verdict.is_fail() && verdict.findings().len() == 200);
+    assert!(verdict.findings()[0].blocking);
+    assert_eq!(field(&verdict, "deps_warning"), "1199");
+    assert!(visible(&verdict).contains("1000 findings are not listed"));
+}
