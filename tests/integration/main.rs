@@ -7,6 +7,7 @@
 mod bad_input;
 mod claude;
 mod demo;
+mod dropping;
 mod gate_run;
 mod http;
 mod layers;

@@ -114,6 +114,21 @@ pub struct Entry {
     pub wait_deadline_ms: i64,
     /// Whether a wait here means that a person has not answered.
     pub awaits_person: bool,
+    /// Limits below the production limits.
+    pub limits: EntryLimits,
+}
+
+/// Limits of an entry's evaluations; none stands for the production limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EntryLimits {
+    /// CPU time of the guest, milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Wall clock outside of tool runs, milliseconds.
+    pub wall_ms: Option<u64>,
+    /// Memory, bytes.
+    pub memory_bytes: Option<u64>,
+    /// Host calls.
+    pub host_calls: Option<u64>,
 }
 
 /// Bounds that the transition function applies.
@@ -393,6 +408,7 @@ pub fn default_entries() -> BTreeMap<EntryId, Entry> {
                 on_fail: None,
                 wait_deadline_ms,
                 awaits_person,
+                limits: EntryLimits::default(),
             };
             (id, entry)
         })

@@ -341,7 +341,8 @@ impl Engine {
     }
 
     fn check_approver(&self, by: &str) -> Result<(), CommandError> {
-        let approvers = &self.0.config.approvers;
+        let config = self.config();
+        let approvers = &config.approvers;
         if approvers.is_empty() || approvers.iter().any(|a| a == by) {
             return Ok(());
         }

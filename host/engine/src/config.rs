@@ -4,17 +4,21 @@
 //! [`effective`]; nothing here touches git or the store.
 
 mod effective;
+mod grants;
 mod host;
+mod live;
 mod repository;
 mod strict;
+pub(crate) mod waivers;
 
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
+pub use grants::GateGrants;
 pub use host::{
-    AgentConfig, Concurrency, ConfigSource, DeployConfig, Driver, EntryConfig, ForgeKind,
-    HostConfig, HttpConfig, PromptChannel, RepositoryConfig, ResultRule, RoleConfig, RulesConfig,
-    RunLimits, StagingConfig, SuiteCheck,
+    AgentConfig, Concurrency, ConfigSource, DeployConfig, Driver, EntryConfig, ExtraGate,
+    ForgeKind, HostConfig, HttpConfig, LimitsConfig, PromptChannel, RepositoryConfig, ResultRule,
+    RoleConfig, RulesConfig, RunLimits, StagingConfig, SuiteCheck,
 };
-pub use repository::{CiConfig, RepoFile};
+pub use repository::{CiConfig, RepoFile, Waiver};
 pub use strict::ConfigError;
 
 /// Name of the repository's own configuration file, read at the trusted base only.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use orch_gates::{GateRuntime, RuntimeConfig};
+use arc_swap::ArcSwap;
+use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig};
 use orch_process::git::Git;
 use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store};
@@ -52,6 +53,10 @@ impl Paths {
             .join(repo)
             .join(format!("{task}-{work_item}"))
     }
+    /// Images and kept versions of gates.
+    pub(crate) fn gates(&self) -> PathBuf {
+        self.data.join("gates")
+    }
     pub(crate) fn checkouts(&self) -> PathBuf {
         self.data.join("checkouts")
     }
@@ -67,10 +72,12 @@ pub struct Setup {
 }
 
 pub(crate) struct Inner {
-    pub(crate) config: HostConfig,
+    /// The configuration in force; replaced as a whole when the file changes.
+    pub(crate) config: ArcSwap<HostConfig>,
     pub(crate) paths: Paths,
     pub(crate) store: Store,
     pub(crate) gates: GateRuntime,
+    pub(crate) library: Library,
     pub(crate) clock: Clock,
     pub(crate) orch: PathBuf,
     pub(crate) repos: BTreeMap<String, Repo>,
@@ -152,10 +159,19 @@ impl Engine {
         let owner = Owner(ProcessIdentity::current().to_string());
         let store = Store::open(&paths.database(), owner).await?;
         let gates = GateRuntime::new(RuntimeConfig::default())?;
-        let report = gates.load_dir(config.gates_dir()).await;
-        if let Some(error) = &report.folder_error {
-            tracing::warn!(folder = %config.gates_dir().display(), error = %error, "no gates folder; build gates with `cargo xtask gates`");
+        if !config.gates_dir().is_dir() {
+            tracing::warn!(folder = %config.gates_dir().display(), "no gates folder; build gates with `cargo xtask gates`");
         }
+        let library = Library::open(
+            gates.clone(),
+            LibraryConfig {
+                folder: config.gates_dir().to_owned(),
+                state: paths.gates(),
+                lock: config.gates_lock().to_owned(),
+                compiler: Compiler::Child(orch.clone()),
+            },
+        )
+        .await?;
         let mut repos = BTreeMap::new();
         for (name, repository) in &config.repositories {
             let repo = Repo {
@@ -169,10 +185,11 @@ impl Engine {
         let clock = Clock::default();
         let started_ms = clock.now_ms();
         let inner = Inner {
-            config,
+            config: ArcSwap::from_pointee(config),
             paths,
             store,
             gates,
+            library,
             clock,
             orch,
             repos,
@@ -218,7 +235,7 @@ impl Engine {
         base: &orch_domain::id::ObjectId,
     ) -> anyhow::Result<(Effective, String, String)> {
         let file = repo.file_at(base).await?;
-        let effective = Effective::combine(&self.0.config, &file)?;
+        let effective = Effective::combine(&self.config(), &repo.name, &file)?;
         let text = serde_json::to_string(&effective)?;
         let digest = hex::encode(Sha256::digest(text.as_bytes()));
         Ok((effective, text, digest))
@@ -243,9 +260,9 @@ impl Engine {
         &self.0.paths
     }
 
-    /// The host's configuration.
-    pub fn config(&self) -> &HostConfig {
-        &self.0.config
+    /// The host's configuration as it is in force now.
+    pub fn config(&self) -> Arc<HostConfig> {
+        self.0.config.load_full()
     }
 
     /// The gates.

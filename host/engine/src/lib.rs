@@ -10,6 +10,7 @@ pub mod commands;
 pub mod config;
 mod engine;
 mod forge;
+pub mod gate_orders;
 mod handlers;
 mod messages;
 mod offline;

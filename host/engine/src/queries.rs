@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::apply::pipeline_of;
 use crate::clock::stamp;
 use crate::commands::CommandError;
+use crate::config::GateGrants;
 use crate::engine::Engine;
 
 /// A task in one line.
@@ -103,6 +104,9 @@ pub struct GateView {
     pub size: u64,
     pub summary: String,
     pub imports: Vec<String>,
+    /// `serves`, `quarantined`, `ungranted`, `rolled-back` or `missing`.
+    pub state: String,
+    /// Why the file is not in force, or the gate does not judge.
     pub error: Option<String>,
 }
 
@@ -292,24 +296,45 @@ impl Engine {
     /// The gates that serve and the files that do not load.
     pub fn gate_views(&self) -> Vec<GateView> {
         let registry = self.0.gates.snapshot();
-        let good = registry.gates().map(|gate| GateView {
-            name: gate.name.clone(),
-            version: gate.descriptor.version.clone(),
-            digest: gate.digest.clone(),
-            size: gate.size,
-            summary: gate.descriptor.summary.clone(),
-            imports: gate.imports.iter().map(|i| i.as_str().to_owned()).collect(),
-            error: None,
+        let config = self.config();
+        let good = registry.gates().map(|gate| {
+            let failure = registry.failure(&gate.name).map(|f| f.error.to_string());
+            let quarantine = registry.quarantine(&gate.digest).map(str::to_owned);
+            let grants = GateGrants::of(&config, "", &gate.name).unwrap_or_default();
+            let missing = grants.missing(gate);
+            let state = match (&quarantine, &missing) {
+                (Some(_), _) => "quarantined",
+                (None, Some(_)) => "ungranted",
+                (None, None) if registry.is_rolled_back(&gate.name) => "rolled-back",
+                (None, None) => "serves",
+            };
+            GateView {
+                name: gate.name.clone(),
+                version: gate.descriptor.version.clone(),
+                digest: gate.digest.clone(),
+                size: gate.size,
+                summary: gate.descriptor.summary.clone(),
+                imports: gate.imports.iter().map(|i| i.as_str().to_owned()).collect(),
+                state: state.to_owned(),
+                error: failure
+                    .map(|f| format!("the file in the folder is not in force: {f}"))
+                    .or(quarantine)
+                    .or(missing),
+            }
         });
-        let bad = registry.failures().iter().map(|failure| GateView {
-            name: failure.name.clone(),
-            version: String::new(),
-            digest: String::new(),
-            size: 0,
-            summary: String::new(),
-            imports: Vec::new(),
-            error: Some(failure.error.to_string()),
-        });
+        let bad = registry
+            .failures()
+            .filter(|failure| registry.get(&failure.name).is_none())
+            .map(|failure| GateView {
+                name: failure.name.clone(),
+                version: String::new(),
+                digest: String::new(),
+                size: 0,
+                summary: String::new(),
+                imports: Vec::new(),
+                state: "missing".to_owned(),
+                error: Some(failure.error.to_string()),
+            });
         good.chain(bad).collect()
     }
 
@@ -365,7 +390,7 @@ impl Engine {
         let stats = self.0.store.stats();
         Ok(json!({
             "counts": counts,
-            "max_concurrency": self.0.config.concurrency.agents,
+            "max_concurrency": self.config().concurrency.agents,
             "poll_interval": 0.5,
             "resilience": {"store": {"commands": stats.commands, "commits": stats.commits}},
             "reconcile": {"enabled": false},
@@ -396,7 +421,7 @@ impl Engine {
             "now_ms": self.now(),
             "repositories": self.0.repos.keys().collect::<Vec<_>>(),
             "tasks": {"live": live.len(), "blocked": live.iter().filter(|r| r.task.status.needs_person()).count()},
-            "gates": {"loaded": gates.iter().filter(|g| g.error.is_none()).count(),
+            "gates": {"loaded": gates.iter().filter(|g| g.state != "missing").count(),
                       "failed": gates.iter().filter(|g| g.error.is_some()).count()},
         }))
     }

@@ -55,7 +55,7 @@ impl Engine {
         }
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let concurrency = &self.0.config.concurrency;
+        let concurrency = self.config().concurrency.clone();
         for lane in Lane::ALL {
             let slots = match lane {
                 Lane::Agents => concurrency.agents,
@@ -64,6 +64,7 @@ impl Engine {
             };
             tasks.spawn(work(self.clone(), lane, slots, stopped.clone()));
         }
+        tasks.spawn(watch_files(self.clone(), stopped.clone()));
         tasks.spawn(tell(self.clone(), stopped));
         Ok(Running { stop, tasks })
     }
@@ -76,6 +77,15 @@ impl Running {
         // Receivers that are gone have ended already.
         self.stop.send(true).ok();
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Keeps gates and configuration in step with their files.
+async fn watch_files(engine: Engine, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = engine.0.library.watch() => {}
+        () = engine.watch_config() => {}
+        _ = stopped.changed() => {}
     }
 }
 

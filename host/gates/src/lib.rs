@@ -5,18 +5,26 @@
 //! What to ask a gate and what to do with its verdict is the engine's business.
 
 pub mod artefact;
+mod cache;
+mod compile;
 mod contract;
 mod convert;
+mod description;
 mod evaluate;
 mod hosts;
+mod library;
 mod limits;
 mod load;
 mod meter;
+mod registry;
 mod runtime;
 mod state;
 
+pub use compile::{Compiler, compile_child};
 pub use contract::{CONTRACT, Grants, Interface};
 pub use evaluate::{Evaluation, EvaluationStats, Seed};
+pub use library::{Library, LibraryConfig, LibraryError, Settle};
 pub use limits::Limits;
-pub use load::{GateFailure, LoadError, LoadReport, LoadedGate, Registry};
+pub use load::{LoadError, LoadedGate};
+pub use registry::{GateFailure, Registry};
 pub use runtime::{GateRuntime, RuntimeConfig, RuntimeError};

@@ -1,6 +1,5 @@
 //! From a file to a gate that can be asked: checks, compilation, description, publication.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use wasmtime::component::Component;
 
 use crate::contract::bindings::FullPre;
 use crate::contract::{CONTRACT, Interface};
-use crate::evaluate::{HOST_KEYS, is_plain_key};
+use crate::description::check_description;
 use crate::runtime::GateRuntime;
 use crate::state::State;
 
@@ -43,6 +42,11 @@ pub struct LoadedGate {
 }
 
 impl LoadedGate {
+    /// The beginning of its digest, for people.
+    pub fn short_digest(&self) -> &str {
+        self.digest.get(..12).unwrap_or(&self.digest)
+    }
+
     /// Its machine code, to be kept and loaded again by the same build of the host.
     ///
     /// # Errors
@@ -98,119 +102,41 @@ pub enum LoadError {
     /// What it says of itself cannot be used.
     #[error("its description cannot be used: {0}")]
     Description(String),
+    /// The compiler did not come to an end.
+    #[error("the compiler gave up on it: {0}")]
+    Compiler(String),
+    /// The lock file pins another version.
+    #[error("it is not the version that is locked: {0}")]
+    Locked(String),
 }
 
-/// A file that could not be loaded.
-#[derive(Debug)]
-pub struct GateFailure {
-    /// Name: the file's stem.
-    pub name: String,
-    /// The file.
-    pub file: PathBuf,
-    /// Why.
-    pub error: LoadError,
-}
-
-/// What loading a folder came to.
-#[derive(Debug)]
-pub struct LoadReport {
-    /// Gates that serve.
-    pub loaded: Vec<Arc<LoadedGate>>,
-    /// Why the folder could not be read, if it could not.
-    pub folder_error: Option<std::io::Error>,
-}
-
-/// An immutable set of gates. An evaluation keeps the set it began with.
-#[derive(Debug, Default)]
-pub struct Registry {
-    gates: BTreeMap<String, Arc<LoadedGate>>,
-    failures: Vec<GateFailure>,
-}
-
-impl Registry {
-    /// The gate of this name.
-    pub fn get(&self, name: &str) -> Option<&Arc<LoadedGate>> {
-        self.gates.get(name)
-    }
-
-    /// Every gate, by name.
-    pub fn gates(&self) -> impl Iterator<Item = &Arc<LoadedGate>> {
-        self.gates.values()
-    }
-
-    /// Files that could not be loaded, with their reasons.
-    pub fn failures(&self) -> &[GateFailure] {
-        &self.failures
-    }
-
-    /// Why there is no gate of this name.
-    pub fn why_missing(&self, name: &str) -> String {
-        match self.failures.iter().find(|f| f.name == name) {
-            Some(failure) => format!("gate `{name}` is not loaded: {}", failure.error),
-            None => {
-                let known: Vec<&str> = self.gates.keys().map(String::as_str).collect();
-                format!(
-                    "there is no gate `{name}`; loaded are: {}",
-                    known.join(", ")
-                )
-            }
-        }
-    }
-}
-
-pub(crate) async fn load_dir(runtime: &GateRuntime, dir: &Path) -> LoadReport {
-    let mut registry = Registry::default();
-    let mut folder_error = None;
-    let mut files: Vec<PathBuf> = match std::fs::read_dir(dir) {
-        Ok(entries) => entries.filter_map(|e| Some(e.ok()?.path())).collect(),
-        Err(error) => {
-            folder_error = Some(error);
-            Vec::new()
-        }
-    };
-    files.retain(|path| path.extension().is_some_and(|e| e == "wasm"));
-    files.sort();
-    for file in files {
-        match load_file(runtime, &file).await {
-            Ok(gate) => {
-                registry.gates.insert(gate.name.clone(), gate);
-            }
-            Err(error) => {
-                tracing::warn!(gate.file = %file.display(), error = %error, "a gate file is not loaded");
-                registry.failures.push(GateFailure {
-                    name: stem(&file),
-                    file,
-                    error,
-                });
-            }
-        }
-    }
-    let loaded = registry.gates.values().cloned().collect();
-    runtime.0.registry.store(Arc::new(registry));
-    LoadReport {
-        loaded,
-        folder_error,
-    }
-}
-
-fn stem(path: &Path) -> String {
+pub(crate) fn stem(path: &Path) -> String {
     path.file_stem()
         .map(|s| s.to_string_lossy().into_owned())
         .unwrap_or_default()
 }
 
-pub(crate) async fn load_file(
-    runtime: &GateRuntime,
+/// Reads a gate file, whole and once. With `within`, a link that leads out of that folder is refused.
+pub(crate) async fn read_whole(
     path: &Path,
-) -> Result<Arc<LoadedGate>, LoadError> {
+    within: Option<&Path>,
+    max: u64,
+) -> Result<Vec<u8>, LoadError> {
+    let refused = |why: &str| LoadError::Read(std::io::Error::other(why.to_owned()));
+    if let Some(folder) = within {
+        let (real, folder) = (
+            tokio::fs::canonicalize(path).await?,
+            tokio::fs::canonicalize(folder).await?,
+        );
+        if !real.starts_with(&folder) {
+            return Err(refused("it is a link that leads out of the gates folder"));
+        }
+    }
     let meta = tokio::fs::metadata(path).await?;
     // Anything but a file, a pipe for one, could keep the host waiting for ever.
     if !meta.is_file() {
-        return Err(LoadError::Read(std::io::Error::other(
-            "it is no regular file",
-        )));
+        return Err(refused("it is no regular file"));
     }
-    let max = runtime.0.config.file_bytes_max;
     let mut content = Vec::new();
     let file = tokio::fs::File::open(path).await?;
     tokio::io::AsyncReadExt::read_to_end(
@@ -224,6 +150,14 @@ pub(crate) async fn load_file(
             max,
         });
     }
+    Ok(content)
+}
+
+pub(crate) async fn load_file(
+    runtime: &GateRuntime,
+    path: &Path,
+) -> Result<Arc<LoadedGate>, LoadError> {
+    let content = read_whole(path, None, runtime.0.config.file_bytes_max).await?;
     load(runtime, stem(path), Some(path.to_owned()), content).await
 }
 
@@ -235,20 +169,41 @@ pub(crate) async fn load_bytes(
     load(runtime, name.to_owned(), None, content).await
 }
 
+/// Where a component came from.
+pub(crate) struct Origin {
+    pub(crate) name: String,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) digest: String,
+    pub(crate) size: u64,
+}
+
 async fn load(
     runtime: &GateRuntime,
     name: String,
     file: Option<PathBuf>,
     content: Vec<u8>,
 ) -> Result<Arc<LoadedGate>, LoadError> {
-    let digest = hex::encode(Sha256::digest(&content));
-    let size = content.len() as u64;
+    let origin = Origin {
+        name,
+        file,
+        digest: hex::encode(Sha256::digest(&content)),
+        size: content.len() as u64,
+    };
     let engine = runtime.0.engine.clone();
     // Compiling takes tens of milliseconds of CPU: not on a thread that serves others.
     let component = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &content))
         .await
         .map_err(|e| LoadError::NotComponent(e.to_string()))?
         .map_err(|e| LoadError::NotComponent(first_line(&e)))?;
+    from_component(runtime, component, origin).await
+}
+
+/// Checks a compiled component and has it describe itself.
+pub(crate) async fn from_component(
+    runtime: &GateRuntime,
+    component: Component,
+    origin: Origin,
+) -> Result<Arc<LoadedGate>, LoadError> {
     let imports = imports_of(runtime, &component)?;
     let pre = runtime
         .0
@@ -265,11 +220,12 @@ async fn load(
         }
     })?;
     let settings_validator = check_description(&descriptor)?;
+    check_name(&origin.name, &descriptor.name)?;
     Ok(Arc::new(LoadedGate {
-        name,
-        file,
-        digest,
-        size,
+        name: origin.name,
+        file: origin.file,
+        digest: origin.digest,
+        size: origin.size,
         descriptor,
         imports,
         pre,
@@ -277,7 +233,36 @@ async fn load(
     }))
 }
 
-fn first_line(error: &wasmtime::Error) -> String {
+/// Names of the gates that come with the host: a file of such a name is that gate, and no other file says
+/// that it is.
+const FIRST_PARTY: [&str; 14] = [
+    "analysis",
+    "architecture",
+    "ci",
+    "coverage",
+    "deploy",
+    "image-freshness",
+    "merge",
+    "post-deploy",
+    "protected-paths",
+    "review",
+    "security",
+    "staging",
+    "tests",
+    "orch",
+];
+
+fn check_name(file: &str, own: &str) -> Result<(), LoadError> {
+    let reserved = |name: &str| FIRST_PARTY.contains(&name);
+    if file != own && (reserved(file) || reserved(own)) {
+        return Err(LoadError::Description(format!(
+            "file `{file}.wasm` describes itself as `{own}`; the names of the host's own gates are reserved"
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn first_line(error: &wasmtime::Error) -> String {
     format!("{error:#}")
         .lines()
         .next()
@@ -317,80 +302,4 @@ fn imports_of(runtime: &GateRuntime, component: &Component) -> Result<Vec<Interf
     }
     imports.sort_unstable();
     Ok(imports)
-}
-
-/// Holds a description to its rules; answers the validator of the settings.
-fn check_description(about: &Descriptor) -> Result<Option<jsonschema::Validator>, LoadError> {
-    let bad = |what: String| Err(LoadError::Description(what));
-    let plain = |text: &str, max: usize| {
-        !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control)
-    };
-    if !plain(&about.name, 64) || !plain(&about.version, 64) || !plain(&about.summary, 500) {
-        return bad("name, version and summary must be one line each".to_owned());
-    }
-    if !is_plain_key(&about.status_key) {
-        return bad(format!(
-            "status key `{}` must be of a-z, 0-9 and _",
-            about.status_key
-        ));
-    }
-    // Keys of the roles' and the host's own artefacts: a gate that wrote one could be taken for them.
-    let reserved = ["verdict", "result", "deploy_status", "staging_status"];
-    if reserved.contains(&about.status_key.as_str())
-        || HOST_KEYS.contains(&about.status_key.as_str())
-    {
-        return bad(format!(
-            "status key `{}` belongs to a role or to the host",
-            about.status_key
-        ));
-    }
-    let token = |text: &str| {
-        plain(text, 64)
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-    };
-    if !token(&about.status_pass)
-        || !token(&about.status_fail)
-        || about.status_pass == about.status_fail
-    {
-        return bad("the status values must be two different words of A-Z, 0-9 and _".to_owned());
-    }
-    if about.status_pass == crate::artefact::NOT_APPLICABLE
-        || about.status_fail == crate::artefact::NOT_APPLICABLE
-    {
-        return bad(format!(
-            "`{}` is the host's own status value",
-            crate::artefact::NOT_APPLICABLE
-        ));
-    }
-    if let Some(name) = &about.artefact {
-        let safe = name.len() <= 100
-            && name.ends_with(".md")
-            && !name.starts_with('.')
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-        let owned_by_role = matches!(orch_domain::artefact::owner(name), orch_domain::artefact::Owner::Role(role)
-                if role != orch_domain::stage::Role::Developer);
-        if !safe || owned_by_role {
-            return bad(format!(
-                "artefact `{name}` must be a plain .md name that no role owns"
-            ));
-        }
-    }
-    if about.settings_schema.trim().is_empty() {
-        return Ok(None);
-    }
-    if about.settings_schema.len() > 64 * 1024 {
-        return bad("the settings schema is larger than 64 KiB".to_owned());
-    }
-    let schema: serde_json::Value = serde_json::from_str(&about.settings_schema)
-        .map_err(|e| LoadError::Description(format!("schema: {e}")))?;
-    // Expressions that cannot backtrack: a pattern of the gate's must not be able to keep the host busy.
-    let validator = jsonschema::options()
-        .with_pattern_options(jsonschema::PatternOptions::regex())
-        .build(&schema)
-        .map_err(|e| LoadError::Description(format!("schema: {e}")))?;
-    Ok(Some(validator))
 }

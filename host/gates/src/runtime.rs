@@ -9,7 +9,8 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::contract::bindings::Full;
-use crate::load::{self, LoadError, LoadReport, LoadedGate, Registry};
+use crate::load::{self, LoadError, LoadedGate};
+use crate::registry::Registry;
 use crate::state::State;
 
 /// Granularity of the CPU budget.
@@ -103,11 +104,6 @@ impl GateRuntime {
         })))
     }
 
-    /// Loads every `*.wasm` of a folder and publishes the set. A bad file is reported and the others serve.
-    pub async fn load_dir(&self, dir: &Path) -> LoadReport {
-        load::load_dir(self, dir).await
-    }
-
     /// Loads one file without publishing it.
     ///
     /// # Errors
@@ -135,7 +131,7 @@ impl GateRuntime {
 }
 
 /// The engine's configuration, shared with the benchmark's bare baseline.
-fn engine_config(config: &RuntimeConfig) -> Config {
+pub(crate) fn engine_config(config: &RuntimeConfig) -> Config {
     let slots = config.concurrency + 4;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use orch_engine::commands::NewRequest;
+use orch_engine::config::ExtraGate;
 use orch_engine::{CommandError, Engine};
 use serde::Deserialize;
 use serde_json::json;
@@ -20,6 +21,10 @@ pub(crate) fn routes(engine: Engine) -> Router {
         .route("/status", get(status))
         .route("/queue", get(queue))
         .route("/gates", get(gates))
+        .route("/gates/lock", post(gate_lock))
+        .route("/gates/enable", post(gate_enable))
+        .route("/gates/{name}/rollback", post(gate_rollback))
+        .route("/gates/{name}/release", post(gate_release))
         .route("/tasks", get(tasks).post(new_task))
         .route("/tasks/{item}", get(task))
         .route("/tasks/{item}/why", get(why))
@@ -79,6 +84,32 @@ async fn queue(State(engine): State<Engine>) -> Answer {
 
 async fn gates(State(engine): State<Engine>) -> Answer {
     answer(Ok(engine.gate_views()))
+}
+
+async fn gate_lock(State(engine): State<Engine>) -> Answer {
+    answer(engine.gate_lock().await)
+}
+
+async fn gate_enable(State(engine): State<Engine>, Json(extra): Json<ExtraGate>) -> Answer {
+    answer(engine.gate_enable(extra).await)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version {
+    digest: String,
+}
+
+async fn gate_rollback(
+    State(engine): State<Engine>,
+    Path(name): Path<String>,
+    Json(version): Json<Version>,
+) -> Answer {
+    answer(engine.gate_rollback(&name, &version.digest).await)
+}
+
+async fn gate_release(State(engine): State<Engine>, Path(name): Path<String>) -> Answer {
+    answer(engine.gate_release(&name).await)
 }
 
 #[derive(Deserialize)]

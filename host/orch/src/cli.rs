@@ -35,6 +35,14 @@ pub(crate) enum Command {
     Config(Config),
     /// Carry a small real task through every stage, in a temporary folder.
     Demo(Demo),
+    /// Compile one gate (started by the host).
+    #[command(hide = true)]
+    CompileGate {
+        /// The component.
+        from: PathBuf,
+        /// Where the machine code goes.
+        to: PathBuf,
+    },
     /// Own one run (started by the host).
     #[command(hide = true)]
     Supervise {
@@ -136,6 +144,37 @@ pub(crate) enum Gate {
         /// The gate file.
         file: PathBuf,
     },
+    /// Have a gate judge at the end of a stage's gates; writes the line to the configuration.
+    Enable {
+        /// Gate, as its file is named.
+        name: String,
+        /// Stage.
+        #[arg(long)]
+        stage: String,
+        /// Repository; every one if not given.
+        #[arg(long)]
+        repo: Option<String>,
+        /// enforce, advise or off.
+        #[arg(long, default_value = "advise")]
+        mode: String,
+        /// Settings of the gate as JSON.
+        #[arg(long, default_value = "{}")]
+        settings: String,
+    },
+    /// Go back to a version of a gate that served before.
+    Rollback {
+        /// Gate.
+        name: String,
+        /// Digest or its beginning.
+        digest: String,
+    },
+    /// Lift the quarantine of a gate.
+    Release {
+        /// Gate.
+        name: String,
+    },
+    /// Pin every gate to the file that lies in the gates folder now.
+    Lock,
     /// Judge a plain git repository with one gate, without a host.
     ///
     /// Exit codes: 0 pass or not applicable, 1 fail, 2 inconclusive, 3 wait, 64 usage.

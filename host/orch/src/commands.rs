@@ -27,11 +27,17 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             print(json, &gates, show::gates);
             Ok(0)
         }
+        Command::Gate(
+            order @ (Gate::Enable { .. }
+            | Gate::Rollback { .. }
+            | Gate::Release { .. }
+            | Gate::Lock),
+        ) => order_gate(Host::find(&cli.config).await?, order, json).await,
         Command::Gate(Gate::Inspect { file }) => inspect(&file, json).await,
         Command::Gate(Gate::Run(run)) => run_gate(run, json).await,
         Command::Config(config) => run_config(&cli.config, config, json).await,
         Command::Demo(options) => demo::run(options, json).await,
-        Command::Supervise { .. } => Ok(USAGE),
+        Command::Supervise { .. } | Command::CompileGate { .. } => Ok(USAGE),
     }
 }
 
@@ -105,6 +111,34 @@ async fn run_task(host: Host, task: Task, json: bool) -> anyhow::Result<u8> {
             show::done,
         ),
     }
+    Ok(0)
+}
+
+async fn order_gate(host: Host, order: Gate, json: bool) -> anyhow::Result<u8> {
+    let (path, body) = match order {
+        Gate::Enable {
+            name,
+            stage,
+            repo,
+            mode,
+            settings,
+        } => {
+            let settings: Value =
+                serde_json::from_str(&settings).context("`--settings` is no JSON")?;
+            let body = json!({"gate": name, "stage": stage, "repo": repo, "mode": mode, "settings": settings});
+            ("/gates/enable".to_owned(), body)
+        }
+        Gate::Rollback { name, digest } => {
+            (format!("/gates/{name}/rollback"), json!({"digest": digest}))
+        }
+        Gate::Release { name } => (format!("/gates/{name}/release"), json!({})),
+        Gate::Lock => ("/gates/lock".to_owned(), json!({})),
+        Gate::List | Gate::Inspect { .. } | Gate::Run(_) => return Ok(USAGE),
+    };
+    let done = host.post(&path, &body).await?;
+    print(json, &done, |value| {
+        value["message"].as_str().unwrap_or_default().to_owned()
+    });
     Ok(0)
 }
 

@@ -17,6 +17,10 @@ fn main() -> std::process::ExitCode {
         let code = orch_agents::supervise::main(&folder);
         return std::process::ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
+    if let cli::Command::CompileGate { from, to } = &cli.command {
+        let code = orch_gates::compile_child(from, to);
+        return std::process::ExitCode::from(u8::try_from(code).unwrap_or(2));
+    }
     logging::start(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -21,13 +21,13 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
     let bound = orch_http::bind(listen, &engine.paths().socket()).await?;
     let address = bound.address();
     for gate in engine.gate_views() {
-        match &gate.error {
-            None => tracing::info!(
+        if let Some(error) = &gate.error {
+            tracing::warn!(
                 gate.name = gate.name,
-                digest = &gate.digest[..12],
-                "gate loaded"
-            ),
-            Some(error) => tracing::error!(gate.name = gate.name, error, "gate not loaded"),
+                state = gate.state,
+                error,
+                "gate needs attention"
+            );
         }
     }
     let running = engine.start().await?;

@@ -147,7 +147,7 @@ pub(crate) fn queue(value: &Value) -> String {
 
 pub(crate) fn gates(value: &Value) -> String {
     table(
-        &["gate", "version", "digest", "imports", "says"],
+        &["gate", "version", "digest", "state", "imports", "says"],
         list(value),
         |row| {
             let error = text(row, "error");
@@ -155,13 +155,14 @@ pub(crate) fn gates(value: &Value) -> String {
             let says = if error.is_empty() {
                 text(row, "summary")
             } else {
-                format!("NOT LOADED: {error}")
+                error
             };
             let digest: String = text(row, "digest").chars().take(12).collect();
             vec![
                 text(row, "name"),
                 text(row, "version"),
                 digest,
+                text(row, "state"),
                 imports.join(" "),
                 says,
             ]

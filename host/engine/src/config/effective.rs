@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use orch_domain::id::EntryId;
-use orch_domain::pipeline::{self, Entry, HostWork, Mode, Pipeline, Rules, Step};
+use orch_domain::pipeline::{self, Entry, EntryLimits, HostWork, Mode, Pipeline, Rules, Step};
 use orch_domain::stage::{Role, Stage};
+use orch_gates::Limits;
 use serde::{Deserialize, Serialize};
 
 use super::strict::{self, ConfigError};
-use super::{CiConfig, EntryConfig, HostConfig, REPO_FILE, RepoFile};
+use super::{CiConfig, EntryConfig, HostConfig, LimitsConfig, REPO_FILE, RepoFile, Waiver};
 
 /// Context that the local forge posts for the repository's tests.
 pub const LOCAL_CI_CONTEXT: &str = "orch/ci";
@@ -25,6 +26,9 @@ pub struct Effective {
     pub ci: Option<CiConfig>,
     /// Contexts that must be green.
     pub required_contexts: Vec<String>,
+    /// Findings that a person has accepted; every one fits the host's `waivable`.
+    #[serde(default)]
+    pub waivers: Vec<Waiver>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +39,16 @@ struct StoredEntry {
     on_fail: Option<String>,
     wait_deadline_ms: i64,
     awaits_person: bool,
+    #[serde(default)]
+    limits: StoredLimits,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct StoredLimits {
+    cpu_ms: Option<u64>,
+    wall_ms: Option<u64>,
+    memory_bytes: Option<u64>,
+    host_calls: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,8 +65,9 @@ impl Effective {
     ///
     /// # Errors
     /// [`ConfigError`] for a loosened gate, an unknown entry or a repository that says nothing about its tests.
-    pub fn combine(host: &HostConfig, repo: &RepoFile) -> Result<Self, ConfigError> {
-        let pipeline = pipeline_of(host, Some(repo), REPO_FILE)?;
+    pub fn combine(host: &HostConfig, name: &str, repo: &RepoFile) -> Result<Self, ConfigError> {
+        let pipeline = pipeline_of(host, Some((name, repo)), REPO_FILE)?;
+        super::waivers::check(host, repo)?;
         let required_contexts = match (&repo.required_contexts, &repo.ci) {
             (Some(list), _) => list.clone(),
             (None, Some(_)) => vec![LOCAL_CI_CONTEXT.to_owned()],
@@ -99,6 +114,7 @@ impl Effective {
             },
             ci: repo.ci.clone(),
             required_contexts,
+            waivers: repo.waivers.clone(),
         })
     }
 
@@ -143,6 +159,12 @@ impl From<&Entry> for StoredEntry {
             on_fail: entry.on_fail.map(|s| s.to_string()),
             wait_deadline_ms: entry.wait_deadline_ms,
             awaits_person: entry.awaits_person,
+            limits: StoredLimits {
+                cpu_ms: entry.limits.cpu_ms,
+                wall_ms: entry.limits.wall_ms,
+                memory_bytes: entry.limits.memory_bytes,
+                host_calls: entry.limits.host_calls,
+            },
         }
     }
 }
@@ -161,6 +183,12 @@ impl StoredEntry {
                 .transpose()?,
             wait_deadline_ms: self.wait_deadline_ms,
             awaits_person: self.awaits_person,
+            limits: EntryLimits {
+                cpu_ms: self.limits.cpu_ms,
+                wall_ms: self.limits.wall_ms,
+                memory_bytes: self.limits.memory_bytes,
+                host_calls: self.limits.host_calls,
+            },
         })
     }
 }
@@ -168,7 +196,7 @@ impl StoredEntry {
 /// The pipeline that `host` describes, tightened by `repo`; `file` names the source in errors.
 pub(super) fn pipeline_of(
     host: &HostConfig,
-    repo: Option<&RepoFile>,
+    repo: Option<(&str, &RepoFile)>,
     file: &str,
 ) -> Result<Pipeline, ConfigError> {
     let mut entries = pipeline::default_entries();
@@ -180,7 +208,8 @@ pub(super) fn pipeline_of(
         };
         entries.insert(id.clone(), changed(file, entry, change)?);
     }
-    for (id, change) in repo.map(|r| &r.gates).into_iter().flatten() {
+    let extra = extra_entries(host, repo.map(|(name, _)| name), file, &mut entries)?;
+    for (id, change) in repo.map(|(_, r)| &r.gates).into_iter().flatten() {
         let id = parse_entry_id(file, id)?;
         let Some(entry) = entries.get(&id) else {
             let known: Vec<&str> = entries.keys().map(EntryId::as_str).collect();
@@ -203,6 +232,13 @@ pub(super) fn pipeline_of(
             .map(|text| parse_step(file, stage, text))
             .collect::<Result<Vec<_>, _>>()?;
         steps.insert(stage, list);
+    }
+    for (stage, id) in extra {
+        let list = steps.entry(stage).or_default();
+        let step = Step::Gate(id);
+        if !list.contains(&step) {
+            list.insert(end_of_first_gates(list), step);
+        }
     }
     let defaults = Rules::default();
     let rules = Rules {
@@ -231,6 +267,48 @@ pub(super) fn pipeline_of(
         .map_err(|e| ConfigError::invalid(file, "pipeline", e.to_string()))
 }
 
+/// Entries of `extra_gates` that apply to the repository, with the stages they judge at.
+fn extra_entries(
+    host: &HostConfig,
+    repo: Option<&str>,
+    file: &str,
+    entries: &mut BTreeMap<EntryId, Entry>,
+) -> Result<Vec<(Stage, EntryId)>, ConfigError> {
+    let mut steps = Vec::new();
+    for extra in &host.extra_gates {
+        let everywhere = extra.repo.is_none();
+        if !everywhere && repo.is_some_and(|name| extra.repo.as_deref() != Some(name)) {
+            continue;
+        }
+        let stage = parse_stage(file, "extra_gates.stage", &extra.stage)?;
+        let id = parse_entry_id(file, &extra.gate)?;
+        let change = EntryConfig {
+            gate: Some(extra.gate.clone()),
+            mode: Some(extra.mode.clone()),
+            settings: Some(extra.settings.clone()),
+            ..EntryConfig::default()
+        };
+        let entry = match entries.remove(&id) {
+            Some(entry) => entry,
+            None => new_entry(file, &id, &change)?,
+        };
+        entries.insert(id.clone(), changed(file, entry, &change)?);
+        steps.push((stage, id));
+    }
+    Ok(steps)
+}
+
+/// Where a stage's first row of gates ends: before an approval or work that follows them.
+fn end_of_first_gates(steps: &[Step]) -> usize {
+    let is_gate = |step: &Step| matches!(step, Step::Gate(_));
+    let first = steps.iter().position(is_gate).unwrap_or(steps.len());
+    let row = steps[first..]
+        .iter()
+        .take_while(|step| is_gate(step))
+        .count();
+    first + row
+}
+
 fn new_entry(file: &str, id: &EntryId, change: &EntryConfig) -> Result<Entry, ConfigError> {
     let gate = change.gate.clone().ok_or_else(|| {
         ConfigError::invalid(
@@ -247,6 +325,7 @@ fn new_entry(file: &str, id: &EntryId, change: &EntryConfig) -> Result<Entry, Co
         on_fail: None,
         wait_deadline_ms: 3_600_000,
         awaits_person: false,
+        limits: EntryLimits::default(),
     })
 }
 
@@ -267,7 +346,44 @@ fn changed(file: &str, mut entry: Entry, change: &EntryConfig) -> Result<Entry, 
     if let Some(seconds) = change.wait_deadline_s {
         entry.wait_deadline_ms = i64::from(seconds) * 1000;
     }
+    if let Some(limits) = change.limits {
+        entry.limits = lower(file, &id, entry.limits, limits)?;
+    }
     Ok(entry)
+}
+
+/// The lower of two sets of limits; a limit above the production limit is refused by its name.
+fn lower(
+    file: &str,
+    id: &str,
+    present: EntryLimits,
+    change: LimitsConfig,
+) -> Result<EntryLimits, ConfigError> {
+    let most = Limits::default();
+    let bounded = |key: &str, present: Option<u64>, change: Option<u64>, most: u64| match change {
+        Some(value) if value == 0 || value > most => Err(ConfigError::invalid(
+            file,
+            format!("gates.{id}.limits.{key}"),
+            format!("use a number from 1 to {most}, the production limit"),
+        )),
+        Some(value) => Ok(Some(present.map_or(value, |present| present.min(value)))),
+        None => Ok(present),
+    };
+    let mib = 1024 * 1024;
+    let memory = change.memory_mib;
+    let present_mib = present.memory_bytes.map(|bytes| bytes / mib);
+    Ok(EntryLimits {
+        cpu_ms: bounded("cpu_ms", present.cpu_ms, change.cpu_ms, most.cpu_ms)?,
+        wall_ms: bounded("wall_ms", present.wall_ms, change.wall_ms, most.wall_ms)?,
+        memory_bytes: bounded("memory_mib", present_mib, memory, most.memory_bytes / mib)?
+            .map(|value| value * mib),
+        host_calls: bounded(
+            "host_calls",
+            present.host_calls,
+            change.host_calls,
+            most.host_calls,
+        )?,
+    })
 }
 
 /// A repository may raise a mode, shorten a deadline and set keys that the host left open.
@@ -393,31 +509,80 @@ fn parse_step(file: &str, stage: Stage, text: &str) -> Result<Step, ConfigError>
 mod tests {
     use super::*;
 
+    #[test]
+    fn extra_gate_judges_where_it_is_named_and_before_what_follows_the_gates() {
+        let text = "repositories: {shop: {path: a.git}, bank: {path: b.git}}\nextra_gates: [{gate: mine, stage: deploy-staging, repo: shop, mode: advise}]";
+        let host = HostConfig::parse("orch.yaml", text).unwrap();
+        let steps = |name: &str| {
+            let effective = Effective::combine(&host, name, &repo("ci: {test: make}")).unwrap();
+            let pipeline = effective.pipeline().unwrap();
+            pipeline
+                .steps(Stage::DeployStaging)
+                .iter()
+                .map(Step::name)
+                .collect::<Vec<_>>()
+        };
+        let (shop, bank) = (steps("shop"), steps("bank"));
+        let at = shop.iter().position(|s| s == "mine").unwrap();
+        assert_eq!(shop[at - 1], "staging-status");
+        assert!(!bank.contains(&"mine".to_owned()));
+        assert_eq!(shop.len(), bank.len() + 1);
+    }
+
+    #[test]
+    fn repository_may_lower_a_limit_and_not_raise_it() {
+        let host =
+            HostConfig::parse("orch.yaml", "gates: {ci-green: {limits: {cpu_ms: 100}}}").unwrap();
+        let limit = |cpu_ms: u64| {
+            let text = format!(
+                "ci: {{test: make}}\ngates: {{ci-green: {{limits: {{cpu_ms: {cpu_ms}}}}}}}"
+            );
+            let effective =
+                Effective::combine(&host, "shop", &repo(&text)).map_err(|e| e.to_string())?;
+            let pipeline = effective.pipeline().unwrap();
+            let entry = pipeline
+                .entry(&EntryId::new("ci-green").unwrap())
+                .unwrap()
+                .clone();
+            Ok::<_, String>(entry.limits.cpu_ms)
+        };
+        assert_eq!(limit(50), Ok(Some(50)));
+        assert_eq!(limit(4_000), Ok(Some(100)), "the host's lower one stands");
+        assert!(limit(60_000).is_err_and(|e| e.contains("limits.cpu_ms") && e.contains("5000")));
+    }
+
     fn repo(text: &str) -> RepoFile {
         RepoFile::parse(text).unwrap()
     }
 
     #[test]
     fn repository_without_tests_must_say_so() {
-        let error = Effective::combine(&HostConfig::default(), &repo(""))
+        let error = Effective::combine(&HostConfig::default(), "shop", &repo(""))
             .unwrap_err()
             .to_string();
         assert!(
             error.contains("no test command") && error.contains("required_contexts: []"),
             "{error}"
         );
-        assert!(Effective::combine(&HostConfig::default(), &repo("required_contexts: []")).is_ok());
+        assert!(
+            Effective::combine(
+                &HostConfig::default(),
+                "shop",
+                &repo("required_contexts: []")
+            )
+            .is_ok()
+        );
     }
 
     #[test]
     fn repository_cannot_loosen_a_gate() {
         let text = "ci: {test: make}\ngates: {review-verdict: {mode: advise}}";
-        let error = Effective::combine(&HostConfig::default(), &repo(text))
+        let error = Effective::combine(&HostConfig::default(), "shop", &repo(text))
             .unwrap_err()
             .to_string();
         assert!(error.contains("only tighten"), "{error}");
         let text = "ci: {test: make}\ngates: {review-verdict: {settings: {check: approved}}}";
-        assert!(Effective::combine(&HostConfig::default(), &repo(text)).is_err());
+        assert!(Effective::combine(&HostConfig::default(), "shop", &repo(text)).is_err());
     }
 
     #[test]
@@ -427,7 +592,7 @@ mod tests {
             "gates: {extra: {gate: custom, mode: advise}}\npipeline: {review: [run reviewer, gate review-verdict, gate extra]}",
         )
         .unwrap();
-        let effective = Effective::combine(&host, &repo("ci: {test: make}")).unwrap();
+        let effective = Effective::combine(&host, "shop", &repo("ci: {test: make}")).unwrap();
         let json = serde_json::to_string(&effective).unwrap();
         let back: Effective = serde_json::from_str(&json).unwrap();
         assert_eq!(back.pipeline().unwrap(), effective.pipeline().unwrap());
@@ -437,7 +602,7 @@ mod tests {
     #[test]
     fn unknown_gate_entry_names_the_nearest() {
         let text = "ci: {test: make}\ngates: {review-verdct: {mode: enforce}}";
-        let error = Effective::combine(&HostConfig::default(), &repo(text))
+        let error = Effective::combine(&HostConfig::default(), "shop", &repo(text))
             .unwrap_err()
             .to_string();
         assert!(error.contains("did you mean `review-verdict`?"), "{error}");

@@ -18,6 +18,8 @@ pub struct HostConfig {
     pub data: Option<PathBuf>,
     /// Folder of the gate files.
     pub gates_dir: Option<PathBuf>,
+    /// File that pins gates to digests; `gates.lock` beside the configuration if not given.
+    pub gates_lock: Option<PathBuf>,
     /// HTTP.
     pub http: HttpConfig,
     /// How much runs at once.
@@ -34,11 +36,20 @@ pub struct HostConfig {
     pub pipeline: BTreeMap<String, Vec<String>>,
     /// Gate entries that differ from the defaults or are new.
     pub gates: BTreeMap<String, EntryConfig>,
+    /// Gates that judge beside those of the pipeline.
+    pub extra_gates: Vec<ExtraGate>,
+    /// What gates may do beyond reading: by gate, a list of interfaces.
+    pub grants: BTreeMap<String, Vec<String>>,
+    /// Rules of findings that repositories may waive; `*` stands for any text.
+    pub waivable: Vec<String>,
     /// Logins whose approvals count; empty means whoever may use the host's socket or token.
     pub approvers: Vec<String>,
     /// Where overrides came from; filled while loading.
     #[serde(skip)]
     pub sources: Vec<ConfigSource>,
+    /// The file it was read from; filled while loading.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 /// A value that did not come from the file.
@@ -215,6 +226,9 @@ pub struct RepositoryConfig {
     /// Production.
     #[serde(default)]
     pub deploy: Option<DeployConfig>,
+    /// What gates may do on this repository, instead of what `grants` says of them at the top.
+    #[serde(default)]
+    pub grants: BTreeMap<String, Vec<String>>,
 }
 
 fn default_base() -> String {
@@ -284,6 +298,45 @@ pub struct EntryConfig {
     pub on_fail: Option<String>,
     /// How long the entry may wait, seconds.
     pub wait_deadline_s: Option<u32>,
+    /// Limits below the host's.
+    pub limits: Option<LimitsConfig>,
+}
+
+/// Limits of an entry's evaluations; unset ones are the production limits, which none may exceed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// CPU time of the guest, milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Wall clock outside of tool runs, milliseconds.
+    pub wall_ms: Option<u64>,
+    /// Memory, MiB.
+    pub memory_mib: Option<u64>,
+    /// Host calls.
+    pub host_calls: Option<u64>,
+}
+
+/// A gate that judges at the end of a stage's gates, as `orch gate enable` writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraGate {
+    /// Gate component: the file's stem.
+    pub gate: String,
+    /// Stage.
+    pub stage: String,
+    /// Repository; every one if not given.
+    #[serde(default)]
+    pub repo: Option<String>,
+    /// `enforce`, `advise` or `off`.
+    #[serde(default = "default_mode")]
+    pub mode: String,
+    /// Settings of the gate.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+fn default_mode() -> String {
+    "enforce".to_owned()
 }
 
 impl HostConfig {
@@ -299,7 +352,15 @@ impl HostConfig {
             .unwrap_or(Path::new("."));
         let mut config = Self::parse(&path.display().to_string(), &text)?;
         config.apply_env(env)?;
+        path.clone_into(&mut config.file);
         config.data = Some(folder.join(config.data.unwrap_or_else(|| PathBuf::from("orch-data"))));
+        config.gates_lock = Some(
+            folder.join(
+                config
+                    .gates_lock
+                    .unwrap_or_else(|| PathBuf::from("gates.lock")),
+            ),
+        );
         config.gates_dir =
             Some(folder.join(config.gates_dir.unwrap_or_else(|| PathBuf::from("gates"))));
         for repository in config.repositories.values_mut() {
@@ -375,6 +436,25 @@ impl HostConfig {
                 ));
             }
         }
+        for (gate, words) in &self.grants {
+            super::GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
+        }
+        for (name, repository) in &self.repositories {
+            for (gate, words) in &repository.grants {
+                let place = format!("{gate} of repository {name}");
+                super::GateGrants::parse(file, &place, words.iter().map(String::as_str))?;
+            }
+        }
+        for extra in &self.extra_gates {
+            let known: Vec<&str> = self.repositories.keys().map(String::as_str).collect();
+            if let Some(repo) = extra.repo.as_deref().filter(|r| !known.contains(r)) {
+                return Err(unknown(file, "extra_gates.repo", repo, &known));
+            }
+        }
+        for pattern in &self.waivable {
+            globset::Glob::new(pattern)
+                .map_err(|e| ConfigError::invalid(file, "waivable", e.to_string()))?;
+        }
         super::effective::pipeline_of(self, None, file)?;
         Ok(())
     }
@@ -417,6 +497,13 @@ impl HostConfig {
     /// The data folder. Set by [`HostConfig::load`].
     pub fn data_dir(&self) -> &Path {
         self.data.as_deref().unwrap_or(Path::new("orch-data"))
+    }
+
+    /// The lock file. Set by [`HostConfig::load`].
+    pub fn gates_lock(&self) -> &Path {
+        self.gates_lock
+            .as_deref()
+            .unwrap_or(Path::new("gates.lock"))
     }
 
     /// The gates folder. Set by [`HostConfig::load`].

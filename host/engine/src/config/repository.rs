@@ -17,6 +17,8 @@ pub struct RepoFile {
     pub required_contexts: Option<Vec<String>>,
     /// Gate entries to tighten.
     pub gates: BTreeMap<String, EntryConfig>,
+    /// Findings that a person has accepted for a while.
+    pub waivers: Vec<Waiver>,
 }
 
 /// How to test a commit in a clean checkout.
@@ -35,6 +37,23 @@ pub struct CiConfig {
 
 fn default_timeout() -> u32 {
     900
+}
+
+/// A finding that a person has accepted for a while.
+#[derive(Debug, Clone, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// Rule of the finding; must fit a pattern of the host's `waivable`.
+    pub rule: String,
+    /// Path of the finding; any if not given.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Who accepted it; one of the host's `approvers`.
+    pub approver: String,
+    /// Last day it holds, `YYYY-MM-DD`, UTC.
+    pub until: String,
 }
 
 impl RepoFile {

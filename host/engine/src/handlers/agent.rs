@@ -214,16 +214,13 @@ impl Under<'_> {
     }
 
     fn agent_name(&self) -> String {
-        self.engine
-            .0
-            .config
-            .role(self.role)
-            .map(|r| r.agent.clone())
-            .unwrap_or_default()
+        let config = self.engine.config();
+        let role = config.role(self.role);
+        role.map(|r| r.agent.clone()).unwrap_or_default()
     }
 
     fn driver(&self, name: &str) -> anyhow::Result<Driver> {
-        let config = &self.engine.0.config;
+        let config = self.engine.config();
         let agent = config
             .agents
             .get(name)

@@ -7,10 +7,12 @@ use orch_domain::pipeline::{Entry, Step};
 use orch_domain::transition::{Event, Judgement};
 use orch_domain::verdict::{Decision, Inconclusive, InconclusiveReason};
 use orch_gates::artefact::{Stamp, findings, read_back, render};
-use orch_gates::{Evaluation, Grants, Interface, Limits, LoadedGate, Seed};
-use orch_store::{ClaimedJob, NewEvaluation, ReuseKey, StoreError};
+use orch_gates::{Evaluation, Interface, Limits, LoadedGate, Seed};
+use orch_store::{ClaimedJob, NewEvaluation, ReuseKey, StoreError, TaskRecord};
 use sha2::{Digest, Sha256};
 
+use crate::config::waivers;
+use crate::config::{GateGrants, Waiver};
 use crate::engine::Engine;
 use crate::provider::Provider;
 
@@ -32,7 +34,8 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         .code_tree(&head, &artefact::folder(&record.task.work_item))
         .await?;
     let snapshot = engine.0.gates.snapshot();
-    let gate = snapshot.get(&entry.gate).cloned();
+    let found = snapshot.judge(&entry.gate).cloned();
+    let gate = found.as_ref().ok().cloned();
     let key = ReuseKey {
         entry: id.to_string(),
         gate_digest: gate.as_ref().map(|g| g.digest.clone()).unwrap_or_default(),
@@ -41,19 +44,26 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         base_sha: base.to_string(),
         artefacts_digest: provider.artefacts_digest(),
     };
-    let (evaluation, reused_from) = match &gate {
-        None => {
-            let missing =
-                Inconclusive::new(InconclusiveReason::Load, snapshot.why_missing(&entry.gate));
+    let (evaluation, reused_from) = match &found {
+        Err(why) => {
+            let missing = Inconclusive::new(InconclusiveReason::Load, why.clone());
             (Evaluation::refused(missing), None)
         }
-        Some(gate) => match reusable(engine, &record.task.id, gate, &key).await? {
+        Ok(gate) => match reusable(engine, &record.task.id, gate, &key).await? {
             Some((evaluation, from)) => (evaluation, Some(from)),
-            None => (evaluate(engine, job, gate, &entry, provider).await, None),
+            None => (
+                evaluate(engine, job, gate, &entry, provider, &effective.waivers).await,
+                None,
+            ),
         },
     };
     for (level, line) in &evaluation.logs {
         tracing::debug!(gate.name = entry.gate, level = ?level, "{line}");
+    }
+    if let (Some(gate), Err(cause)) = (&gate, &evaluation.result)
+        && cause.reason == InconclusiveReason::Trap
+    {
+        quarantine_if_it_traps_everywhere(engine, &record, gate).await?;
     }
     let judged = judge(&evaluation, gate.as_deref(), head.as_str());
     tracing::info!(
@@ -118,6 +128,37 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         .await
 }
 
+/// A gate that traps on tasks of two repositories is at fault itself: it judges nothing until it is mended.
+async fn quarantine_if_it_traps_everywhere(
+    engine: &Engine,
+    record: &TaskRecord,
+    gate: &LoadedGate,
+) -> anyhow::Result<()> {
+    let repo = record.task.repo.as_str();
+    let Some(reason) = engine.0.library.trapped(&gate.digest, repo).await else {
+        return Ok(());
+    };
+    let text = format!(
+        "gate `{}` {} is in quarantine: {reason}",
+        gate.name,
+        gate.short_digest()
+    );
+    tracing::error!(gate.name = gate.name, digest = gate.digest, "{text}");
+    let (task, key, now) = (
+        record.task.id,
+        format!("quarantine:{}", gate.digest),
+        engine.now(),
+    );
+    engine
+        .0
+        .store
+        .write(move |tx| {
+            Box::pin(async move { tx.push_outbox(Some(task), "alert", &key, &text, now).await })
+        })
+        .await?;
+    Ok(())
+}
+
 /// An earlier pass over the very same bytes, for a gate that asks about nothing else.
 async fn reusable(
     engine: &Engine,
@@ -157,6 +198,7 @@ async fn evaluate(
     gate: &LoadedGate,
     entry: &Entry,
     provider: Provider,
+    waivers: &[Waiver],
 ) -> Evaluation {
     let gates = &engine.0.gates;
     match gates.check_settings(gate, &entry.settings).await {
@@ -174,15 +216,42 @@ async fn evaluate(
         evaluation: job.key.id.0.wrapping_mul(1_000_003) + job.key.epoch,
         now_ms: engine.now(),
     };
-    gates
-        .evaluate(
-            gate,
-            Arc::new(provider),
-            &Grants::reading(),
-            &Limits::default(),
-            seed,
-        )
-        .await
+    let grants = match GateGrants::of(&engine.config(), &provider.subject.repo, &gate.name) {
+        Ok(grants) => grants,
+        Err(error) => {
+            let detail = error.to_string();
+            return Evaluation::refused(Inconclusive::new(
+                InconclusiveReason::Misconfigured,
+                detail,
+            ));
+        }
+    };
+    if let Some(missing) = grants.missing(gate) {
+        let detail = format!("gate `{}`: {missing}", gate.name);
+        return Evaluation::refused(Inconclusive::new(InconclusiveReason::Denied, detail));
+    }
+    let limits = limits_of(entry);
+    let imports = Arc::new(provider);
+    let mut evaluation = gates
+        .evaluate(gate, imports, &grants.interfaces(), &limits, seed)
+        .await;
+    if let Ok(verdict) = &mut evaluation.result {
+        waivers::apply(verdict, waivers, seed.now_ms);
+    }
+    evaluation
+}
+
+/// The production limits, as far as the entry does not lower them.
+fn limits_of(entry: &Entry) -> Limits {
+    let most = Limits::default();
+    let lower = |most: u64, limit: Option<u64>| limit.map_or(most, |limit| limit.min(most));
+    Limits {
+        cpu_ms: lower(most.cpu_ms, entry.limits.cpu_ms),
+        wall_ms: lower(most.wall_ms, entry.limits.wall_ms),
+        memory_bytes: lower(most.memory_bytes, entry.limits.memory_bytes),
+        host_calls: lower(most.host_calls, entry.limits.host_calls),
+        ..most
+    }
 }
 
 /// What the host acts on.

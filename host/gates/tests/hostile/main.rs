@@ -3,6 +3,7 @@
 
 mod corpus;
 mod kit;
+mod library;
 mod refusals;
 
 use std::sync::Arc;
@@ -268,30 +269,4 @@ async fn describe_runs_under_limits_and_may_ask_nothing() {
         matches!(&asks, LoadError::Describe(cause) if cause.reason == Reason::Denied),
         "{asks}"
     );
-}
-
-#[tokio::test]
-async fn folder_with_a_bad_file_serves_the_others() {
-    let runtime = runtime();
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("good.wasm"), guest("pass")).expect("written");
-    std::fs::write(folder.path().join("bad.wasm"), b"garbage").expect("written");
-    std::fs::write(folder.path().join("notes.txt"), b"no gate").expect("written");
-    let report = runtime.load_dir(folder.path()).await;
-    assert!(report.folder_error.is_none());
-    let registry = runtime.snapshot();
-    assert_eq!(
-        registry
-            .gates()
-            .map(|g| g.name.as_str())
-            .collect::<Vec<_>>(),
-        ["good"]
-    );
-    assert_eq!(registry.failures().len(), 1);
-    assert!(
-        registry
-            .why_missing("bad")
-            .contains("not a WebAssembly component")
-    );
-    assert!(registry.why_missing("none").contains("loaded are: good"));
 }

@@ -18,7 +18,7 @@ use crate::prompts;
 impl Under<'_> {
     pub(super) async fn launch(&self) -> anyhow::Result<(RunId, RunFolder)> {
         let task = &self.record.task;
-        let config = &self.engine.0.config;
+        let config = self.engine.config();
         let role_config = config.role(self.role).with_context(|| {
             format!(
                 "no agent works as `{}`; set `roles.{}` or `roles.default` in orch.yaml",
