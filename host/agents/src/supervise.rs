@@ -7,7 +7,7 @@
 mod end;
 mod pump;
 
-pub use end::sweep;
+pub use end::{sweep, sweep_marked};
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;

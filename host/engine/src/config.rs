@@ -14,9 +14,10 @@ pub(crate) mod waivers;
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
 pub use grants::GateGrants;
 pub use host::{
-    AgentConfig, Concurrency, ConfigSource, DeployConfig, Driver, EntryConfig, ExtraGate,
-    ForgeKind, HostConfig, HttpConfig, LimitsConfig, PromptChannel, RepositoryConfig, ResultRule,
-    RoleConfig, RulesConfig, RunLimits, StagingConfig, SuiteCheck,
+    AdvisoriesConfig, AgentConfig, CheckoutKind, Concurrency, ConfigSource, DeployConfig, Driver,
+    EntryConfig, ExtraGate, ForgeKind, HostConfig, HttpConfig, LimitsConfig, PromptChannel,
+    RepositoryConfig, ResultRule, RoleConfig, RulesConfig, RunLimits, SandboxConfig, SandboxMode,
+    StagingConfig, SuiteCheck, ToolConfig,
 };
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use strict::ConfigError;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use crate::advisories::{OsvClient, OsvConfig};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig};
@@ -57,6 +59,10 @@ impl Paths {
     pub(crate) fn gates(&self) -> PathBuf {
         self.data.join("gates")
     }
+    /// Answers of the advisories' feed.
+    pub(crate) fn advisories(&self) -> PathBuf {
+        self.data.join("advisories")
+    }
     pub(crate) fn checkouts(&self) -> PathBuf {
         self.data.join("checkouts")
     }
@@ -78,6 +84,8 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) gates: GateRuntime,
     pub(crate) library: Library,
+    /// With the address it was made for.
+    pub(crate) advisories: Mutex<Option<(String, Arc<OsvClient>)>>,
     pub(crate) clock: Clock,
     pub(crate) orch: PathBuf,
     pub(crate) repos: BTreeMap<String, Repo>,
@@ -190,6 +198,7 @@ impl Engine {
             store,
             gates,
             library,
+            advisories: Mutex::default(),
             clock,
             orch,
             repos,
@@ -263,6 +272,29 @@ impl Engine {
     /// The host's configuration as it is in force now.
     pub fn config(&self) -> Arc<HostConfig> {
         self.0.config.load_full()
+    }
+
+    /// The feed of advisories as it is configured now; its cache outlives a change.
+    pub(crate) fn advisories(&self) -> anyhow::Result<Arc<OsvClient>> {
+        let config = self.config();
+        let mut held = self
+            .0
+            .advisories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((url, client)) = &*held
+            && *url == config.advisories.url
+        {
+            return Ok(client.clone());
+        }
+        let client = Arc::new(OsvClient::new(OsvConfig {
+            base_url: config.advisories.url.clone(),
+            cache_dir: self.0.paths.advisories(),
+            timeout: Duration::from_secs(u64::from(config.advisories.timeout_s)),
+            cache_ttl: Duration::from_secs(u64::from(config.advisories.cache_s)),
+        })?);
+        *held = Some((config.advisories.url.clone(), client.clone()));
+        Ok(client)
     }
 
     /// The gates.

@@ -3,6 +3,7 @@
 //! A task moves only in [`apply`]: an event goes in, and the transition's result is written in one transaction.
 //! Handlers do the work of one job each and end it with one event.
 
+mod advisories;
 mod apply;
 mod ci;
 mod clock;
@@ -18,6 +19,8 @@ mod outbox;
 mod prompts;
 mod provider;
 pub mod queries;
+mod rights;
+mod tools;
 mod worker;
 
 pub use clock::Clock;

@@ -144,6 +144,7 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         tracker: None,
         preparation: None,
         evidence: Vec::new(),
+        rights: None,
     };
     let problems = runtime.check_settings(&gate, &request.settings).await;
     let evaluation = match problems {

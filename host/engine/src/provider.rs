@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{
-    Answer, ArtefactInfo, Author, ChangedFile, Commit, CommitStatus, EvidenceItem, GateImports,
-    LogLevel, Preparation, PullRequestInfo, ReadError, Revision, ServiceError, Subject,
+    Advisory, Answer, ArtefactInfo, Author, ChangedFile, Commit, CommitStatus, EvidenceItem,
+    GateImports, HttpResponse, LogLevel, Package, Preparation, PullRequestInfo, ReadError,
+    Revision, ServiceError, Subject, ToolError, ToolOutcome, ToolRequest,
 };
 use orch_domain::pipeline::Entry;
 use orch_domain::transition::TrackerState;
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Effective;
 use crate::engine::{Engine, Repo};
 use crate::forge;
+use crate::rights::Rights;
 
 /// Largest artefact that a gate may read, bytes.
 const ARTEFACT_BYTES_MAX: u64 = 1024 * 1024;
@@ -55,6 +57,8 @@ pub(crate) struct Provider {
     pub(crate) tracker: Option<TrackerState>,
     pub(crate) preparation: Option<Preparation>,
     pub(crate) evidence: Vec<EvidenceRow>,
+    /// What goes beyond reading; nothing where there is no host.
+    pub(crate) rights: Option<Rights>,
 }
 
 impl Provider {
@@ -157,6 +161,7 @@ impl Provider {
             tracker,
             preparation,
             evidence,
+            rights: None,
         })
     }
 
@@ -320,6 +325,45 @@ impl GateImports for Provider {
                 obtained_ms: u64::try_from(row.obtained_ms).unwrap_or(0),
                 content: row.content.clone(),
             })
+        })
+    }
+    fn run_tool(&self, request: ToolRequest) -> Answer<'_, Result<ToolOutcome, ToolError>> {
+        Box::pin(async move {
+            match &self.rights {
+                Some(rights) => rights.tools.run(request).await,
+                None => Err(ToolError::NotGranted("no tools run here".to_owned())),
+            }
+        })
+    }
+    fn advisories(
+        &self,
+        packages: Vec<Package>,
+    ) -> Answer<'_, Result<Vec<Advisory>, ServiceError>> {
+        Box::pin(async move {
+            match &self.rights {
+                Some(rights) => rights.advisories.lookup(&packages).await,
+                None => Err(silent("the feed of advisories")),
+            }
+        })
+    }
+    fn http_get<'a>(&'a self, url: &'a str) -> Answer<'a, Result<HttpResponse, ServiceError>> {
+        Box::pin(async move {
+            match &self.rights {
+                Some(rights) => rights.get(url).await,
+                None => Err(ServiceError::Denied(
+                    "no address is granted here".to_owned(),
+                )),
+            }
+        })
+    }
+    fn memory_get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(async move { self.rights.as_ref().and_then(|rights| rights.recall(key)) })
+    }
+    fn memory_set<'a>(&'a self, key: &'a str, value: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            if let Some(rights) = &self.rights {
+                rights.remember(key, value);
+            }
         })
     }
 }

@@ -125,7 +125,8 @@ async fn sweep(engine: &Engine) -> Result<(), orch_store::StoreError> {
         .write(move |tx| {
             Box::pin(async move {
                 let jobs = tx.sweep_jobs(before, SWEEP_ROWS).await?;
-                Ok(jobs + tx.sweep_messages(before, SWEEP_ROWS).await?)
+                let recordings = tx.sweep_recordings(before, SWEEP_ROWS).await?;
+                Ok(jobs + recordings + tx.sweep_messages(before, SWEEP_ROWS).await?)
             })
         })
         .await?;

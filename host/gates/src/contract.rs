@@ -7,6 +7,7 @@ pub(crate) mod bindings {
         world: "full",
         imports: { default: async | trappable },
         exports: { default: async },
+        additional_derives: [serde::Serialize, serde::Deserialize],
     });
 }
 

@@ -14,11 +14,12 @@ use crate::convert;
 use crate::limits::Limits;
 use crate::load::LoadedGate;
 use crate::meter::Refused;
+use crate::record::{Recorder, Recording, Replay, Tape};
 use crate::runtime::{GateRuntime, TICK};
 use crate::state::State;
 
 /// What the clock and the random numbers of an evaluation are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Seed {
     /// Id of the evaluation.
     pub evaluation: i64,
@@ -87,17 +88,45 @@ impl GateRuntime {
         limits: &Limits,
         seed: Seed,
     ) -> Evaluation {
-        if let Some(missing) = gate.imports.iter().find(|i| !grants.allows(**i)) {
-            let name = missing.as_str();
-            let detail = format!(
-                "gate `{}` imports `{name}` ({}), which is not granted here; grant it in orch.yaml",
-                gate.name,
-                missing.in_words()
-            );
-            return Evaluation::refused(Inconclusive::new(InconclusiveReason::Denied, detail));
+        if let Some(denied) = denied(gate, grants) {
+            return denied;
         }
-        let started = Instant::now();
         let state = State::new(Some(imports), *limits, seed);
+        self.judged(gate, state, limits).await.0
+    }
+
+    /// Judges one task and writes down what the host answered; no recording if that was too much.
+    pub async fn evaluate_recorded(
+        &self,
+        gate: &LoadedGate,
+        imports: Arc<dyn GateImports>,
+        grants: &Grants,
+        limits: &Limits,
+        seed: Seed,
+    ) -> (Evaluation, Option<Recording>) {
+        if let Some(denied) = denied(gate, grants) {
+            return (denied, None);
+        }
+        let mut state = State::new(Some(imports), *limits, seed);
+        state.tape = Tape::Recording(Recorder::default());
+        let (evaluation, tape) = self.judged(gate, state, limits).await;
+        let recording = match tape {
+            Tape::Recording(recorder) => recorder.finish(&gate.name, &gate.digest, seed, *limits),
+            Tape::Off | Tape::Replaying(_) => None,
+        };
+        (evaluation, recording)
+    }
+
+    /// Judges again what was judged before, with the host's answers of then. For the same bytes the verdict
+    /// is the same; a candidate that asks something else is inconclusive.
+    pub async fn replay(&self, gate: &LoadedGate, recording: &Recording) -> Evaluation {
+        let mut state = State::new(None, recording.limits, recording.seed);
+        state.tape = Tape::Replaying(Replay::of(recording));
+        self.judged(gate, state, &recording.limits).await.0
+    }
+
+    async fn judged(&self, gate: &LoadedGate, state: State, limits: &Limits) -> (Evaluation, Tape) {
+        let started = Instant::now();
         let (answer, mut state) = self.call(&gate.pre, state, Call::Evaluate).await;
         let result = match answer {
             Ok(Answer::Verdict(result)) => {
@@ -117,11 +146,12 @@ impl GateRuntime {
             host_calls: meter.host_calls,
             read_bytes: meter.read_bytes,
         };
-        Evaluation {
+        let evaluation = Evaluation {
             result,
             stats,
             logs: std::mem::take(&mut meter.logs),
-        }
+        };
+        (evaluation, state.tape)
     }
 
     /// Problems with settings: first those the schema finds, then the gate's own.
@@ -231,6 +261,21 @@ impl GateRuntime {
         };
         (answer, store.into_data())
     }
+}
+
+/// The refusal of a gate that imports what it was not granted; it is not even started.
+fn denied(gate: &LoadedGate, grants: &Grants) -> Option<Evaluation> {
+    let missing = gate.imports.iter().find(|i| !grants.allows(**i))?;
+    let name = missing.as_str();
+    let detail = format!(
+        "gate `{}` imports `{name}` ({}), which is not granted here; grant it in orch.yaml",
+        gate.name,
+        missing.in_words()
+    );
+    Some(Evaluation::refused(Inconclusive::new(
+        InconclusiveReason::Denied,
+        detail,
+    )))
 }
 
 fn inspected() -> State {

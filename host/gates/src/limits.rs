@@ -1,7 +1,7 @@
 //! What one evaluation may use.
 
 /// Limits of one evaluation. The defaults are the production limits; configuration may only lower them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Bytes of linear memory, summed over all memories.
     pub memory_bytes: u64,

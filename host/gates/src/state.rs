@@ -13,11 +13,13 @@ use wasmtime_wasi::{
 use crate::evaluate::Seed;
 use crate::limits::Limits;
 use crate::meter::Meter;
+use crate::record::Tape;
 
 pub(crate) struct State {
     /// None while the gate is only inspected: every import is denied then.
     pub(crate) imports: Option<Arc<dyn GateImports>>,
     pub(crate) meter: Meter,
+    pub(crate) tape: Tape,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -63,6 +65,7 @@ impl State {
         Self {
             imports,
             meter: Meter::new(limits),
+            tape: Tape::Off,
             wasi,
             table,
         }

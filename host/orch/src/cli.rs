@@ -35,6 +35,19 @@ pub(crate) enum Command {
     Config(Config),
     /// Carry a small real task through every stage, in a temporary folder.
     Demo(Demo),
+    /// Prove on this machine that tools and tests are confined.
+    Doctor,
+    /// Run one program confined (started by the host).
+    #[command(hide = true)]
+    SandboxExec {
+        /// What it may do.
+        confinement: String,
+        /// Program.
+        program: PathBuf,
+        /// Arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
     /// Compile one gate (started by the host).
     #[command(hide = true)]
     CompileGate {

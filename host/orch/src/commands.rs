@@ -37,7 +37,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Gate(Gate::Run(run)) => run_gate(run, json).await,
         Command::Config(config) => run_config(&cli.config, config, json).await,
         Command::Demo(options) => demo::run(options, json).await,
-        Command::Supervise { .. } | Command::CompileGate { .. } => Ok(USAGE),
+        Command::Doctor => doctor(json).await,
+        Command::Supervise { .. } | Command::CompileGate { .. } | Command::SandboxExec { .. } => {
+            Ok(USAGE)
+        }
     }
 }
 
@@ -112,6 +115,20 @@ async fn run_task(host: Host, task: Task, json: bool) -> anyhow::Result<u8> {
         ),
     }
     Ok(0)
+}
+
+/// Tries the confinement; exit code 1 if something did not hold.
+async fn doctor(json: bool) -> anyhow::Result<u8> {
+    let orch = std::env::current_exe().context("this program's own path")?;
+    let scratch = tempfile::tempdir().context("a folder for the trial")?;
+    let kernel = orch_process::sandbox::kernel();
+    let checks = orch_process::sandbox::canary(&orch, scratch.path())
+        .await
+        .context("the trial cannot be made")?;
+    let all = checks.iter().all(|check| check.held);
+    let view = json!({"landlock": kernel.landlock, "sandbox": checks, "held": all});
+    print(json, &view, show::doctor);
+    Ok(u8::from(!all))
 }
 
 async fn order_gate(host: Host, order: Gate, json: bool) -> anyhow::Result<u8> {

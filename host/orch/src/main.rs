@@ -17,6 +17,15 @@ fn main() -> std::process::ExitCode {
         let code = orch_agents::supervise::main(&folder);
         return std::process::ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
+    if let cli::Command::SandboxExec {
+        confinement,
+        program,
+        args,
+    } = &cli.command
+    {
+        let code = orch_process::sandbox::exec(confinement, program, args);
+        return std::process::ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
     if let cli::Command::CompileGate { from, to } = &cli.command {
         let code = orch_gates::compile_child(from, to);
         return std::process::ExitCode::from(u8::try_from(code).unwrap_or(2));

@@ -170,6 +170,23 @@ pub(crate) fn gates(value: &Value) -> String {
     )
 }
 
+pub(crate) fn doctor(value: &Value) -> String {
+    let mut page = match value["landlock"].as_str() {
+        Some(version) => format!("Landlock {version}\n"),
+        None => "Landlock: none; tools and tests cannot be confined on this kernel\n".to_owned(),
+    };
+    for check in list(&value["sandbox"]) {
+        let held = check["held"].as_bool().unwrap_or(false);
+        let mark = if held { "holds " } else { "BROKEN" };
+        let name = text(check, "name");
+        writeln!(page, "{mark} a confined program {name}").ok();
+        if !held {
+            writeln!(page, "       {}", text(check, "detail")).ok();
+        }
+    }
+    page
+}
+
 pub(crate) fn inspection(value: &Value) -> String {
     let mut page = String::new();
     for key in [

@@ -7,5 +7,6 @@
 pub mod git;
 pub mod identity;
 mod run;
+pub mod sandbox;
 
 pub use run::{Captured, Exit, Finished, RunError, Spec, resolve_program, run};

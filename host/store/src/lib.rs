@@ -20,6 +20,7 @@ pub use table::jobs::{
     ClaimedJob, EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, RenewOutcome,
 };
 pub use table::leases::{AcquireOutcome, LeaseRow};
+pub use table::memory::{MemoryApplied, Remembered};
 pub use table::runs::{NewRun, RunEnd, RunRow};
 pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
 pub use table::tracker::CommentRow;

@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod forge;
 pub(crate) mod jobs;
 pub(crate) mod leases;
+pub(crate) mod memory;
 pub(crate) mod runs;
 pub(crate) mod tasks;
 pub(crate) mod tracker;

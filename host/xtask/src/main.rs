@@ -2,6 +2,7 @@
 
 mod demo;
 mod gates;
+mod scanners;
 mod shell;
 mod test;
 mod tidy;

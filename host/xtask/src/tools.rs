@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
+use crate::scanners;
 use crate::shell::{cargo, output, root, run};
 
 /// The agent command line that the end-to-end test drives.
@@ -34,6 +35,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
         debian(&["git"], "git")?;
     }
     nextest()?;
+    scanners::install(&folder(), &bin())?;
     claude_code()
 }
 
@@ -91,12 +93,12 @@ fn claude_code() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn works(program: &Path) -> bool {
+pub(crate) fn works(program: &Path) -> bool {
     output(Command::new(program).arg("--version")).is_some()
 }
 
 /// Installs Debian packages where that is possible.
-fn debian(packages: &[&str], what: &str) -> anyhow::Result<()> {
+pub(crate) fn debian(packages: &[&str], what: &str) -> anyhow::Result<()> {
     let root_user = output(Command::new("id").arg("-u")).as_deref() == Some("0");
     if !root_user || output(Command::new("apt-get").arg("--version")).is_none() {
         bail!(

@@ -31,16 +31,32 @@ pub(super) fn signal_group(group: Pid, signal: Signal) {
 /// Kills whatever is left of the run until nothing is: descendants, and processes that left the tree but
 /// still carry the run's token. Answers how many there were.
 pub fn sweep(token: &str) -> u32 {
-    let started = Instant::now();
+    let me = std::process::id();
     let mark = format!("{TOKEN_VARIABLE}={token}");
+    end_all(
+        || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {},
+        |pid| ancestors(pid).contains(&me) || has_variable(pid, &mark),
+    )
+}
+
+/// Kills every process that carries this token, whoever started it, until there is none. For a caller that
+/// has other children of its own.
+pub fn sweep_marked(token: &str) -> u32 {
+    let mark = format!("{TOKEN_VARIABLE}={token}");
+    // Nothing is reaped here: the end of a child belongs to whoever started it.
+    end_all(|| (), |pid| has_variable(pid, &mark))
+}
+
+fn end_all(reap: impl Fn(), is_left: impl Fn(u32) -> bool) -> u32 {
+    let started = Instant::now();
     let me = std::process::id();
     let mut killed: Vec<u32> = Vec::new();
     loop {
-        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        reap();
         let left: Vec<u32> = all_pids()
             .into_iter()
             .filter(|pid| *pid != me && !is_zombie(*pid))
-            .filter(|pid| ancestors(*pid).contains(&me) || has_variable(*pid, &mark))
+            .filter(|pid| is_left(*pid))
             .collect();
         if left.is_empty() || started.elapsed() > SWEEP_MAX {
             return u32::try_from(killed.len()).unwrap_or(u32::MAX);

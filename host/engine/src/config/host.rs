@@ -40,6 +40,12 @@ pub struct HostConfig {
     pub extra_gates: Vec<ExtraGate>,
     /// What gates may do beyond reading: by gate, a list of interfaces.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// Programs that gates may have run, by profile; the host's own profiles are changed by their names.
+    pub tools: BTreeMap<String, ToolConfig>,
+    /// Confinement of tools and tests.
+    pub sandbox: SandboxConfig,
+    /// Where known vulnerabilities are looked up.
+    pub advisories: AdvisoriesConfig,
     /// Rules of findings that repositories may waive; `*` stands for any text.
     pub waivable: Vec<String>,
     /// Logins whose approvals count; empty means whoever may use the host's socket or token.
@@ -314,6 +320,92 @@ pub struct LimitsConfig {
     pub memory_mib: Option<u64>,
     /// Host calls.
     pub host_calls: Option<u64>,
+}
+
+/// What a tool sees of the repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckoutKind {
+    /// Nothing.
+    #[default]
+    None,
+    /// The branch head, which it cannot change.
+    ReadOnly,
+    /// The branch head, thrown away afterwards.
+    DisposableCopy,
+    /// The files that the branch changed, as they are stored.
+    ChangedFiles,
+}
+
+/// A program that gates may have run.
+///
+/// In `args`, `{scratch}` stands for the run's own folder, `{checkout}` for what it sees of the repository,
+/// `{repository}` for the git directory, `{base}` and `{head}` for the commits, `{osv}` for the address of the
+/// advisories.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ToolConfig {
+    /// Program: a path or a name on the host's PATH.
+    pub program: Option<PathBuf>,
+    /// Arguments.
+    pub args: Option<Vec<String>>,
+    /// Patterns of arguments that a gate may add; `*` stands for any text.
+    pub allow_args: Option<Vec<String>>,
+    /// What it sees of the repository.
+    pub checkout: Option<CheckoutKind>,
+    /// Whether it may reach the network.
+    pub network: Option<bool>,
+    /// Wall clock, seconds.
+    pub timeout_s: Option<u32>,
+    /// Output kept of each stream, KiB.
+    pub output_kib: Option<u32>,
+    /// Its environment beside PATH, HOME and TMPDIR.
+    pub env: Option<BTreeMap<String, String>>,
+    /// Folders beside the system's that it may read.
+    pub read: Option<Vec<PathBuf>>,
+}
+
+/// Whether tools and tests are confined.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxMode {
+    /// They are, or do not run.
+    #[default]
+    Enforce,
+    /// They are not: for kernels that cannot.
+    Off,
+}
+
+/// Confinement of tools and tests.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxConfig {
+    /// Whether they are confined.
+    pub mode: SandboxMode,
+    /// Folders beside the system's that all of them may read: toolchains in a home folder, for one.
+    pub read: Vec<PathBuf>,
+}
+
+/// Where known vulnerabilities are looked up.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdvisoriesConfig {
+    /// Address of an OSV server.
+    pub url: String,
+    /// Limit of one lookup, seconds.
+    pub timeout_s: u32,
+    /// How long an answer is used again, seconds.
+    pub cache_s: u32,
+}
+
+impl Default for AdvisoriesConfig {
+    fn default() -> Self {
+        Self {
+            url: "https://api.osv.dev".to_owned(),
+            timeout_s: 20,
+            cache_s: 3600,
+        }
+    }
 }
 
 /// A gate that judges at the end of a stage's gates, as `orch gate enable` writes it.

@@ -1,6 +1,6 @@
 //! Evaluates the gate at the task's current step, on pinned commits, and acts on what was read back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use orch_domain::artefact;
 use orch_domain::pipeline::{Entry, Step};
@@ -13,8 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::config::waivers;
 use crate::config::{GateGrants, Waiver};
-use crate::engine::Engine;
+use crate::engine::{Engine, Repo};
 use crate::provider::Provider;
+use crate::rights::{Rights, Staged};
+use crate::tools::ToolBox;
 
 pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
     let (record, repo, effective) = engine.subject(job).await?;
@@ -44,6 +46,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         base_sha: base.to_string(),
         artefacts_digest: provider.artefacts_digest(),
     };
+    let (mut recording, mut staged) = (None, Vec::new());
     let (evaluation, reused_from) = match &found {
         Err(why) => {
             let missing = Inconclusive::new(InconclusiveReason::Load, why.clone());
@@ -51,10 +54,12 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         }
         Ok(gate) => match reusable(engine, &record.task.id, gate, &key).await? {
             Some((evaluation, from)) => (evaluation, Some(from)),
-            None => (
-                evaluate(engine, job, gate, &entry, provider, &effective.waivers).await,
-                None,
-            ),
+            None => {
+                let waivers = &effective.waivers;
+                let done = evaluate(engine, job, repo, gate, &entry, provider, waivers).await?;
+                (recording, staged) = (done.recording, done.staged);
+                (done.evaluation, None)
+            }
         },
     };
     for (level, line) in &evaluation.logs {
@@ -109,7 +114,15 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
                     "the task moved under the evaluation; it is asked again".to_owned(),
                 ));
             }
-            tx.insert_evaluation(&row, now).await?;
+            let id = tx.insert_evaluation(&row, now).await?;
+            if let Some(text) = recording {
+                tx.put_recording(id, &text).await?;
+            }
+            for value in staged {
+                let gate = &row.gate;
+                tx.stage_memory(task, gate, &value.key, &value.value, value.read_version)
+                    .await?;
+            }
             if let Some((name, text)) = owned {
                 tx.put_host_artefact(task, &name, &text, now).await?;
             }
@@ -192,53 +205,105 @@ async fn reusable(
     }))
 }
 
+/// An evaluation with what is kept of it.
+struct Done {
+    evaluation: Evaluation,
+    /// Its recording as text; none if it cannot be replayed.
+    recording: Option<String>,
+    staged: Vec<Staged>,
+}
+
+impl From<Evaluation> for Done {
+    fn from(evaluation: Evaluation) -> Self {
+        Self {
+            evaluation,
+            recording: None,
+            staged: Vec::new(),
+        }
+    }
+}
+
+fn refused(reason: InconclusiveReason, detail: String) -> Done {
+    Evaluation::refused(Inconclusive::new(reason, detail)).into()
+}
+
 async fn evaluate(
     engine: &Engine,
     job: &ClaimedJob,
+    repo: &Repo,
     gate: &LoadedGate,
     entry: &Entry,
-    provider: Provider,
+    mut provider: Provider,
     waivers: &[Waiver],
-) -> Evaluation {
+) -> anyhow::Result<Done> {
     let gates = &engine.0.gates;
     match gates.check_settings(gate, &entry.settings).await {
         Ok(problems) if problems.is_empty() => {}
         Ok(problems) => {
             let detail = format!("settings of `{}`: {}", entry.id, problems.join("; "));
-            return Evaluation::refused(Inconclusive::new(
-                InconclusiveReason::Misconfigured,
-                detail,
-            ));
+            return Ok(refused(InconclusiveReason::Misconfigured, detail));
         }
-        Err(inconclusive) => return Evaluation::refused(inconclusive),
+        Err(inconclusive) => return Ok(Evaluation::refused(inconclusive).into()),
     }
     let seed = Seed {
         evaluation: job.key.id.0.wrapping_mul(1_000_003) + job.key.epoch,
         now_ms: engine.now(),
     };
-    let grants = match GateGrants::of(&engine.config(), &provider.subject.repo, &gate.name) {
+    let config = engine.config();
+    let grants = match GateGrants::of(&config, &repo.name, &gate.name) {
         Ok(grants) => grants,
         Err(error) => {
-            let detail = error.to_string();
-            return Evaluation::refused(Inconclusive::new(
+            return Ok(refused(
                 InconclusiveReason::Misconfigured,
-                detail,
+                error.to_string(),
             ));
         }
     };
     if let Some(missing) = grants.missing(gate) {
         let detail = format!("gate `{}`: {missing}", gate.name);
-        return Evaluation::refused(Inconclusive::new(InconclusiveReason::Denied, detail));
+        return Ok(refused(InconclusiveReason::Denied, detail));
     }
+    let (name, of_gate) = (repo.name.clone(), gate.name.clone());
+    let kept = engine
+        .0
+        .store
+        .read(|tx| Box::pin(async move { tx.gate_memory(&name, &of_gate).await }))
+        .await?;
+    provider.rights = Some(Rights {
+        tools: ToolBox {
+            orch: engine.0.orch.clone(),
+            folder: engine.0.paths.checkouts(),
+            git: repo.mirror.clone(),
+            head: provider.head.clone(),
+            base: provider.base.clone(),
+            granted: grants.tools.clone(),
+            config,
+        },
+        advisories: engine.advisories()?,
+        http: grants.http.clone(),
+        kept,
+        staged: Mutex::default(),
+    });
     let limits = limits_of(entry);
     let imports = Arc::new(provider);
-    let mut evaluation = gates
-        .evaluate(gate, imports, &grants.interfaces(), &limits, seed)
+    let (mut evaluation, recording) = gates
+        .evaluate_recorded(gate, imports.clone(), &grants.interfaces(), &limits, seed)
         .await;
+    let passes = matches!(&evaluation.result, Ok(v) if v.decision == Decision::Pass);
+    // Only a pass may leave something behind.
+    let staged = imports
+        .rights
+        .as_ref()
+        .filter(|_| passes)
+        .map(Rights::staged);
     if let Ok(verdict) = &mut evaluation.result {
         waivers::apply(verdict, waivers, seed.now_ms);
     }
-    evaluation
+    Ok(Done {
+        evaluation,
+        recording: recording.and_then(|r| serde_json::to_string(&r).ok()),
+        staged: staged.unwrap_or_default(),
+    })
 }
 
 /// The production limits, as far as the entry does not lower them.

@@ -381,6 +381,14 @@ pub(super) async fn land(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()
     let (repo_name, branch, sha) = (repo.name.clone(), record.branch.clone(), head.to_string());
     let extra: super::Extra = Box::new(move |tx| {
         Box::pin(async move {
+            let memory = tx.apply_memory(task, &repo_name).await?;
+            for key in &memory.overtaken {
+                tracing::warn!(
+                    task.id = task.0,
+                    key,
+                    "another landing overtook what a gate wanted to keep; it is dropped"
+                );
+            }
             match tx.mark_merged(&repo_name, &branch, &sha, now).await? {
                 MergeMark::Merged => Ok(()),
                 MergeMark::AlreadyMerged(before) if before == sha => Ok(()),

@@ -94,6 +94,23 @@ impl Git {
         self.read_blob(&entry, bytes_max).await
     }
 
+    /// Bytes of a listed file as they are stored, whatever attributes say of it; none for a submodule or a
+    /// file above `bytes_max`.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn raw_blob(
+        &self,
+        entry: &TreeEntry,
+        bytes_max: u64,
+    ) -> Result<Option<Vec<u8>>, GitError> {
+        if entry.mode == "160000" || entry.size > bytes_max {
+            return Ok(None);
+        }
+        let done = self.call(["cat-file", "blob", entry.blob.as_str()]).await?;
+        Ok(Some(done.stdout.bytes))
+    }
+
     /// Text of a listed file.
     ///
     /// # Errors

@@ -139,6 +139,86 @@ impl Tx {
         Ok(EvaluationId(done.last_insert_rowid()))
     }
 
+    /// Keeps what the host answered during an evaluation.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn put_recording(
+        &mut self,
+        evaluation: EvaluationId,
+        content: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO recordings (evaluation_id, content) VALUES (?, ?)")
+            .bind(evaluation.0)
+            .bind(content)
+            .execute(&mut self.conn)
+            .await
+            .doing("keep a recording")?;
+        Ok(())
+    }
+
+    /// What the host answered during an evaluation, if it was kept.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recording(
+        &mut self,
+        evaluation: EvaluationId,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT content FROM recordings WHERE evaluation_id = ?")
+            .bind(evaluation.0)
+            .fetch_optional(&mut self.conn)
+            .await
+            .doing("read a recording")?;
+        row.map(|row| get(&row, "content")).transpose()
+    }
+
+    /// The latest evaluations of a gate that have a recording, newest first: id, task's work item, decision.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recorded(
+        &mut self,
+        gate: &str,
+        most: u32,
+    ) -> Result<Vec<(EvaluationId, String, String)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.id, t.work_item, e.decision FROM evaluations e JOIN tasks t ON t.id = e.task_id \
+             JOIN recordings r ON r.evaluation_id = e.id WHERE e.gate = ? ORDER BY e.id DESC LIMIT ?",
+        )
+        .bind(gate)
+        .bind(most)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("list recordings")?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    EvaluationId(get(row, "id")?),
+                    get(row, "work_item")?,
+                    get(row, "decision")?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Removes recordings of evaluations before `before`, at most `most`; answers how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep_recordings(&mut self, before: UnixMs, most: u32) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM recordings WHERE evaluation_id IN (SELECT r.evaluation_id FROM recordings r \
+             JOIN evaluations e ON e.id = r.evaluation_id WHERE e.at_ms < ? LIMIT ?)",
+        )
+        .bind(before)
+        .bind(most)
+        .execute(&mut self.conn)
+        .await
+        .doing("remove old recordings")?;
+        Ok(done.rows_affected())
+    }
+
     /// The latest pass of this task that agrees in everything a reuse must agree in.
     ///
     /// # Errors

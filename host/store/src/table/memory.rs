@@ -1,0 +1,128 @@
+//! Values that gates keep per repository: staged by a task, in force with its landing.
+
+use orch_domain::id::TaskId;
+
+use super::get;
+use crate::error::{Context, StoreError};
+use crate::tx::Tx;
+
+/// A value as a gate finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Name within the gate.
+    pub key: String,
+    /// Value.
+    pub value: String,
+    /// Grows with each landing that changes it.
+    pub version: i64,
+}
+
+/// What became of the values that a task had staged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
+pub struct MemoryApplied {
+    /// `gate/key` of values in force now.
+    pub applied: Vec<String>,
+    /// `gate/key` of values that another landing had overtaken; they are dropped.
+    pub overtaken: Vec<String>,
+}
+
+impl Tx {
+    /// Everything that a gate keeps of a repository.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn gate_memory(
+        &mut self,
+        repo: &str,
+        gate: &str,
+    ) -> Result<Vec<Remembered>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT key, value, version FROM gate_memory WHERE repo = ? AND gate = ? ORDER BY key",
+        )
+        .bind(repo)
+        .bind(gate)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("read a gate's memory")?;
+        rows.iter()
+            .map(|row| {
+                Ok(Remembered {
+                    key: get(row, "key")?,
+                    value: get(row, "value")?,
+                    version: get(row, "version")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Stages a value; a later one of the same task and key stands for an earlier one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn stage_memory(
+        &mut self,
+        task: TaskId,
+        gate: &str,
+        key: &str,
+        value: &str,
+        read_version: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO gate_memory_staged (task_id, gate, key, value, read_version) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT (task_id, gate, key) DO UPDATE SET value = excluded.value, read_version = excluded.read_version",
+        )
+        .bind(task.0)
+        .bind(gate)
+        .bind(key)
+        .bind(value)
+        .bind(read_version)
+        .execute(&mut self.conn)
+        .await
+        .doing("stage a gate's memory")?;
+        Ok(())
+    }
+
+    /// Puts the staged values of a landed task in force, each only if nobody changed it since it was read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn apply_memory(
+        &mut self,
+        task: TaskId,
+        repo: &str,
+    ) -> Result<MemoryApplied, StoreError> {
+        let rows = sqlx::query(
+            "DELETE FROM gate_memory_staged WHERE task_id = ? RETURNING gate, key, value, read_version",
+        )
+        .bind(task.0)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("take a task's staged memory")?;
+        let mut outcome = MemoryApplied::default();
+        for row in &rows {
+            let (gate, key): (String, String) = (get(row, "gate")?, get(row, "key")?);
+            let (value, read): (String, i64) = (get(row, "value")?, get(row, "read_version")?);
+            let done = sqlx::query(
+                "INSERT INTO gate_memory (repo, gate, key, value, version) SELECT ?1, ?2, ?3, ?4, 1 WHERE ?5 = 0 OR EXISTS \
+                 (SELECT 1 FROM gate_memory WHERE repo = ?1 AND gate = ?2 AND key = ?3) \
+                 ON CONFLICT (repo, gate, key) DO UPDATE SET value = excluded.value, version = version + 1 WHERE version = ?5",
+            )
+            .bind(repo)
+            .bind(&gate)
+            .bind(&key)
+            .bind(&value)
+            .bind(read)
+            .execute(&mut self.conn)
+            .await
+            .doing("put a gate's memory in force")?;
+            let list = if done.rows_affected() == 1 {
+                &mut outcome.applied
+            } else {
+                &mut outcome.overtaken
+            };
+            list.push(format!("{gate}/{key}"));
+        }
+        Ok(outcome)
+    }
+}

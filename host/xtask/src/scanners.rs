@@ -1,0 +1,133 @@
+//! Installs the scanners that the security gate runs: `gitleaks` from a newer suite of the machine's own
+//! Debian mirror, `pip-audit` into an environment of its own.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use crate::shell::{output, run};
+use crate::tools::{debian, works};
+
+/// Suites that have a `gitleaks` with the options that the gate needs.
+const SUITES: [&str; 2] = ["forky", "sid"];
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// The package of dependency audits.
+const PIP_AUDIT: &str = "pip-audit==2.10.1";
+
+/// Installs what is missing, with links in `bin`.
+pub(crate) fn install(folder: &Path, bin: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(bin)?;
+    gitleaks(folder, bin).context("gitleaks is needed to test the security gate")?;
+    pip_audit(folder, bin).context("pip-audit is needed to test the security gate")
+}
+
+fn link(target: &Path, bin: &Path, name: &str) -> anyhow::Result<()> {
+    let link = bin.join(name);
+    // It may point to what an earlier installation left.
+    fs::remove_file(&link).ok();
+    std::os::unix::fs::symlink(target, link)?;
+    Ok(())
+}
+
+fn gitleaks(folder: &Path, bin: &Path) -> anyhow::Result<()> {
+    let home = folder.join("gitleaks");
+    let program = home.join("usr/bin/gitleaks");
+    if program.exists() && bin.join("gitleaks").exists() {
+        return Ok(());
+    }
+    let mirror = debian_mirror()?;
+    eprintln!("installing gitleaks");
+    for name in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(home.join(name))?;
+    }
+    let option = |key: &str, name: &str| format!("{key}={}", home.join(name).display());
+    let apt = |program: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .current_dir(&home)
+            .args(["-o", &option("Dir::Etc::sourcelist", "sources.list")])
+            .args(["-o", "Dir::Etc::sourceparts=/dev/null"])
+            .args(["-o", &option("Dir::State::lists", "lists")])
+            .args(["-o", &option("Dir::Cache", "cache")])
+            .args(["-o", "Acquire::Languages=none"])
+            .args(["-o", "Acquire::Retries=3"])
+            .args(args)
+            .stdout(Stdio::null());
+        command
+    };
+    let mut failure = None;
+    for suite in SUITES {
+        let line = format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n");
+        fs::write(home.join("sources.list"), line)?;
+        let tried = run(&mut apt("apt-get", &["update", "-qq"]))
+            .and_then(|()| run(&mut apt("apt-get", &["download", "-qq", "gitleaks"])));
+        failure = tried.err();
+        if failure.is_none() {
+            break;
+        }
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let package = fs::read_dir(&home)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|e| e == "deb"))
+        .context("the package was not downloaded")?;
+    run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&home))?;
+    for name in ["lists", "cache"] {
+        // Only the program is needed further on.
+        fs::remove_dir_all(home.join(name)).ok();
+    }
+    if output(Command::new(&program).arg("version")).is_none() {
+        bail!("`{}` was unpacked and does not start", program.display());
+    }
+    link(&program, bin, "gitleaks")
+}
+
+/// Address of the Debian mirror that this machine uses.
+fn debian_mirror() -> anyhow::Result<String> {
+    let mut files = vec![Path::new("/etc/apt/sources.list").to_owned()];
+    let parts = fs::read_dir("/etc/apt/sources.list.d")
+        .into_iter()
+        .flatten();
+    files.extend(parts.filter_map(|entry| Some(entry.ok()?.path())));
+    for file in files {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let words = text.lines().filter(|l| !l.trim_start().starts_with('#'));
+        let mut words = words.flat_map(str::split_whitespace);
+        let found =
+            words.find(|w| w.starts_with("http") && w.trim_end_matches('/').ends_with("/debian"));
+        if let Some(address) = found {
+            return Ok(address.to_owned());
+        }
+    }
+    bail!(
+        "the apt sources of this machine name no Debian mirror; install gitleaks 8.19 or newer and link it into .tools/bin"
+    )
+}
+
+fn pip_audit(folder: &Path, bin: &Path) -> anyhow::Result<()> {
+    let home = folder.join("pip-audit");
+    let program = home.join("bin/pip-audit");
+    if works(&program) && bin.join("pip-audit").exists() {
+        return Ok(());
+    }
+    eprintln!("installing {PIP_AUDIT}");
+    let venv = |home: &Path| run(Command::new("python3").args(["-m", "venv"]).arg(home));
+    if venv(&home).is_err() {
+        debian(&["python3", "python3-venv"], "python3 with venv")?;
+        venv(&home)?;
+    }
+    run(Command::new(home.join("bin/pip")).args([
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        PIP_AUDIT,
+    ]))?;
+    if !works(&program) {
+        bail!("`{}` was installed and does not start", program.display());
+    }
+    link(&program, bin, "pip-audit")
+}
