@@ -16,6 +16,7 @@ async fn everything_but_health_needs_the_token_on_loopback_too() {
     world.config["http"] = json!({"listen": free.to_string()});
     world.write_config();
     let _host = world.serve();
+    orch_kit::choose_tls();
     let client = reqwest::Client::new();
     let url = |path: &str| format!("http://{free}{path}");
     let get = async |path: &str, token: Option<&str>| {

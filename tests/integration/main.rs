@@ -13,4 +13,5 @@ mod http;
 mod layers;
 mod merging;
 mod rework;
+mod security;
 mod trust;

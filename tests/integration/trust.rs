@@ -193,3 +193,42 @@ fn rejected_analysis_goes_back_with_the_comment() {
     assert!(prompt.contains("say who pays for the discount"), "{prompt}");
     assert_eq!(world.task(&item)["rework_rounds"], 0);
 }
+
+#[test]
+fn doctor_proves_the_confinement_on_this_machine() {
+    let world = World::new();
+    let seen = world.json(&["doctor"]);
+    let checks = seen["sandbox"].as_array().unwrap();
+    assert!(checks.len() >= 10);
+    for check in checks {
+        assert_eq!(check["held"], true, "{check:#}");
+    }
+    assert_eq!(seen["held"], true);
+}
+
+#[test]
+fn tests_of_a_commit_reach_neither_the_host_nor_its_files() {
+    let world = World::new();
+    let secret = world.path("secret");
+    world.write("secret", "top", 0o600);
+    let socket = world.path("data/orch.sock");
+    // The first line that works where it must not, ends with success; only a confined run gets to the tests.
+    let spy = format!(
+        "cat {0} && exit 9; echo x > {1} && exit 9; bash -c 'exec 3<>/dev/tcp/127.0.0.1/{2}' && exit 9; test -e {3} && python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{3}\")' && exit 9; tests/run.sh",
+        secret.display(),
+        world.path("planted").display(),
+        "1",
+        socket.display(),
+    );
+    world.write(
+        "seed/.orch.yaml",
+        &json!({"ci": {"test": spy}}).to_string(),
+        0o644,
+    );
+    world.push_seed("Tests that look around");
+    let _host = world.serve();
+    let item = world.begin("Tested by a spy");
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(view["stage"], "done");
+    assert!(!world.path("planted").exists());
+}

@@ -2,7 +2,15 @@
 //! the Messages API.
 
 pub mod messages_api;
+pub mod osv;
 pub mod world;
 
+/// Chooses the implementation of TLS for the process; before the first HTTP client is made.
+pub fn choose_tls() {
+    // It fails only when one was chosen already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
 pub use messages_api::MessagesApi;
+pub use osv::{Osv, OsvFault};
 pub use world::{Orch, World, until};

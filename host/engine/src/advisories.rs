@@ -72,8 +72,8 @@ fn unreachable(why: impl std::fmt::Display) -> ServiceError {
     ServiceError::Unavailable(why.to_string())
 }
 
-/// Chooses the implementation of TLS for the process.
-pub(crate) fn choose_tls() {
+/// Chooses the implementation of TLS for the process; before the first HTTP client is made.
+pub fn choose_tls() {
     static ONCE: Once = Once::new();
     // It fails only when one was chosen already.
     ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));

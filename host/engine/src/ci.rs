@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use orch_agents::supervise::{TOKEN_VARIABLE, sweep_marked};
 use orch_domain::id::ObjectId;
 use orch_domain::imports::CheckState;
+use orch_process::sandbox::{Confinement, Limits, NOT_CONFINED, Network};
 use orch_process::{Spec, run};
 use orch_store::{ClaimedJob, EvidenceRow};
 use serde::Deserialize;
 
-use crate::config::{CiConfig, LOCAL_CI_CONTEXT};
+use crate::config::{CiConfig, LOCAL_CI_CONTEXT, SandboxMode};
 use crate::engine::{Engine, Repo};
 use crate::forge::{LOCAL_TESTS, StoredRun};
 use crate::handlers::Extra;
@@ -95,13 +97,23 @@ pub(crate) async fn test_commit(
     let timeout = Duration::from_secs(u64::from(ci.timeout_s));
     let mut output = String::new();
     let mut duration_ms = 0;
-    let commands = ci.setup.iter().chain([&ci.test]);
-    for command in commands {
+    // Setting up may fetch what the tests need; the tests themselves talk to nobody but themselves.
+    let setup = ci.setup.iter().map(|command| (command, Network::Host));
+    for (command, network) in setup.chain([(&ci.test, Network::None)]) {
         let spec = plain_environment(
             Spec::shell(command, checkout.path().join("tree"), timeout),
             &checkout,
         );
+        let token = format!("ci-{}", checkout.path().display());
+        let spec =
+            confined(engine, spec, &checkout, network, timeout).env(TOKEN_VARIABLE, token.clone());
         let done = run(&spec).await?;
+        tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
+        let stderr = done.stderr.text();
+        if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
+            // The machine's fault and not the commit's.
+            anyhow::bail!("the tests could not be confined: {}", stderr.trim());
+        }
         duration_ms += u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
         output.push_str(&format!("$ {command}\n{}\n", done.tail(TAIL_BYTES)));
         if done.timed_out {
@@ -127,6 +139,37 @@ pub(crate) async fn test_commit(
         output_tail: output,
         duration_ms,
     })
+}
+
+/// The same command, confined to its checkout as the operator's configuration says.
+fn confined(
+    engine: &Engine,
+    spec: Spec,
+    checkout: &tempfile::TempDir,
+    network: Network,
+    timeout: Duration,
+) -> Spec {
+    let config = engine.config();
+    if config.sandbox.mode == SandboxMode::Off {
+        return spec;
+    }
+    let confinement = Confinement {
+        read: config.sandbox.read.clone(),
+        write: vec![checkout.path().to_owned()],
+        hide: vec![engine.0.paths.socket()],
+        network,
+        limits: Limits {
+            // Of each process; a machine with many cores may spend more than its wall clock.
+            cpu_s: timeout.as_secs().saturating_mul(64).max(1),
+            ..Limits::default()
+        },
+    };
+    let (program, args) = confinement.wrap(&engine.0.orch, &spec.program, &spec.args);
+    Spec {
+        program,
+        args,
+        ..spec
+    }
 }
 
 /// A clean checkout with a home and a temporary folder of its own, removed when dropped.

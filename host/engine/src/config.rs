@@ -4,21 +4,26 @@
 //! [`effective`]; nothing here touches git or the store.
 
 mod effective;
+mod gates;
 mod grants;
 mod host;
 mod live;
+mod repositories;
 mod repository;
 mod strict;
 pub(crate) mod waivers;
 
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
+pub use gates::{
+    AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, SandboxConfig,
+    SandboxMode, ToolConfig,
+};
 pub use grants::GateGrants;
 pub use host::{
-    AdvisoriesConfig, AgentConfig, CheckoutKind, Concurrency, ConfigSource, DeployConfig, Driver,
-    EntryConfig, ExtraGate, ForgeKind, HostConfig, HttpConfig, LimitsConfig, PromptChannel,
-    RepositoryConfig, ResultRule, RoleConfig, RulesConfig, RunLimits, SandboxConfig, SandboxMode,
-    StagingConfig, SuiteCheck, ToolConfig,
+    AgentConfig, Concurrency, ConfigSource, Driver, HostConfig, HttpConfig, PromptChannel,
+    ResultRule, RoleConfig, RulesConfig, RunLimits,
 };
+pub use repositories::{DeployConfig, ForgeKind, RepositoryConfig, StagingConfig, SuiteCheck};
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use strict::ConfigError;
 

@@ -23,8 +23,9 @@ mod rights;
 mod tools;
 mod worker;
 
+pub use advisories::choose_tls;
 pub use clock::Clock;
 pub use commands::CommandError;
 pub use engine::{Engine, Paths, Setup};
-pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, judge_offline};
+pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
 pub use worker::Running;

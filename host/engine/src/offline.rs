@@ -4,7 +4,8 @@
 //! live host has no such path.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context;
 use orch_domain::artefact;
@@ -14,8 +15,12 @@ use orch_domain::transition::Judgement;
 use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed};
 use orch_process::git::Git;
 
+use crate::advisories::{OsvClient, OsvConfig};
+use crate::config::{GateGrants, HostConfig};
 use crate::handlers::judge_offline_evaluation;
 use crate::provider::{Item, Provider, Source};
+use crate::rights::Rights;
+use crate::tools::ToolBox;
 
 /// Whom to take for the author of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +52,19 @@ pub struct OfflineRequest {
     pub assumed: Vec<AssumedRole>,
     /// Whether files without an assumed author have none, rather than the one that their name belongs to.
     pub strict: bool,
+    /// Lets the gate do what a host's configuration grants; without, it only reads.
+    pub rights: Option<OfflineRights>,
+}
+
+/// What goes beyond reading.
+#[derive(Debug, Clone)]
+pub struct OfflineRights {
+    /// Configuration with grants, tools and the feed of advisories.
+    pub config: HostConfig,
+    /// The program that confines tools; normally this one.
+    pub orch: PathBuf,
+    /// Folder for scratch files and the feed's cache.
+    pub folder: PathBuf,
 }
 
 /// What came of it.
@@ -146,6 +164,20 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         evidence: Vec::new(),
         rights: None,
     };
+    let (rights, grants) = match &request.rights {
+        None => (None, Grants::reading()),
+        Some(given) => {
+            let grants = GateGrants::of(&given.config, &provider.subject.repo, &gate.name)?;
+            if let Some(missing) = grants.missing(&gate) {
+                anyhow::bail!("gate `{}`: {missing}", gate.name);
+            }
+            (
+                Some(rights_of(given, &provider, &grants)?),
+                grants.interfaces(),
+            )
+        }
+    };
+    let provider = Provider { rights, ..provider };
     let problems = runtime.check_settings(&gate, &request.settings).await;
     let evaluation = match problems {
         Ok(problems) if problems.is_empty() => {
@@ -154,13 +186,7 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
                 now_ms: 0,
             };
             runtime
-                .evaluate(
-                    &gate,
-                    Arc::new(provider),
-                    &Grants::reading(),
-                    &Limits::default(),
-                    seed,
-                )
+                .evaluate(&gate, Arc::new(provider), &grants, &Limits::default(), seed)
                 .await
         }
         Ok(problems) => anyhow::bail!("settings: {}", problems.join("; ")),
@@ -184,6 +210,36 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         head_sha: head.to_string(),
         provenance_checked: false,
         exit_code,
+    })
+}
+
+fn rights_of(
+    given: &OfflineRights,
+    provider: &Provider,
+    grants: &GateGrants,
+) -> anyhow::Result<Rights> {
+    let feed = &given.config.advisories;
+    let advisories = OsvClient::new(OsvConfig {
+        base_url: feed.url.clone(),
+        cache_dir: given.folder.join("advisories"),
+        timeout: Duration::from_secs(u64::from(feed.timeout_s)),
+        cache_ttl: Duration::from_secs(u64::from(feed.cache_s)),
+    })?;
+    Ok(Rights {
+        tools: ToolBox {
+            config: Arc::new(given.config.clone()),
+            orch: given.orch.clone(),
+            folder: given.folder.clone(),
+            socket: given.folder.join("orch.sock"),
+            git: provider.git.clone(),
+            head: provider.head.clone(),
+            base: provider.base.clone(),
+            granted: grants.tools.clone(),
+        },
+        advisories: Arc::new(advisories),
+        http: grants.http.clone(),
+        kept: Vec::new(),
+        staged: Mutex::default(),
     })
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct ToolBox {
     pub(crate) orch: PathBuf,
     /// Where scratch folders are made.
     pub(crate) folder: PathBuf,
+    /// The host's socket, which no tool may see.
+    pub(crate) socket: PathBuf,
     pub(crate) git: Git,
     pub(crate) head: ObjectId,
     pub(crate) base: ObjectId,
@@ -286,6 +288,7 @@ impl ToolBox {
         Confinement {
             read,
             write,
+            hide: vec![self.socket.clone()],
             network,
             limits,
         }

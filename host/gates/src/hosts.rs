@@ -39,6 +39,10 @@ impl State {
         T: Serialize + DeserializeOwned + Weight + Send,
         A: Future<Output = T> + Send,
     {
+        if self.imports.is_none() && !matches!(self.tape, Tape::Replaying(_)) {
+            let detail = "it called the host while it was only inspected".to_owned();
+            return Err(self.meter.refuse(InconclusiveReason::Denied, detail));
+        }
         self.meter.enter()?;
         if let Tape::Replaying(tape) = &mut self.tape {
             let value = tape.next(name, args);
@@ -48,8 +52,8 @@ impl State {
             };
         }
         let Some(imports) = self.imports.clone() else {
-            let detail = "it called the host while it was only inspected".to_owned();
-            return Err(self.meter.refuse(InconclusiveReason::Denied, detail));
+            let detail = "there is nobody to answer it".to_owned();
+            return Err(self.meter.refuse(InconclusiveReason::Internal, detail));
         };
         let value = answer(imports).await;
         if let Tape::Recording(tape) = &mut self.tape {

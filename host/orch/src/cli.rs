@@ -219,6 +219,9 @@ pub(crate) struct GateRun {
     /// Take ROLE (or `host`) for the author of FILE.
     #[arg(long, value_name = "FILE=ROLE")]
     pub(crate) assume_role: Vec<String>,
+    /// Let the gate run tools and look up advisories as the configuration grants; without, it only reads.
+    #[arg(long)]
+    pub(crate) tools: bool,
     /// Take nobody for the author of a file without --assume-role.
     #[arg(long)]
     pub(crate) strict: bool,

@@ -1,7 +1,7 @@
 //! Carries out a command line.
 
 use anyhow::Context;
-use orch_engine::{AssumedRole, OfflineRequest, judge_offline};
+use orch_engine::{AssumedRole, OfflineRequest, OfflineRights, judge_offline};
 use orch_gates::{CONTRACT, GateRuntime, Limits, RuntimeConfig};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             | Gate::Lock),
         ) => order_gate(Host::find(&cli.config).await?, order, json).await,
         Command::Gate(Gate::Inspect { file }) => inspect(&file, json).await,
-        Command::Gate(Gate::Run(run)) => run_gate(run, json).await,
+        Command::Gate(Gate::Run(run)) => run_gate(&cli.config, run, json).await,
         Command::Config(config) => run_config(&cli.config, config, json).await,
         Command::Demo(options) => demo::run(options, json).await,
         Command::Doctor => doctor(json).await,
@@ -186,7 +186,7 @@ async fn inspect(file: &std::path::Path, json: bool) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-async fn run_gate(run: GateRun, json: bool) -> anyhow::Result<u8> {
+async fn run_gate(config: &std::path::Path, run: GateRun, json: bool) -> anyhow::Result<u8> {
     let mut assumed = Vec::new();
     for text in &run.assume_role {
         let Some((file, role)) = text.split_once('=') else {
@@ -198,6 +198,21 @@ async fn run_gate(run: GateRun, json: bool) -> anyhow::Result<u8> {
             role: role.to_owned(),
         });
     }
+    let scratch = tempfile::tempdir().context("a scratch folder")?;
+    let rights = if run.tools {
+        Some(OfflineRights {
+            // Without a file the defaults apply: the host's own gates have their own grants.
+            config: if config.exists() {
+                load_config(config)?
+            } else {
+                orch_engine::config::HostConfig::default()
+            },
+            orch: std::env::current_exe().context("this program's own path")?,
+            folder: scratch.path().to_owned(),
+        })
+    } else {
+        None
+    };
     let request = OfflineRequest {
         gate: run.file,
         repo: run.repo,
@@ -208,6 +223,7 @@ async fn run_gate(run: GateRun, json: bool) -> anyhow::Result<u8> {
         settings: run.settings,
         assumed,
         strict: run.strict,
+        rights,
     };
     let judged = match judge_offline(&request).await {
         Ok(judged) => judged,

@@ -65,6 +65,9 @@ pub struct Confinement {
     pub read: Vec<PathBuf>,
     /// Folders that it may write to as well.
     pub write: Vec<PathBuf>,
+    /// Files of the host that are not there for it: sockets, which the rules on files do not cover.
+    #[serde(default)]
+    pub hide: Vec<PathBuf>,
     /// Network.
     pub network: Network,
     /// Limits.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::host::EntryConfig;
+use super::gates::EntryConfig;
 use super::strict::{self, ConfigError};
 
 /// The repository's own configuration.

@@ -278,7 +278,8 @@ impl Under<'_> {
             stderr,
             out_of_scope,
             missing,
-            changed: !delta.is_empty(),
+            // A branch that is written anew is changed, even if the last tree was clean already.
+            changed: !delta.is_empty() || self.purges_history(),
         })
     }
 
@@ -293,7 +294,8 @@ impl Under<'_> {
     ) -> anyhow::Result<(RunOutcome, Option<ObjectId>)> {
         let task = &self.record.task;
         let git = &self.repo.mirror;
-        if delta.is_empty() && began.merged_base.is_none() {
+        let purges = self.purges_history();
+        if delta.is_empty() && began.merged_base.is_none() && !purges {
             return Ok((outcome.clone(), task.head.clone()));
         }
         let merged = began.merged_base.clone().map(ObjectId::new).transpose()?;
@@ -314,8 +316,17 @@ impl Under<'_> {
             &format!("{}: {} of {}", task.work_item, self.role, task.title),
             &trailers,
         );
-        let mut parents = vec![head];
-        parents.extend(merged.as_ref());
+        let fork = match (&merged, purges) {
+            (None, true) => Some(git.merge_base(&self.repo.base_tip().await?, head).await?),
+            (_, _) => None,
+        };
+        let parents: Vec<&ObjectId> = match (&merged, &fork) {
+            // The branch stands on the base as one commit: what it once held is no longer part of it.
+            (Some(base), None) if purges => vec![base],
+            (_, Some(fork)) => vec![fork],
+            (Some(base), None) => vec![head, base],
+            (None, None) => vec![head],
+        };
         // Dated by the task's last move: taking the run in again after a crash makes the same commit.
         let commit = git
             .commit_on(&tree, &parents, &message, &bot(self.record.updated_ms))
@@ -344,6 +355,13 @@ impl Under<'_> {
                 None,
             )),
         }
+    }
+
+    /// Whether this run's work replaces the branch's history: a secret in an old commit cannot be removed by
+    /// a new one.
+    fn purges_history(&self) -> bool {
+        let findings = self.record.task.findings.as_deref().unwrap_or_default();
+        self.role == Role::Developer && findings.contains(super::gate::SECRET_RULE)
     }
 
     /// Keeps the work of a run that did not count where it can be found again.

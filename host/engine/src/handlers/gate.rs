@@ -18,6 +18,9 @@ use crate::provider::Provider;
 use crate::rights::{Rights, Staged};
 use crate::tools::ToolBox;
 
+/// Beginning of the rules that say that a secret was found, whichever gate found it.
+pub(super) const SECRET_RULE: &str = "secret/";
+
 pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
     let (record, repo, effective) = engine.subject(job).await?;
     let pipeline = effective.pipeline()?;
@@ -104,6 +107,18 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         .as_ref()
         .and_then(|g| g.descriptor.artefact.clone())
         .zip(judged.artefact);
+    let secret = match (&evaluation.result, &judged.judgement) {
+        (Ok(verdict), Judgement::Fail { .. }) => verdict
+            .findings
+            .iter()
+            .any(|f| f.rule.starts_with(SECRET_RULE)),
+        _ => false,
+    };
+    let rotate = secret.then(|| {
+        let (item, gate) = (&record.task.work_item, &entry.gate);
+        let text = format!("{item}: gate `{gate}` found a secret on the branch; rotate this key, it has been in the repository ({head})");
+        (format!("rotate:{}:{head}", record.task.id.0), text)
+    });
     let (task, version, now) = (record.task.id, record.task.version, engine.now());
     let pinned = record.task.head.clone();
     let extra: super::Extra = Box::new(move |tx| {
@@ -121,6 +136,10 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
             for value in staged {
                 let gate = &row.gate;
                 tx.stage_memory(task, gate, &value.key, &value.value, value.read_version)
+                    .await?;
+            }
+            if let Some((key, text)) = rotate {
+                tx.push_outbox(Some(task), "alert", &key, &text, now)
                     .await?;
             }
             if let Some((name, text)) = owned {
@@ -273,6 +292,7 @@ async fn evaluate(
         tools: ToolBox {
             orch: engine.0.orch.clone(),
             folder: engine.0.paths.checkouts(),
+            socket: engine.0.paths.socket(),
             git: repo.mirror.clone(),
             head: provider.head.clone(),
             base: provider.base.clone(),

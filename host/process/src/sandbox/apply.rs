@@ -9,6 +9,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
 };
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, wait};
 
@@ -123,7 +124,10 @@ fn outside(confinement: &Confinement) -> Result<i32, Missing> {
         rustix::process::getuid().as_raw(),
         rustix::process::getgid().as_raw(),
     );
-    let mut flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC;
+    let mut flags = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWIPC;
     if confinement.network == Network::None {
         flags |= CloneFlags::CLONE_NEWNET;
     }
@@ -136,6 +140,7 @@ fn outside(confinement: &Confinement) -> Result<i32, Missing> {
     map("/proc/self/setgroups", "deny".to_owned())?;
     map("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
     map("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
+    hide(confinement).map_err(|e| missing("hiding the host's sockets", e, remedy))?;
     if confinement.network == Network::None {
         // Tests that talk to a server of their own need it; a namespace begins with it down.
         loopback_up().map_err(|e| missing("a loopback of its own", e, remedy))?;
@@ -150,6 +155,27 @@ fn outside(confinement: &Confinement) -> Result<i32, Missing> {
     Ok(status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+}
+
+/// Takes the host's sockets out of sight: connecting to one by its path is no access to a file for Landlock.
+fn hide(confinement: &Confinement) -> nix::Result<()> {
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    // Where services listen: the message bus, container engines, name services.
+    if Path::new("/run").is_dir() {
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(
+            Some("none"),
+            "/run",
+            Some("tmpfs"),
+            flags,
+            Some("size=64k,mode=755"),
+        )?;
+    }
+    for path in confinement.hide.iter().filter(|path| path.exists()) {
+        mount(Some("/dev/null"), path, none, MsFlags::MS_BIND, none)?;
+    }
+    Ok(())
 }
 
 /// Brings the loopback interface up, by the kernel's routing socket.

@@ -58,6 +58,16 @@ pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> 
             format!("exec 3<>/dev/tcp/127.0.0.1/{port}"),
         ),
         (
+            "cannot reach the host's socket",
+            false,
+            format!("test -S {outside_text}/socket"),
+        ),
+        (
+            "finds no service's socket",
+            true,
+            "test -z \"$(find /run -type s 2>/dev/null)\"".to_owned(),
+        ),
+        (
             "has no network but its own loopback",
             true,
             "test \"$(tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ')\" = lo".to_owned(),
@@ -81,6 +91,7 @@ pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> 
     let confinement = Confinement {
         read: Vec::new(),
         write: vec![own.clone()],
+        hide: vec![outside.join("socket")],
         network: Network::None,
         limits: Limits {
             file_bytes: 1024 * 1024,
