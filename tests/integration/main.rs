@@ -12,6 +12,7 @@ mod gate_run;
 mod http;
 mod layers;
 mod merging;
+mod recorded;
 mod rework;
 mod security;
 mod trust;

@@ -59,6 +59,8 @@ pub struct StageVisit {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct VerdictView {
+    /// Number of the evaluation, for `orch gate replay`.
+    pub evaluation: i64,
     pub entry: String,
     pub gate: String,
     pub version: String,
@@ -190,6 +192,7 @@ impl Engine {
             verdicts: evaluations
                 .into_iter()
                 .map(|e| VerdictView {
+                    evaluation: e.id.0,
                     frontmatter: orch_gates::artefact::frontmatter(&e.artefact).to_owned(),
                     entry: e.entry,
                     gate: e.gate,

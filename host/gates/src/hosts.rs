@@ -163,7 +163,7 @@ impl task::Host for State {
         self.call("task.settings", &(), answer).await
     }
     async fn log(&mut self, level: task::Level, message: String) -> Result<()> {
-        let answer = |_: Imports| async move { () };
+        let answer = |_: Imports| async move {};
         self.call("task.log", &(), answer).await?;
         self.meter.log(convert::level(level), &message);
         Ok(())

@@ -351,7 +351,9 @@ impl Library {
             digest: digest.to_owned(),
             size,
         };
-        crate::load::from_component(&self.runtime, component, origin).await
+        let gate = crate::load::from_component(&self.runtime, component, origin).await?;
+        crate::load::check_name(&gate.name, &gate.descriptor.name)?;
+        Ok(gate)
     }
 
     /// Sees to it that the version which served last serves, after a restart too; answers whether one does.
@@ -448,6 +450,11 @@ impl Library {
         let state = self.state.lock().await;
         let known = state.memory.gates.get(name);
         known.map(|k| k.history.clone()).unwrap_or_default()
+    }
+
+    /// File with the bytes of a version, if it is still kept.
+    pub fn file_of(&self, digest: &str) -> Option<PathBuf> {
+        Some(self.version_path(digest)).filter(|path| path.is_file())
     }
 
     /// Notes that a gate trapped on a task of `repo`; two repositories put the version into quarantine.

@@ -157,8 +157,18 @@ pub(crate) async fn load_file(
     runtime: &GateRuntime,
     path: &Path,
 ) -> Result<Arc<LoadedGate>, LoadError> {
+    let gate = load_file_as(runtime, path, &stem(path)).await?;
+    check_name(&gate.name, &gate.descriptor.name)?;
+    Ok(gate)
+}
+
+pub(crate) async fn load_file_as(
+    runtime: &GateRuntime,
+    path: &Path,
+    name: &str,
+) -> Result<Arc<LoadedGate>, LoadError> {
     let content = read_whole(path, None, runtime.0.config.file_bytes_max).await?;
-    load(runtime, stem(path), Some(path.to_owned()), content).await
+    load(runtime, name.to_owned(), Some(path.to_owned()), content).await
 }
 
 pub(crate) async fn load_bytes(
@@ -220,7 +230,6 @@ pub(crate) async fn from_component(
         }
     })?;
     let settings_validator = check_description(&descriptor)?;
-    check_name(&origin.name, &descriptor.name)?;
     Ok(Arc::new(LoadedGate {
         name: origin.name,
         file: origin.file,
@@ -252,7 +261,7 @@ const FIRST_PARTY: [&str; 14] = [
     "orch",
 ];
 
-fn check_name(file: &str, own: &str) -> Result<(), LoadError> {
+pub(crate) fn check_name(file: &str, own: &str) -> Result<(), LoadError> {
     let reserved = |name: &str| FIRST_PARTY.contains(&name);
     if file != own && (reserved(file) || reserved(own)) {
         return Err(LoadError::Description(format!(

@@ -112,6 +112,19 @@ impl GateRuntime {
         load::load_file(self, path).await
     }
 
+    /// Loads one file under another name than its own, as it served once or would serve; reserved names are
+    /// no matter here, because nothing is published.
+    ///
+    /// # Errors
+    /// [`LoadError`] with the reason.
+    pub async fn load_file_as(
+        &self,
+        path: &Path,
+        name: &str,
+    ) -> Result<Arc<LoadedGate>, LoadError> {
+        load::load_file_as(self, path, name).await
+    }
+
     /// Loads a component from memory without publishing it.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub(crate) fn routes(engine: Engine) -> Router {
         .route("/gates/enable", post(gate_enable))
         .route("/gates/{name}/rollback", post(gate_rollback))
         .route("/gates/{name}/release", post(gate_release))
+        .route("/gates/{name}/evaluations", get(recorded))
+        .route("/evaluations/{id}", get(evaluation))
         .route("/tasks", get(tasks).post(new_task))
         .route("/tasks/{item}", get(task))
         .route("/tasks/{item}/why", get(why))
@@ -110,6 +112,23 @@ async fn gate_rollback(
 
 async fn gate_release(State(engine): State<Engine>, Path(name): Path<String>) -> Answer {
     answer(engine.gate_release(&name).await)
+}
+
+#[derive(Deserialize)]
+struct Last {
+    last: u32,
+}
+
+async fn recorded(
+    State(engine): State<Engine>,
+    Path(name): Path<String>,
+    Query(Last { last }): Query<Last>,
+) -> Answer {
+    answer(engine.recorded_evaluations(&name, last).await)
+}
+
+async fn evaluation(State(engine): State<Engine>, Path(id): Path<i64>) -> Answer {
+    answer(engine.kept_evaluation(id).await)
 }
 
 #[derive(Deserialize)]

@@ -188,6 +188,29 @@ pub(crate) enum Gate {
     },
     /// Pin every gate to the file that lies in the gates folder now.
     Lock,
+    /// Make an evaluation of the past again, from what the host answered then.
+    ///
+    /// Exit codes: 0 the very same verdict, 1 another one.
+    Replay {
+        /// Number of the evaluation, as `orch task show` prints it.
+        evaluation: i64,
+        /// Gate file; the version that judged then if not given.
+        #[arg(long)]
+        gate: Option<PathBuf>,
+    },
+    /// Say which verdicts of the past another gate file would change.
+    ///
+    /// Exit codes: 0 none, 1 some.
+    Backtest {
+        /// The candidate.
+        file: PathBuf,
+        /// How many evaluations to look at, the latest first.
+        #[arg(long, default_value_t = 50)]
+        last: u32,
+        /// Gate whose evaluations are looked at; the file's stem if not given.
+        #[arg(long)]
+        gate: Option<String>,
+    },
     /// Judge a plain git repository with one gate, without a host.
     ///
     /// Exit codes: 0 pass or not applicable, 1 fail, 2 inconclusive, 3 wait, 64 usage.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Cli, Command, Config, Gate, GateRun, Task};
 use crate::client::{Host, load_config};
-use crate::{demo, serve, show};
+use crate::{demo, replay, serve, show};
 
 /// Exit code for a command line that makes no sense.
 const USAGE: u8 = 64;
@@ -33,6 +33,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             | Gate::Release { .. }
             | Gate::Lock),
         ) => order_gate(Host::find(&cli.config).await?, order, json).await,
+        Command::Gate(Gate::Replay { evaluation, gate }) => {
+            replay::one(&Host::find(&cli.config).await?, evaluation, gate, json).await
+        }
+        Command::Gate(Gate::Backtest { file, last, gate }) => {
+            replay::many(&Host::find(&cli.config).await?, &file, gate, last, json).await
+        }
         Command::Gate(Gate::Inspect { file }) => inspect(&file, json).await,
         Command::Gate(Gate::Run(run)) => run_gate(&cli.config, run, json).await,
         Command::Config(config) => run_config(&cli.config, config, json).await,
@@ -44,7 +50,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
     }
 }
 
-fn print(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
+pub(crate) fn print(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
     if json {
         println!("{value:#}");
     } else {
@@ -150,7 +156,11 @@ async fn order_gate(host: Host, order: Gate, json: bool) -> anyhow::Result<u8> {
         }
         Gate::Release { name } => (format!("/gates/{name}/release"), json!({})),
         Gate::Lock => ("/gates/lock".to_owned(), json!({})),
-        Gate::List | Gate::Inspect { .. } | Gate::Run(_) => return Ok(USAGE),
+        Gate::List
+        | Gate::Inspect { .. }
+        | Gate::Replay { .. }
+        | Gate::Backtest { .. }
+        | Gate::Run(_) => return Ok(USAGE),
     };
     let done = host.post(&path, &body).await?;
     print(json, &done, |value| {

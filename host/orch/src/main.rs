@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod demo;
 mod logging;
+mod replay;
 mod serve;
 mod show;
 

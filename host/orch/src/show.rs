@@ -98,10 +98,13 @@ pub(crate) fn task(value: &Value) -> String {
         writeln!(page, "  landed      {merged}").ok();
     }
     let verdicts = table(
-        &["entry", "decision", "gate", "version", "µs", "summary"],
+        &[
+            "nr", "entry", "decision", "gate", "version", "µs", "summary",
+        ],
         list(&value["verdicts"]),
         |row| {
             [
+                "evaluation",
                 "entry",
                 "decision",
                 "gate",
@@ -213,4 +216,44 @@ pub(crate) fn inspection(value: &Value) -> String {
     }
     writeln!(page, "Limits      {}", value["limits"]).ok();
     page
+}
+
+pub(crate) fn replayed(value: &Value) -> String {
+    let same = if value["identical"] == true {
+        "the very same verdict"
+    } else if value["same_gate"] == true {
+        "NOT the verdict of then"
+    } else {
+        "another gate, another verdict"
+    };
+    format!(
+        "evaluation {} of {}: {} then, {} now: {same}\n{}",
+        text(value, "id"),
+        text(value, "work_item"),
+        text(value, "was"),
+        text(value, "is"),
+        text(value, "summary"),
+    )
+}
+
+pub(crate) fn backtest(value: &Value) -> String {
+    let changed: Vec<Value> = list(&value["results"])
+        .iter()
+        .filter(|row| row["changes"] == true)
+        .cloned()
+        .collect();
+    let head = format!(
+        "{} of {} verdicts of `{}` would change",
+        text(value, "changed"),
+        text(value, "evaluations"),
+        text(value, "gate"),
+    );
+    if changed.is_empty() {
+        return head;
+    }
+    let columns = ["id", "work_item", "was", "is", "reason", "summary"];
+    let rows = table(&columns, &changed, |row| {
+        columns.map(|k| text(row, k)).to_vec()
+    });
+    format!("{head}\n{rows}")
 }

@@ -15,6 +15,7 @@ use crate::config::waivers;
 use crate::config::{GateGrants, Waiver};
 use crate::engine::{Engine, Repo};
 use crate::provider::Provider;
+use crate::replay::Kept;
 use crate::rights::{Rights, Staged};
 use crate::tools::ToolBox;
 
@@ -321,7 +322,10 @@ async fn evaluate(
     }
     Ok(Done {
         evaluation,
-        recording: recording.and_then(|r| serde_json::to_string(&r).ok()),
+        recording: recording.and_then(|recording| {
+            let waivers = waivers.to_vec();
+            serde_json::to_string(&Kept { recording, waivers }).ok()
+        }),
         staged: staged.unwrap_or_default(),
     })
 }

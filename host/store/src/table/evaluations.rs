@@ -173,7 +173,7 @@ impl Tx {
         row.map(|row| get(&row, "content")).transpose()
     }
 
-    /// The latest evaluations of a gate that have a recording, newest first: id, task's work item, decision.
+    /// The latest evaluations of a gate that have a recording, newest first, at most `most`.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -181,10 +181,10 @@ impl Tx {
         &mut self,
         gate: &str,
         most: u32,
-    ) -> Result<Vec<(EvaluationId, String, String)>, StoreError> {
+    ) -> Result<Vec<EvaluationId>, StoreError> {
         let rows = sqlx::query(
-            "SELECT e.id, t.work_item, e.decision FROM evaluations e JOIN tasks t ON t.id = e.task_id \
-             JOIN recordings r ON r.evaluation_id = e.id WHERE e.gate = ? ORDER BY e.id DESC LIMIT ?",
+            "SELECT e.id FROM evaluations e JOIN recordings r ON r.evaluation_id = e.id WHERE e.gate = ? \
+             ORDER BY e.id DESC LIMIT ?",
         )
         .bind(gate)
         .bind(most)
@@ -192,14 +192,27 @@ impl Tx {
         .await
         .doing("list recordings")?;
         rows.iter()
-            .map(|row| {
-                Ok((
-                    EvaluationId(get(row, "id")?),
-                    get(row, "work_item")?,
-                    get(row, "decision")?,
-                ))
-            })
+            .map(|row| Ok(EvaluationId(get(row, "id")?)))
             .collect()
+    }
+
+    /// One evaluation with its work item.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn evaluation(
+        &mut self,
+        id: EvaluationId,
+    ) -> Result<Option<(Evaluation, String)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT e.*, t.work_item FROM evaluations e JOIN tasks t ON t.id = e.task_id WHERE e.id = ?",
+        )
+        .bind(id.0)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("read an evaluation")?;
+        row.map(|row| Ok((evaluation(&row)?, get(&row, "work_item")?)))
+            .transpose()
     }
 
     /// Removes recordings of evaluations before `before`, at most `most`; answers how many.
