@@ -8,6 +8,7 @@ mod bad_input;
 mod claude;
 mod demo;
 mod dropping;
+mod evidence;
 mod gate_run;
 mod http;
 mod layers;

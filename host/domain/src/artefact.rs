@@ -16,6 +16,8 @@ pub const TEST_REPORT: &str = "13-test-report.md";
 pub const DEPLOY_LOG: &str = "14-deploy-log.md";
 /// What the staging deploy and its suite left; written by the host.
 pub const STAGING_LOG: &str = "15-staging-log.md";
+/// What probing production after a deploy came to; written by the host.
+pub const POST_DEPLOY_LOG: &str = "16-post-deploy-log.md";
 
 /// Agent configuration that is restored from the trusted base before every run, because the branch
 /// under judgement must not instruct the agents that judge it.

@@ -353,9 +353,15 @@ pub trait GateImports: Send + Sync {
         at: Revision,
         path: &'a str,
     ) -> Answer<'a, Result<String, ReadError>>;
-    fn files<'a>(&'a self, at: Revision, prefix: &'a str) -> Answer<'a, Vec<String>>;
-    fn changed_files(&self) -> Answer<'_, Vec<ChangedFile>>;
-    fn commits(&self) -> Answer<'_, Vec<Commit>>;
+    // The contract knows no error here: a reason makes the evaluation inconclusive, because a list that is
+    // empty for want of an answer looks like a branch that changes nothing.
+    fn files<'a>(
+        &'a self,
+        at: Revision,
+        prefix: &'a str,
+    ) -> Answer<'a, Result<Vec<String>, String>>;
+    fn changed_files(&self) -> Answer<'_, Result<Vec<ChangedFile>, String>>;
+    fn commits(&self) -> Answer<'_, Result<Vec<Commit>, String>>;
 
     fn run_tool(&self, request: ToolRequest) -> Answer<'_, Result<ToolOutcome, ToolError>> {
         Box::pin(async move {

@@ -17,13 +17,15 @@ pub enum JobKind {
     Deploy,
     /// Runs a repository's tests on one commit and posts the status (local forge).
     Ci,
+    /// Probes production for a while after a deploy.
+    Monitor,
     /// Ends whatever a stopped task still has running and cleans up after it.
     Stop,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Agent,
         Self::Gate,
         Self::Staging,
@@ -31,6 +33,7 @@ impl JobKind {
         Self::Land,
         Self::Deploy,
         Self::Ci,
+        Self::Monitor,
         Self::Stop,
     ];
 
@@ -44,6 +47,7 @@ impl JobKind {
             Self::Land => "land",
             Self::Deploy => "deploy",
             Self::Ci => "ci",
+            Self::Monitor => "monitor",
             Self::Stop => "stop",
         }
     }
@@ -63,6 +67,7 @@ impl JobKind {
             | Self::Land
             | Self::Deploy
             | Self::Ci
+            | Self::Monitor
             | Self::Stop => Lane::Effects,
         }
     }

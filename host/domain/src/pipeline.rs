@@ -320,6 +320,12 @@ impl Pipeline {
         })
     }
 
+    /// The entry that reads the probes after a deploy, unless it is off.
+    pub fn watch_entry(&self) -> Option<&Entry> {
+        self.entry(&entry_id(POST_DEPLOY))
+            .filter(|entry| entry.mode != Mode::Off)
+    }
+
     /// Stage a task at `stage` falls back to when `entry` fails.
     pub fn fallback(&self, stage: Stage, entry: Option<&Entry>) -> Stage {
         match entry.and_then(|e| e.on_fail) {
@@ -333,8 +339,13 @@ impl Pipeline {
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
+/// Registry name of the gate that reads the probes after a deploy. No step names it: it moves nothing.
+pub const POST_DEPLOY: &str = "post-deploy";
+/// Registry name of the gate that holds the staging image against the commit to land.
+pub const IMAGE_FRESHNESS: &str = "image-freshness";
+
 /// Registry names with gate component, settings, wait deadline and whether a wait is for a person.
-pub const DEFAULT_ENTRIES: [(&str, &str, &str, i64, bool); 11] = [
+pub const DEFAULT_ENTRIES: [(&str, &str, &str, i64, bool); 16] = [
     (
         "analysis-complete",
         "analysis",
@@ -388,6 +399,24 @@ pub const DEFAULT_ENTRIES: [(&str, &str, &str, i64, bool); 11] = [
     ("staging-status", "staging", "{}", 60 * MINUTE_MS, false),
     ("merge", "merge", "{}", 120 * MINUTE_MS, false),
     ("deploy-status", "deploy", "{}", 60 * MINUTE_MS, false),
+    // What follows judges only where the configuration names it.
+    (
+        "protected-paths",
+        "protected-paths",
+        "{}",
+        14 * DAY_MS,
+        true,
+    ),
+    ("security", "security", "{}", 60 * MINUTE_MS, false),
+    ("coverage", "coverage", "{}", 120 * MINUTE_MS, false),
+    (
+        IMAGE_FRESHNESS,
+        "image-freshness",
+        "{}",
+        60 * MINUTE_MS,
+        false,
+    ),
+    (POST_DEPLOY, "post-deploy", "{}", 60 * MINUTE_MS, false),
 ];
 
 fn entry_id(name: &str) -> EntryId {

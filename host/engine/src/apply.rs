@@ -130,9 +130,10 @@ async fn carry_out(
             }
         }
         Effect::CancelJobs => {
-            // A commit that is being tested is worth testing whatever becomes of the step; only a stop ends that.
-            let keep = (task.status != Status::Stopping).then_some(JobKind::Ci);
-            tx.cancel_jobs(task.id, by.now, keep).await?;
+            // A commit that is being tested is worth testing whatever becomes of the step, and what was deployed is
+            // worth watching; only a stop ends that.
+            let keep_aside = task.status != Status::Stopping;
+            tx.cancel_jobs(task.id, by.now, keep_aside).await?;
         }
         Effect::ReleaseMergeLease => {
             if tx.release_lease(&merge_lease(repo), task.id).await? {

@@ -1,5 +1,6 @@
 //! Tests a commit in a clean checkout: the local forge's CI, and the re-test before landing.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,6 +17,10 @@ use crate::engine::{Engine, Repo};
 use crate::forge::{LOCAL_TESTS, StoredRun};
 use crate::handlers::Extra;
 
+/// Name of the evidence with the report of the covered lines.
+const COVERAGE: &str = "ci/coverage";
+/// Largest coverage report, bytes.
+const COVERAGE_BYTES_MAX: u64 = 3 * 1024 * 1024;
 /// Bytes of output that are kept as evidence and reach the developer.
 const TAIL_BYTES: usize = 16 * 1024;
 
@@ -32,7 +37,7 @@ pub(crate) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     repo.base_tip().await?;
     let ci = effective.ci.context("the repository has no test command")?;
     let tested = test_commit(engine, repo, &sha, &ci).await?;
-    tracing::info!(repo = repo.name, sha = %sha, passed = tested.passed, "CI ended");
+    tracing::info!(repo = repo.name, sha = %sha, passed = tested.run.passed, "CI ended");
     let task = record.task.id;
     let now = engine.now();
     let write = record_run(repo.name.clone(), task, sha, tested, now);
@@ -46,14 +51,25 @@ pub(crate) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     engine.finish_quietly(job, extra).await
 }
 
+/// What came of testing a commit.
+pub(crate) struct Tested {
+    pub(crate) run: StoredRun,
+    /// The coverage report, if the repository has one and the tests ran.
+    pub(crate) coverage: Option<String>,
+}
+
 /// Posts the status of a tested commit and keeps the run as evidence.
 pub(crate) fn record_run(
     repo: String,
     task: orch_domain::id::TaskId,
     sha: ObjectId,
-    tested: StoredRun,
+    tested: Tested,
     now: i64,
 ) -> Extra {
+    let Tested {
+        run: tested,
+        coverage,
+    } = tested;
     Box::new(move |tx| {
         Box::pin(async move {
             let state = if tested.passed {
@@ -79,11 +95,45 @@ pub(crate) fn record_run(
                 content,
             };
             tx.put_evidence(task, &row(LOCAL_TESTS, content)).await?;
+            if let Some(report) = coverage {
+                tx.put_evidence(task, &row(COVERAGE, report)).await?;
+            }
             let output = tested.output_tail.clone();
             tx.put_evidence(task, &row(&format!("ci/{LOCAL_CI_CONTEXT}"), output))
                 .await
         })
     })
+}
+
+/// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
+fn coverage(tree: &Path, name: &str, passed: bool) -> String {
+    let read = || -> std::io::Result<String> {
+        let path = std::fs::canonicalize(tree.join(name))?;
+        let outside = || std::io::Error::other("it is a link that leads out of the checkout");
+        if !path.starts_with(std::fs::canonicalize(tree)?) {
+            return Err(outside());
+        }
+        let file = std::fs::File::open(&path)?;
+        if !file.metadata()?.is_file() {
+            return Err(std::io::Error::other("it is no regular file"));
+        }
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(
+            &mut std::io::Read::take(file, COVERAGE_BYTES_MAX + 1),
+            &mut content,
+        )?;
+        if content.len() as u64 > COVERAGE_BYTES_MAX {
+            let text = format!("it has more than {COVERAGE_BYTES_MAX} bytes");
+            return Err(std::io::Error::other(text));
+        }
+        String::from_utf8(content).map_err(std::io::Error::other)
+    };
+    let (content, problem) = match read() {
+        Ok(content) => (content, None),
+        Err(error) => (String::new(), Some(error.to_string())),
+    };
+    serde_json::json!({"path": name, "passed": passed, "content": content, "problem": problem})
+        .to_string()
 }
 
 /// Runs set-up and tests of a commit in a clean checkout.
@@ -92,11 +142,15 @@ pub(crate) async fn test_commit(
     repo: &Repo,
     sha: &ObjectId,
     ci: &CiConfig,
-) -> anyhow::Result<StoredRun> {
+) -> anyhow::Result<Tested> {
     let checkout = checkout(engine, repo, sha).await?;
     let timeout = Duration::from_secs(u64::from(ci.timeout_s));
     let mut output = String::new();
     let mut duration_ms = 0;
+    let report = |passed| {
+        let name = ci.coverage.as_deref()?;
+        Some(coverage(&checkout.path().join("tree"), name, passed))
+    };
     // Setting up may fetch what the tests need; the tests themselves talk to nobody but themselves.
     let setup = ci.setup.iter().map(|command| (command, Network::Host));
     for (command, network) in setup.chain([(&ci.test, Network::None)]) {
@@ -125,19 +179,27 @@ pub(crate) async fn test_commit(
             } else {
                 done.exit.code()
             };
-            return Ok(StoredRun {
+            let run = StoredRun {
                 passed: false,
                 exit_code,
                 output_tail: output,
                 duration_ms,
+            };
+            return Ok(Tested {
+                run,
+                coverage: report(false),
             });
         }
     }
-    Ok(StoredRun {
+    let run = StoredRun {
         passed: true,
         exit_code: 0,
         output_tail: output,
         duration_ms,
+    };
+    Ok(Tested {
+        run,
+        coverage: report(true),
     })
 }
 

@@ -5,7 +5,7 @@ use orch_domain::pipeline::Step;
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
 use orch_domain::transition::{Event, TrackerState};
-use orch_store::{NewTask, StoreError, TaskRecord};
+use orch_store::{EvidenceRow, NewTask, StoreError, TaskRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{Applied, apply, pipeline_of};
@@ -194,19 +194,29 @@ impl Engine {
                 .event(id, Event::Approved { by: by.to_owned() }, by, "approved")
                 .await;
         }
-        if !self.waits_for_person(&record).await? {
+        let Some(gate) = self.waits_for_person(&record).await? else {
             let status = record.task.status.name();
             return Err(CommandError::Conflict(format!(
                 "nothing of {item} waits for approval (it is `{status}`)"
             )));
-        }
+        };
         let (who, now) = (by.to_owned(), self.now());
+        let head = record.task.head.clone().map(|h| h.to_string());
+        let head = head.unwrap_or_default();
         self.0
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     tx.set_issue_state(id, TrackerState::Approved, now).await?;
                     let data = serde_json::json!({"by": who}).to_string();
+                    // A gate that asks about code reads who approved which commit.
+                    let row = EvidenceRow {
+                        name: format!("approval/{gate}"),
+                        sha: head,
+                        obtained_ms: now,
+                        content: data.clone(),
+                    };
+                    tx.put_evidence(id, &row).await?;
                     tx.append_event(Some(id), "approved", &who, &data, now)
                         .await?;
                     // The gate reads the issue's state; it may look at once.
@@ -223,8 +233,8 @@ impl Engine {
         })
     }
 
-    /// Whether the task's current gate waits for a person.
-    async fn waits_for_person(&self, record: &TaskRecord) -> Result<bool, CommandError> {
+    /// The gate that the task is at, if it waits for a person.
+    async fn waits_for_person(&self, record: &TaskRecord) -> Result<Option<String>, CommandError> {
         let digest = record.config_digest.clone();
         let config = self
             .0
@@ -235,8 +245,11 @@ impl Engine {
         let at = pipeline.step(record.task.stage, record.task.step);
         let waiting = matches!(record.task.status, Status::Waiting { .. } | Status::Active);
         Ok(match at {
-            Some(Step::Gate(id)) => waiting && pipeline.entry(id).is_some_and(|e| e.awaits_person),
-            Some(Step::Run(_) | Step::Work(_) | Step::Approval) | None => false,
+            Some(Step::Gate(id)) => {
+                let entry = pipeline.entry(id).filter(|e| waiting && e.awaits_person);
+                entry.map(|e| e.gate.clone())
+            }
+            Some(Step::Run(_) | Step::Work(_) | Step::Approval) | None => None,
         })
     }
 

@@ -23,7 +23,10 @@ pub use host::{
     AgentConfig, Concurrency, ConfigSource, Driver, HostConfig, HttpConfig, PromptChannel,
     ResultRule, RoleConfig, RulesConfig, RunLimits,
 };
-pub use repositories::{DeployConfig, ForgeKind, RepositoryConfig, StagingConfig, SuiteCheck};
+pub use repositories::{
+    DeployConfig, ForgeKind, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig,
+    SuiteCheck,
+};
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use strict::ConfigError;
 

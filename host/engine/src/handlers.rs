@@ -4,7 +4,9 @@
 mod agent;
 mod deploy;
 mod gate;
+mod image;
 mod merge;
+mod monitor;
 mod staging;
 mod stop;
 
@@ -40,6 +42,7 @@ pub(crate) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         JobKind::Land => merge::land(engine, job).await,
         JobKind::Deploy => deploy::handle(engine, job).await,
         JobKind::Ci => crate::ci::handle(engine, job).await,
+        JobKind::Monitor => monitor::handle(engine, job).await,
         JobKind::Stop => stop::handle(engine, job).await,
     }
 }
@@ -80,7 +83,9 @@ pub(crate) async fn failed(engine: &Engine, job: &ClaimedJob, error: &str) -> an
         JobKind::MergePrepare => work(HostWork::MergePrepare),
         JobKind::Land => work(HostWork::Land),
         JobKind::Deploy => work(HostWork::Deploy),
-        JobKind::Ci | JobKind::Stop => return engine.again_or_bury(job, error).await,
+        JobKind::Ci | JobKind::Monitor | JobKind::Stop => {
+            return engine.again_or_bury(job, error).await;
+        }
     };
     engine.finish(job, event, nothing()).await
 }

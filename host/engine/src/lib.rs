@@ -28,6 +28,8 @@ pub use advisories::choose_tls;
 pub use clock::Clock;
 pub use commands::CommandError;
 pub use engine::{Engine, Paths, Setup};
-pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
+pub use offline::{
+    AssumedRole, FindingView, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline,
+};
 pub use replay::{BACKTEST_MAX, KeptEvaluation, Replayed, replay};
 pub use worker::Running;

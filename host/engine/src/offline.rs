@@ -12,6 +12,7 @@ use orch_domain::artefact;
 use orch_domain::id::WorkItem;
 use orch_domain::imports::{ArtefactInfo, Author, Subject};
 use orch_domain::transition::Judgement;
+use orch_domain::verdict::Finding;
 use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed};
 use orch_process::git::Git;
 
@@ -82,6 +83,8 @@ pub struct OfflineJudgement {
     pub reason: Option<String>,
     /// One line.
     pub summary: String,
+    /// What was found.
+    pub findings: Vec<FindingView>,
     /// The artefact, or empty for a wait or an inconclusive result.
     pub artefact: String,
     /// Commit judged.
@@ -90,6 +93,33 @@ pub struct OfflineJudgement {
     pub provenance_checked: bool,
     /// Exit code: 0 pass or not-applicable, 1 fail, 2 inconclusive, 3 wait.
     pub exit_code: i32,
+}
+
+/// A finding, as it is shown.
+#[derive(Debug, Clone, serde::Serialize)]
+#[expect(missing_docs, reason = "the names are the contract's")]
+pub struct FindingView {
+    pub rule: String,
+    pub severity: String,
+    pub blocking: bool,
+    pub message: String,
+    pub path: Option<String>,
+    pub line: Option<u32>,
+    pub help: Option<String>,
+}
+
+impl From<&Finding> for FindingView {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            rule: finding.rule.clone(),
+            severity: finding.severity.as_str().to_owned(),
+            blocking: finding.blocking,
+            message: finding.message.clone(),
+            path: finding.path.clone(),
+            line: finding.line,
+            help: finding.help.clone(),
+        }
+    }
 }
 
 /// Judges.
@@ -206,6 +236,11 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         decision: judged.decision.to_owned(),
         reason: judged.reason.map(|r| r.as_str().to_owned()),
         summary: judged.summary,
+        findings: evaluation
+            .result
+            .as_ref()
+            .map(|verdict| verdict.findings.iter().map(FindingView::from).collect())
+            .unwrap_or_default(),
         artefact: judged.artefact.unwrap_or_default(),
         head_sha: head.to_string(),
         provenance_checked: false,

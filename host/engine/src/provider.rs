@@ -132,6 +132,7 @@ impl Provider {
                 },
             );
         }
+        let evidence = of_same_code(repo, &folder, head, evidence).await?;
         let preparation = evidence
             .iter()
             .find(|row| row.name == forge::PREPARATION)
@@ -199,6 +200,32 @@ impl Provider {
     }
 }
 
+/// Evidence for commits with the head's code counts for the head: what a role writes into the task's folder
+/// changes nothing that was tried, and is not tried again.
+async fn of_same_code(
+    repo: &Repo,
+    folder: &str,
+    head: &ObjectId,
+    mut rows: Vec<EvidenceRow>,
+) -> anyhow::Result<Vec<EvidenceRow>> {
+    let code = repo.mirror.code_tree(head, folder).await?;
+    for row in rows.iter_mut().filter(|row| row.sha != head.as_str()) {
+        let Ok(sha) = ObjectId::new(row.sha.clone()) else {
+            continue;
+        };
+        // A commit that is gone from the mirror was of a branch that is gone.
+        let of_row = repo.mirror.code_tree(&sha, folder).await;
+        if of_row.is_ok_and(|tree| tree == code) {
+            head.as_str().clone_into(&mut row.sha);
+        }
+    }
+    Ok(rows)
+}
+
+fn unlisted(what: &str, error: &orch_process::git::GitError) -> String {
+    format!("the {what} cannot be listed: {error}")
+}
+
 fn silent(what: &str) -> ServiceError {
     ServiceError::Unavailable(format!("{what} is not known here"))
 }
@@ -249,39 +276,36 @@ impl GateImports for Provider {
             }
         })
     }
-    fn files<'a>(&'a self, at: Revision, prefix: &'a str) -> Answer<'a, Vec<String>> {
+    fn files<'a>(
+        &'a self,
+        at: Revision,
+        prefix: &'a str,
+    ) -> Answer<'a, Result<Vec<String>, String>> {
         Box::pin(async move {
             let listed = self.git.list(self.commit(at), prefix).await;
-            listed
-                .map(|list| list.into_iter().map(|e| e.path).collect())
-                .unwrap_or_default()
+            let listed = listed.map_err(|e| unlisted("files", &e))?;
+            Ok(listed.into_iter().map(|entry| entry.path).collect())
         })
     }
-    fn changed_files(&self) -> Answer<'_, Vec<ChangedFile>> {
+    fn changed_files(&self) -> Answer<'_, Result<Vec<ChangedFile>, String>> {
         Box::pin(async {
-            let Ok(from) = self.git.merge_base(&self.base, &self.head).await else {
-                return Vec::new();
-            };
-            self.git
-                .changed(&from, &self.head)
-                .await
-                .unwrap_or_default()
+            let unlisted = |e| unlisted("changed files", &e);
+            let from = self.git.merge_base(&self.base, &self.head).await;
+            let from = from.map_err(unlisted)?;
+            self.git.changed(&from, &self.head).await.map_err(unlisted)
         })
     }
-    fn commits(&self) -> Answer<'_, Vec<Commit>> {
+    fn commits(&self) -> Answer<'_, Result<Vec<Commit>, String>> {
         Box::pin(async {
-            let listed = self
-                .git
-                .commits(&self.base, &self.head, COMMITS_MAX)
-                .await
-                .unwrap_or_default();
+            let listed = self.git.commits(&self.base, &self.head, COMMITS_MAX).await;
+            let listed = listed.map_err(|e| unlisted("commits", &e))?;
             let commit = |(sha, author, subject): (ObjectId, String, String)| Commit {
                 sha: sha.to_string(),
                 author,
                 subject,
                 role: None,
             };
-            listed.into_iter().map(commit).collect()
+            Ok(listed.into_iter().map(commit).collect())
         })
     }
     fn commit_status<'a>(&'a self, sha: &'a str) -> Answer<'a, Result<CommitStatus, ServiceError>> {

@@ -62,6 +62,11 @@ impl State {
         self.leave(value)
     }
 
+    /// The answer to a question that the contract lets nobody fail: a failure ends the evaluation.
+    fn sure<T>(&mut self, answer: Fallible<T, String>) -> Result<T> {
+        answer.map_err(|why| self.meter.refuse(InconclusiveReason::Unavailable, why))
+    }
+
     fn leave<T: Weight>(&mut self, value: T) -> Result<T> {
         self.meter.leave(value.weight() as u64)?;
         Ok(value)
@@ -206,23 +211,29 @@ impl repository::Host for State {
         let asked_prefix = prefix.clone();
         let answer =
             |i: Imports| async move { i.files(convert::revision(at), &asked_prefix).await };
-        self.call("repository.files", &(at, &prefix), answer).await
+        let listed = self
+            .call("repository.files", &(at, &prefix), answer)
+            .await?;
+        self.sure(listed)
     }
     async fn changed_files(&mut self) -> Result<Vec<repository::ChangedFile>> {
         let answer = |i: Imports| async move {
-            let list = i.changed_files().await;
-            list.into_iter()
+            let list = i.changed_files().await?;
+            Ok(list
+                .into_iter()
                 .map(convert::changed_file)
-                .collect::<Vec<_>>()
+                .collect::<Vec<_>>())
         };
-        self.call("repository.changed-files", &(), answer).await
+        let listed = self.call("repository.changed-files", &(), answer).await?;
+        self.sure(listed)
     }
     async fn commits(&mut self) -> Result<Vec<repository::Commit>> {
         let answer = |i: Imports| async move {
-            let list = i.commits().await;
-            list.into_iter().map(convert::commit).collect::<Vec<_>>()
+            let list = i.commits().await?;
+            Ok(list.into_iter().map(convert::commit).collect::<Vec<_>>())
         };
-        self.call("repository.commits", &(), answer).await
+        let listed = self.call("repository.commits", &(), answer).await?;
+        self.sure(listed)
     }
 }
 

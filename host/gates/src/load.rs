@@ -84,7 +84,7 @@ pub enum LoadError {
     },
     /// The bytes are no component.
     #[error(
-        "not a WebAssembly component that can run here: {0}; build with `--target wasm32-wasip2`"
+        "not a WebAssembly component that can run here: {0}; `orch gate build` makes one (for Rust: `--target wasm32-wasip2`)"
     )]
     NotComponent(String),
     /// It imports something outside of the contract.

@@ -16,9 +16,10 @@ use crate::state::State;
 /// Granularity of the CPU budget.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// Memories, tables and core instances of one component. A compiled Rust gate has one memory and a handful
-/// of instances; an adapter adds some.
-const PER_COMPONENT_MAX: u32 = 20;
+/// Tables of one component. A compiled Rust gate has one and a handful of instances; an adapter adds some.
+const TABLES_MAX: u32 = 20;
+/// Core instances of one component. A Python gate has 38: the interpreter's modules and the stubs between them.
+const INSTANCES_MAX: u32 = 64;
 
 /// How the runtime is set up.
 #[derive(Debug, Clone)]
@@ -36,7 +37,8 @@ impl Default for RuntimeConfig {
         Self {
             concurrency: 16,
             memory_bytes_max: 256 * 1024 * 1024,
-            file_bytes_max: 16 * 1024 * 1024,
+            // A Python gate brings an interpreter of 18 MiB along.
+            file_bytes_max: 32 * 1024 * 1024,
         }
     }
 }
@@ -148,15 +150,15 @@ pub(crate) fn engine_config(config: &RuntimeConfig) -> Config {
     let slots = config.concurrency + 4;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
-        .total_core_instances(slots * PER_COMPONENT_MAX)
+        .total_core_instances(slots * INSTANCES_MAX)
         .total_memories(slots * 4)
-        .total_tables(slots * PER_COMPONENT_MAX)
+        .total_tables(slots * TABLES_MAX)
         .total_stacks(slots)
-        .max_core_instances_per_component(PER_COMPONENT_MAX)
+        .max_core_instances_per_component(INSTANCES_MAX)
         .max_memories_per_module(4)
-        .max_tables_per_module(PER_COMPONENT_MAX)
+        .max_tables_per_module(TABLES_MAX)
         .max_memories_per_component(4)
-        .max_tables_per_component(PER_COMPONENT_MAX)
+        .max_tables_per_component(TABLES_MAX)
         .max_memory_size(config.memory_bytes_max)
         .table_elements(20_000)
         .max_component_instance_size(1024 * 1024)

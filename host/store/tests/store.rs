@@ -370,7 +370,7 @@ async fn cancelling_a_task_fences_its_running_job() {
     .await;
     let key = claim_at(&store, 2).await[0].key;
     let cancelled = store
-        .write(move |tx| Box::pin(tx.cancel_jobs(id, 3, None)))
+        .write(move |tx| Box::pin(tx.cancel_jobs(id, 3, false)))
         .await
         .expect("cancelled");
     assert_eq!(cancelled, [key.id]);

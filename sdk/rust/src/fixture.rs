@@ -156,11 +156,17 @@ impl Fixture {
 
     /// Adds evidence for the head commit.
     #[must_use]
-    pub fn evidence(mut self, name: &str, content: &str) -> Self {
+    pub fn evidence(self, name: &str, content: &str) -> Self {
         let sha = self.subject.head_sha.clone();
+        self.evidence_of(&sha, name, content)
+    }
+
+    /// Adds evidence for another commit.
+    #[must_use]
+    pub fn evidence_of(mut self, sha: &str, name: &str, content: &str) -> Self {
         self.evidence.push(evidence::Item {
             name: name.to_owned(),
-            sha,
+            sha: sha.to_owned(),
             obtained_ms: 0,
             content: content.to_owned(),
         });

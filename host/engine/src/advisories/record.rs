@@ -30,7 +30,7 @@ pub(super) fn advisories(
     list
 }
 
-fn texts<'a>(value: &'a Value) -> impl Iterator<Item = &'a str> {
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
     value
         .as_array()
         .into_iter()

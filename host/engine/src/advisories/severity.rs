@@ -22,7 +22,7 @@ pub(super) fn of_vector(vector: &str) -> Option<(Severity, f64)> {
     };
     let severity = match score {
         s if !(0.0..=10.0).contains(&s) => return None,
-        s if s == 0.0 => Severity::Info,
+        0.0 => Severity::Info,
         s if s < 4.0 => Severity::Low,
         s if s < 7.0 => Severity::Medium,
         s if s < 9.0 => Severity::High,

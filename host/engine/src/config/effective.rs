@@ -89,7 +89,9 @@ impl Effective {
         }
         let entries = pipeline
             .entries_in_use()
-            .map(|(_, e)| (e.id.to_string(), StoredEntry::from(e)))
+            .map(|(_, entry)| entry)
+            .chain(pipeline.watch_entry())
+            .map(|e| (e.id.to_string(), StoredEntry::from(e)))
             .collect();
         let steps = Stage::ALL
             .into_iter()
@@ -237,7 +239,12 @@ pub(super) fn pipeline_of(
         let list = steps.entry(stage).or_default();
         let step = Step::Gate(id);
         if !list.contains(&step) {
-            list.insert(end_of_first_gates(list), step);
+            let at = match &step {
+                // It is of the commit to land, which is known only then.
+                Step::Gate(id) if id.as_str() == pipeline::IMAGE_FRESHNESS => before_landing(list),
+                _ => end_of_first_gates(list),
+            };
+            list.insert(at, step);
         }
     }
     let defaults = Rules::default();
@@ -307,6 +314,14 @@ fn end_of_first_gates(steps: &[Step]) -> usize {
         .take_while(|step| is_gate(step))
         .count();
     first + row
+}
+
+fn before_landing(steps: &[Step]) -> usize {
+    let land = Step::Work(HostWork::Land);
+    steps
+        .iter()
+        .position(|step| *step == land)
+        .unwrap_or(steps.len())
 }
 
 fn new_entry(file: &str, id: &EntryId, change: &EntryConfig) -> Result<Entry, ConfigError> {

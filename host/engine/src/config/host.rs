@@ -305,6 +305,15 @@ impl HostConfig {
             super::GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
         }
         for (name, repository) in &self.repositories {
+            if let Some(watch) = &repository.post_deploy
+                && !((1..=86_400).contains(&watch.window_s) && (1..=1000).contains(&watch.probes))
+            {
+                return Err(ConfigError::invalid(
+                    file,
+                    format!("repositories.{name}.post_deploy"),
+                    "use a `window_s` from 1 to 86400 and `probes` from 1 to 1000",
+                ));
+            }
             for (gate, words) in &repository.grants {
                 let place = format!("{gate} of repository {name}");
                 super::GateGrants::parse(file, &place, words.iter().map(String::as_str))?;

@@ -35,6 +35,9 @@ pub struct RepositoryConfig {
     /// Production.
     #[serde(default)]
     pub deploy: Option<DeployConfig>,
+    /// Watch over production after a deploy.
+    #[serde(default)]
+    pub post_deploy: Option<PostDeployConfig>,
     /// What gates may do on this repository, instead of what `grants` says of them at the top.
     #[serde(default)]
     pub grants: BTreeMap<String, Vec<String>>,
@@ -62,6 +65,56 @@ pub struct StagingConfig {
     /// Limit of each command, seconds.
     #[serde(default = "default_hook_timeout")]
     pub timeout_s: u32,
+    /// The image that runs on staging, for the gate `image-freshness`.
+    #[serde(default)]
+    pub image: Option<ImageConfig>,
+}
+
+/// How to tell of which commit the staging image is, and to make it anew.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageConfig {
+    /// Command that prints the revision label of the image that runs.
+    pub label: String,
+    /// Command that builds and starts the image of the checkout it runs in, once for a commit; gets
+    /// `EXPECTED_REVISION`.
+    #[serde(default)]
+    pub rebuild: Option<String>,
+    /// Command that ends with exit code 0 when the rebuilt image serves.
+    #[serde(default)]
+    pub health: Option<String>,
+    /// Limit of each command, seconds.
+    #[serde(default = "default_hook_timeout")]
+    pub timeout_s: u32,
+}
+
+/// How production is watched after a deploy. The probes move no task: what they say is alerted.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostDeployConfig {
+    /// Command; exit code 0 means that production serves. Gets `EXPECTED_REVISION`.
+    pub probe: String,
+    /// How long to watch, seconds.
+    #[serde(default = "default_window")]
+    pub window_s: u32,
+    /// Probes in that time.
+    #[serde(default = "default_probes")]
+    pub probes: u32,
+    /// Limit of one probe, seconds.
+    #[serde(default = "default_probe_timeout")]
+    pub timeout_s: u32,
+}
+
+fn default_window() -> u32 {
+    900
+}
+
+fn default_probes() -> u32 {
+    30
+}
+
+fn default_probe_timeout() -> u32 {
+    10
 }
 
 /// One check of the staging suite.

@@ -33,6 +33,10 @@ pub struct CiConfig {
     /// Limit of each command, seconds.
     #[serde(default = "default_timeout")]
     pub timeout_s: u32,
+    /// Report of the covered lines that the test command writes, a path in the checkout: LCOV, Cobertura or a
+    /// number.
+    #[serde(default)]
+    pub coverage: Option<String>,
 }
 
 fn default_timeout() -> u32 {
@@ -62,6 +66,38 @@ impl RepoFile {
     /// # Errors
     /// [`ConfigError`] naming place and remedy.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        strict::parse(super::REPO_FILE, text)
+        let file: Self = strict::parse(super::REPO_FILE, text)?;
+        let report = file.ci.as_ref().and_then(|ci| ci.coverage.as_deref());
+        if report.is_some_and(|path| !is_inside(path)) {
+            let problem = "name a file in the checkout, such as `coverage/lcov.info`";
+            return Err(ConfigError::invalid(
+                super::REPO_FILE,
+                "ci.coverage",
+                problem,
+            ));
+        }
+        Ok(file)
+    }
+}
+
+/// Whether a path stays below the folder that it begins in.
+fn is_inside(path: &str) -> bool {
+    let plain = |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
+    !path.is_empty() && std::path::Path::new(path).components().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_report_outside_of_the_checkout_is_refused() {
+        let file =
+            |path: &str| RepoFile::parse(&format!("ci: {{test: 'true', coverage: '{path}'}}"));
+        assert!(file("target/lcov.info").is_ok());
+        for path in ["/etc/passwd", "../lcov.info", "a/../../b", ""] {
+            let error = file(path).unwrap_err().to_string();
+            assert!(error.contains("ci.coverage"), "{path}: {error}");
+        }
     }
 }

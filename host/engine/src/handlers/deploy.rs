@@ -12,7 +12,7 @@ use orch_domain::artefact::{self, DEPLOY_LOG};
 use orch_domain::id::{ObjectId, RunId};
 use orch_domain::pipeline::HostWork;
 use orch_domain::transition::{Event, WorkFailure};
-use orch_store::{ClaimedJob, NewRun, RunEnd, TaskRecord};
+use orch_store::{ClaimedJob, EnqueueOutcome, NewRun, RunEnd, TaskRecord};
 
 use crate::config::DeployConfig;
 use crate::engine::{Engine, Repo};
@@ -73,12 +73,22 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     let output = [STDOUT, STDERR]
         .map(|name| String::from_utf8_lossy(&folder.tail(name, TAIL_BYTES)).into_owned());
     let log = log(&record, &landed, &result, &output.join("\n"));
-    publish_docs(engine, &record, repo, &landed, &log).await?;
+    let path = format!("{}/{DEPLOY_LOG}", artefact::folder(&record.task.work_item));
+    publish_docs(engine, &record, repo, &landed, &path, &log).await?;
     let (task, now) = (record.task.id, engine.now());
+    let watch = match succeeded(&result) {
+        true => super::monitor::job(repo, &record, &landed, now),
+        false => None,
+    };
     let ended = end(engine, run, "completed", "hook ended", result.exit_code);
     let extra: super::Extra = Box::new(move |tx| {
         Box::pin(async move {
             ended(tx).await?;
+            if let Some(job) = watch {
+                // A deploy of this commit that is being watched already needs no second watch.
+                let (EnqueueOutcome::Enqueued(_) | EnqueueOutcome::AlreadyQueued(_)) =
+                    tx.enqueue(&job, now).await?;
+            }
             tx.put_host_artefact(task, DEPLOY_LOG, &log, now).await
         })
     });
@@ -164,9 +174,12 @@ fn end(
     Box::new(move |tx| Box::pin(async move { tx.finalise_run(run, &end, now).await.map(|_| ()) }))
 }
 
+fn succeeded(result: &RunResult) -> bool {
+    result.exit_code == Some(0) && result.killed.is_none() && result.launch_error.is_none()
+}
+
 fn log(record: &TaskRecord, landed: &ObjectId, result: &RunResult, output: &str) -> String {
-    let success =
-        result.exit_code == Some(0) && result.killed.is_none() && result.launch_error.is_none();
+    let success = succeeded(result);
     let code = result
         .exit_code
         .unwrap_or_else(|| 128 + result.signal.unwrap_or(0));
@@ -188,28 +201,33 @@ fn log(record: &TaskRecord, landed: &ObjectId, result: &RunResult, output: &str)
     )
 }
 
-/// What was written after landing cannot be on the landed commit: it goes to a docs branch of its own.
-async fn publish_docs(
+/// What was written after landing cannot be on the landed commit: it goes to a docs branch of its own, which
+/// keeps what an earlier log left there.
+pub(super) async fn publish_docs(
     engine: &Engine,
     record: &TaskRecord,
     repo: &Repo,
     landed: &ObjectId,
+    path: &str,
     log: &str,
 ) -> anyhow::Result<()> {
-    let path = format!("{}/{DEPLOY_LOG}", artefact::folder(&record.task.work_item));
-    let tree = repo
-        .mirror
-        .tree_with(landed, &[(path, Some(log.as_bytes().to_vec()))])
-        .await?;
-    let message = format!("{}: deploy log\n", record.task.work_item);
-    let commit = repo
-        .mirror
-        .commit(&tree, landed, &message, &bot(engine.now()))
-        .await?;
     let branch = format!("orch-docs/{}-{}", record.task.work_item, record.task.id);
     let present = repo
         .mirror
         .remote_branch(repo.forge.git_dir(), &branch)
+        .await?;
+    let parent = present.as_ref().unwrap_or(landed);
+    let tree = repo
+        .mirror
+        .tree_with(parent, &[(path.to_owned(), Some(log.as_bytes().to_vec()))])
+        .await?;
+    if tree == repo.mirror.tree_of(parent).await? {
+        return Ok(());
+    }
+    let message = format!("{}: {}\n", record.task.work_item, path_name(path));
+    let commit = repo
+        .mirror
+        .commit(&tree, parent, &message, &bot(engine.now()))
         .await?;
     match repo
         .mirror
@@ -225,4 +243,8 @@ async fn publish_docs(
         }
     }
     Ok(())
+}
+
+fn path_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }

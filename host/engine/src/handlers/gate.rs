@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use orch_domain::artefact;
+use orch_domain::id::{ObjectId, TaskId};
 use orch_domain::pipeline::{Entry, Step};
 use orch_domain::transition::{Event, Judgement};
 use orch_domain::verdict::{Decision, Inconclusive, InconclusiveReason};
@@ -12,7 +13,7 @@ use orch_store::{ClaimedJob, NewEvaluation, ReuseKey, StoreError, TaskRecord};
 use sha2::{Digest, Sha256};
 
 use crate::config::waivers;
-use crate::config::{GateGrants, Waiver};
+use crate::config::{Effective, GateGrants, Waiver};
 use crate::engine::{Engine, Repo};
 use crate::provider::Provider;
 use crate::replay::Kept;
@@ -22,28 +23,126 @@ use crate::tools::ToolBox;
 /// Beginning of the rules that say that a secret was found, whichever gate found it.
 pub(super) const SECRET_RULE: &str = "secret/";
 
+/// What a gate is asked about.
+pub(super) struct Asked<'a> {
+    pub(super) job: &'a ClaimedJob,
+    pub(super) record: &'a TaskRecord,
+    pub(super) repo: &'a Repo,
+    pub(super) entry: &'a Entry,
+    pub(super) head: &'a ObjectId,
+    pub(super) base: &'a ObjectId,
+}
+
+/// What it answered, and what is kept of that.
+pub(super) struct Answered {
+    pub(super) judged: Judged,
+    /// The artefact that belongs to the gate, with its name.
+    pub(super) owned: Option<(String, String)>,
+    /// Whether the findings of a fail name a secret.
+    secret: bool,
+    row: NewEvaluation,
+    recording: Option<String>,
+    staged: Vec<Staged>,
+}
+
+impl Answered {
+    /// Writes the evaluation and everything that belongs to it.
+    pub(super) fn keep(self, task: TaskId, now: i64) -> super::Extra {
+        Box::new(move |tx| {
+            Box::pin(async move {
+                let id = tx.insert_evaluation(&self.row, now).await?;
+                if let Some(text) = self.recording {
+                    tx.put_recording(id, &text).await?;
+                }
+                for value in self.staged {
+                    let gate = &self.row.gate;
+                    tx.stage_memory(task, gate, &value.key, &value.value, value.read_version)
+                        .await?;
+                }
+                match self.owned {
+                    Some((name, text)) => tx.put_host_artefact(task, &name, &text, now).await,
+                    None => Ok(()),
+                }
+            })
+        })
+    }
+}
+
 pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
     let (record, repo, effective) = engine.subject(job).await?;
     let pipeline = effective.pipeline()?;
     let Some(Step::Gate(id)) = pipeline.step(record.task.stage, record.task.step).cloned() else {
         anyhow::bail!("the task is not at a gate");
     };
-    let Some(entry) = pipeline.entry(&id).cloned() else {
+    let Some(entry) = pipeline.entry(&id) else {
         anyhow::bail!("gate entry `{id}` is not in the task's configuration");
     };
     let base = repo.base_tip().await?;
     let head = record.task.head.clone().unwrap_or_else(|| base.clone());
-    let provider =
-        Provider::gather(engine, &record, repo, &effective, &head, &base, &entry).await?;
+    let provider = Provider::gather(engine, &record, repo, &effective, &head, &base, entry).await?;
+    let asked = Asked {
+        job,
+        record: &record,
+        repo,
+        entry,
+        head: &head,
+        base: &base,
+    };
+    let answered = ask(engine, &asked, provider, &effective).await?;
+    let rotate = answered.secret.then(|| {
+        let (item, gate) = (&record.task.work_item, &entry.gate);
+        let text = format!("{item}: gate `{gate}` found a secret on the branch; rotate this key, it has been in the repository ({head})");
+        (format!("rotate:{}:{head}", record.task.id.0), text)
+    });
+    let judgement = answered.judged.judgement.clone();
+    let (task, version, now) = (record.task.id, record.task.version, engine.now());
+    let pinned = record.task.head.clone();
+    let kept = answered.keep(task, now);
+    let extra: super::Extra = Box::new(move |tx| {
+        Box::pin(async move {
+            let present = tx.task(task).await?.task;
+            if present.version != version || present.head != pinned {
+                return Err(StoreError::Refused(
+                    "the task moved under the evaluation; it is asked again".to_owned(),
+                ));
+            }
+            kept(tx).await?;
+            match rotate {
+                Some((key, text)) => tx.push_outbox(Some(task), "alert", &key, &text, now).await,
+                None => Ok(()),
+            }
+        })
+    });
+    let event = Event::GateJudged {
+        entry: id,
+        judgement,
+    };
+    engine.finish(job, event, extra).await
+}
+
+/// Has a gate judge, or uses an earlier pass of it again.
+pub(super) async fn ask(
+    engine: &Engine,
+    asked: &Asked<'_>,
+    provider: Provider,
+    effective: &Effective,
+) -> anyhow::Result<Answered> {
+    let Asked {
+        job,
+        record,
+        repo,
+        entry,
+        head,
+        base,
+    } = asked;
     let code_tree = repo
         .mirror
-        .code_tree(&head, &artefact::folder(&record.task.work_item))
+        .code_tree(head, &artefact::folder(&record.task.work_item))
         .await?;
-    let snapshot = engine.0.gates.snapshot();
-    let found = snapshot.judge(&entry.gate).cloned();
+    let found = engine.0.gates.snapshot().judge(&entry.gate).cloned();
     let gate = found.as_ref().ok().cloned();
     let key = ReuseKey {
-        entry: id.to_string(),
+        entry: entry.id.to_string(),
         gate_digest: gate.as_ref().map(|g| g.digest.clone()).unwrap_or_default(),
         settings_digest: hex::encode(Sha256::digest(entry.settings.as_bytes())),
         code_tree: code_tree.to_string(),
@@ -60,7 +159,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
             Some((evaluation, from)) => (evaluation, Some(from)),
             None => {
                 let waivers = &effective.waivers;
-                let done = evaluate(engine, job, repo, gate, &entry, provider, waivers).await?;
+                let done = evaluate(engine, job, repo, gate, entry, provider, waivers).await?;
                 (recording, staged) = (done.recording, done.staged);
                 (done.evaluation, None)
             }
@@ -72,12 +171,12 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     if let (Some(gate), Err(cause)) = (&gate, &evaluation.result)
         && cause.reason == InconclusiveReason::Trap
     {
-        quarantine_if_it_traps_everywhere(engine, &record, gate).await?;
+        quarantine_if_it_traps_everywhere(engine, record, gate).await?;
     }
     let judged = judge(&evaluation, gate.as_deref(), head.as_str());
     tracing::info!(
         task.id = record.task.id.0,
-        gate.entry = %id,
+        gate.entry = %entry.id,
         gate.name = entry.gate,
         decision = judged.decision,
         elapsed_us = evaluation.stats.elapsed_us,
@@ -98,7 +197,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         head_sha: head.to_string(),
         decision: judged.decision.to_owned(),
         reason: judged.reason.map(|r| r.as_str().to_owned()),
-        summary: judged.summary,
+        summary: judged.summary.clone(),
         artefact: judged.artefact.clone().unwrap_or_default(),
         elapsed_us: i64::try_from(evaluation.stats.elapsed_us).unwrap_or(i64::MAX),
         host_calls: i64::try_from(evaluation.stats.host_calls).unwrap_or(i64::MAX),
@@ -107,7 +206,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     let owned = gate
         .as_ref()
         .and_then(|g| g.descriptor.artefact.clone())
-        .zip(judged.artefact);
+        .zip(judged.artefact.clone());
     let secret = match (&evaluation.result, &judged.judgement) {
         (Ok(verdict), Judgement::Fail { .. }) => verdict
             .findings
@@ -115,50 +214,14 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
             .any(|f| f.rule.starts_with(SECRET_RULE)),
         _ => false,
     };
-    let rotate = secret.then(|| {
-        let (item, gate) = (&record.task.work_item, &entry.gate);
-        let text = format!("{item}: gate `{gate}` found a secret on the branch; rotate this key, it has been in the repository ({head})");
-        (format!("rotate:{}:{head}", record.task.id.0), text)
-    });
-    let (task, version, now) = (record.task.id, record.task.version, engine.now());
-    let pinned = record.task.head.clone();
-    let extra: super::Extra = Box::new(move |tx| {
-        Box::pin(async move {
-            let present = tx.task(task).await?.task;
-            if present.version != version || present.head != pinned {
-                return Err(StoreError::Refused(
-                    "the task moved under the evaluation; it is asked again".to_owned(),
-                ));
-            }
-            let id = tx.insert_evaluation(&row, now).await?;
-            if let Some(text) = recording {
-                tx.put_recording(id, &text).await?;
-            }
-            for value in staged {
-                let gate = &row.gate;
-                tx.stage_memory(task, gate, &value.key, &value.value, value.read_version)
-                    .await?;
-            }
-            if let Some((key, text)) = rotate {
-                tx.push_outbox(Some(task), "alert", &key, &text, now)
-                    .await?;
-            }
-            if let Some((name, text)) = owned {
-                tx.put_host_artefact(task, &name, &text, now).await?;
-            }
-            Ok(())
-        })
-    });
-    engine
-        .finish(
-            job,
-            Event::GateJudged {
-                entry: id,
-                judgement: judged.judgement,
-            },
-            extra,
-        )
-        .await
+    Ok(Answered {
+        judged,
+        owned,
+        secret,
+        row,
+        recording,
+        staged,
+    })
 }
 
 /// A gate that traps on tasks of two repositories is at fault itself: it judges nothing until it is mended.

@@ -9,8 +9,9 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_process::git::{CatchUpOutcome, RefOutcome};
 use orch_store::{AcquireOutcome, ClaimedJob, EvidenceRow, MergeMark, StoreError, TaskRecord};
 
+use super::image;
 use crate::apply::merge_lease;
-use crate::ci::{record_run, test_commit};
+use crate::ci::{Tested, record_run, test_commit};
 use crate::config::Effective;
 use crate::engine::{Engine, Repo};
 use crate::forge::{PREPARATION, StoredRun, read_preparation, write_preparation};
@@ -119,8 +120,17 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
                 .await;
         }
     }
-    let tested = tokio::select! {
-        tested = retest(engine, &record, repo, &effective, &tip) => tested?,
+    let prove = async {
+        let tested = retest(engine, &record, repo, &effective, &tip).await?;
+        // An image of a commit that does not land is no use.
+        let image = match tested.run.passed {
+            true => image::look(engine, &record, repo, &tip).await?,
+            false => None,
+        };
+        anyhow::Ok((tested, image))
+    };
+    let (tested, image) = tokio::select! {
+        proved = prove => proved?,
         error = keep_lease(engine, &record) => return Err(error),
     };
     let now = engine.now();
@@ -144,10 +154,10 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
         base_sha: base.to_string(),
         catch_up: Some(catch_up),
         retest: Some(TestRun {
-            passed: tested.passed,
-            exit_code: tested.exit_code,
-            output_tail: tested.output_tail.clone(),
-            duration_ms: tested.duration_ms,
+            passed: tested.run.passed,
+            exit_code: tested.run.exit_code,
+            output_tail: tested.run.output_tail.clone(),
+            duration_ms: tested.run.duration_ms,
         }),
     };
     let stored = store(engine, &record, &preparation);
@@ -159,6 +169,9 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
         Box::pin(async move {
             if let Some(recorded) = recorded {
                 recorded(tx).await?;
+            }
+            if let Some(row) = image {
+                tx.put_evidence(task, &row).await?;
             }
             stored(tx).await
         })
@@ -279,15 +292,19 @@ async fn retest(
     repo: &Repo,
     effective: &Effective,
     tip: &ObjectId,
-) -> anyhow::Result<StoredRun> {
+) -> anyhow::Result<Tested> {
     let Some(ci) = &effective.ci else {
         let output_tail =
             "the repository says that nothing is tested (`required_contexts: []`)".to_owned();
-        return Ok(StoredRun {
+        let run = StoredRun {
             passed: true,
             exit_code: 0,
             output_tail,
             duration_ms: 0,
+        };
+        return Ok(Tested {
+            run,
+            coverage: None,
         });
     };
     let (task, sha) = (record.task.id, tip.to_string());
@@ -302,7 +319,11 @@ async fn retest(
         .and_then(|row| serde_json::from_str::<StoredRun>(&row.content).ok())
         .filter(|r| r.passed)
     {
-        return Ok(run);
+        // Its coverage is evidence already.
+        return Ok(Tested {
+            run,
+            coverage: None,
+        });
     }
     test_commit(engine, repo, tip, ci).await
 }

@@ -75,14 +75,14 @@ impl GateImports for Answers {
     fn read_file<'a>(&'a self, _: Revision, _: &'a str) -> Answer<'a, Result<String, ReadError>> {
         Box::pin(async { Err(ReadError::Missing) })
     }
-    fn files<'a>(&'a self, _: Revision, _: &'a str) -> Answer<'a, Vec<String>> {
-        Box::pin(async { Vec::new() })
+    fn files<'a>(&'a self, _: Revision, _: &'a str) -> Answer<'a, Result<Vec<String>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
-    fn changed_files(&self) -> Answer<'_, Vec<ChangedFile>> {
-        Box::pin(async { Vec::new() })
+    fn changed_files(&self) -> Answer<'_, Result<Vec<ChangedFile>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
-    fn commits(&self) -> Answer<'_, Vec<Commit>> {
-        Box::pin(async { Vec::new() })
+    fn commits(&self) -> Answer<'_, Result<Vec<Commit>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 

@@ -359,8 +359,8 @@ impl Tx {
         Ok(count == 1)
     }
 
-    /// Cancels the live jobs of a task, those of kind `keep` aside. Running ones get a new epoch, so that a late
-    /// write is fenced.
+    /// Cancels the live jobs of a task; with `keep_aside`, not those that work beside its steps. Running ones get
+    /// a new epoch, so that a late write is fenced.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -368,16 +368,16 @@ impl Tx {
         &mut self,
         task: TaskId,
         now: UnixMs,
-        keep: Option<JobKind>,
+        keep_aside: bool,
     ) -> Result<Vec<JobId>, StoreError> {
         let rows = sqlx::query(
             "UPDATE jobs SET state = 'cancelled', finished_ms = ?, owner = NULL, lease_until_ms = NULL, \
-             epoch = epoch + 1 WHERE task_id = ? AND state IN ('scheduled', 'ready', 'running') AND kind <> ? \
-             RETURNING id",
+             epoch = epoch + 1 WHERE task_id = ? AND state IN ('scheduled', 'ready', 'running') \
+             AND NOT (? AND kind IN ('ci', 'monitor')) RETURNING id",
         )
         .bind(now)
         .bind(task.0)
-        .bind(keep.map_or("", JobKind::as_str))
+        .bind(keep_aside)
         .fetch_all(&mut self.conn)
         .await
         .doing("cancel a task's jobs")?;

@@ -1,0 +1,193 @@
+//! Judges whether the branch touches what guards the repository: the gates' and the agents' own configuration, CI,
+//! owners, scanners, and the tests.
+//!
+//! An agent that is told to go green can do so by weakening what it is held to. Such a change may be right, but a
+//! person says so. The gate asks the repository alone, never an artefact. It is a tripwire: it counts by patterns
+//! of lines and does not understand what a test proves.
+
+mod approval;
+mod changes;
+mod code;
+mod counts;
+mod globs;
+mod languages;
+mod rules;
+mod text;
+mod weakened;
+
+use orch_gate_sdk::{Finding, Gate, GateError, Host, Verdict, describe, finding};
+use serde::Deserialize;
+
+use crate::globs::{Case, Globs};
+use crate::text::clean;
+
+/// Most findings that are listed; all are counted.
+const SHOWN_MAX: usize = 200;
+/// What makes any of the findings go away.
+const HELP: &str = "An approver of the host says yes (`orch task approve`) or no (`orch task reject`); for good, the \
+                    operator lists the rule under `waivable` in orch.yaml, and an approver writes a waiver for it \
+                    into `.orch.yaml` at the base.";
+/// When to look again for a person's answer; an approval wakes the gate anyway.
+const LOOK_AGAIN_MS: u64 = 60_000;
+
+/// What becomes of a protected change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// The task waits until a person has approved this very commit.
+    #[default]
+    Approval,
+    /// It fails: only a waiver lets it through.
+    Fail,
+}
+
+/// Settings of the gate. Globs are matched against whole paths; `*` stays within a folder, `**` does not.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Further paths that need a person.
+    pub paths: Vec<String>,
+    /// Which files are tests.
+    pub tests: Vec<String>,
+    /// Whether a protected change waits for a person or fails.
+    pub answer: Answer,
+    /// Paths that need no person; the configuration of gates and agents does nevertheless.
+    pub allow: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let tests = [
+            "tests/**",
+            "test/**",
+            "**/*_test.*",
+            "**/test_*.py",
+            "**/*.test.*",
+            "**/*.spec.*",
+            "**/__tests__/**",
+            "**/*Test.java",
+        ];
+        Self {
+            answer: Answer::default(),
+            paths: Vec::new(),
+            tests: tests.map(str::to_owned).to_vec(),
+            allow: Vec::new(),
+        }
+    }
+}
+
+/// The gate.
+pub struct ProtectedPaths;
+
+impl Gate for ProtectedPaths {
+    type Settings = Settings;
+
+    fn about() -> describe::About {
+        describe::About::new(
+            "protected-paths",
+            env!("CARGO_PKG_VERSION"),
+            "the change leaves alone what guards the repository",
+        )
+        .status("protected_status", "PASS", "FAIL")
+    }
+
+    fn check_settings(settings: &Settings) -> Vec<String> {
+        let lists = [
+            ("paths", &settings.paths),
+            ("tests", &settings.tests),
+            ("allow", &settings.allow),
+        ];
+        let problems = lists.map(|(key, globs)| globs::problems(key, globs));
+        problems.into_iter().flatten().collect()
+    }
+
+    fn evaluate<H: Host>(host: &H, settings: &Settings) -> Result<Verdict, GateError> {
+        let read = |globs: &[String], case| {
+            Globs::of(globs, case).map_err(|error| GateError::Misconfigured(error.to_string()))
+        };
+        let allow = read(&settings.allow, Case::Matters)?;
+        let changes = changes::of(host)?;
+        let mut findings =
+            rules::findings(&changes, &read(&settings.paths, Case::Ignored)?, &allow)?;
+        let tests = read(&settings.tests, Case::Matters)?;
+        findings.extend(weakened::findings(host, &changes, &tests, &allow));
+        let approver = match findings.is_empty() {
+            true => None,
+            false => approval::of(host)?,
+        };
+        if approver.is_none() && !findings.is_empty() && settings.answer == Answer::Approval {
+            return Ok(Verdict::wait(LOOK_AGAIN_MS, asked(&findings)));
+        }
+        Ok(match approver {
+            Some(who) => approved(changes.len(), findings, &who),
+            None => verdict(changes.len(), findings),
+        })
+    }
+}
+
+/// The question to a person: what was changed, the first things by name.
+fn asked(findings: &[Finding]) -> String {
+    const NAMED: usize = 5;
+    let mut text: Vec<&str> = findings
+        .iter()
+        .take(NAMED)
+        .map(|f| f.message.as_str())
+        .collect();
+    let more = format!("and {} more", findings.len().saturating_sub(NAMED));
+    if findings.len() > NAMED {
+        text.push(&more);
+    }
+    format!(
+        "a person must approve protected changes: {}",
+        text.join("; ")
+    )
+}
+
+/// A pass that names who answers for it; what was approved stays on record.
+fn approved(files_changed: usize, mut findings: Vec<Finding>, who: &str) -> Verdict {
+    let count = findings.len();
+    findings.truncate(SHOWN_MAX);
+    let summary = format!("{count} protected changes, approved by {who}");
+    let verdict = Verdict::pass(summary)
+        .field("approved_by", who)
+        .count("files_changed", integer(files_changed))
+        .count("protected_changes", integer(count));
+    findings
+        .into_iter()
+        .map(Finding::advisory)
+        .fold(verdict, Verdict::finding)
+}
+
+fn verdict(files_changed: usize, mut findings: Vec<Finding>) -> Verdict {
+    let count = findings.len();
+    findings.truncate(SHOWN_MAX);
+    if count > SHOWN_MAX {
+        // A waiver of what is listed must not let the rest through.
+        let message = format!(
+            "{} more protected changes are not listed",
+            count - SHOWN_MAX
+        );
+        findings.push(finding("protected/more", message).help("Split the change."));
+    }
+    let passed = "nothing that guards the repository is changed";
+    Verdict::from_findings(findings, passed)
+        .count("files_changed", integer(files_changed))
+        .count("protected_changes", integer(count))
+}
+
+fn integer(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A finding about a path of the branch.
+fn protected(rule: &str, path: &str, what: &str) -> Finding {
+    let path = clean(path, 300);
+    finding(&format!("protected/{rule}"), format!("{path} {what}"))
+        .at(path, None)
+        .help(HELP)
+}
+
+orch_gate_sdk::export_gate!(ProtectedPaths);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Looks of which commit the staging image is, and has it made anew once. The gate judges; nothing is judged
+//! here.
+
+use std::time::Duration;
+
+use orch_domain::id::ObjectId;
+use orch_process::{Finished, Spec, run};
+use orch_store::{EvidenceRow, TaskRecord};
+use serde::{Deserialize, Serialize};
+
+use crate::ci::{checkout, plain_environment};
+use crate::config::ImageConfig;
+use crate::engine::{Engine, Repo};
+
+/// Name of the evidence.
+const IMAGE_LABEL: &str = "staging/image-label";
+/// Bytes of a command's output in the evidence.
+const TAIL_BYTES: usize = 4 * 1024;
+/// Bytes of a label.
+const LABEL_BYTES_MAX: usize = 200;
+
+/// What was seen, as the gate reads it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Seen {
+    /// Revision label of the image that runs; empty if it could not be read.
+    label: String,
+    /// Whether the image was made anew for this commit.
+    rebuilt: bool,
+    /// The command that failed, with its output.
+    problem: Option<String>,
+}
+
+/// Compares the image with the commit to land; on a mismatch it is rebuilt, once for a commit. None if the
+/// repository has no image.
+pub(super) async fn look(
+    engine: &Engine,
+    record: &TaskRecord,
+    repo: &Repo,
+    tip: &ObjectId,
+) -> anyhow::Result<Option<EvidenceRow>> {
+    let staging = repo.config.staging.as_ref();
+    let Some(image) = staging.and_then(|staging| staging.image.as_ref()) else {
+        return Ok(None);
+    };
+    let (task, sha) = (record.task.id, tip.to_string());
+    let before = engine
+        .0
+        .store
+        .read(|tx| Box::pin(async move { tx.evidence_for(task, IMAGE_LABEL, &sha).await }))
+        .await?;
+    let before: Seen = before
+        .and_then(|row| serde_json::from_str(&row.content).ok())
+        .unwrap_or_default();
+    let folder = checkout(engine, repo, tip).await?;
+    let command = |text: &str| {
+        let timeout = Duration::from_secs(u64::from(image.timeout_s));
+        let spec = Spec::shell(text, folder.path().join("tree"), timeout);
+        plain_environment(spec, &folder).env("EXPECTED_REVISION", tip.to_string())
+    };
+    let mut seen = label(image, &command).await?;
+    seen.rebuilt = before.rebuilt;
+    if seen.label != tip.as_str() && !before.rebuilt {
+        seen = rebuild(image, &command).await?.unwrap_or(seen);
+    }
+    tracing::info!(repo = repo.name, sha = %tip, label = seen.label, rebuilt = seen.rebuilt, "staging image looked at");
+    Ok(Some(EvidenceRow {
+        name: IMAGE_LABEL.to_owned(),
+        sha: tip.to_string(),
+        obtained_ms: engine.now(),
+        content: serde_json::to_string(&seen)?,
+    }))
+}
+
+async fn label(image: &ImageConfig, command: &impl Fn(&str) -> Spec) -> anyhow::Result<Seen> {
+    let done = run(&command(&image.label)).await?;
+    if !done.success() {
+        return Ok(Seen {
+            problem: Some(failure("label", &done)),
+            ..Seen::default()
+        });
+    }
+    let text = done.stdout.text();
+    let label = text.trim().chars().take(LABEL_BYTES_MAX).collect();
+    Ok(Seen {
+        label,
+        ..Seen::default()
+    })
+}
+
+/// Makes the image anew; none if the operator gave no command for it.
+async fn rebuild(
+    image: &ImageConfig,
+    command: &impl Fn(&str) -> Spec,
+) -> anyhow::Result<Option<Seen>> {
+    let Some(build) = &image.rebuild else {
+        return Ok(None);
+    };
+    let steps = [
+        Some(("rebuild", build)),
+        image.health.as_ref().map(|h| ("health", h)),
+    ];
+    for (name, text) in steps.into_iter().flatten() {
+        let done = run(&command(text)).await?;
+        if !done.success() {
+            return Ok(Some(Seen {
+                rebuilt: true,
+                problem: Some(failure(name, &done)),
+                ..Seen::default()
+            }));
+        }
+    }
+    let seen = label(image, command).await?;
+    Ok(Some(Seen {
+        rebuilt: true,
+        ..seen
+    }))
+}
+
+fn failure(name: &str, done: &Finished) -> String {
+    let how = if done.timed_out {
+        "took too long".to_owned()
+    } else {
+        format!("ended with exit code {}", done.exit.code())
+    };
+    format!("the {name} command {how}\n{}", done.tail(TAIL_BYTES))
+}
