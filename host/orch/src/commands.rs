@@ -1,13 +1,14 @@
 //! Carries out a command line.
 
 use anyhow::Context;
+use orch_author::report::Format;
 use orch_engine::{AssumedRole, OfflineRequest, OfflineRights, judge_offline};
 use orch_gates::{CONTRACT, GateRuntime, Limits, RuntimeConfig};
 use serde_json::{Value, json};
 
-use crate::cli::{Cli, Command, Config, Gate, GateRun, Task};
+use crate::cli::{Cli, Command, Config, Gate, GateRun, Order, Task};
 use crate::client::{Host, load_config};
-use crate::{demo, replay, serve, show};
+use crate::{author, demo, replay, serve, show};
 
 /// Exit code for a command line that makes no sense.
 const USAGE: u8 = 64;
@@ -27,12 +28,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             print(json, &gates, show::gates);
             Ok(0)
         }
-        Command::Gate(
-            order @ (Gate::Enable { .. }
-            | Gate::Rollback { .. }
-            | Gate::Release { .. }
-            | Gate::Lock),
-        ) => order_gate(Host::find(&cli.config).await?, order, json).await,
+        Command::Gate(Gate::Order(order)) => {
+            order_gate(Host::find(&cli.config).await?, order, json).await
+        }
+        Command::Gate(Gate::Author(verb)) => author::run(verb, json).await,
         Command::Gate(Gate::Replay { evaluation, gate }) => {
             replay::one(&Host::find(&cli.config).await?, evaluation, gate, json).await
         }
@@ -137,9 +136,9 @@ async fn doctor(json: bool) -> anyhow::Result<u8> {
     Ok(u8::from(!all))
 }
 
-async fn order_gate(host: Host, order: Gate, json: bool) -> anyhow::Result<u8> {
+async fn order_gate(host: Host, order: Order, json: bool) -> anyhow::Result<u8> {
     let (path, body) = match order {
-        Gate::Enable {
+        Order::Enable {
             name,
             stage,
             repo,
@@ -151,16 +150,11 @@ async fn order_gate(host: Host, order: Gate, json: bool) -> anyhow::Result<u8> {
             let body = json!({"gate": name, "stage": stage, "repo": repo, "mode": mode, "settings": settings});
             ("/gates/enable".to_owned(), body)
         }
-        Gate::Rollback { name, digest } => {
+        Order::Rollback { name, digest } => {
             (format!("/gates/{name}/rollback"), json!({"digest": digest}))
         }
-        Gate::Release { name } => (format!("/gates/{name}/release"), json!({})),
-        Gate::Lock => ("/gates/lock".to_owned(), json!({})),
-        Gate::List
-        | Gate::Inspect { .. }
-        | Gate::Replay { .. }
-        | Gate::Backtest { .. }
-        | Gate::Run(_) => return Ok(USAGE),
+        Order::Release { name } => (format!("/gates/{name}/release"), json!({})),
+        Order::Lock => ("/gates/lock".to_owned(), json!({})),
     };
     let done = host.post(&path, &body).await?;
     print(json, &done, |value| {
@@ -208,6 +202,14 @@ async fn run_gate(config: &std::path::Path, run: GateRun, json: bool) -> anyhow:
             role: role.to_owned(),
         });
     }
+    let format = match Format::parse(&run.format) {
+        Some(_) if json => Format::Json,
+        Some(format) => format,
+        None => {
+            eprintln!("error: {}", author::unknown_format(&run.format));
+            return Ok(USAGE);
+        }
+    };
     let scratch = tempfile::tempdir().context("a scratch folder")?;
     let rights = if run.tools {
         Some(OfflineRights {
@@ -242,17 +244,19 @@ async fn run_gate(config: &std::path::Path, run: GateRun, json: bool) -> anyhow:
             return Ok(USAGE);
         }
     };
-    if json {
-        println!("{:#}", serde_json::to_value(&judged)?);
-    } else {
-        print!("{}", judged.artefact);
-        let reason = judged
-            .reason
-            .as_deref()
-            .map(|r| format!(" ({r})"))
-            .unwrap_or_default();
-        eprintln!("{}{reason}: {}", judged.decision, judged.summary);
-        eprintln!("provenance not checked: without a host, authors are assumed");
+    match format {
+        Format::Json => println!("{:#}", serde_json::to_value(&judged)?),
+        Format::Junit | Format::Sarif => print!("{}", author::judgement(&judged, format)?),
+        Format::Text => {
+            print!("{}", judged.artefact);
+            let reason = judged
+                .reason
+                .as_deref()
+                .map(|r| format!(" ({r})"))
+                .unwrap_or_default();
+            eprintln!("{}{reason}: {}", judged.decision, judged.summary);
+            eprintln!("provenance not checked: without a host, authors are assumed");
+        }
     }
     Ok(u8::try_from(judged.exit_code).unwrap_or(2))
 }

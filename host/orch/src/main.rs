@@ -1,5 +1,6 @@
 //! The `orch` program: reads the command line, sets up logging, hands over.
 
+mod author;
 mod cli;
 mod client;
 mod commands;

@@ -257,3 +257,32 @@ pub(crate) fn backtest(value: &Value) -> String {
     });
     format!("{head}\n{rows}")
 }
+
+pub(crate) fn notes(value: &Value) -> String {
+    let mut page = String::new();
+    for note in list(&value["notes"]) {
+        // Writing to a String cannot fail.
+        writeln!(page, "{:<8} {}", text(note, "level"), text(note, "text")).ok();
+    }
+    let verdict = match value["errors"].as_u64() {
+        Some(0) => "a host would take it",
+        _ => "a host would not take it",
+    };
+    format!("{page}{}: {verdict}", text(value, "file"))
+}
+
+pub(crate) fn measured(value: &Value) -> String {
+    let columns = [
+        "name",
+        "evaluations",
+        "p50_us",
+        "p99_us",
+        "max_us",
+        "per_second",
+        "cpu_us",
+        "memory_bytes",
+    ];
+    table(&columns, list(&value["cases"]), |row| {
+        columns.map(|k| text(row, k)).to_vec()
+    })
+}
