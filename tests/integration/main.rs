@@ -4,6 +4,7 @@
     reason = "in a test a failed unwrap is the report"
 )]
 
+mod authors;
 mod bad_input;
 mod claude;
 mod demo;

@@ -111,15 +111,19 @@ pub(crate) struct Repo {
     pub(crate) config: RepositoryConfig,
     pub(crate) mirror: Git,
     pub(crate) forge: Git,
+    /// Held while the mirror's branches are brought up to date: git refuses two fetches of one branch.
+    pub(crate) fetching: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Repo {
     /// Where the base branch is now, after bringing the mirror up to date.
     pub(crate) async fn base_tip(&self) -> anyhow::Result<orch_domain::id::ObjectId> {
+        let held = self.fetching.lock().await;
         self.mirror
             .fetch(self.forge.git_dir())
             .await
             .with_context(|| format!("fetch `{}`", self.name))?;
+        drop(held);
         let name = format!("refs/remotes/origin/{}", self.config.base);
         let tip = self.mirror.resolve(&name).await?;
         tip.with_context(|| {
@@ -187,6 +191,7 @@ impl Engine {
                 config: repository.clone(),
                 mirror: Git::at(paths.mirror(name))?,
                 forge: Git::at(&repository.path)?,
+                fetching: Arc::default(),
             };
             repos.insert(name.clone(), repo);
         }

@@ -129,7 +129,8 @@ impl Under<'_> {
             .workspace
             .read_back(&self.repo.mirror, &head, &began_tree)
             .await?;
-        let delta = self.without_host_artefacts(left.delta);
+        let laid = self.laid().await?;
+        let delta = self.without_host_artefacts(left.delta, &laid);
         let outcome = self.outcome(result, &reading, &stderr, &delta);
         let policy = outcome.policy(self.role.edits_code());
         let (outcome, new_head) = if policy == RunPolicy::Advance {
@@ -231,13 +232,23 @@ impl Under<'_> {
         ))
     }
 
-    fn without_host_artefacts(&self, delta: Vec<Delta>) -> Vec<Delta> {
+    /// Names of the artefacts that the host laid into the workspace, those that gates made among them.
+    async fn laid(&self) -> anyhow::Result<Vec<String>> {
+        let id = self.record.task.id;
+        let store = &self.engine.0.store;
+        let list = store.read(|tx| Box::pin(tx.host_artefacts(id))).await?;
+        Ok(list.into_iter().map(|a| a.path).collect())
+    }
+
+    fn without_host_artefacts(&self, delta: Vec<Delta>, laid: &[String]) -> Vec<Delta> {
         let folder = artefact::folder(&self.record.task.work_item);
         let own = |path: &str| {
             let name = path
                 .strip_prefix(&folder)
                 .and_then(|rest| rest.strip_prefix('/'));
-            name.is_some_and(|name| artefact::owner(name) == artefact::Owner::Host)
+            name.is_some_and(|name| {
+                artefact::owner(name) == artefact::Owner::Host || laid.iter().any(|n| n == name)
+            })
         };
         // The host laid its artefacts into the workspace itself; the store's copy is the only one that counts.
         delta
