@@ -72,6 +72,61 @@ fn coverage_that_falls_below_what_landed_before_sends_the_task_back() {
 }
 
 #[test]
+fn ratchet_that_another_landing_moved_is_judged_again_before_the_landing() {
+    let mut world = World::new();
+    world.config["rules"]["rework_rounds_max"] = json!(1);
+    world.config["approvers"] = json!(["ann"]);
+    world.config["extra_gates"] = json!([
+        {"gate": "coverage", "stage": "review"},
+        {"gate": "protected-paths", "stage": "testing", "settings": {"paths": ["*.sh"]}},
+    ]);
+    world.write_config();
+    covered(&world, "70\n");
+    let _host = world.serve();
+    let held = world.begin("Held");
+    let waits = |view: &Value| view["step"] == "protected-paths" && view["status"] == "waiting";
+    let approve = |item: &str, view: &Value| {
+        if view["status"] == "waiting" || view["status"] == "awaiting-approval" {
+            // Refused if an approval before is still on its way: the next look decides.
+            world.orch(&["task", "approve", item, "--by", "ann"]);
+        }
+    };
+    let view = world.follow(&held, |view| {
+        if !waits(view) {
+            approve(&held, view);
+        }
+        waits(view)
+    });
+    assert_eq!(verdicts(&view, "coverage").last().unwrap().0, "pass");
+    // Meanwhile the base covers more, and a task lands that records it.
+    world.write("seed/covered.txt", "90\n", 0o644);
+    world.push_seed("Cover more");
+    let quick = world.begin("Quick");
+    let landed = world.follow(&quick, |view| {
+        approve(&quick, view);
+        ended(view)
+    });
+    assert_eq!(landed["stage"], "done", "{landed:#}");
+    // Then less again: what the held task would bring to production is below what landed.
+    world.git("seed", &["pull", "--quiet", "../shop.git", "main"]);
+    world.write("seed/covered.txt", "80\n", 0o644);
+    world.push_seed("Cover less");
+    let done = world.follow(&held, |view| {
+        approve(&held, view);
+        ended(view)
+    });
+    assert_eq!(done["status"], "blocked", "{done:#}");
+    let findings = done["findings"].as_str().unwrap();
+    assert!(
+        findings.contains("90") && findings.contains("80"),
+        "{findings}"
+    );
+    assert!(done["merged_commit"].is_null());
+    let log = world.log();
+    assert!(log.contains("another landing changed what this gate judged by"));
+}
+
+#[test]
 fn coverage_that_nobody_measures_blocks_with_the_setting_to_make() {
     let mut world = World::new();
     extra(&mut world, "coverage", "deploy-staging");

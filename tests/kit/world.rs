@@ -51,7 +51,12 @@ pub fn gates() -> PathBuf {
 ///
 /// # Panics
 /// When the condition does not come true within two minutes.
-pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    until_told(condition, || what.to_owned())
+}
+
+/// As [`until`]; `tell` says what was there when the time was over.
+fn until_told<T>(mut condition: impl FnMut() -> Option<T>, tell: impl Fn() -> String) -> T {
     let begun = Instant::now();
     loop {
         if let Some(value) = condition() {
@@ -59,7 +64,8 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
         }
         assert!(
             begun.elapsed() < Duration::from_secs(120),
-            "waited too long: {what}"
+            "waited too long: {}",
+            tell()
         );
         // A pause between looks, not a wait for luck: the loop ends on the condition.
         std::thread::park_timeout(Duration::from_millis(50));
@@ -267,7 +273,11 @@ impl World {
 
     /// Follows a task, approving whatever a person has to, until `stop` says so.
     pub fn follow(&self, item: &str, mut stop: impl FnMut(&Value) -> bool) -> Value {
-        until("the task gets there", || {
+        let tell = || {
+            let view = self.task(item);
+            format!("the task does not get there: {view:#}\n{}", self.log())
+        };
+        let look = || {
             let view = self.task(item);
             if stop(&view) {
                 return Some(view);
@@ -287,6 +297,7 @@ impl World {
                 self.log()
             );
             None
-        })
+        };
+        until_told(look, tell)
     }
 }

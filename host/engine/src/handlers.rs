@@ -7,6 +7,7 @@ mod gate;
 mod image;
 mod merge;
 mod monitor;
+mod overtaken;
 mod staging;
 mod stop;
 

@@ -9,7 +9,7 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_process::git::{CatchUpOutcome, RefOutcome};
 use orch_store::{AcquireOutcome, ClaimedJob, EvidenceRow, MergeMark, StoreError, TaskRecord};
 
-use super::image;
+use super::{image, overtaken};
 use crate::apply::merge_lease;
 use crate::ci::{Tested, record_run, test_commit};
 use crate::config::Effective;
@@ -341,7 +341,7 @@ fn store(engine: &Engine, record: &TaskRecord, preparation: &Preparation) -> sup
 
 /// Moves the base to the prepared commit: by fast-forward, to exactly the tested commit, or not at all.
 pub(super) async fn land(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
-    let (record, repo, _) = engine.subject(job).await?;
+    let (record, repo, effective) = engine.subject(job).await?;
     let task = record.task.id;
     let work = HostWork::Land;
     let failed = |failure| Event::WorkFailed { work, failure };
@@ -380,6 +380,16 @@ pub(super) async fn land(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()
             let failure = WorkFailure::Stale {
                 detail: "the merge lease is no longer held".to_owned(),
             };
+            return engine.finish(job, failed(failure), super::nothing()).await;
+        }
+        let subject = overtaken::Subject {
+            job,
+            record: &record,
+            repo,
+            head: &head,
+            base: &expected,
+        };
+        if let Some(failure) = overtaken::judge_again(engine, &subject, &effective).await? {
             return engine.finish(job, failed(failure), super::nothing()).await;
         }
         let data =

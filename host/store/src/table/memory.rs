@@ -83,6 +83,42 @@ impl Tx {
         Ok(())
     }
 
+    /// Gates whose staged values another landing has overtaken: what they judged by is no longer so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn overtaken_gates(
+        &mut self,
+        task: TaskId,
+        repo: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT s.gate FROM gate_memory_staged s LEFT JOIN gate_memory m \
+             ON m.repo = ? AND m.gate = s.gate AND m.key = s.key \
+             WHERE s.task_id = ? AND coalesce(m.version, 0) <> s.read_version ORDER BY s.gate",
+        )
+        .bind(repo)
+        .bind(task.0)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("look for overtaken values")?;
+        rows.iter().map(|row| get(row, 0)).collect()
+    }
+
+    /// Forgets what a gate has staged for a task: it judges again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unstage_memory(&mut self, task: TaskId, gate: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM gate_memory_staged WHERE task_id = ? AND gate = ?")
+            .bind(task.0)
+            .bind(gate)
+            .execute(&mut self.conn)
+            .await
+            .map(|_| ())
+            .doing("forget a gate's staged values")
+    }
+
     /// Puts the staged values of a landed task in force, each only if nobody changed it since it was read.
     ///
     /// # Errors

@@ -1,0 +1,123 @@
+//! Gates whose memory another landing has changed since they passed this task: they judge again before it lands.
+//!
+//! Every landing of a repository happens under its merge lease, so nothing can overtake between this look and
+//! the landing itself.
+
+use orch_domain::id::ObjectId;
+use orch_domain::pipeline::{Entry, Mode};
+use orch_domain::transition::{Judgement, WorkFailure};
+use orch_store::{ClaimedJob, TaskRecord};
+
+use super::gate::{Asked, ask};
+use crate::config::Effective;
+use crate::engine::{Engine, Repo};
+use crate::provider::Provider;
+
+/// The task that is about to land.
+pub(super) struct Subject<'a> {
+    pub(super) job: &'a ClaimedJob,
+    pub(super) record: &'a TaskRecord,
+    pub(super) repo: &'a Repo,
+    pub(super) head: &'a ObjectId,
+    pub(super) base: &'a ObjectId,
+}
+
+/// Has every overtaken gate judge the commit that would land; answers why it may not, if one says so.
+pub(super) async fn judge_again(
+    engine: &Engine,
+    subject: &Subject<'_>,
+    effective: &Effective,
+) -> anyhow::Result<Option<WorkFailure>> {
+    let (task, name) = (subject.record.task.id, subject.repo.name.clone());
+    let store = &engine.0.store;
+    let gates = store
+        .read(|tx| Box::pin(async move { tx.overtaken_gates(task, &name).await }))
+        .await?;
+    if gates.is_empty() {
+        return Ok(None);
+    }
+    let pipeline = effective.pipeline()?;
+    let entries = pipeline.entries_in_use().map(|(_, entry)| entry);
+    for entry in entries.filter(|e| gates.contains(&e.gate)) {
+        tracing::info!(
+            task.id = task.0,
+            gate.entry = %entry.id,
+            "another landing changed what this gate judged by; it judges again"
+        );
+        if let Some(failure) = judge(engine, subject, effective, entry).await? {
+            return Ok(Some(failure));
+        }
+    }
+    Ok(None)
+}
+
+async fn judge(
+    engine: &Engine,
+    subject: &Subject<'_>,
+    effective: &Effective,
+    entry: &Entry,
+) -> anyhow::Result<Option<WorkFailure>> {
+    let Subject {
+        job,
+        record,
+        repo,
+        head,
+        base,
+    } = *subject;
+    let provider = Provider::gather(engine, record, repo, effective, head, base, entry).await?;
+    let asked = Asked {
+        job,
+        record,
+        repo,
+        entry,
+        head,
+        base,
+    };
+    let answered = ask(engine, &asked, provider, effective).await?;
+    let failure = refusal(entry, &answered.judged.judgement);
+    let (key, task, gate, now) = (job.key, record.task.id, entry.gate.clone(), engine.now());
+    let kept = answered.keep(task, now);
+    // What it staged stays until it agrees to the landing: a refusal must not be forgotten at the next try.
+    let agreed = failure.is_none();
+    let held = engine
+        .0
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                if !tx.holds(key).await? {
+                    return Ok(false);
+                }
+                if agreed {
+                    tx.unstage_memory(task, &gate).await?;
+                }
+                kept(tx).await?;
+                Ok(true)
+            })
+        })
+        .await?;
+    anyhow::ensure!(held, "the claim was lost while `{}` judged again", entry.id);
+    Ok(failure)
+}
+
+/// What a second judgement keeps from landing; nothing of a gate that only advises.
+fn refusal(entry: &Entry, judgement: &Judgement) -> Option<WorkFailure> {
+    if entry.mode != Mode::Enforce {
+        return None;
+    }
+    match judgement {
+        Judgement::Pass | Judgement::NotApplicable => None,
+        Judgement::Fail { findings } => Some(WorkFailure::Rework {
+            findings: format!(
+                "Gate `{}` judged again, because another landing changed what it goes by.\n\n{findings}",
+                entry.id
+            ),
+        }),
+        Judgement::Wait { after_ms, reason } => Some(WorkFailure::Wait {
+            after_ms: *after_ms,
+            reason: reason.clone(),
+        }),
+        Judgement::Inconclusive { reason, detail } => Some(WorkFailure::Infra {
+            detail: format!("gate `{}` is inconclusive ({reason}): {detail}", entry.id),
+        }),
+    }
+}
