@@ -15,7 +15,9 @@ use orch_store::{Owner, Store};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Clock;
-use crate::config::{Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig};
+use crate::config::{
+    AdvisoriesConfig, Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig,
+};
 
 /// Where the host keeps its files.
 #[derive(Debug, Clone)]
@@ -84,8 +86,8 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) gates: GateRuntime,
     pub(crate) library: Library,
-    /// With the address it was made for.
-    pub(crate) advisories: Mutex<Option<(String, Arc<OsvClient>)>>,
+    /// With the settings it was made for.
+    pub(crate) advisories: Mutex<Option<(AdvisoriesConfig, Arc<OsvClient>)>>,
     pub(crate) clock: Clock,
     pub(crate) orch: PathBuf,
     pub(crate) repos: BTreeMap<String, Repo>,
@@ -287,8 +289,8 @@ impl Engine {
             .advisories
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some((url, client)) = &*held
-            && *url == config.advisories.url
+        if let Some((made_for, client)) = &*held
+            && *made_for == config.advisories
         {
             return Ok(client.clone());
         }
@@ -298,7 +300,7 @@ impl Engine {
             timeout: Duration::from_secs(u64::from(config.advisories.timeout_s)),
             cache_ttl: Duration::from_secs(u64::from(config.advisories.cache_s)),
         })?);
-        *held = Some((config.advisories.url.clone(), client.clone()));
+        *held = Some((config.advisories.clone(), client.clone()));
         Ok(client)
     }
 

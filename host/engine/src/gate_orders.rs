@@ -101,6 +101,17 @@ impl Engine {
         let path = config.file.clone();
         let failed = |e: std::io::Error| CommandError::Host(format!("`{}`: {e}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(failed)?;
+        let same = |e: &&ExtraGate| e.gate == extra.gate && e.repo == extra.repo;
+        let text = match config.extra_gates.iter().find(same) {
+            Some(before) => without_line(&text, before).ok_or_else(|| {
+                CommandError::Conflict(format!(
+                    "`extra_gates` in `{}` names `{}` already; change its line there",
+                    path.display(),
+                    extra.gate
+                ))
+            })?,
+            None => text,
+        };
         let next = with_line(&text, &extra);
         // Read again as a whole, so that a wrong guess about the file's form changes nothing.
         let parsed = HostConfig::parse(&path.display().to_string(), &next)
@@ -149,6 +160,24 @@ fn line_of(extra: &ExtraGate) -> String {
     format!("- {}", serde_json::Value::Object(map))
 }
 
+/// The text without an entry that was written by [`with_line`]; none if it stands there in another form.
+fn without_line(text: &str, extra: &ExtraGate) -> Option<String> {
+    if let Ok(serde_json::Value::Object(mut map)) = serde_json::from_str(text) {
+        let list = map.get_mut("extra_gates")?.as_array_mut()?;
+        let same = |v: &serde_json::Value| {
+            serde_json::from_value::<ExtraGate>(v.clone()).is_ok_and(|v| v == *extra)
+        };
+        let at = list.iter().position(same)?;
+        list.remove(at);
+        return serde_json::to_string_pretty(&map).ok();
+    }
+    let line = line_of(extra);
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|l| l.trim() == line)?;
+    let rest: Vec<&str> = [&lines[..at], &lines[at + 1..]].concat();
+    Some(rest.join("\n") + "\n")
+}
+
 /// The text with the entry added, comments and order kept.
 fn with_line(text: &str, extra: &ExtraGate) -> String {
     // A file in JSON, as programs write it, is written as JSON again.
@@ -193,6 +222,27 @@ mod tests {
             mode: "advise".to_owned(),
             settings: serde_json::Map::new(),
         }
+    }
+
+    #[test]
+    fn entry_that_is_enabled_anew_stands_there_once() {
+        let shop = "repositories: {shop: {path: shop.git}}";
+        for text in [
+            format!("# ours\n{shop}\n"),
+            r#"{"repositories": {"shop": {"path": "shop.git"}}}"#.to_owned(),
+        ] {
+            let first = with_line(&text, &extra("mine"));
+            let bare = without_line(&first, &extra("mine")).expect("it is found");
+            let enforced = ExtraGate {
+                mode: "enforce".to_owned(),
+                ..extra("mine")
+            };
+            let next = with_line(&bare, &enforced);
+            let config = HostConfig::parse("orch.yaml", &next).expect("it parses");
+            assert_eq!(config.extra_gates, [enforced], "{next}");
+        }
+        let by_hand = format!("{shop}\nextra_gates:\n- gate: mine\n  stage: review\n");
+        assert_eq!(without_line(&by_hand, &extra("mine")), None);
     }
 
     #[test]

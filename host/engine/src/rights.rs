@@ -28,14 +28,15 @@ pub(crate) struct Rights {
     /// What the gate keeps of this repository.
     pub(crate) kept: Vec<Remembered>,
     /// What it set: in force when the task's change lands.
-    pub(crate) staged: Mutex<BTreeMap<String, String>>,
+    pub(crate) staged: Mutex<BTreeMap<String, Option<String>>>,
 }
 
-/// A value that a gate set, with the version of the one it stands for.
+/// A value that a gate set or only read, with the version of the one it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Staged {
     pub(crate) key: String,
-    pub(crate) value: String,
+    /// None if it only read it.
+    pub(crate) value: Option<String>,
     pub(crate) read_version: i64,
 }
 
@@ -70,14 +71,16 @@ impl Rights {
 
     /// A value: what this evaluation set, else what is kept.
     pub(crate) fn recall(&self, key: &str) -> Option<String> {
-        let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = || {
-            self.kept
-                .iter()
-                .find(|k| k.key == key)
-                .map(|k| k.value.clone())
-        };
-        staged.get(key).cloned().or_else(kept)
+        let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(value)) = staged.get(key) {
+            return Some(value.clone());
+        }
+        let kept = self.kept.iter().find(|k| k.key == key);
+        if key.len() <= KEY_BYTES_MAX && staged.len() < KEYS_MAX {
+            // What it judged by counts as well as what it sets: another landing may change it.
+            staged.entry(key.to_owned()).or_default();
+        }
+        kept.map(|k| k.value.clone())
     }
 
     /// Stages a value within the bounds; what goes beyond them is dropped and said in the log.
@@ -87,7 +90,7 @@ impl Rights {
             && value.len() <= VALUE_BYTES_MAX
             && (staged.len() < KEYS_MAX || staged.contains_key(key));
         if fits {
-            staged.insert(key.to_owned(), value.to_owned());
+            staged.insert(key.to_owned(), Some(value.to_owned()));
         } else {
             tracing::warn!(
                 key.bytes = key.len(),
@@ -97,7 +100,7 @@ impl Rights {
         }
     }
 
-    /// Everything that was set.
+    /// Everything that was read or set.
     pub(crate) fn staged(&self) -> Vec<Staged> {
         let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
         let version = |key: &str| {

@@ -304,7 +304,7 @@ pub(crate) fn homes_of(program: &Path) -> Vec<PathBuf> {
             .into_iter()
             .flatten()
         {
-            // `…/bin/NAME` belongs to `…`; never a whole home folder or less.
+            // `…/bin/NAME` belongs to `…`. Of a person's own home folder it is the program alone.
             let home = path.parent().and_then(|bin| {
                 if bin.ends_with("bin") {
                     bin.parent()
@@ -312,8 +312,10 @@ pub(crate) fn homes_of(program: &Path) -> Vec<PathBuf> {
                     Some(bin)
                 }
             });
-            if let Some(home) = home.filter(|home| home.components().count() > 2) {
-                homes.push(home.to_owned());
+            match home {
+                Some(home) if is_personal(home) => homes.push(path.clone()),
+                Some(home) if home.components().count() > 2 => homes.push(home.to_owned()),
+                Some(_) | None => {}
             }
         }
     };
@@ -332,6 +334,12 @@ pub(crate) fn homes_of(program: &Path) -> Vec<PathBuf> {
     homes.retain(|home| !home.starts_with("/usr"));
     homes.dedup();
     homes
+}
+
+/// Whether a folder is somebody's whole home.
+fn is_personal(folder: &Path) -> bool {
+    let own = std::env::var_os("HOME").is_some_and(|own| folder == Path::new(&own));
+    own || folder == Path::new("/root") || folder.parent() == Some(Path::new("/home"))
 }
 
 /// The folders of one run.

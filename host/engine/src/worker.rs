@@ -126,7 +126,8 @@ async fn sweep(engine: &Engine) -> Result<(), orch_store::StoreError> {
             Box::pin(async move {
                 let jobs = tx.sweep_jobs(before, SWEEP_ROWS).await?;
                 let recordings = tx.sweep_recordings(before, SWEEP_ROWS).await?;
-                Ok(jobs + recordings + tx.sweep_messages(before, SWEEP_ROWS).await?)
+                let memory = tx.sweep_staged_memory(SWEEP_ROWS).await?;
+                Ok(jobs + recordings + memory + tx.sweep_messages(before, SWEEP_ROWS).await?)
             })
         })
         .await?;

@@ -29,7 +29,8 @@ async fn task(store: &Store, item: &str) -> TaskId {
     task.expect("accepted").id
 }
 
-async fn stage(store: &Store, task: TaskId, value: &'static str, read: i64) {
+async fn stage(store: &Store, task: TaskId, value: impl Into<Option<&'static str>>, read: i64) {
+    let value = value.into();
     store
         .write(move |tx| {
             Box::pin(async move {
@@ -109,4 +110,17 @@ async fn value_staged_over_the_present_version_replaces_it() {
     assert!(overtaken(&store, second).await.is_empty());
     assert_eq!(land(&store, second).await.applied.len(), 1);
     assert_eq!(in_force(&store).await, [("86".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn value_that_was_only_read_is_overtaken_too_and_writes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder).await;
+    let (first, second) = (task(&store, "SHOP-1").await, task(&store, "SHOP-2").await);
+    stage(&store, second, None, 0).await;
+    stage(&store, first, "90", 0).await;
+    assert_eq!(land(&store, first).await.applied.len(), 1);
+    assert_eq!(overtaken(&store, second).await, ["coverage"]);
+    assert_eq!(land(&store, second).await, MemoryApplied::default());
+    assert_eq!(in_force(&store).await, [("90".to_owned(), 1)]);
 }

@@ -283,12 +283,12 @@ fn extra_entries(
 ) -> Result<Vec<(Stage, EntryId)>, ConfigError> {
     let mut steps = Vec::new();
     for extra in &host.extra_gates {
-        let everywhere = extra.repo.is_none();
-        if !everywhere && repo.is_some_and(|name| extra.repo.as_deref() != Some(name)) {
-            continue;
-        }
         let stage = parse_stage(file, "extra_gates.stage", &extra.stage)?;
         let id = parse_entry_id(file, &extra.gate)?;
+        // Without a repository, only what applies to all of them: two may have one gate at different stages.
+        if extra.repo.is_some() && extra.repo.as_deref() != repo {
+            continue;
+        }
         let change = EntryConfig {
             gate: Some(extra.gate.clone()),
             mode: Some(extra.mode.clone()),

@@ -102,7 +102,7 @@ pub struct SandboxConfig {
 }
 
 /// Where known vulnerabilities are looked up.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdvisoriesConfig {
     /// Address of an OSV server.

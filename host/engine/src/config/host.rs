@@ -78,7 +78,7 @@ pub struct HttpConfig {
 }
 
 /// How many jobs of each lane run at once.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Concurrency {
     /// Agent runs.

@@ -43,19 +43,14 @@ impl Engine {
             Ok(next) => {
                 let before = self.config();
                 let fixed = |c: &HostConfig| {
-                    let list = c
-                        .repositories
-                        .iter()
-                        .map(|(n, r)| (n.clone(), r.path.clone(), r.base.clone()));
                     (
-                        c.data.clone(),
-                        c.gates_dir.clone(),
-                        c.http.listen,
-                        list.collect::<Vec<_>>(),
+                        (c.data.clone(), c.gates_dir.clone(), c.gates_lock.clone()),
+                        (c.http.listen, c.concurrency.clone()),
+                        serde_json::to_value(&c.repositories).ok(),
                     )
                 };
                 if fixed(&before) != fixed(&next) {
-                    tracing::warn!(file = %path.display(), "folders, addresses and repositories of the changed configuration come into force at the next start");
+                    tracing::warn!(file = %path.display(), "folders, addresses, workers and repositories of the changed configuration come into force at the next start");
                 }
                 self.0.config.store(Arc::new(next));
                 tracing::info!(file = %path.display(), "configuration read anew");

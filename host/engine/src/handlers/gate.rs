@@ -46,17 +46,30 @@ pub(super) struct Answered {
 }
 
 impl Answered {
-    /// Writes the evaluation and everything that belongs to it.
+    /// Writes the evaluation and everything that belongs to it. What the gate staged before for the task is
+    /// replaced, unless this judgement is none.
     pub(super) fn keep(self, task: TaskId, now: i64) -> super::Extra {
+        let replaces = matches!(
+            self.judged.judgement,
+            Judgement::Pass | Judgement::NotApplicable
+        );
         Box::new(move |tx| {
             Box::pin(async move {
                 let id = tx.insert_evaluation(&self.row, now).await?;
                 if let Some(text) = self.recording {
                     tx.put_recording(id, &text).await?;
                 }
-                for value in self.staged {
-                    let gate = &self.row.gate;
-                    tx.stage_memory(task, gate, &value.key, &value.value, value.read_version)
+                let gate = &self.row.gate;
+                if replaces && self.row.reused_from.is_none() {
+                    tx.unstage_memory(task, gate).await?;
+                }
+                for Staged {
+                    key,
+                    value,
+                    read_version,
+                } in self.staged
+                {
+                    tx.stage_memory(task, gate, &key, value.as_deref(), read_version)
                         .await?;
                 }
                 match self.owned {

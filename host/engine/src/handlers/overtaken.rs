@@ -75,10 +75,9 @@ async fn judge(
     };
     let answered = ask(engine, &asked, provider, effective).await?;
     let failure = refusal(entry, &answered.judged.judgement);
-    let (key, task, gate, now) = (job.key, record.task.id, entry.gate.clone(), engine.now());
-    let kept = answered.keep(task, now);
-    // What it staged stays until it agrees to the landing: a refusal must not be forgotten at the next try.
-    let agreed = failure.is_none();
+    // A refusal leaves what it staged before in place, so that the next try asks it again.
+    let kept = answered.keep(record.task.id, engine.now());
+    let key = job.key;
     let held = engine
         .0
         .store
@@ -86,9 +85,6 @@ async fn judge(
             Box::pin(async move {
                 if !tx.holds(key).await? {
                     return Ok(false);
-                }
-                if agreed {
-                    tx.unstage_memory(task, &gate).await?;
                 }
                 kept(tx).await?;
                 Ok(true)

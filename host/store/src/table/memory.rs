@@ -56,7 +56,8 @@ impl Tx {
             .collect()
     }
 
-    /// Stages a value; a later one of the same task and key stands for an earlier one.
+    /// Stages a value, or the mere reading of one; a later staging of the same task and key stands for an
+    /// earlier one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -65,7 +66,7 @@ impl Tx {
         task: TaskId,
         gate: &str,
         key: &str,
-        value: &str,
+        value: Option<&str>,
         read_version: i64,
     ) -> Result<(), StoreError> {
         sqlx::query(
@@ -119,6 +120,22 @@ impl Tx {
             .doing("forget a gate's staged values")
     }
 
+    /// Removes what ended tasks staged and never landed, at most `limit` rows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep_staged_memory(&mut self, limit: u32) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM gate_memory_staged WHERE rowid IN (SELECT s.rowid FROM gate_memory_staged s \
+             JOIN tasks t ON t.id = s.task_id WHERE t.status = 'ended' LIMIT ?)",
+        )
+        .bind(limit)
+        .execute(&mut self.conn)
+        .await
+        .doing("sweep staged memory")?;
+        Ok(done.rows_affected())
+    }
+
     /// Puts the staged values of a landed task in force, each only if nobody changed it since it was read.
     ///
     /// # Errors
@@ -138,7 +155,11 @@ impl Tx {
         let mut outcome = MemoryApplied::default();
         for row in &rows {
             let (gate, key): (String, String) = (get(row, "gate")?, get(row, "key")?);
-            let (value, read): (String, i64) = (get(row, "value")?, get(row, "read_version")?);
+            let (value, read): (Option<String>, i64) =
+                (get(row, "value")?, get(row, "read_version")?);
+            let Some(value) = value else {
+                continue;
+            };
             let done = sqlx::query(
                 "INSERT INTO gate_memory (repo, gate, key, value, version) SELECT ?1, ?2, ?3, ?4, 1 WHERE ?5 = 0 OR EXISTS \
                  (SELECT 1 FROM gate_memory WHERE repo = ?1 AND gate = ?2 AND key = ?3) \
