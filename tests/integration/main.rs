@@ -7,6 +7,7 @@
 mod authors;
 mod bad_input;
 mod claude;
+mod crashes;
 mod demo;
 mod dropping;
 mod evidence;

@@ -3,6 +3,7 @@
 
 pub mod messages_api;
 pub mod osv;
+pub mod torture;
 pub mod world;
 
 /// Chooses the implementation of TLS for the process; before the first HTTP client is made.

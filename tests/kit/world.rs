@@ -24,17 +24,11 @@ pub fn root() -> PathBuf {
 /// The `orch` program that `cargo xtask test` built.
 pub fn orch_program() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
-    let path = test
-        .ancestors()
-        .nth(2)
-        .expect("tests lie in target/PROFILE/deps")
-        .join("orch");
-    assert!(
-        path.exists(),
-        "`{}` is not built; run `cargo xtask test`",
-        path.display()
-    );
-    path
+    // Tests lie in target/PROFILE/deps, programs beside it.
+    let mut places = test.ancestors().skip(1).take(2).map(|f| f.join("orch"));
+    places
+        .find(|path| path.is_file())
+        .expect("`orch` is built; run `cargo xtask test`")
 }
 
 /// The gates that `cargo xtask gates` built.

@@ -15,7 +15,6 @@
 //! supervisor works with a newer host.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use orch_domain::outcome::KillReason;
@@ -299,14 +298,6 @@ impl RunFolder {
     fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), FolderError> {
         let bytes = serde_json::to_vec_pretty(value)
             .map_err(|e| self.error(name)(std::io::Error::other(e)))?;
-        let temporary = self.0.join(format!("{name}.new"));
-        let attempt = || {
-            let mut file = File::create(&temporary)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, self.0.join(name))?;
-            File::open(&self.0)?.sync_all()
-        };
-        attempt().map_err(self.error(name))
+        orch_durable::replace(&self.0.join(name), &bytes).map_err(self.error(name))
     }
 }

@@ -31,16 +31,19 @@ pub enum LaunchError {
 /// # Errors
 /// [`LaunchError::Spawn`].
 pub fn spawn_supervisor(orch: &Path, folder: &RunFolder) -> Result<(), LaunchError> {
+    orch_durable::point("supervisor-spawn: before");
     let mut child = Command::new(orch)
         .arg("supervise")
         .arg(folder.path())
         .env_clear()
+        .envs(orch_durable::environment())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .current_dir("/")
         .spawn()
         .map_err(LaunchError::Spawn)?;
+    orch_durable::point("supervisor-spawn: after");
     // Collected here, so that a supervisor that ends before the host does not stay a zombie.
     tokio::task::spawn_blocking(move || child.wait().ok());
     Ok(())

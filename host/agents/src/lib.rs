@@ -3,9 +3,11 @@
 //! A run is owned by a small supervisor process that outlives the host; a run folder is the protocol between
 //! the two. Which run happens when, and what follows, is the engine's business.
 
+pub mod breaker;
 pub mod classify;
 pub mod driver;
 pub mod folder;
 pub mod launcher;
+pub mod preflight;
 pub mod supervise;
 pub mod workspace;

@@ -7,7 +7,7 @@
 mod end;
 mod pump;
 
-pub use end::{sweep, sweep_marked};
+pub use end::sweep_marked;
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -94,6 +94,7 @@ fn start(folder: &RunFolder, launch: &Launch) -> std::io::Result<(Pid, [Pump; 2]
     } else {
         Stdio::null()
     };
+    orch_durable::point("agent-spawn: before");
     let mut child = Command::new(&launch.program)
         .args(&launch.args)
         .env_clear()
@@ -105,6 +106,7 @@ fn start(folder: &RunFolder, launch: &Launch) -> std::io::Result<(Pid, [Pump; 2]
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
+    orch_durable::point("agent-spawn: after");
     let max = launch.limits.output_bytes_max;
     let terminal = launch.terminal_line.clone();
     let out = Pump::start(
@@ -164,6 +166,7 @@ fn watch(folder: &RunFolder, launch: &Launch, pid: Pid, pumps: [Pump; 2], result
     };
     result.exit_code = status.exit_status();
     result.signal = status.terminating_signal();
+    orch_durable::point("agent-end: before");
     end::signal_group(pid, Signal::KILL);
     result.survivors = end::sweep(&launch.token);
     for pump in pumps {

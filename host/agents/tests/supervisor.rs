@@ -280,6 +280,6 @@ fn killed_supervisor_leaves_a_lost_run(folder: &Path) {
     assert_eq!(run.state().expect("read"), RunState::Lost);
     let agent = String::from_utf8_lossy(&run.tail(STDOUT, 100)).into_owned();
     // What the dead supervisor owned is found by the token and ended.
-    supervise::sweep(&run.launch().expect("read").token);
+    supervise::sweep_marked(&run.launch().expect("read").token);
     assert!(is_gone(&agent));
 }

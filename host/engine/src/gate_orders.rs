@@ -124,10 +124,7 @@ impl Engine {
             );
             return Err(CommandError::Conflict(text));
         }
-        let fresh = path.with_extension("yaml.new");
-        std::fs::write(&fresh, next)
-            .and_then(|()| std::fs::rename(&fresh, &path))
-            .map_err(failed)?;
+        orch_durable::replace(&path, next.as_bytes()).map_err(failed)?;
         let loaded = HostConfig::load(&path, |name| std::env::var(name).ok())
             .map_err(|e| CommandError::Host(e.to_string()))?;
         let on_repo = extra.repo.as_deref().unwrap_or_default();

@@ -51,7 +51,9 @@ impl Cache {
         compiler.compile(runtime, blob, &fresh).await?;
         let hash = hash_of(&fresh).await?;
         tokio::fs::write(hash_path(&image), hash).await?;
+        orch_durable::point("rename image: before");
         tokio::fs::rename(&fresh, &image).await?;
+        orch_durable::point("rename image: after");
         self.load(runtime, &image)
             .await
             .ok_or_else(|| LoadError::Compiler("its image could not be loaded".to_owned()))

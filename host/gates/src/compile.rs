@@ -62,6 +62,7 @@ fn compile_file(engine: &Engine, from: &Path, to: &Path) -> Result<(), LoadError
 }
 
 async fn in_child(program: &Path, from: &Path, to: &Path) -> Result<(), LoadError> {
+    orch_durable::point("spawn compiler: before");
     let mut child = tokio::process::Command::new(program)
         .arg("compile-gate")
         .args([from, to])
@@ -71,6 +72,7 @@ async fn in_child(program: &Path, from: &Path, to: &Path) -> Result<(), LoadErro
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
+    orch_durable::point("spawn compiler: after");
     let mut said = Vec::new();
     let work = async {
         if let Some(pipe) = child.stderr.take() {

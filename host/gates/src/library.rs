@@ -321,9 +321,7 @@ impl Library {
         }
         let blob = self.version_path(&digest);
         if !blob.exists() {
-            let fresh = blob.with_extension("new");
-            tokio::fs::write(&fresh, &content).await?;
-            tokio::fs::rename(&fresh, &blob).await?;
+            orch_durable::replace(&blob, &content)?;
         }
         let loaded = self.load_version(name, Some(file), &digest).await;
         if loaded.is_err() && !state.memory.needs(&digest) {
@@ -513,9 +511,7 @@ impl Library {
             }
         }
         let text = serde_json::to_string_pretty(&pins).unwrap_or_default() + "\n";
-        let fresh = self.config.lock.with_extension("new");
-        let written =
-            std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &self.config.lock));
+        let written = orch_durable::replace(&self.config.lock, text.as_bytes());
         written.map_err(|source| LibraryError::Folder {
             path: self.config.lock.clone(),
             source,

@@ -237,10 +237,12 @@ pub async fn run(spec: &Spec) -> Result<Finished, RunError> {
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
+    orch_durable::point("spawn: before");
     let mut child = command.spawn().map_err(|source| RunError::Spawn {
         program: spec.program.clone(),
         source,
     })?;
+    orch_durable::point("spawn: after");
     let group = Group(
         child
             .id()

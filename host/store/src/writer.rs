@@ -175,8 +175,12 @@ async fn commit_batch(
             Err(error) => return abandon(tx, replies, error).await,
         }
     }
+    orch_durable::point("commit: before");
     match execute(tx, "COMMIT").await {
-        Ok(()) => Ok(replies),
+        Ok(()) => {
+            orch_durable::point("commit: after");
+            Ok(replies)
+        }
         Err(error) => abandon(tx, replies, error).await,
     }
 }

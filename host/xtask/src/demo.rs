@@ -1,4 +1,4 @@
-//! `cargo xtask demo` and `cargo xtask bench`: build what is needed, then run it.
+//! `cargo xtask demo`, `bench` and `torture`: build what is needed, then run it.
 
 use std::process::{Command, Stdio};
 
@@ -26,6 +26,18 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         .arg(root().join("gates"))
         .args(args);
     shell::run(&mut command)
+}
+
+/// Kills the host at every crash point and at random, and demands that nothing differs afterwards.
+pub(crate) fn torture(args: &[String]) -> anyhow::Result<()> {
+    crate::gates::build(false)?;
+    // As the tests are built, so that nothing is compiled twice.
+    shell::run(cargo().args(["build", "--workspace", "--all-targets"]))?;
+    shell::run(
+        Command::new(target_dir()?.join("debug/orch-torture"))
+            .current_dir(root())
+            .args(args),
+    )
 }
 
 /// Runs the benchmarks, which write their page themselves.

@@ -36,6 +36,12 @@ enum Verb {
     Tidy,
     /// Run the benchmarks and write docs/reference/benchmarks.md.
     Bench,
+    /// Kill everything at every crash point and at random, and compare: `--points N --rounds N --seed S`.
+    Torture {
+        /// Passed on: all points and 10,000 rounds from seed 1 if nothing is said.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Check bans, licences and sources of the dependencies.
     Deny,
 }
@@ -48,6 +54,7 @@ fn main() -> std::process::ExitCode {
         Verb::Tools => tools::install(),
         Verb::Tidy => tidy::run(),
         Verb::Bench => demo::bench(),
+        Verb::Torture { args } => demo::torture(&args),
         Verb::Deny => test::deny(),
     };
     match done {

@@ -30,7 +30,7 @@ pub(super) fn signal_group(group: Pid, signal: Signal) {
 
 /// Kills whatever is left of the run until nothing is: descendants, and processes that left the tree but
 /// still carry the run's token. Answers how many there were.
-pub fn sweep(token: &str) -> u32 {
+pub(super) fn sweep(token: &str) -> u32 {
     let me = std::process::id();
     let mark = format!("{TOKEN_VARIABLE}={token}");
     end_all(

@@ -74,10 +74,7 @@ impl Cache {
 
     fn put(&self, key: &str, value: &Value) {
         let path = self.path(key);
-        let fresh = path.with_extension(format!("{}.new", std::process::id()));
-        let written =
-            std::fs::write(&fresh, value.to_string()).and_then(|()| std::fs::rename(&fresh, &path));
-        if let Err(error) = written {
+        if let Err(error) = orch_durable::replace(&path, value.to_string().as_bytes()) {
             // Only slower: the answer is asked for again.
             tracing::warn!(error = %error, "an answer of the feed could not be kept");
         }

@@ -113,7 +113,7 @@ impl Under<'_> {
                 // The supervisor is dead; what it owned may not be.
                 if let Some(launch) = &launch {
                     let token = launch.token.clone();
-                    tokio::task::spawn_blocking(move || supervise::sweep(&token)).await?;
+                    tokio::task::spawn_blocking(move || supervise::sweep_marked(&token)).await?;
                 }
                 None
             }

@@ -51,7 +51,12 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
                 .store
                 .write(move |tx| Box::pin(tx.run_attached(run.id)))
                 .await?;
-            (run.id, RunFolder::at(&run.folder))
+            let folder = RunFolder::at(&run.folder);
+            if folder.state()? == RunState::NotStarted {
+                // No supervisor has taken the folder, so the hook has not run; the folder's lock lets only one in.
+                launcher::spawn_supervisor(&engine.0.orch, &folder)?;
+            }
+            (run.id, folder)
         }
         None => launch(engine, job, &record, repo, deploy, &landed).await?,
     };

@@ -23,7 +23,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         launcher::wait(&folder).await?;
         if let Ok(launch) = folder.launch() {
             // The supervisor swept already, unless it was killed itself.
-            tokio::task::spawn_blocking(move || supervise::sweep(&launch.token)).await?;
+            tokio::task::spawn_blocking(move || supervise::sweep_marked(&launch.token)).await?;
         }
     }
     let workspace = Workspace::at(engine.0.paths.workspace(

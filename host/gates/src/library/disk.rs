@@ -53,9 +53,7 @@ impl Memory {
     /// Writes it, whole or not at all.
     pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
-        let fresh = folder.join("state.json.new");
-        std::fs::write(&fresh, text)?;
-        std::fs::rename(fresh, Self::path(folder))
+        orch_durable::replace(&Self::path(folder), text.as_bytes())
     }
 
     /// Notes that a version serves.

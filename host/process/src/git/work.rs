@@ -113,9 +113,10 @@ impl Git {
     /// [`GitError`].
     pub async fn set_ref(&self, name: &str, to: &ObjectId) -> Result<(), GitError> {
         safe(name)?;
-        self.call(["update-ref", name, to.as_str()])
-            .await
-            .map(|_| ())
+        orch_durable::point("ref: before");
+        self.call(["update-ref", name, to.as_str()]).await?;
+        orch_durable::point("ref: after");
+        Ok(())
     }
 
     /// Moves a ref of this repository if it is where it is expected.
@@ -130,7 +131,9 @@ impl Git {
     ) -> Result<RefOutcome, GitError> {
         safe(name)?;
         let args = ["update-ref", name, to.as_str(), expected.as_str()];
+        orch_durable::point("ref: before");
         let done = self.raw(&args, &[], None, &[]).await?;
+        orch_durable::point("ref: after");
         if done.success() {
             return Ok(RefOutcome::Done);
         }
@@ -199,7 +202,9 @@ impl Git {
             &address,
             refspec,
         ];
+        orch_durable::point("push: before");
         let done = self.raw(&args, &[], None, &[]).await?;
+        orch_durable::point("push: after");
         if done.success() {
             return Ok(RefOutcome::Done);
         }

@@ -219,6 +219,7 @@ fn inside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Resul
         .map_err(|e| missing("no_new_privs", e, "the kernel is older than 3.5"))?;
     limit(&confinement.limits)?;
     shut_in(confinement)?;
+    orch_durable::point("spawn inside the sandbox: before");
     let child = Command::new(program)
         .args(args)
         .env_remove(INSIDE)

@@ -1,0 +1,76 @@
+//! Crash points: places at which a test ends the program as a power cut would.
+//!
+//! Before and after every commit, rename, spawn and remote call stands a [`point`]. In a release build it is
+//! nothing. In a debug build two variables of the environment drive it:
+//!
+//! ```text
+//! ORCH_CRASH_TRACE=FILE   appends the name of every point that is reached
+//! ORCH_CRASH_AT=NAME#K    aborts the program when it reaches NAME for the K-th time, counting from 1
+//! ```
+//!
+//! `cargo xtask tidy` refuses a file that commits, renames, spawns or pushes without a point.
+
+/// Reaches the point `name`.
+#[inline]
+pub fn point(name: &str) {
+    #[cfg(debug_assertions)]
+    armed::reach(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+/// The variables that a supervisor needs to have its own points driven; none in a release build, because a
+/// supervisor's environment is otherwise empty.
+pub fn environment() -> Vec<(String, String)> {
+    #[cfg(debug_assertions)]
+    return [armed::TRACE, armed::AT]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+        .collect();
+    #[cfg(not(debug_assertions))]
+    Vec::new()
+}
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::fs::File;
+    use std::io::Write;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    pub(super) const TRACE: &str = "ORCH_CRASH_TRACE";
+    pub(super) const AT: &str = "ORCH_CRASH_AT";
+
+    struct Plan {
+        trace: Option<File>,
+        at: Option<(String, u32)>,
+        hits: AtomicU32,
+    }
+
+    fn plan() -> &'static Plan {
+        static PLAN: OnceLock<Plan> = OnceLock::new();
+        PLAN.get_or_init(|| Plan {
+            trace: std::env::var_os(TRACE)
+                .and_then(|path| File::options().create(true).append(true).open(path).ok()),
+            at: std::env::var(AT).ok().and_then(|text| {
+                let (name, count) = text.rsplit_once('#')?;
+                Some((name.to_owned(), count.parse().ok()?))
+            }),
+            hits: AtomicU32::new(0),
+        })
+    }
+
+    pub(super) fn reach(name: &str) {
+        let plan = plan();
+        if let Some(mut file) = plan.trace.as_ref() {
+            // One write of a short line: lines of several threads and programs do not mix.
+            file.write_all(format!("{name}\n").as_bytes()).ok();
+        }
+        if let Some((at, count)) = &plan.at
+            && at == name
+            && plan.hits.fetch_add(1, Ordering::SeqCst) + 1 == *count
+        {
+            std::process::abort();
+        }
+    }
+}

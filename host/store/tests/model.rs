@@ -1,0 +1,293 @@
+//! The protocol of claims, leases, recovery and endings, explored in full: what holds in every reachable state,
+//! which missing guard breaks what, and that the real store answers as the model does.
+
+#[path = "model/properties.rs"]
+mod properties;
+#[path = "model/protocol.rs"]
+mod protocol;
+#[path = "model/replay.rs"]
+mod replay;
+#[path = "model/rows.rs"]
+mod rows;
+
+use std::time::Instant;
+
+use stateright::{Checker, Model};
+
+use properties::{
+    ATTEMPT_ADDS_UP, DEAD_OWN_NOTHING, ENDS_AFTER_RESTART, EPOCH_ADDS_UP, EPOCH_IS_NEW,
+    LIVING_KEEP_THEIRS, NO_LATE_RENEWAL, ONE_COMPLETION, PRESENT_EPOCH, PRESENT_PUT_OFF,
+    PRESENT_RENEWAL, TERMINAL_STAYS,
+};
+use protocol::{Action, Answer, Key, Protocol, State, World};
+use replay::{Rig, Tally};
+use rows::{Ending, Mutant};
+
+/// Longest counterexample looked for.
+const DEPTH_MAX: usize = 16;
+
+fn protocol(world: World, mutant: Mutant) -> Protocol {
+    Protocol {
+        world,
+        mutant,
+        asked: None,
+        jobs: 2,
+        has_twins: true,
+        now_max: 2,
+        epoch_max: 4,
+    }
+}
+
+/// Explores every state of the unmutated protocol and asserts its properties.
+fn holds(protocol: Protocol) {
+    let begun = Instant::now();
+    let checker = protocol.checker().spawn_bfs().join();
+    println!(
+        "{protocol:?}: {} states, {} steps, depth {}, {:?}",
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth(),
+        begun.elapsed(),
+    );
+    checker.assert_properties();
+}
+
+/// Finds how the mutant breaks `property`, in as few steps as possible.
+fn counterexample(protocol: Protocol, property: &'static str) -> Vec<Action> {
+    let protocol = Protocol {
+        asked: Some(property),
+        ..protocol
+    };
+    for depth in 1..=DEPTH_MAX {
+        let checker = protocol
+            .checker()
+            .target_max_depth(depth)
+            .spawn_bfs()
+            .join();
+        let Some(path) = checker.discovery(property) else {
+            continue;
+        };
+        let (mutant, states) = (protocol.mutant, checker.unique_state_count());
+        let actions: Vec<_> = path.into_actions();
+        println!("{mutant:?} breaks \"{property}\" after {states} states: {actions:?}");
+        return actions;
+    }
+    panic!("{:?} keeps \"{property}\"", protocol.mutant)
+}
+
+/// The mutant breaks `property`, and on the same way the real store answers otherwise than the mutant.
+async fn is_caught(world: World, mutant: Mutant, property: &'static str) {
+    let protocol = protocol(world, mutant);
+    let actions = counterexample(protocol, property);
+    let mut rig = Rig::open().await;
+    let replayed = rig.replay(&protocol, &actions, &mut Tally::default()).await;
+    let difference = replayed.expect_err("the real store answers as the mutant does");
+    println!("the real store: {difference}");
+}
+
+#[test]
+fn every_property_holds_under_the_lock() {
+    holds(protocol(World::Locked, Mutant::None));
+}
+
+#[test]
+fn every_property_but_the_locks_holds_without_it() {
+    let protocol = protocol(World::Forfeited, Mutant::None);
+    holds(Protocol {
+        has_twins: false,
+        now_max: 1,
+        epoch_max: 3,
+        ..protocol
+    });
+}
+
+#[test]
+fn one_job_is_safe_over_many_take_ups() {
+    let protocol = protocol(World::Forfeited, Mutant::None);
+    holds(Protocol {
+        jobs: 1,
+        epoch_max: 5,
+        ..protocol
+    });
+}
+
+#[tokio::test]
+async fn completion_without_an_epoch_check_is_caught() {
+    is_caught(
+        World::Forfeited,
+        Mutant::CompleteWithoutEpoch,
+        PRESENT_EPOCH,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn completion_without_a_state_check_is_caught() {
+    is_caught(World::Forfeited, Mutant::CompleteInAnyState, ONE_COMPLETION).await;
+}
+
+#[tokio::test]
+async fn putting_off_without_an_epoch_check_is_caught() {
+    is_caught(
+        World::Forfeited,
+        Mutant::PutOffWithoutEpoch,
+        PRESENT_PUT_OFF,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn renewal_after_expiry_is_caught() {
+    is_caught(World::Locked, Mutant::RenewAfterExpiry, NO_LATE_RENEWAL).await;
+}
+
+#[tokio::test]
+async fn renewal_without_an_epoch_check_is_caught() {
+    is_caught(World::Forfeited, Mutant::RenewWithoutEpoch, PRESENT_RENEWAL).await;
+}
+
+#[tokio::test]
+async fn claim_of_what_runs_is_caught() {
+    is_caught(World::Locked, Mutant::ClaimWhatRuns, LIVING_KEEP_THEIRS).await;
+}
+
+#[tokio::test]
+async fn claim_that_keeps_the_epoch_is_caught() {
+    is_caught(World::Locked, Mutant::ClaimKeepsEpoch, EPOCH_IS_NEW).await;
+}
+
+#[tokio::test]
+async fn reaping_by_id_without_evidence_is_caught() {
+    let mutant = Mutant::ReapByIdWithoutEvidence;
+    is_caught(World::Locked, mutant, LIVING_KEEP_THEIRS).await;
+}
+
+#[tokio::test]
+async fn recovery_that_keeps_the_epoch_is_caught() {
+    is_caught(World::Locked, Mutant::RecoverKeepsEpoch, EPOCH_IS_NEW).await;
+}
+
+#[tokio::test]
+async fn recovery_that_keeps_the_attempt_is_caught() {
+    is_caught(World::Locked, Mutant::RecoverKeepsAttempt, ATTEMPT_ADDS_UP).await;
+}
+
+#[tokio::test]
+async fn cancelling_what_ended_is_caught() {
+    is_caught(World::Locked, Mutant::CancelWhatEnded, TERMINAL_STAYS).await;
+}
+
+#[tokio::test]
+async fn cancelling_that_keeps_the_epoch_is_caught() {
+    is_caught(World::Locked, Mutant::CancelKeepsEpoch, EPOCH_ADDS_UP).await;
+}
+
+#[tokio::test]
+async fn recovery_that_is_left_out_is_caught() {
+    let mutant = Mutant::NeverRecovers;
+    counterexample(protocol(World::Locked, mutant), ENDS_AFTER_RESTART);
+    is_caught(World::Locked, mutant, DEAD_OWN_NOTHING).await;
+}
+
+/// The rows alone do not refuse it: the lock is the only evidence that an owner is dead.
+#[tokio::test]
+async fn second_host_beside_the_first_is_caught() {
+    let protocol = protocol(World::Locked, Mutant::StartWithoutLock);
+    let actions = counterexample(protocol, LIVING_KEEP_THEIRS);
+    let replayed = Rig::open()
+        .await
+        .replay(&protocol, &actions, &mut Tally::default())
+        .await;
+    assert_eq!(replayed, Ok(()));
+}
+
+/// What the model answers along `actions`, after the real store has answered the same.
+async fn answers(protocol: &Protocol, actions: &[Action]) -> Vec<Answer> {
+    let mut rig = Rig::open().await;
+    let replayed = rig.replay(protocol, actions, &mut Tally::default()).await;
+    assert_eq!(replayed, Ok(()));
+    let mut state = State::FIRST;
+    let mut answer = |action: &Action| {
+        let (next, answer) = protocol.step(&state, *action);
+        state = next;
+        answer
+    };
+    actions.iter().map(&mut answer).collect()
+}
+
+#[tokio::test]
+async fn zombie_that_wakes_is_refused_by_the_real_store() {
+    let late = Key {
+        host: 1,
+        job: 0,
+        epoch: 1,
+    };
+    let taken = Key {
+        host: 2,
+        epoch: 3,
+        ..late
+    };
+    let before = [Action::Start(1), Action::Recover(1), Action::Claim(1, 1)];
+    let meanwhile = [
+        Action::Pause(1),
+        Action::Start(2),
+        Action::Recover(2),
+        Action::Claim(2, 2),
+        Action::Resume(1),
+    ];
+    let writes = [
+        Action::Finish(late, Ending::Complete),
+        Action::PutOff(late, true),
+        Action::Finish(taken, Ending::Complete),
+        Action::Finish(late, Ending::Complete),
+        Action::Renew(late),
+    ];
+    let protocol = protocol(World::Forfeited, Mutant::None);
+    let answers = answers(&protocol, &[&before[..], &meanwhile, &writes].concat()).await;
+    let written = [false, false, true, false, false].map(Answer::Row);
+    assert_eq!(answers[before.len() + meanwhile.len()..], written);
+}
+
+/// Today's behaviour: `recover` asks for another owner, so a host does not take up what it has itself lost, and
+/// such a row says `running` far past its lease.
+#[tokio::test]
+async fn row_that_a_living_host_lost_waits_for_the_next_start() {
+    let lost = Key {
+        host: 1,
+        job: 0,
+        epoch: 1,
+    };
+    let actions = [
+        Action::Start(1),
+        Action::Recover(1),
+        Action::Claim(1, 1),
+        Action::Tick,
+        Action::Tick,
+        Action::Renew(lost),
+        Action::Recover(1),
+        Action::Die(1),
+        Action::Start(2),
+        Action::Recover(2),
+    ];
+    let protocol = protocol(World::Locked, Mutant::None);
+    let answers = answers(&protocol, &actions).await;
+    assert_eq!(answers[5], Answer::Row(false));
+    assert_eq!(answers[6], Answer::Recovered(Vec::new()));
+    assert_eq!(answers[9], Answer::Recovered(vec![0]));
+}
+
+#[tokio::test]
+async fn real_store_answers_as_the_model_does() {
+    let begun = Instant::now();
+    let mut rig = Rig::open().await;
+    let mut tally = Tally::default();
+    for (seed, world) in [(1, World::Forfeited), (2, World::Locked)] {
+        let protocol = protocol(world, Mutant::None);
+        for walk in replay::walks(&protocol, seed) {
+            let replayed = rig.replay(&protocol, &walk, &mut tally).await;
+            assert_eq!(replayed, Ok(()), "{world:?}: {walk:?}");
+        }
+    }
+    println!("{tally:?} in {:?}", begun.elapsed());
+    tally.assert_saw_everything();
+}

@@ -1,0 +1,110 @@
+//! Nothing is lost, doubled or stuck when programs die, wherever they die.
+
+use orch_kit::World;
+use orch_kit::torture::{Round, Site, Undisturbed, crash_at, random, undisturbed};
+use serde_json::json;
+
+fn demand(rounds: impl Iterator<Item = Round>) {
+    let wrong: Vec<String> = rounds
+        .filter(|round| !round.violations.is_empty())
+        .map(|round| format!("{}\n{}", round.what, round.violations.join("\n")))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+fn sweep(base: &Undisturbed, count: usize, seed: u64) {
+    assert!(base.points.len() > 500, "{} points", base.points.len());
+    demand(
+        base.sample(count, seed)
+            .into_iter()
+            .map(|p| crash_at(p, base)),
+    );
+}
+
+#[test]
+fn crash_at_any_sampled_point_ends_as_if_nothing_had_happened() {
+    sweep(&undisturbed(), 20, 7);
+}
+
+#[test]
+fn crash_at_any_commit_or_rename_ends_as_if_nothing_had_happened() {
+    let mut base = undisturbed();
+    base.points
+        .retain(|p| p.name.starts_with("commit") || p.name.starts_with("rename"));
+    demand(base.sample(15, 3).into_iter().map(|p| crash_at(p, &base)));
+}
+
+#[test]
+fn crash_at_any_push_or_moved_ref_ends_as_if_nothing_had_happened() {
+    let mut base = undisturbed();
+    base.points
+        .retain(|p| p.name.starts_with("push") || p.name.starts_with("ref"));
+    assert!(base.points.len() > 10, "{:?}", base.points);
+    demand(base.sample(15, 5).into_iter().map(|p| crash_at(p, &base)));
+}
+
+fn kill_at_random(seeds: std::ops::Range<u64>) {
+    let base = undisturbed();
+    demand(seeds.map(|seed| random(seed, &base)));
+}
+
+#[test]
+fn random_kills_lose_and_double_nothing_in_rounds_0_to_49() {
+    kill_at_random(0..50);
+}
+
+#[test]
+fn random_kills_lose_and_double_nothing_in_rounds_50_to_99() {
+    kill_at_random(50..100);
+}
+
+#[test]
+fn random_kills_lose_and_double_nothing_in_rounds_100_to_149() {
+    kill_at_random(100..150);
+}
+
+#[test]
+fn random_kills_lose_and_double_nothing_in_rounds_150_to_199() {
+    kill_at_random(150..200);
+}
+
+#[test]
+fn supervisor_that_dies_takes_no_neighbour_with_it() {
+    let mut world = World::new();
+    world.config["concurrency"] = json!({"agents": 2});
+    // The analyst of the first item waits; the second's neighbour is killed meanwhile.
+    let agent = orch_kit::world::AGENT.replacen(
+        "set -eu\n",
+        "set -eu\nif [ \"$ORCH_ROLE\" = analyst ]; then until test -e \"$0.$ORCH_WORK_ITEM.go\"; do sleep 0.05; done; fi\n",
+        1,
+    );
+    world.write("agent.sh", &agent, 0o755);
+    world.write_config();
+    let _host = world.serve();
+    let (first, second) = (world.begin("First"), world.begin("Second"));
+    let running = |item: &str| world.task(item)["runs"].as_array().map_or(0, Vec::len) == 1;
+    orch_kit::until("both run", || {
+        (running(&first) && running(&second)).then_some(())
+    });
+    let site = Site::of(world);
+    orch_kit::until("the first one's supervisor dies", || {
+        site.kill_supervisors_of(&first).then_some(())
+    });
+    for item in [&first, &second] {
+        site.world.write(&format!("agent.sh.{item}.go"), "", 0o644);
+    }
+    for item in [&first, &second] {
+        let done = site.world.follow(item, |view| view["status"] == "ended");
+        assert_eq!(done["stage"], "done", "{done:#}");
+    }
+    let outcomes = |item: &str| {
+        let view = site.world.task(item);
+        let runs = view["runs"].as_array().unwrap().clone();
+        let of_analyst = runs.into_iter().filter(|r| r["role"] == "analyst");
+        of_analyst
+            .map(|r| r["outcome"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes(&first), ["crashed", "completed"]);
+    assert_eq!(outcomes(&second), ["completed"]);
+}

@@ -1,0 +1,257 @@
+//! Kills the host, its supervisors and its agents at chosen or random moments, starts the host again, and
+//! compares what came out with an undisturbed run.
+
+mod check;
+mod site;
+mod transcript;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+pub use site::Site;
+pub use transcript::Transcript;
+
+/// Longest that a task may take to its end after whatever was done to it.
+const END_MAX: Duration = Duration::from_secs(150);
+
+/// What one disturbed run came to.
+#[derive(Debug)]
+pub struct Round {
+    /// What was done.
+    pub what: String,
+    /// How often something was killed.
+    pub kills: u32,
+    /// What is wrong afterwards; empty is right.
+    pub violations: Vec<String>,
+}
+
+/// A crash point and which time it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Name of the point.
+    pub name: String,
+    /// Which time, counting from 1.
+    pub hit: u32,
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}#{}", self.name, self.hit)
+    }
+}
+
+/// The undisturbed run: what every other one is held to, and every point that it passed.
+#[derive(Debug)]
+pub struct Undisturbed {
+    /// What came out.
+    pub transcript: Transcript,
+    /// Points in the order in which they were reached.
+    pub points: Vec<Point>,
+    /// Its site, whose compiled gates the others begin with.
+    site: Site,
+}
+
+/// Carries a task to its end without disturbing it, and notes the crash points on the way.
+///
+/// # Panics
+/// When the undisturbed run itself does not end well.
+pub fn undisturbed() -> Undisturbed {
+    let site = Site::new();
+    let trace = site.world.path("trace");
+    let mut host = site.host(&[("ORCH_CRASH_TRACE", trace.display().to_string())]);
+    let item = site.begin().expect("the task is accepted");
+    site.finish(&item, &mut host, END_MAX)
+        .expect("the undisturbed task ends");
+    let transcript = Transcript::of(&site, &item);
+    let violations = site.violations(&item);
+    assert!(violations.is_empty(), "{violations:?}");
+    let mut hits: BTreeMap<String, u32> = BTreeMap::new();
+    let text = fs::read_to_string(trace).unwrap_or_default();
+    let points = text.lines().map(|name| {
+        let hit = hits.entry(name.to_owned()).or_default();
+        *hit += 1;
+        Point {
+            name: name.to_owned(),
+            hit: *hit,
+        }
+    });
+    let points = points.collect();
+    drop(host);
+    Undisturbed {
+        transcript,
+        points,
+        site,
+    }
+}
+
+impl Undisturbed {
+    /// Up to `count` points, spread over the whole way; which ones depends on `seed`.
+    pub fn sample(&self, count: usize, seed: u64) -> Vec<&Point> {
+        if count >= self.points.len() {
+            return self.points.iter().collect();
+        }
+        let mut chance = Chance::new(seed);
+        let width = self.points.len() as u64;
+        let share = |at: usize| at as u64 * width / count as u64;
+        (0..count)
+            .filter_map(|at| {
+                let (from, to) = (share(at), share(at + 1));
+                let index = from + chance.below(to - from);
+                self.points.get(usize::try_from(index).ok()?)
+            })
+            .collect()
+    }
+}
+
+/// Aborts whatever program reaches `point`, starts the host again, and compares.
+pub fn crash_at(point: &Point, undisturbed: &Undisturbed) -> Round {
+    let site = Site::like(&undisturbed.site);
+    let mut host = site.host(&[("ORCH_CRASH_AT", point.to_string())]);
+    let mut kills = 0;
+    let mut item = site.begin();
+    let begun = Instant::now();
+    // The host dies at the point, or a supervisor does and the host lives.
+    let ended = loop {
+        if host.has_ended() {
+            kills += 1;
+            host = site.host(&[]);
+            item = item.or_else(|| site.begin_again());
+        }
+        let Some(item) = &item else {
+            break Err("no task could be begun".to_owned());
+        };
+        match site.look(item) {
+            Some(view) if view["status"] == "ended" => break Ok(()),
+            Some(view) if site.stands_still(&view) => {
+                break Err(format!("the task stands still: {view:#}"));
+            }
+            Some(_) | None if begun.elapsed() > END_MAX => {
+                break Err("the task does not end".to_owned());
+            }
+            Some(view) => site.approve(item, &view),
+            None => {}
+        }
+        pause();
+    };
+    judge(
+        &site,
+        item.as_deref(),
+        ended,
+        undisturbed,
+        point.to_string(),
+        kills,
+    )
+}
+
+/// Kills what `chance` picks at the moments that it picks, alone and together, until the task has ended.
+pub fn random(seed: u64, undisturbed: &Undisturbed) -> Round {
+    let mut chance = Chance::new(seed);
+    let site = Site::like(&undisturbed.site);
+    let mut host = site.host(&[]);
+    let mut item = site.begin();
+    let begun = Instant::now();
+    let (mut kills, most) = (0, 1 + chance.below(3));
+    let mut next = Duration::from_millis(chance.below(2_500));
+    let mut what = Vec::new();
+    let ended = loop {
+        if host.has_ended() {
+            host = site.host(&[]);
+            item = item.or_else(|| site.begin_again());
+        }
+        let Some(item) = &item else {
+            break Err("no task could be begun".to_owned());
+        };
+        match site.look(item) {
+            Some(view) if view["status"] == "ended" => break Ok(()),
+            Some(view) if site.stands_still(&view) => {
+                break Err(format!("the task stands still: {view:#}"));
+            }
+            Some(_) | None if begun.elapsed() > END_MAX => {
+                break Err("the task does not end".to_owned());
+            }
+            Some(view) => site.approve(item, &view),
+            None => {}
+        }
+        if kills < most && begun.elapsed() >= next {
+            let victims = chance.below(7) + 1;
+            if victims & 1 != 0 {
+                host.kill();
+            }
+            if victims & 2 != 0 {
+                site.kill_supervisors();
+            }
+            if victims & 4 != 0 {
+                site.kill_agents();
+            }
+            what.push(format!(
+                "{victims:03b} at {} ms",
+                begun.elapsed().as_millis()
+            ));
+            kills += 1;
+            next = begun.elapsed() + Duration::from_millis(chance.below(2_500));
+        }
+        pause();
+    };
+    let what = format!("seed {seed}: {}", what.join(", "));
+    judge(
+        &site,
+        item.as_deref(),
+        ended,
+        undisturbed,
+        what,
+        kills as u32,
+    )
+}
+
+fn judge(
+    site: &Site,
+    item: Option<&str>,
+    ended: Result<(), String>,
+    undisturbed: &Undisturbed,
+    what: String,
+    kills: u32,
+) -> Round {
+    let mut violations = Vec::new();
+    match (ended, item) {
+        (Err(why), _) => violations.push(format!("{why}\n{}", site.world.log())),
+        (Ok(()), Some(item)) => {
+            violations.extend(site.violations(item));
+            let found = Transcript::of(site, item);
+            violations.extend(found.differences(&undisturbed.transcript));
+            if !violations.is_empty() {
+                violations.push(site.world.log());
+            }
+        }
+        (Ok(()), None) => {}
+    }
+    Round {
+        what,
+        kills,
+        violations,
+    }
+}
+
+/// A short pause between two looks.
+fn pause() {
+    std::thread::park_timeout(Duration::from_millis(20));
+}
+
+/// Numbers that look random and are the same for the same seed (xorshift).
+#[derive(Debug)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// Starts from a seed; neighbouring seeds give unlike numbers.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// The next number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound.max(1)
+    }
+}
