@@ -1,160 +1,114 @@
-//! What our evaluate path costs beside bare wasmtime on the same bytes, in the same run.
+//! What gates cost with us and with bare wasmtime, side by side in the same run: the parts that every
+//! measurement uses. What is measured stands in the modules.
+
+mod bare;
+mod evaluate;
+mod languages;
+mod load;
+mod swap;
 
 use std::path::Path;
-use std::time::Instant;
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed};
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
-use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use orch_domain::verdict::Decision;
+use orch_gates::{GateRuntime, Grants, Limits, LoadedGate, Seed};
 
 use crate::Table;
+use bare::Bare;
 
 /// The no-op gate of the hostile corpus, and a host that answers at once.
 #[path = "../../gates/tests/hostile/kit.rs"]
-#[allow(dead_code, reason = "the benchmark needs two of the kit's functions")]
+#[allow(dead_code, reason = "the benchmark needs a few of the kit's functions")]
 mod kit;
 
-/// Evaluations of each kind, in rounds that alternate.
-const ROUNDS: usize = 5;
-const PER_ROUND: usize = 2_000;
+/// What the gates of the templates look for, as both hosts answer it.
+const NOTES: &str = "what I did\n";
 
-mod bindings {
-    wasmtime::component::bindgen!({
-        path: "../../wit/0.1.0",
-        world: "full",
-        imports: { default: trappable },
-        exports: { default: async },
-    });
+/// Measures everything there is to know about gates; `orch` is the program.
+pub(crate) async fn run(orch: &Path) -> anyhow::Result<Vec<Table>> {
+    let mut tables = evaluate::run().await?;
+    let scratch = tempfile::tempdir()?;
+    let built = languages::build(orch, scratch.path())?;
+    tables.push(languages::run(&built).await?);
+    tables.push(load::run(orch, &built).await?);
+    tables.push(swap::run(orch).await?);
+    Ok(tables)
 }
 
-/// The least a host can do: answers are constants, nothing is counted or limited but the memory pool.
-struct Bare {
-    wasi: WasiCtx,
-    table: ResourceTable,
+/// One gate on one of the two hosts.
+enum Side {
+    Ours {
+        runtime: GateRuntime,
+        gate: Arc<LoadedGate>,
+        answers: Arc<kit::Answers>,
+    },
+    Bare(Bare),
 }
 
-impl WasiView for Bare {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
+impl Side {
+    /// The gate of `bytes` on our host and on the bare one.
+    async fn both(
+        runtime: &GateRuntime,
+        name: &str,
+        bytes: &[u8],
+    ) -> anyhow::Result<(Arc<Self>, Arc<Self>)> {
+        let answers = kit::Answers {
+            text: NOTES.to_owned(),
+            ..kit::Answers::default()
+        };
+        let ours = Self::Ours {
+            runtime: runtime.clone(),
+            gate: runtime.load_bytes(name, bytes.to_vec()).await?,
+            answers: Arc::new(answers),
+        };
+        let bare = Self::Bare(Bare::of(bytes)?);
+        Ok((Arc::new(ours), Arc::new(bare)))
+    }
+
+    /// Evaluates once. A gate that does not pass is an error: then the two would not do the same work.
+    async fn evaluate(&self, number: usize) -> anyhow::Result<()> {
+        match self {
+            Self::Bare(bare) => bare.evaluate().await,
+            Self::Ours {
+                runtime,
+                gate,
+                answers,
+            } => {
+                let seed = Seed {
+                    evaluation: i64::try_from(number)?,
+                    now_ms: 1,
+                };
+                let (grants, limits) = (Grants::reading(), Limits::default());
+                let done = runtime
+                    .evaluate(gate, answers.clone(), &grants, &limits, seed)
+                    .await;
+                let passes = done
+                    .result
+                    .as_ref()
+                    .is_ok_and(|v| v.decision == Decision::Pass);
+                anyhow::ensure!(passes, "{:?}", done.result);
+                Ok(())
+            }
         }
     }
 }
 
+/// Times of nanoseconds to a minute.
 fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are valid")
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are valid")
 }
 
-pub(crate) async fn run() -> anyhow::Result<Table> {
-    let bytes = kit::guest("pass");
-    let ours = GateRuntime::new(RuntimeConfig::default())?;
-    let gate = ours.load_bytes("noop", bytes.clone()).await?;
-    let (engine, pre) = bare(&bytes)?;
-    let compile = Instant::now();
-    ours.load_file(Path::new("gates/review.wasm")).await?;
-    let load_ms = compile.elapsed().as_secs_f64() * 1000.0;
-    let (mut ours_us, mut bare_us) = (histogram(), histogram());
-    for round in 0..ROUNDS {
-        for n in 0..PER_ROUND {
-            let seed = Seed {
-                evaluation: (round * PER_ROUND + n) as i64,
-                now_ms: 1,
-            };
-            let begun = Instant::now();
-            let done = ours
-                .evaluate(
-                    &gate,
-                    kit::quick(),
-                    &Grants::reading(),
-                    &Limits::default(),
-                    seed,
-                )
-                .await;
-            ours_us.record(begun.elapsed().as_nanos() as u64)?;
-            anyhow::ensure!(done.result.is_ok(), "{:?}", done.result);
-        }
-        for _ in 0..PER_ROUND {
-            let begun = Instant::now();
-            call(&engine, &pre).await?;
-            bare_us.record(begun.elapsed().as_nanos() as u64)?;
-        }
+/// A quantile in microseconds, as the page shows it.
+fn us(times: &Histogram<u64>, quantile: f64) -> String {
+    format!("{:.1}", times.value_at_quantile(quantile) as f64 / 1e3)
+}
+
+/// A quantile in milliseconds, as the page shows it.
+fn ms(times: &Histogram<u64>, quantile: f64) -> String {
+    let ms = times.value_at_quantile(quantile) as f64 / 1e6;
+    match ms < 10.0 {
+        true => format!("{ms:.2}"),
+        false => format!("{ms:.0}"),
     }
-    let row = |name: &str, h: &Histogram<u64>| {
-        let us = |q: f64| format!("{:.1}", h.value_at_quantile(q) as f64 / 1000.0);
-        vec![name.to_owned(), us(0.5), us(0.95), us(0.99)]
-    };
-    let ratio = bare_us.value_at_quantile(0.5) as f64 / ours_us.value_at_quantile(0.5) as f64;
-    Ok(Table {
-        title: "Gate evaluation",
-        note: format!(
-            "A gate that passes at once, {} evaluations of each kind in {ROUNDS} alternating rounds, microseconds. `orch` is the whole evaluate path: every limit on, epochs, a check of the verdict. `bare` is wasmtime with the same kind of pool on the same bytes: a fresh store, an instance, one call of `evaluate`, nothing counted or limited. Bare's median is {:.0} % of ours. Compiling and loading the `review` gate took {load_ms:.0} ms.",
-            ROUNDS * PER_ROUND,
-            ratio * 100.0
-        ),
-        header: vec!["path", "p50 µs", "p95 µs", "p99 µs"],
-        rows: vec![row("orch", &ours_us), row("bare", &bare_us)],
-    })
-}
-
-type Pre = bindings::FullPre<Bare>;
-
-fn bare(bytes: &[u8]) -> anyhow::Result<(Engine, Pre)> {
-    let mut pool = PoolingAllocationConfig::new();
-    pool.max_memory_size(256 * 1024 * 1024)
-        .linear_memory_keep_resident(1024 * 1024)
-        .total_memories(80)
-        .max_memories_per_module(4)
-        .max_memories_per_component(4)
-        .max_tables_per_module(20)
-        .max_tables_per_component(20)
-        .total_tables(80);
-    let mut config = Config::new();
-    config
-        .concurrency_support(false)
-        .memory_init_cow(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    let engine = Engine::new(&config).map_err(anyhow::Error::from_boxed_wasmtime)?;
-    let component =
-        Component::from_binary(&engine, bytes).map_err(anyhow::Error::from_boxed_wasmtime)?;
-    let mut linker: Linker<Bare> = Linker::new(&engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)
-        .map_err(anyhow::Error::from_boxed_wasmtime)?;
-    linker
-        .define_unknown_imports_as_traps(&component)
-        .map_err(anyhow::Error::from_boxed_wasmtime)?;
-    let pre = linker
-        .instantiate_pre(&component)
-        .map_err(anyhow::Error::from_boxed_wasmtime)?;
-    let pre = bindings::FullPre::new(pre).map_err(anyhow::Error::from_boxed_wasmtime)?;
-    Ok((engine, pre))
-}
-
-/// Turns wasmtime's error into ours, with its whole chain.
-trait FromWasmtime {
-    fn from_boxed_wasmtime(error: wasmtime::Error) -> Self;
-}
-
-impl FromWasmtime for anyhow::Error {
-    fn from_boxed_wasmtime(error: wasmtime::Error) -> Self {
-        anyhow::anyhow!("{error:#}")
-    }
-}
-
-async fn call(engine: &Engine, pre: &Pre) -> anyhow::Result<()> {
-    let state = Bare {
-        wasi: WasiCtxBuilder::new().build(),
-        table: ResourceTable::new(),
-    };
-    let mut store = Store::new(engine, state);
-    let full = pre
-        .instantiate_async(&mut store)
-        .await
-        .map_err(anyhow::Error::from_boxed_wasmtime)?;
-    let answer = full.orch_gate_gate().call_evaluate(&mut store).await;
-    let verdict = answer.map_err(anyhow::Error::from_boxed_wasmtime)?;
-    anyhow::ensure!(verdict.is_ok(), "the gate did not pass");
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a host costs: start to first answer and first claim, and what it uses while it does nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -67,13 +67,18 @@ async fn answers(socket: &Path) -> bool {
         && answer.starts_with(b"HTTP/1.1 200")
 }
 
-pub(crate) async fn run() -> anyhow::Result<Table> {
+/// The host's program, which is built beside this one.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
     let orch = std::env::current_exe()?.with_file_name("orch");
     anyhow::ensure!(
         orch.exists(),
         "`{}` is not built; run `cargo xtask bench`",
         orch.display()
     );
+    Ok(orch)
+}
+
+pub(crate) async fn run(orch: &Path) -> anyhow::Result<Table> {
     let folder = tempfile::tempdir()?;
     let gates = std::fs::canonicalize("gates")?;
     let config = folder.path().join("orch.yaml");

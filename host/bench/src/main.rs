@@ -24,11 +24,11 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let tables = runtime.block_on(async {
-        anyhow::Ok(vec![
-            gates::run().await?,
-            store::run().await?,
-            host::run().await?,
-        ])
+        let orch = host::program()?;
+        let mut tables = gates::run(&orch).await?;
+        tables.push(store::run().await?);
+        tables.push(host::run(&orch).await?);
+        anyhow::Ok(tables)
     })?;
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let mut text = format!(
