@@ -15,6 +15,7 @@ mod gate_run;
 mod http;
 mod layers;
 mod merging;
+mod reaping;
 mod recorded;
 mod rework;
 mod security;

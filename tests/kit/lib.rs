@@ -3,6 +3,7 @@
 
 pub mod messages_api;
 pub mod osv;
+pub mod sql;
 pub mod torture;
 pub mod world;
 

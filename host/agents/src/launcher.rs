@@ -44,8 +44,12 @@ pub fn spawn_supervisor(orch: &Path, folder: &RunFolder) -> Result<(), LaunchErr
         .spawn()
         .map_err(LaunchError::Spawn)?;
     orch_durable::point("supervisor-spawn: after");
-    // Collected here, so that a supervisor that ends before the host does not stay a zombie.
-    tokio::task::spawn_blocking(move || child.wait().ok());
+    // Collected here, so that a supervisor that ends before the host does not stay a zombie. By a thread of its
+    // own: the runtime would wait for its tasks at its end, and the host ends while agents work.
+    std::thread::Builder::new()
+        .name("supervisor-wait".to_owned())
+        .spawn(move || child.wait().ok())
+        .map_err(LaunchError::Spawn)?;
     Ok(())
 }
 

@@ -145,6 +145,11 @@ pub enum Event {
         /// Who.
         by: String,
     },
+    /// The job of the current step took its host or handler down with it too often.
+    CrashLoop {
+        /// How often, and what is known.
+        detail: String,
+    },
     /// The stop is carried out: nothing of the task runs any more.
     Stopped,
 }
@@ -163,6 +168,7 @@ impl Event {
             Self::ForeignPush { .. } => "foreign-push",
             Self::Resumed { .. } => "resumed",
             Self::StopRequested { .. } => "stop-requested",
+            Self::CrashLoop { .. } => "crash-loop",
             Self::Stopped => "stopped",
         }
     }
@@ -311,6 +317,7 @@ pub fn transition(
         Event::ForeignPush { head } => next.foreign_push(head),
         Event::Resumed { stage, rounds, .. } => next.resumed(*stage, *rounds),
         Event::StopRequested { .. } => next.stop_requested(),
+        Event::CrashLoop { detail } => next.crash_loop(detail),
         Event::Stopped => next.stopped(),
     };
     match applied {
@@ -507,6 +514,12 @@ impl Move<'_> {
             return Ok(());
         }
         self.begin_stop();
+        Ok(())
+    }
+
+    fn crash_loop(&mut self, detail: &str) -> Fits {
+        self.expect_working()?;
+        self.block(BlockReason::InfraExhausted, detail);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! ```text
 //! ORCH_CRASH_TRACE=FILE   appends the name of every point that is reached
 //! ORCH_CRASH_AT=NAME#K    aborts the program when it reaches NAME for the K-th time, counting from 1
+//! ORCH_PANIC_AT=NAME#K    panics there instead
 //! ```
 //!
 //! `cargo xtask tidy` refuses a file that commits, renames, spawns or pushes without a point.
@@ -40,10 +41,12 @@ mod armed {
 
     pub(super) const TRACE: &str = "ORCH_CRASH_TRACE";
     pub(super) const AT: &str = "ORCH_CRASH_AT";
+    const PANIC: &str = "ORCH_PANIC_AT";
 
     struct Plan {
         trace: Option<File>,
         at: Option<(String, u32)>,
+        panics: bool,
         hits: AtomicU32,
     }
 
@@ -52,10 +55,14 @@ mod armed {
         PLAN.get_or_init(|| Plan {
             trace: std::env::var_os(TRACE)
                 .and_then(|path| File::options().create(true).append(true).open(path).ok()),
-            at: std::env::var(AT).ok().and_then(|text| {
-                let (name, count) = text.rsplit_once('#')?;
-                Some((name.to_owned(), count.parse().ok()?))
-            }),
+            panics: std::env::var_os(PANIC).is_some(),
+            at: std::env::var(AT)
+                .or_else(|_| std::env::var(PANIC))
+                .ok()
+                .and_then(|text| {
+                    let (name, count) = text.rsplit_once('#')?;
+                    Some((name.to_owned(), count.parse().ok()?))
+                }),
             hits: AtomicU32::new(0),
         })
     }
@@ -70,6 +77,7 @@ mod armed {
             && at == name
             && plan.hits.fetch_add(1, Ordering::SeqCst) + 1 == *count
         {
+            assert!(!plan.panics, "the crash point `{name}` panics");
             std::process::abort();
         }
     }

@@ -179,6 +179,12 @@ async fn carry_out(
     Ok(())
 }
 
+/// Wakes whoever waits for what a task held.
+pub(crate) async fn wake_waiters_of(tx: &mut Tx, id: TaskId, now: i64) -> Result<(), StoreError> {
+    let task = tx.task(id).await?.task;
+    wake_waiters(tx, &task, now).await
+}
+
 /// A lease that is given back may be what other tasks of the repository wait for: the oldest looks first.
 async fn wake_waiters(tx: &mut Tx, task: &Task, now: i64) -> Result<(), StoreError> {
     let live = tx.tasks(true, 1000).await?;

@@ -8,6 +8,7 @@ mod gates;
 mod grants;
 mod host;
 mod live;
+mod recovery;
 mod repositories;
 mod repository;
 mod strict;
@@ -23,6 +24,7 @@ pub use host::{
     AgentConfig, Concurrency, ConfigSource, Driver, HostConfig, HttpConfig, PromptChannel,
     ResultRule, RoleConfig, RulesConfig, RunLimits,
 };
+pub use recovery::ReaperConfig;
 pub use repositories::{
     DeployConfig, ForgeKind, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig,
     SuiteCheck,

@@ -14,10 +14,12 @@ use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store};
 use sha2::{Digest, Sha256};
 
+use crate::attended::Attended;
 use crate::clock::Clock;
 use crate::config::{
     AdvisoriesConfig, Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig,
 };
+use crate::reaper::Tally;
 
 /// Where the host keeps its files.
 #[derive(Debug, Clone)]
@@ -92,6 +94,8 @@ pub(crate) struct Inner {
     pub(crate) orch: PathBuf,
     pub(crate) repos: BTreeMap<String, Repo>,
     pub(crate) started_ms: i64,
+    pub(crate) attended: Attended,
+    pub(crate) tally: Tally,
 }
 
 /// The engine. Clones share everything.
@@ -210,6 +214,8 @@ impl Engine {
             orch,
             repos,
             started_ms,
+            attended: Attended::default(),
+            tally: Tally::default(),
         };
         Ok(Self(Arc::new(inner)))
     }

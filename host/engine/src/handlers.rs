@@ -91,6 +91,44 @@ pub(crate) async fn failed(engine: &Engine, job: &ClaimedJob, error: &str) -> an
     engine.finish(job, event, nothing()).await
 }
 
+/// Ends a job that takes its host or handler down again and again, and blocks its task.
+pub(crate) async fn crash_loop(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
+    let detail = format!(
+        "job {} ({}) took its host or handler down {} times; the host's log says how",
+        job.key.id,
+        job.kind.as_str(),
+        job.crashes
+    );
+    tracing::error!(
+        job.id = job.key.id.0,
+        task.id = job.task.map(|t| t.0),
+        "{detail}"
+    );
+    let (key, task, kind) = (job.key, job.task, job.kind);
+    let by = engine.by(&format!("job:{}", key.id));
+    engine
+        .0
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                if tx.bury(key, &detail, by.now).await? == FinishOutcome::Fenced {
+                    return Ok(());
+                }
+                match task.filter(|_| !matches!(kind, JobKind::Ci | JobKind::Monitor)) {
+                    Some(task) => apply(tx, task, &Event::CrashLoop { detail }, &by)
+                        .await
+                        .map(|_| ()),
+                    None => {
+                        let alert = format!("crash-loop:{}", key.id);
+                        tx.push_outbox(task, "alert", &alert, &detail, by.now).await
+                    }
+                }
+            })
+        })
+        .await?;
+    Ok(())
+}
+
 /// Tries of jobs that no pipeline budget counts.
 const TRIES_MAX: i64 = 5;
 

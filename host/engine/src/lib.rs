@@ -5,6 +5,7 @@
 
 mod advisories;
 mod apply;
+mod attended;
 mod ci;
 mod clock;
 pub mod commands;
@@ -13,12 +14,14 @@ mod engine;
 mod forge;
 pub mod gate_orders;
 mod handlers;
+mod leases;
 mod messages;
 mod offline;
 mod outbox;
 mod prompts;
 mod provider;
 pub mod queries;
+mod reaper;
 mod replay;
 mod rights;
 mod tools;
@@ -28,6 +31,7 @@ pub use advisories::choose_tls;
 pub use clock::Clock;
 pub use commands::CommandError;
 pub use engine::{Engine, Paths, Setup};
+pub use leases::LeaseView;
 pub use offline::{
     AssumedRole, FindingView, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline,
 };

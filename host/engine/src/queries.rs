@@ -346,7 +346,7 @@ impl Engine {
     /// # Errors
     /// When the store does not answer.
     pub async fn queue(&self) -> Result<serde_json::Value, CommandError> {
-        let (counts, recent, leases, live) = self
+        let (counts, recent, live) = self
             .0
             .store
             .read(|tx| {
@@ -354,7 +354,6 @@ impl Engine {
                     Ok((
                         tx.job_counts().await?,
                         tx.recent_jobs(10).await?,
-                        tx.leases().await?,
                         tx.tasks(true, 500).await?,
                     ))
                 })
@@ -378,14 +377,6 @@ impl Engine {
                        "reason": job.reason, "last_error": job.last_error})
             })
             .collect();
-        let held: Vec<_> = leases
-            .iter()
-            .filter(|l| l.holder.is_some())
-            .map(|l| {
-                json!({"resource": l.resource, "task_id": l.holder.map(|t| t.0), "epoch": l.epoch,
-                            "expires_ms": l.expires_ms})
-            })
-            .collect();
         let stopping = live
             .iter()
             .filter(|r| r.task.status == Status::Stopping)
@@ -397,10 +388,9 @@ impl Engine {
             "poll_interval": 0.5,
             "resilience": {"store": {"commands": stats.commands, "commits": stats.commits}},
             "reconcile": {"enabled": false},
-            "reaper": {"enabled": false, "interval": null, "last_run_ts": null, "reaped_total": 0,
-                       "last_reaped": null, "lease_reclaimed_total": 0},
+            "reaper": self.reaper_view(),
             "post_deploy": {"enabled": false},
-            "transition_lease": {"leases": held},
+            "transition_lease": self.leases_block().await?,
             "stop": {"stopping": stopping},
             "security": {"enabled": false},
             "recent": recent,

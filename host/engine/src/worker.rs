@@ -29,6 +29,7 @@ const SWEEP_ROWS: u32 = 1_000;
 /// A started engine. Dropping it does not stop it; [`Running::shut_down`] does.
 #[derive(Debug)]
 pub struct Running {
+    engine: Engine,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -53,6 +54,7 @@ impl Engine {
                 "taken up after its host died"
             );
         }
+        crate::reaper::leases(self).await?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let concurrency = self.config().concurrency.clone();
@@ -65,8 +67,13 @@ impl Engine {
             tasks.spawn(work(self.clone(), lane, slots, stopped.clone()));
         }
         tasks.spawn(watch_files(self.clone(), stopped.clone()));
+        tasks.spawn(crate::reaper::run(self.clone(), stopped.clone()));
         tasks.spawn(tell(self.clone(), stopped));
-        Ok(Running { stop, tasks })
+        Ok(Running {
+            engine: self.clone(),
+            stop,
+            tasks,
+        })
     }
 }
 
@@ -77,6 +84,18 @@ impl Running {
         // Receivers that are gone have ended already.
         self.stop.send(true).ok();
         while self.tasks.join_next().await.is_some() {}
+        let (owner, now) = (self.engine.0.store.owner().clone(), self.engine.now());
+        let given = self
+            .engine
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { tx.give_back(&owner, now).await }))
+            .await;
+        match given {
+            Ok(count) => tracing::info!(count, "jobs under way are given back to the queue"),
+            // The next start takes them up all the same, as after a crash.
+            Err(error) => tracing::warn!(error = %error, "jobs under way could not be given back"),
+        }
     }
 }
 
@@ -162,7 +181,7 @@ async fn work(engine: Engine, lane: Lane, slots: u32, mut stopped: watch::Receiv
             () = tokio::time::sleep(pause) => {}
             Some(ended) = running.join_next() => {
                 if let Err(error) = ended {
-                    tracing::error!(error = %error, "a handler panicked; its job is taken up again");
+                    tracing::error!(error = %error, "a handler panicked; the reaper takes its job up again");
                 }
             }
             _ = stopped.changed() => break,
@@ -212,7 +231,19 @@ async fn attend(engine: Engine, job: ClaimedJob) {
     let key = job.key;
     let kind = job.kind;
     let guard = engine.clone();
+    let _attending = engine.0.attended.enter(key);
     let handled = async {
+        let crashes_max = i64::from(engine.config().reaper.crashes_max);
+        if job.crashes >= crashes_max {
+            if let Err(error) = handlers::crash_loop(&engine, &job).await {
+                tracing::error!(
+                    job.id = key.id.0,
+                    error = format!("{error:#}"),
+                    "a crash loop cannot be ended"
+                );
+            }
+            return;
+        }
         if let Err(error) = handlers::handle(&engine, &job).await {
             let text = format!("{error:#}");
             tracing::warn!(

@@ -29,6 +29,9 @@ pub(crate) fn routes(engine: Engine) -> Router {
         .route("/evaluations/{id}", get(evaluation))
         .route("/tasks", get(tasks).post(new_task))
         .route("/tasks/{item}", get(task))
+        .route("/leases", get(leases))
+        .route("/leases/release", post(lease_release))
+        .route("/transition-lease/release", post(transition_release))
         .route("/tasks/{item}/why", get(why))
         .route("/tasks/{item}/approve", post(approve))
         .route("/tasks/{item}/reject", post(reject))
@@ -199,6 +202,31 @@ async fn stop(
     Json(d): Json<Decision>,
 ) -> Answer {
     answer(engine.stop(&item, &d.by).await)
+}
+
+async fn leases(State(engine): State<Engine>) -> Answer {
+    answer(engine.lease_views().await)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LeaseName {
+    resource: String,
+}
+
+async fn lease_release(State(engine): State<Engine>, Json(name): Json<LeaseName>) -> Answer {
+    answer(engine.release_lease(&name.resource).await)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfItem {
+    work_item: String,
+}
+
+async fn transition_release(State(engine): State<Engine>, Query(of): Query<OfItem>) -> Answer {
+    let resource = format!("task:{}", of.work_item);
+    answer(engine.release_lease(&resource).await)
 }
 
 /// Asks the routes in this process, for a command line that found no host running.

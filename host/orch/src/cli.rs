@@ -27,6 +27,9 @@ pub(crate) enum Command {
     Task(Task),
     /// Show the queue.
     Queue,
+    /// Look at leases and free them by force.
+    #[command(subcommand)]
+    Lease(Lease),
     /// Look at gates and try them.
     #[command(subcommand)]
     Gate(Gate),
@@ -138,6 +141,17 @@ pub(crate) enum Task {
         id: String,
         #[command(flatten)]
         who: Who,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lease {
+    /// List who holds what: merges of repositories, transitions of tasks.
+    List,
+    /// Free a lease by force. Whoever works under it writes nothing more; a task's job begins anew.
+    Release {
+        /// `merge:REPOSITORY` or `task:WORK-ITEM`, as `orch lease list` prints it.
+        resource: String,
     },
 }
 

@@ -6,7 +6,7 @@ use orch_engine::{AssumedRole, OfflineRequest, OfflineRights, judge_offline};
 use orch_gates::{CONTRACT, GateRuntime, Limits, RuntimeConfig};
 use serde_json::{Value, json};
 
-use crate::cli::{Cli, Command, Config, Gate, GateRun, Order, Task};
+use crate::cli::{Cli, Command, Config, Gate, GateRun, Lease, Order, Task};
 use crate::client::{Host, load_config};
 use crate::{author, demo, replay, serve, show};
 
@@ -21,6 +21,21 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Queue => {
             let queue = Host::find(&cli.config).await?.get("/queue").await?;
             print(json, &queue, show::queue);
+            Ok(0)
+        }
+        Command::Lease(Lease::List) => {
+            let leases = Host::find(&cli.config).await?.get("/leases").await?;
+            print(json, &leases, show::leases);
+            Ok(0)
+        }
+        Command::Lease(Lease::Release { resource }) => {
+            let body = json!({"resource": resource});
+            let host = Host::find(&cli.config).await?;
+            print(
+                json,
+                &host.post("/leases/release", &body).await?,
+                show::plain,
+            );
             Ok(0)
         }
         Command::Gate(Gate::List) => {

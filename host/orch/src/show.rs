@@ -148,6 +148,18 @@ pub(crate) fn queue(value: &Value) -> String {
     format!("{}\n\n{recent}", counts.unwrap_or_default())
 }
 
+pub(crate) fn leases(value: &Value) -> String {
+    table(
+        &["lease", "work item", "epoch", "job", "at work", "owner"],
+        list(value),
+        |row| {
+            ["resource", "work_item", "epoch", "job", "kind", "owner"]
+                .map(|k| text(row, k))
+                .to_vec()
+        },
+    )
+}
+
 pub(crate) fn gates(value: &Value) -> String {
     table(
         &["gate", "version", "digest", "state", "imports", "says"],

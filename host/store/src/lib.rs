@@ -19,8 +19,9 @@ pub use table::forge::{MergeMark, PullRequest, StatusRow};
 pub use table::jobs::{
     ClaimedJob, EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, RenewOutcome,
 };
-pub use table::leases::{AcquireOutcome, LeaseRow};
+pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
 pub use table::memory::{MemoryApplied, Remembered};
+pub use table::reap::{Reaping, RunningJob};
 pub use table::runs::{NewRun, RunEnd, RunRow};
 pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
 pub use table::tracker::CommentRow;

@@ -7,6 +7,7 @@ pub(crate) mod forge;
 pub(crate) mod jobs;
 pub(crate) mod leases;
 pub(crate) mod memory;
+pub(crate) mod reap;
 pub(crate) mod runs;
 pub(crate) mod tasks;
 pub(crate) mod tracker;

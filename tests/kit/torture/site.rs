@@ -27,6 +27,14 @@ impl Host {
         !matches!(self.0.try_wait(), Ok(None))
     }
 
+    /// Asks it to end, as a service manager does.
+    pub fn terminate(&self) {
+        Command::new("kill")
+            .arg(self.0.id().to_string())
+            .status()
+            .ok();
+    }
+
     /// Kills it as a power cut would.
     pub fn kill(&mut self) {
         self.0.kill().ok();

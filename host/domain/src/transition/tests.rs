@@ -104,6 +104,12 @@ pub(super) fn all_events(pipeline: &Pipeline, stage: Stage, index: u32) -> Vec<(
             comment: "no".into(),
         },
     ));
+    events.push((
+        "crash loop".into(),
+        Event::CrashLoop {
+            detail: "5 crashes".into(),
+        },
+    ));
     events.push(("foreign push".into(), Event::ForeignPush { head: sha('b') }));
     events.push((
         "stop requested".into(),

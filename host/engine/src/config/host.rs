@@ -9,6 +9,7 @@ use orch_domain::stage::{Role, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, SandboxConfig, ToolConfig};
+use super::recovery::{self, ReaperConfig};
 use super::repositories::RepositoryConfig;
 use super::strict::{self, ConfigError};
 
@@ -52,6 +53,10 @@ pub struct HostConfig {
     pub waivable: Vec<String>,
     /// Logins whose approvals count; empty means whoever may use the host's socket or token.
     pub approvers: Vec<String>,
+    /// Who takes up what others let fall.
+    pub reaper: ReaperConfig,
+    /// How long the merge lease holds without renewal, seconds; 300 if not given.
+    pub merge_lock_timeout_s: Option<u32>,
     /// Where overrides came from; filled while loading.
     #[serde(skip)]
     pub sources: Vec<ConfigSource>,
@@ -301,6 +306,7 @@ impl HostConfig {
                 ));
             }
         }
+        recovery::check(self, file)?;
         for (gate, words) in &self.grants {
             super::GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
         }

@@ -12,7 +12,7 @@ use orch_domain::artefact;
 use orch_domain::id::{ObjectId, RunId};
 use orch_domain::imports::CheckState;
 use orch_domain::job::JobKind;
-use orch_domain::outcome::{RunOutcome, RunPolicy};
+use orch_domain::outcome::{KillReason, RunOutcome, RunPolicy};
 use orch_domain::pipeline::Step;
 use orch_domain::stage::{Role, Stage};
 use orch_domain::transition::Event;
@@ -131,7 +131,13 @@ impl Under<'_> {
             .await?;
         let laid = self.laid().await?;
         let delta = self.without_host_artefacts(left.delta, &laid);
-        let outcome = self.outcome(result, &reading, &stderr, &delta);
+        let outcome = match self.outcome(result, &reading, &stderr, &delta) {
+            // The reaper's stop is a limit like the others; only a person's stop cancels.
+            RunOutcome::Cancelled if stopped_for_age(result) => {
+                RunOutcome::Killed(KillReason::Wall)
+            }
+            outcome => outcome,
+        };
         let policy = outcome.policy(self.role.edits_code());
         let (outcome, new_head) = if policy == RunPolicy::Advance {
             self.commit(&outcome, &head, &began, &delta, &agent_name)
@@ -420,6 +426,11 @@ impl Under<'_> {
             })
             .collect())
     }
+}
+
+fn stopped_for_age(result: Option<&RunResult>) -> bool {
+    let reason = result.and_then(|r| r.stopped.as_deref());
+    reason == Some(crate::reaper::TOO_OLD)
 }
 
 /// Marks the commit that somebody else left on the branch.

@@ -16,10 +16,6 @@ use crate::config::Effective;
 use crate::engine::{Engine, Repo};
 use crate::forge::{PREPARATION, StoredRun, read_preparation, write_preparation};
 
-/// How long the merge lease holds without renewal, milliseconds.
-const LEASE_MS: i64 = 300_000;
-/// How often it is renewed by the job that holds it.
-const RENEW: std::time::Duration = std::time::Duration::from_secs(60);
 /// How long to wait before asking for a taken lease again; giving it back wakes the waiter anyway.
 const BUSY_MS: u64 = 15_000;
 /// Event before the branch is moved to a prepared commit: recovery reads which commit that was.
@@ -133,13 +129,13 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
         proved = prove => proved?,
         error = keep_lease(engine, &record) => return Err(error),
     };
-    let now = engine.now();
+    let (now, ttl) = (engine.now(), engine.config().merge_lock_timeout_ms());
     let kept = engine
         .0
         .store
         .write({
             let lease = merge_lease(&repo.name);
-            move |tx| Box::pin(async move { tx.renew_lease(&lease, task, now, LEASE_MS).await })
+            move |tx| Box::pin(async move { tx.renew_lease(&lease, task, now, ttl).await })
         })
         .await?;
     if !kept {
@@ -200,12 +196,13 @@ async fn acquire(
         engine.0.store.owner().clone(),
         engine.now(),
     );
+    let ttl = engine.config().merge_lock_timeout_ms();
     let outcome = engine
         .0
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let outcome = tx.acquire_lease(&lease, task, id, &owner, now, LEASE_MS).await?;
+                let outcome = tx.acquire_lease(&lease, task, id, &owner, now, ttl).await?;
                 if let AcquireOutcome::Held { epoch, reclaimed_from: Some(from) } = &outcome {
                     let text = format!("lease `{lease}` of task {from} had expired and was reclaimed by task {task}");
                     tx.push_outbox(Some(task), "alert", &format!("reclaim:{lease}:{epoch}"), &text, now).await?;
@@ -217,17 +214,22 @@ async fn acquire(
     Ok(outcome)
 }
 
-/// Renews the merge lease while the re-test runs; ends only if the store fails.
+/// Renews the merge lease while the re-test runs; ends only when it is lost or the store fails.
 async fn keep_lease(engine: &Engine, record: &TaskRecord) -> anyhow::Error {
     let task = record.task.id;
     loop {
-        tokio::time::sleep(RENEW).await;
+        let ttl = engine.config().merge_lock_timeout_ms();
+        let pause = u64::try_from(ttl / 5).unwrap_or(1_000);
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
         let (lease, now) = (merge_lease(record.task.repo.as_str()), engine.now());
-        let renewed = engine.0.store.write(move |tx| {
-            Box::pin(async move { tx.renew_lease(&lease, task, now, LEASE_MS).await })
-        });
-        if let Err(error) = renewed.await {
-            return error.into();
+        let renewed = engine
+            .0
+            .store
+            .write(move |tx| Box::pin(async move { tx.renew_lease(&lease, task, now, ttl).await }));
+        match renewed.await {
+            Ok(true) => {}
+            Ok(false) => return anyhow::anyhow!("the merge lease was lost during the re-test"),
+            Err(error) => return error.into(),
         }
     }
 }

@@ -47,7 +47,77 @@ pub enum AcquireOutcome {
     },
 }
 
+/// A lease that was taken from a holder that cannot give it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reclaimed {
+    /// What it is about.
+    pub resource: String,
+    /// Who held it.
+    pub holder: TaskId,
+    /// Under which acquisition.
+    pub epoch: i64,
+    /// Whether its time was over; if not, its holder was no longer at work.
+    pub expired: bool,
+}
+
 impl Tx {
+    /// Frees every lease whose time is over or whose task has no live job of its own; a live holder within its
+    /// time is not touched.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn reclaim_leases(&mut self, now: UnixMs) -> Result<Vec<Reclaimed>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT resource, holder, epoch, coalesce(expires_ms < ?1, 1) AS expired FROM leases l \
+             WHERE holder IS NOT NULL AND (coalesce(expires_ms < ?1, 1) OR NOT EXISTS (SELECT 1 FROM jobs j \
+             WHERE j.task_id = l.holder AND j.state IN ('scheduled', 'ready', 'running') \
+             AND j.kind NOT IN ('ci', 'monitor')))",
+        )
+        .bind(now)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("look for leases to reclaim")?;
+        let mut reclaimed = Vec::new();
+        for row in &rows {
+            let lease = Reclaimed {
+                resource: get(row, "resource")?,
+                holder: TaskId(get(row, "holder")?),
+                epoch: get(row, "epoch")?,
+                expired: get(row, "expired")?,
+            };
+            if self
+                .free_lease(&lease.resource, lease.holder, lease.epoch)
+                .await?
+            {
+                reclaimed.push(lease);
+            }
+        }
+        Ok(reclaimed)
+    }
+
+    /// Frees a lease if it is still held as it was seen.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn free_lease(
+        &mut self,
+        resource: &str,
+        holder: TaskId,
+        epoch: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE leases SET holder = NULL, holder_job = NULL, holder_owner = NULL, expires_ms = NULL, \
+             acquired_ms = NULL WHERE resource = ? AND holder = ? AND epoch = ?",
+        )
+        .bind(resource)
+        .bind(holder.0)
+        .bind(epoch)
+        .execute(&mut self.conn)
+        .await
+        .doing("free a lease")?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Takes a lease that is free, expired or already this task's.
     ///
     /// # Errors
