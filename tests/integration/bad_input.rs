@@ -175,22 +175,6 @@ fn database_of_another_host_is_left_alone() {
 }
 
 #[test]
-fn missing_agent_program_blocks_the_task_with_its_name() {
-    let mut world = World::new();
-    world.config["agents"]["script"]["program"] = json!("no-such-agent");
-    world.config["rules"] = json!({"infra_failures_max": 1, "backoff_base_ms": 10});
-    world.write_config();
-    let _host = world.serve();
-    let item = world.begin("Nobody works");
-    let view = world.follow(&item, |view| view["status"] == "blocked");
-    says(
-        view["why"].as_str().unwrap(),
-        &["no-such-agent", "not installed", "orch task resume"],
-    );
-    assert_eq!(view["rework_rounds"], 0);
-}
-
-#[test]
 fn full_disk_under_the_run_folder_starts_nothing_and_is_named() {
     let mut world = World::new();
     world.config["rules"] = json!({"infra_failures_max": 1, "backoff_base_ms": 10});

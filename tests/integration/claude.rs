@@ -15,7 +15,7 @@ fn claude() -> PathBuf {
     path
 }
 
-fn with_claude(world: &mut World, env: serde_json::Value) {
+pub(crate) fn with_claude(world: &mut World, env: serde_json::Value) {
     world.config["agents"] =
         json!({"claude": {"driver": "claude", "program": claude(), "env": env}});
     world.config["roles"] = json!({"default": {"agent": "claude", "limits": {"timeout_s": 100}}});
@@ -71,6 +71,8 @@ async fn real_command_line_carries_a_task_from_analysis_to_done() {
 #[test]
 fn logged_out_command_line_is_told_from_a_failed_one() {
     let mut world = World::new();
+    // Nobody looked before: what the command line itself says is told from a failure.
+    world.config["preflight"] = json!({"check_auth": false});
     with_claude(&mut world, json!({}));
     let _host = world.serve();
     let item = world.begin("Logged out");

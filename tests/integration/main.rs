@@ -4,6 +4,7 @@
     reason = "in a test a failed unwrap is the report"
 )]
 
+mod admission;
 mod authors;
 mod bad_input;
 mod claude;

@@ -24,7 +24,7 @@ pub use host::{
     AgentConfig, Concurrency, ConfigSource, Driver, HostConfig, HttpConfig, PromptChannel,
     ResultRule, RoleConfig, RulesConfig, RunLimits,
 };
-pub use recovery::ReaperConfig;
+pub use recovery::{PreflightConfig, ReaperConfig};
 pub use repositories::{
     DeployConfig, ForgeKind, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig,
     SuiteCheck,

@@ -14,6 +14,7 @@ use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store};
 use sha2::{Digest, Sha256};
 
+use crate::admission::Admission;
 use crate::attended::Attended;
 use crate::clock::Clock;
 use crate::config::{
@@ -94,6 +95,7 @@ pub(crate) struct Inner {
     pub(crate) orch: PathBuf,
     pub(crate) repos: BTreeMap<String, Repo>,
     pub(crate) started_ms: i64,
+    pub(crate) admission: Admission,
     pub(crate) attended: Attended,
     pub(crate) tally: Tally,
 }
@@ -203,6 +205,7 @@ impl Engine {
         }
         let clock = Clock::default();
         let started_ms = clock.now_ms();
+        let admission = Admission::new(config.preflight.settings());
         let inner = Inner {
             config: ArcSwap::from_pointee(config),
             paths,
@@ -214,6 +217,7 @@ impl Engine {
             orch,
             repos,
             started_ms,
+            admission,
             attended: Attended::default(),
             tally: Tally::default(),
         };

@@ -248,6 +248,27 @@ impl Engine {
         Ok(())
     }
 
+    /// Puts a job off without using anything up.
+    pub(crate) async fn put_off(
+        &self,
+        job: &ClaimedJob,
+        until_ms: i64,
+        reason: &str,
+    ) -> anyhow::Result<()> {
+        let (key, reason) = (job.key, reason.to_owned());
+        let done = self
+            .0
+            .store
+            .write(move |tx| {
+                Box::pin(async move { tx.put_off(key, until_ms, &reason, true).await })
+            })
+            .await?;
+        if done == FinishOutcome::Fenced {
+            tracing::warn!(job.id = key.id.0, "a late write of a job was refused");
+        }
+        Ok(())
+    }
+
     async fn again_or_bury(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
         if job.attempt >= TRIES_MAX {
             return self.bury(job, error).await;

@@ -3,6 +3,7 @@
 //! A task moves only in [`apply`]: an event goes in, and the transition's result is written in one transaction.
 //! Handlers do the work of one job each and end it with one event.
 
+mod admission;
 mod advisories;
 mod apply;
 mod attended;

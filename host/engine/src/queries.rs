@@ -381,12 +381,11 @@ impl Engine {
             .iter()
             .filter(|r| r.task.status == Status::Stopping)
             .count();
-        let stats = self.0.store.stats();
         Ok(json!({
             "counts": counts,
             "max_concurrency": self.config().concurrency.agents,
             "poll_interval": 0.5,
-            "resilience": {"store": {"commands": stats.commands, "commits": stats.commits}},
+            "resilience": self.resilience_view(),
             "reconcile": {"enabled": false},
             "reaper": self.reaper_view(),
             "post_deploy": {"enabled": false},

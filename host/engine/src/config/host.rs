@@ -9,7 +9,7 @@ use orch_domain::stage::{Role, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, SandboxConfig, ToolConfig};
-use super::recovery::{self, ReaperConfig};
+use super::recovery::{self, PreflightConfig, ReaperConfig};
 use super::repositories::RepositoryConfig;
 use super::strict::{self, ConfigError};
 
@@ -53,6 +53,8 @@ pub struct HostConfig {
     pub waivable: Vec<String>,
     /// Logins whose approvals count; empty means whoever may use the host's socket or token.
     pub approvers: Vec<String>,
+    /// Whether agents are looked at before they start.
+    pub preflight: PreflightConfig,
     /// Who takes up what others let fall.
     pub reaper: ReaperConfig,
     /// How long the merge lease holds without renewal, seconds; 300 if not given.
@@ -220,6 +222,8 @@ impl HostConfig {
             .parent()
             .filter(|p| !p.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
+        // Programs are started from other folders.
+        let folder = &std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let mut config = Self::parse(&path.display().to_string(), &text)?;
         config.apply_env(env)?;
         path.clone_into(&mut config.file);

@@ -43,6 +43,41 @@ impl Default for ReaperConfig {
     }
 }
 
+/// Whether agents are looked at before they start.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PreflightConfig {
+    /// Whether it is asked at all.
+    pub enabled: bool,
+    /// Whether the login of the Claude command line is looked at; off for a login that lies elsewhere.
+    pub check_auth: bool,
+    /// How long before its expiry a login is refused, seconds.
+    pub auth_expiry_skew_seconds: u32,
+    /// How long a pass is believed, seconds.
+    pub cache_ttl_s: u32,
+}
+
+impl Default for PreflightConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            check_auth: true,
+            auth_expiry_skew_seconds: 60,
+            cache_ttl_s: 60,
+        }
+    }
+}
+
+impl PreflightConfig {
+    pub(crate) fn settings(&self) -> orch_agents::preflight::Settings {
+        orch_agents::preflight::Settings {
+            expiry_skew_ms: self.auth_expiry_skew_seconds.saturating_mul(1000),
+            passed_ttl_ms: self.cache_ttl_s.saturating_mul(1000),
+            ..orch_agents::preflight::Settings::default()
+        }
+    }
+}
+
 /// What comes on top of a run's timeout until it is gone: three rungs of the kill ladder and the sweep, seconds.
 const KILL_S: u32 = 60;
 /// How long taking in a finished run may take, seconds: the longest git command.

@@ -21,6 +21,7 @@ use orch_store::{ClaimedJob, NewJob, RunEnd, RunRow, TaskRecord};
 use serde::{Deserialize, Serialize};
 
 use self::launch::driver_of;
+use crate::admission::{Candidate, Refusal};
 use crate::config::LOCAL_CI_CONTEXT;
 use crate::engine::{Engine, Repo};
 
@@ -71,7 +72,19 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     let open = engine.0.store.read(|tx| Box::pin(tx.open_run(id))).await?;
     let (run, folder) = match open {
         Some(run) => under.attach(run).await?,
-        None => under.launch().await?,
+        None => {
+            if let Err(refusal) = under.admitted().await? {
+                return engine.put_off(job, refusal.until_ms, &refusal.reason).await;
+            }
+            match under.launch().await {
+                Ok(launched) => launched,
+                Err(error) => {
+                    // Whoever was admitted reports, or a probe would be waited for.
+                    under.report(&RunOutcome::LaunchFailed(String::new()), "");
+                    return Err(error);
+                }
+            }
+        }
     };
     let state = launcher::wait(&folder).await?;
     under
@@ -138,6 +151,8 @@ impl Under<'_> {
             }
             outcome => outcome,
         };
+        let log = String::from_utf8_lossy(&folder.tail(STDOUT, 64 * 1024)).into_owned();
+        self.report(&outcome, &(log + &stderr));
         let policy = outcome.policy(self.role.edits_code());
         let (outcome, new_head) = if policy == RunPolicy::Advance {
             self.commit(&outcome, &head, &began, &delta, &agent_name)
@@ -218,6 +233,30 @@ impl Under<'_> {
                 Ok(())
             })
         })
+    }
+
+    /// Asks whether the agent of the role may start now.
+    async fn admitted(&self) -> anyhow::Result<Result<(), Refusal>> {
+        let (name, config) = (self.agent_name(), self.engine.config());
+        let Some(agent) = config.agents.get(&name) else {
+            // The launch says what is missing.
+            return Ok(Ok(()));
+        };
+        let home = agent.home.clone().unwrap_or_else(|| self.workspace.home());
+        let who = Candidate {
+            name: &name,
+            agent,
+            env: self.environment(agent)?,
+            home,
+        };
+        Ok(self.engine.admit(&who).await)
+    }
+
+    fn report(&self, outcome: &RunOutcome, log: &str) {
+        let (name, config) = (self.agent_name(), self.engine.config());
+        if let Some(agent) = config.agents.get(&name) {
+            self.engine.run_reported(&name, agent, outcome, log);
+        }
     }
 
     fn agent_name(&self) -> String {

@@ -163,7 +163,10 @@ impl Under<'_> {
     }
 
     /// The whole environment of the agent: nothing of the host's but what is named here.
-    fn environment(&self, agent: &config::AgentConfig) -> anyhow::Result<Vec<(String, String)>> {
+    pub(super) fn environment(
+        &self,
+        agent: &config::AgentConfig,
+    ) -> anyhow::Result<Vec<(String, String)>> {
         let home = agent.home.clone().unwrap_or_else(|| self.workspace.home());
         let mut env = vec![
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),

@@ -1,0 +1,229 @@
+//! Whether an agent may start now: preflight and circuit breaker, asked before every launch.
+//!
+//! A refusal is no failure of the task: its job is put off, nothing is used up, and a person is told once.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use orch_agents::breaker::{self, Admit, Breakers, Key, Signal};
+use orch_agents::preflight::{self, Credential, Failure, Subject};
+use orch_domain::outcome::RunOutcome;
+use orch_process::resolve_program;
+use serde_json::json;
+
+use crate::config::{AgentConfig, Driver};
+use crate::engine::Engine;
+
+/// How long a job waits for a refused agent until it asks again, milliseconds.
+const ASK_AGAIN_MS: i64 = 15_000;
+
+/// What is known of the agents; lost with the host, which then looks anew.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    cache: preflight::Cache,
+    breakers: Mutex<Breakers>,
+    /// Refusals that a person was told of, by agent.
+    told: Mutex<BTreeMap<String, &'static str>>,
+}
+
+/// Who would start.
+pub(crate) struct Candidate<'a> {
+    /// Name of the agent.
+    pub(crate) name: &'a str,
+    pub(crate) agent: &'a AgentConfig,
+    /// The whole environment of the run.
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) home: PathBuf,
+}
+
+/// Why it may not, and when to ask again.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) until_ms: i64,
+    pub(crate) reason: String,
+}
+
+impl Admission {
+    pub(crate) fn new(settings: preflight::Settings) -> Self {
+        Self {
+            cache: preflight::Cache::new(settings),
+            breakers: Mutex::new(Breakers::new(breaker::Settings::default())),
+            told: Mutex::default(),
+        }
+    }
+
+    fn breakers<T>(&self, with: impl FnOnce(&mut Breakers) -> T) -> T {
+        with(&mut self.breakers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Engine {
+    /// Asks for a start. Whoever is admitted reports by [`Engine::run_reported`].
+    pub(crate) async fn admit(&self, who: &Candidate<'_>) -> Result<(), Refusal> {
+        let now = self.now();
+        let admission = &self.0.admission;
+        let key = key_of(who.agent);
+        let probes = match admission.breakers(|b| b.admit(&key, now)) {
+            Admit::Yes => false,
+            Admit::Probe => true,
+            Admit::No { until_ms, reason } => {
+                let reason = format!("agent `{}`: {reason}", who.name);
+                return Err(Refusal { until_ms, reason });
+            }
+        };
+        let Err(failure) = self.preflight(who, probes).await else {
+            self.forget_told(who.name);
+            return Ok(());
+        };
+        // The breaker asked for nothing that says anything of the provider.
+        admission.breakers(|b| b.record(&key, Signal::Neutral, now));
+        let reason = format!("agent `{}` cannot start: {failure}", who.name);
+        self.tell(who.name, failure.marker(), &reason).await;
+        Err(Refusal {
+            until_ms: now + ASK_AGAIN_MS,
+            reason,
+        })
+    }
+
+    async fn preflight(&self, who: &Candidate<'_>, forced: bool) -> Result<(), Failure> {
+        let config = self.config();
+        if !config.preflight.enabled {
+            return Ok(());
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let program =
+            resolve_program(&who.agent.program, &path).map_err(|_| Failure::ProgramMissing {
+                program: who.agent.program.clone(),
+                searched: path,
+            })?;
+        let credential = match who.agent.driver {
+            // Nobody knows what any other program makes of `--version`: it may begin to work.
+            Driver::Command => return Ok(()),
+            Driver::Claude if config.preflight.check_auth => {
+                Credential::of_claude(&who.env, who.agent.credential_env.as_deref())
+            }
+            Driver::Claude => Credential::None,
+        };
+        let subject = Subject {
+            program,
+            home: who.home.clone(),
+            env: who.env.clone(),
+            credential,
+        };
+        let (cache, name, now) = (&self.0.admission.cache, cache_key(who), self.now());
+        let answer = if forced {
+            cache.forced(&name, &subject, now).await
+        } else {
+            cache.look(&name, &subject, now).await
+        };
+        answer.map(|_| ())
+    }
+
+    /// Takes in how a run of an agent ended, and what its log says of its login.
+    pub(crate) fn run_reported(
+        &self,
+        name: &str,
+        agent: &AgentConfig,
+        outcome: &RunOutcome,
+        log: &str,
+    ) {
+        let now = self.now();
+        let admission = &self.0.admission;
+        admission.breakers(|b| b.record(&key_of(agent), Signal::of(outcome), now));
+        let ended_well = matches!(outcome, RunOutcome::Completed | RunOutcome::NoChange);
+        if !ended_well && preflight::has_auth_marker(log) {
+            // The login that preflight believed in is none.
+            admission.cache.reset(&name_key(name, agent));
+        }
+    }
+
+    /// Tells a person of a refusal, once until the agent starts again or is refused for another reason.
+    async fn tell(&self, name: &str, marker: &'static str, reason: &str) {
+        {
+            let mut told = self
+                .0
+                .admission
+                .told
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if told.insert(name.to_owned(), marker) == Some(marker) {
+                return;
+            }
+        }
+        let now = self.now();
+        let (key, text) = (
+            format!("preflight:{name}:{marker}:{now}"),
+            reason.to_owned(),
+        );
+        let written = self
+            .0
+            .store
+            .write(move |tx| {
+                Box::pin(async move { tx.push_outbox(None, "alert", &key, &text, now).await })
+            })
+            .await;
+        if let Err(error) = written {
+            tracing::error!(error = %error, reason, "an alert cannot be written");
+        }
+    }
+
+    fn forget_told(&self, name: &str) {
+        let told = &self.0.admission.told;
+        told.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
+    }
+
+    /// Preflight and breakers as they stand.
+    pub(crate) fn resilience_view(&self) -> serde_json::Value {
+        let (config, now) = (self.config(), self.now());
+        let admission = &self.0.admission;
+        let preflight: serde_json::Map<_, _> = config
+            .agents
+            .iter()
+            .filter_map(|(name, agent)| {
+                let known = admission.cache.known(&name_key(name, agent))?;
+                let (ok, says) = match &known.answer {
+                    Ok(passed) => (true, passed.version.clone()),
+                    Err(failure) => (false, failure.to_string()),
+                };
+                let view = json!({"ok": ok, "says": says, "asked_ms": known.asked_ms});
+                Some((name.clone(), view))
+            })
+            .collect();
+        let stats = self.0.store.stats();
+        json!({
+            "store": {"commands": stats.commands, "commits": stats.commits},
+            "preflight": preflight,
+            "breakers": admission.breakers(|b| b.snapshot(now)),
+        })
+    }
+}
+
+/// What shares the fate of a breaker: the program and what it logs in with.
+fn key_of(agent: &AgentConfig) -> Key {
+    let account = match (&agent.credential_env, &agent.home) {
+        (Some(variable), _) => variable.clone(),
+        (None, Some(home)) => home.display().to_string(),
+        (None, None) => String::new(),
+    };
+    Key {
+        program: agent.program.display().to_string(),
+        account,
+    }
+}
+
+fn cache_key(who: &Candidate<'_>) -> String {
+    name_key(who.name, who.agent)
+}
+
+/// Name of the agent and what it is configured as: a changed agent is looked at anew.
+fn name_key(name: &str, agent: &AgentConfig) -> String {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(agent)
+        .unwrap_or_default()
+        .hash(&mut hasher);
+    format!("{name}:{:x}", hasher.finish())
+}

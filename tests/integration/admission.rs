@@ -1,0 +1,96 @@
+//! Whether an agent may start: a missing login or a failing provider holds work back and uses nothing up.
+
+use orch_kit::{World, until};
+use serde_json::{Value, json};
+
+use crate::claude::with_claude;
+
+fn resilience(world: &World) -> Value {
+    world.json(&["queue"])["resilience"].clone()
+}
+
+/// The task once it says that it waits, with why.
+fn held(world: &World, item: &str, words: &str) -> Value {
+    until("the task says why it waits", || {
+        let view = world.task(item);
+        let why = view["why"].as_str().unwrap().to_owned();
+        why.contains(words).then_some(view)
+    })
+}
+
+#[test]
+fn agent_without_a_login_waits_and_starts_once_it_is_logged_in() {
+    let mut world = World::new();
+    with_claude(
+        &mut world,
+        json!({"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}),
+    );
+    world.config["agents"]["claude"]["home"] = json!(world.path("home"));
+    world.write_config();
+    let _host = world.serve();
+    let (first, second) = (world.begin("First"), world.begin("Second"));
+    for item in [&first, &second] {
+        let view = held(&world, item, "login file");
+        assert_eq!(view["status"], "active", "{view:#}");
+        assert!(view["runs"].as_array().unwrap().is_empty(), "{view:#}");
+    }
+    let known = &resilience(&world)["preflight"]["claude"];
+    assert_eq!(known["ok"], false, "{known:#}");
+    let alerts = world
+        .log()
+        .matches("ALERT: agent `claude` cannot start")
+        .count();
+    assert_eq!(alerts, 1, "told once for all tasks\n{}", world.log());
+    // A login that is about to expire is none.
+    let login = |expires: i64| {
+        let file = json!({"claudeAiOauth": {"accessToken": "dummy", "expiresAt": expires}});
+        world.write("home/.claude/.credentials.json", &file.to_string(), 0o600);
+    };
+    login(1_000);
+    held(&world, &first, "expire");
+    login(9_000_000_000_000);
+    until("the agent is started", || {
+        let runs = world.task(&first)["runs"].as_array().unwrap().len();
+        (runs == 1).then_some(())
+    });
+}
+
+#[test]
+fn provider_that_fails_again_and_again_is_left_alone_for_a_while() {
+    let mut world = World::new();
+    world.config["rules"]["infra_failures_max"] = json!(5);
+    world.write_config();
+    let agent = "#!/bin/sh\ncat > /dev/null\necho '{\"is_error\":true,\"result\":\"API Error: overloaded_error\"}'\n";
+    world.write("agent.sh", agent, 0o755);
+    let _host = world.serve();
+    let item = world.begin("Overloaded");
+    let view = held(&world, &item, "failed several times in a row");
+    assert_eq!(view["status"], "active");
+    let runs = view["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 3, "{view:#}");
+    assert!(runs.iter().all(|r| r["outcome"] == "provider_error"));
+    let breakers = &resilience(&world)["breakers"];
+    assert_eq!(breakers[0]["breaker"]["phase"], "open", "{breakers:#}");
+    // Others that would use the same agent wait with it.
+    let other = world.begin("Other");
+    let view = held(&world, &other, "failed several times in a row");
+    assert!(view["runs"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn program_that_is_missing_holds_work_back_with_its_name() {
+    let mut world = World::new();
+    world.config["agents"]["script"]["program"] = json!(world.path("gone.sh"));
+    world.write_config();
+    let agent = std::fs::read_to_string(world.path("agent.sh")).unwrap();
+    let _host = world.serve();
+    let item = world.begin("Missing");
+    let view = held(&world, &item, "gone.sh");
+    assert!(view["runs"].as_array().unwrap().is_empty(), "{view:#}");
+    world.write("gone.sh", &agent, 0o755);
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(
+        (view["stage"].as_str(), view["rework_rounds"].as_i64()),
+        (Some("done"), Some(1))
+    );
+}
