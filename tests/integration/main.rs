@@ -20,4 +20,5 @@ mod reaping;
 mod recorded;
 mod rework;
 mod security;
+mod stopping;
 mod trust;
