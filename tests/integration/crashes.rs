@@ -69,6 +69,55 @@ fn random_kills_lose_and_double_nothing_in_rounds_150_to_199() {
 }
 
 #[test]
+fn staging_hook_of_a_dead_host_never_works_beside_the_next_one() {
+    let mut world = World::new();
+    let (began, pids, lock) = (world.path("began"), world.path("pids"), world.path("lock"));
+    let doubled = world.path("doubled");
+    let hook = format!(
+        "exec 8>{}; flock -n 8 || touch {}; echo $$ >> {}; mkdir {} && exec sleep 1000; true",
+        lock.display(),
+        doubled.display(),
+        pids.display(),
+        began.display()
+    );
+    world.config["repositories"]["shop"]["staging"]["hook"] = json!(hook);
+    world.write_config();
+    let host = world.serve();
+    let item = world.begin("Hanging hook");
+    world.follow(&item, |_| began.exists());
+    drop(host);
+    let _host = world.serve();
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+    assert!(!doubled.exists(), "two hooks at once");
+    let first = std::fs::read_to_string(pids).unwrap();
+    let first = first.lines().next().unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{first}/stat")).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+}
+
+#[test]
+fn locks_that_a_power_cut_left_in_the_mirror_hold_nothing_up() {
+    let world = World::new();
+    let host = world.serve();
+    let first = world.begin("First");
+    world.follow(&first, |view| view["stage"] == "architecture");
+    drop(host);
+    let mirror = "data/mirrors/shop.git";
+    for name in [
+        "packed-refs.lock",
+        "refs/remotes/origin/main.lock",
+        "config.lock",
+    ] {
+        world.write(&format!("{mirror}/{name}"), "", 0o644);
+    }
+    let _host = world.serve();
+    let done = world.follow(&first, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+    assert!(!world.path(mirror).join("packed-refs.lock").exists());
+}
+
+#[test]
 fn supervisor_that_dies_takes_no_neighbour_with_it() {
     let mut world = World::new();
     world.config["concurrency"] = json!({"agents": 2});

@@ -158,9 +158,8 @@ pub(crate) async fn test_commit(
             Spec::shell(command, checkout.path().join("tree"), timeout),
             &checkout,
         );
-        let token = format!("ci-{}", checkout.path().display());
-        let spec =
-            confined(engine, spec, &checkout, network, timeout).env(TOKEN_VARIABLE, token.clone());
+        let token = token_of(checkout.path());
+        let spec = confined(engine, spec, &checkout, network, timeout);
         let done = run(&spec).await?;
         tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
         let stderr = done.stderr.text();
@@ -234,6 +233,33 @@ fn confined(
     }
 }
 
+/// Marks what runs in a folder of the checkouts: the name of such a folder is never used twice.
+pub(crate) fn token_of(folder: &Path) -> String {
+    format!("checkout-{}", folder.display())
+}
+
+/// Ends what a dead host left running in its checkouts, and removes them: a hook of the past must not work
+/// beside the one that takes its place.
+pub(crate) async fn sweep_checkouts(engine: &Engine) -> anyhow::Result<()> {
+    let root = engine.0.paths.checkouts();
+    let Ok(entries) = std::fs::read_dir(&root) else {
+        // None was ever made.
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let token = token_of(&path);
+        let ended = tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
+        if ended > 0 {
+            tracing::warn!(folder = %path.display(), ended, "ended what a dead host had left running");
+        }
+        if let Err(error) = std::fs::remove_dir_all(&path) {
+            tracing::warn!(folder = %path.display(), error = %error, "a checkout of the past cannot be removed");
+        }
+    }
+    Ok(())
+}
+
 /// A clean checkout with a home and a temporary folder of its own, removed when dropped.
 pub(crate) async fn checkout(
     engine: &Engine,
@@ -258,5 +284,6 @@ pub(crate) fn plain_environment(spec: Spec, checkout: &tempfile::TempDir) -> Spe
         .env("HOME", checkout.path().join("home").display().to_string())
         .env("TMPDIR", checkout.path().join("tmp").display().to_string())
         .env("LANG", "C.UTF-8")
+        .env(TOKEN_VARIABLE, token_of(checkout.path()))
         .env("CI", "true")
 }

@@ -40,6 +40,12 @@ impl Engine {
     /// # Errors
     /// When the store does not answer.
     pub async fn start(&self) -> anyhow::Result<Running> {
+        crate::ci::sweep_checkouts(self).await?;
+        for repo in self.0.repos.values() {
+            for lock in repo.mirror.remove_stale_locks().await? {
+                tracing::warn!(repo = repo.name, lock = %lock.display(), "removed a lock that a dead git had left");
+            }
+        }
         let now = self.now();
         let owner = self.0.store.owner().clone();
         let recovered = self

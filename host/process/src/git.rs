@@ -3,6 +3,7 @@
 //! The host works on mirrors of its own. An agent's clone is a plain folder to it: whatever the agent did
 //! to its `.git` is never run or read.
 
+mod locks;
 mod tree;
 mod work;
 

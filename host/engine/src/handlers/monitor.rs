@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use orch_agents::supervise::TOKEN_VARIABLE;
 use orch_domain::artefact::{self, POST_DEPLOY_LOG};
 use orch_domain::id::ObjectId;
 use orch_domain::job::JobKind;
@@ -153,7 +154,8 @@ async fn probe(
         .env("PATH", std::env::var("PATH").unwrap_or_default())
         .env("HOME", folder.path().display().to_string())
         .env("LANG", "C.UTF-8")
-        .env("EXPECTED_REVISION", landed.to_string());
+        .env("EXPECTED_REVISION", landed.to_string())
+        .env(TOKEN_VARIABLE, crate::ci::token_of(folder.path()));
     let at_ms = engine.now();
     let done = run(&spec).await?;
     let output = match (done.success(), done.timed_out) {
