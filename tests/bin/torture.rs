@@ -18,10 +18,11 @@ fn main() -> ExitCode {
     let points = usize::try_from(number(&args, "--points", u64::MAX)).unwrap_or(usize::MAX);
     let base = undisturbed();
     println!("{} crash points on the way of one task", base.points.len());
-    let (mut kills, mut violations, mut recovered) = (0, 0, 0);
+    let (mut kills, mut violations, mut recovered, mut missed) = (0, 0, 0, 0);
     let mut take = |round: Round| {
         kills += round.kills;
         match round.violations.is_empty() {
+            true if round.kills == 0 => missed += 1,
             true => recovered += 1,
             false => {
                 violations += 1;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{} points, {rounds} rounds from seed {seed}: {kills} kills, {recovered} recoveries, {violations} violations",
+        "{} points, {rounds} rounds from seed {seed}: {kills} kills, {recovered} recoveries, {missed} not reached, {violations} violations",
         sample.len()
     );
     ExitCode::from(u8::from(violations > 0))

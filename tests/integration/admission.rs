@@ -94,3 +94,63 @@ fn program_that_is_missing_holds_work_back_with_its_name() {
         (Some("done"), Some(1))
     );
 }
+
+/// An agent whose every run costs as much.
+fn costing(world: &World, usd: &str) {
+    let agent =
+        orch_kit::world::AGENT.replace("total_cost_usd\":0.0", &format!("total_cost_usd\":{usd}"));
+    assert_ne!(agent, orch_kit::world::AGENT);
+    world.write("agent.sh", &agent, 0o755);
+}
+
+#[test]
+fn task_that_has_used_up_its_money_stands_until_it_gets_more() {
+    let mut world = World::new();
+    costing(&world, "0.5");
+    world.config["budgets"] = json!({"run_usd": 0.5, "task_usd": 1.2});
+    world.write_config();
+    let _host = world.serve();
+    let item = world.begin("Dear");
+    let held = world.follow(&item, |view| {
+        view["why"].as_str().unwrap().contains("budgets.task_usd")
+    });
+    assert_eq!(
+        held["cost_usd"], 1.0,
+        "a third run could go over it: {held:#}"
+    );
+    assert_eq!(held["runs"].as_array().unwrap().len(), 2);
+    let alerts = |world: &World| {
+        world
+            .log()
+            .matches("ALERT: SHOP-1: the task has cost")
+            .count()
+    };
+    until("it is alerted", || (alerts(&world) == 1).then_some(()));
+    world.config["budgets"] = json!({"run_usd": 0.5, "task_usd": 100.0});
+    world.write_config();
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(
+        (done["stage"].as_str(), done["cost_usd"].as_f64()),
+        (Some("done"), Some(3.5))
+    );
+    let budget = &resilience(&world)["budget"];
+    assert_eq!(budget["spent_today_usd"], 3.5, "{budget:#}");
+}
+
+#[test]
+fn day_that_has_used_up_its_money_starts_no_run_of_any_task() {
+    let mut world = World::new();
+    costing(&world, "0.5");
+    world.config["budgets"] = json!({"day_usd": 0.5});
+    world.write_config();
+    let _host = world.serve();
+    let (first, second) = (world.begin("First"), world.begin("Second"));
+    let spent = held(&world, &second, "budgets.day_usd");
+    assert!(spent["runs"].as_array().unwrap().is_empty(), "{spent:#}");
+    world.follow(&first, |view| {
+        view["why"]
+            .as_str()
+            .unwrap()
+            .contains("runs go on tomorrow")
+    });
+}

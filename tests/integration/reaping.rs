@@ -165,15 +165,19 @@ fn merge_lease_of_a_holder_that_is_gone_is_reclaimed_and_alerted() {
 fn job_that_takes_the_host_down_again_and_again_ends_dead_and_blocks_its_task() {
     let world = world();
     let site = Site::of(world);
-    let mut host = site.host(&[]);
-    let item = site.begin().unwrap();
+    let mut began = false;
     for _ in 0..5 {
-        host.kill();
-        host = site.host(&[("ORCH_CRASH_AT", "supervisor-spawn: before#1".to_owned())]);
+        let mut host = site.host(&[("ORCH_CRASH_AT", "supervisor-spawn: before#1".to_owned())]);
+        if !began {
+            // It may die before it answers.
+            site.begin();
+            began = true;
+        }
         until("it dies of the job", || host.has_ended().then_some(()));
     }
     let world = &site.world;
     let _host = world.serve();
+    let item = site.begin_again().unwrap();
     let view = world.follow(&item, |view| view["status"] == "blocked");
     assert!(
         view["why"]

@@ -6,7 +6,7 @@ mod command;
 use std::path::PathBuf;
 
 /// Which agent, and how to talk to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Driver {
     /// Any program.
     Command {
@@ -19,6 +19,8 @@ pub enum Driver {
     Claude {
         /// Model to ask for.
         model: Option<String>,
+        /// Dollars after which it ends its run.
+        budget_usd: Option<f64>,
     },
 }
 
@@ -79,7 +81,9 @@ impl Driver {
     pub fn plan(&self, input: &PlanInput) -> Plan {
         match self {
             Self::Command { prompt_as_file, .. } => command::plan(input, *prompt_as_file),
-            Self::Claude { model } => claude::plan(input, model.as_deref()),
+            Self::Claude { model, budget_usd } => {
+                claude::plan(input, model.as_deref(), *budget_usd)
+            }
         }
     }
 

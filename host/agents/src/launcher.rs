@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use orch_process::identity::ProcessIdentity;
 use tokio::time::Instant;
 
 use crate::folder::{FolderError, RunFolder, RunState};
+use crate::supervise::sweep_marked;
 
 /// How often a run folder is looked at.
 const POLL: Duration = Duration::from_millis(40);
@@ -50,6 +52,35 @@ pub fn spawn_supervisor(orch: &Path, folder: &RunFolder) -> Result<(), LaunchErr
         .name("supervisor-wait".to_owned())
         .spawn(move || child.wait().ok())
         .map_err(LaunchError::Spawn)?;
+    Ok(())
+}
+
+/// How long a supervisor may take to end a run that it is asked to end: the kill ladder, the sweep and some more.
+pub const END_MAX: Duration = Duration::from_secs(60);
+
+/// Ends a run and everything that carries its mark; answers when nothing is left. A supervisor that does not
+/// answer is killed itself.
+///
+/// # Errors
+/// [`LaunchError::Folder`].
+pub async fn end(folder: &RunFolder, reason: &str) -> Result<(), LaunchError> {
+    folder.request_stop(reason)?;
+    if let Ok(waited) = tokio::time::timeout(END_MAX, wait(folder)).await {
+        waited?;
+    } else if let Some(supervisor) = folder.supervisor() {
+        let identity = ProcessIdentity {
+            boot_id: supervisor.boot_id,
+            pid: supervisor.pid,
+            start_ticks: supervisor.start_ticks,
+        };
+        identity.kill();
+    }
+    if let Ok(launch) = folder.launch() {
+        // The supervisor swept already, unless it was killed itself.
+        tokio::task::spawn_blocking(move || sweep_marked(&launch.token))
+            .await
+            .map_err(|e| LaunchError::Spawn(std::io::Error::other(e)))?;
+    }
     Ok(())
 }
 

@@ -22,11 +22,15 @@ pub enum BlockReason {
     Unknown,
     /// The repository's configuration is not valid.
     Config,
+    /// Its job took host or handler down with it too often.
+    CrashLoop,
+    /// A task that it depends on was stopped.
+    Dependency,
 }
 
 impl BlockReason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::ReworkExhausted,
         Self::InfraExhausted,
         Self::WaitDeadline,
@@ -34,6 +38,8 @@ impl BlockReason {
         Self::RunBlocked,
         Self::Unknown,
         Self::Config,
+        Self::CrashLoop,
+        Self::Dependency,
     ];
 
     /// Stable name for storage and display.
@@ -46,6 +52,8 @@ impl BlockReason {
             Self::RunBlocked => "run-blocked",
             Self::Unknown => "unknown",
             Self::Config => "config",
+            Self::CrashLoop => "crash-loop",
+            Self::Dependency => "dependency",
         }
     }
 

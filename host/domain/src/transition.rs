@@ -145,9 +145,11 @@ pub enum Event {
         /// Who.
         by: String,
     },
-    /// The job of the current step took its host or handler down with it too often.
-    CrashLoop {
-        /// How often, and what is known.
+    /// The current step cannot be worked on until a person decides.
+    Halted {
+        /// Why, as a kind.
+        reason: BlockReason,
+        /// Why, in words.
         detail: String,
     },
     /// The stop is carried out: nothing of the task runs any more.
@@ -168,7 +170,7 @@ impl Event {
             Self::ForeignPush { .. } => "foreign-push",
             Self::Resumed { .. } => "resumed",
             Self::StopRequested { .. } => "stop-requested",
-            Self::CrashLoop { .. } => "crash-loop",
+            Self::Halted { .. } => "halted",
             Self::Stopped => "stopped",
         }
     }
@@ -317,7 +319,7 @@ pub fn transition(
         Event::ForeignPush { head } => next.foreign_push(head),
         Event::Resumed { stage, rounds, .. } => next.resumed(*stage, *rounds),
         Event::StopRequested { .. } => next.stop_requested(),
-        Event::CrashLoop { detail } => next.crash_loop(detail),
+        Event::Halted { reason, detail } => next.halted(*reason, detail),
         Event::Stopped => next.stopped(),
     };
     match applied {
@@ -517,9 +519,9 @@ impl Move<'_> {
         Ok(())
     }
 
-    fn crash_loop(&mut self, detail: &str) -> Fits {
+    fn halted(&mut self, reason: BlockReason, detail: &str) -> Fits {
         self.expect_working()?;
-        self.block(BlockReason::InfraExhausted, detail);
+        self.block(reason, detail);
         Ok(())
     }
 

@@ -2,17 +2,21 @@
 //!
 //! A refusal is no failure of the task: its job is put off, nothing is used up, and a person is told once.
 
+mod budget;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use orch_agents::breaker::{self, Admit, Breakers, Key, Signal};
+use orch_agents::breaker::{self, Admit, Breakers, Key, Reason, Signal};
 use orch_agents::preflight::{self, Credential, Failure, Subject};
+use orch_domain::id::TaskId;
 use orch_domain::outcome::RunOutcome;
 use orch_process::resolve_program;
 use serde_json::json;
 
+use crate::commands::CommandError;
 use crate::config::{AgentConfig, Driver};
 use crate::engine::Engine;
 
@@ -60,6 +64,25 @@ impl Admission {
 }
 
 impl Engine {
+    /// Whether the host itself has what a run of this task needs: room and money. A person is told once.
+    pub(crate) async fn affords(
+        &self,
+        task: TaskId,
+        item: &str,
+    ) -> anyhow::Result<Option<Refusal>> {
+        if let Err(full) = crate::gc::has_room(self) {
+            return Ok(Some(self.refused("the disk", "disk", full).await));
+        }
+        self.forget_told("the disk");
+        let Some((reason, until_ms)) = self.over_budget(task).await? else {
+            self.forget_told(item);
+            return Ok(None);
+        };
+        self.tell(item, "budget", &format!("{item}: {reason}"))
+            .await;
+        Ok(Some(Refusal { until_ms, reason }))
+    }
+
     /// Asks for a start. Whoever is admitted reports by [`Engine::run_reported`].
     pub(crate) async fn admit(&self, who: &Candidate<'_>) -> Result<(), Refusal> {
         let now = self.now();
@@ -69,8 +92,14 @@ impl Engine {
             Admit::Yes => false,
             Admit::Probe => true,
             Admit::No { until_ms, reason } => {
-                let reason = format!("agent `{}`: {reason}", who.name);
-                return Err(Refusal { until_ms, reason });
+                let text = format!("agent `{}`: {reason}", who.name);
+                if reason == Reason::Failures {
+                    self.tell(who.name, "breaker", &text).await;
+                }
+                return Err(Refusal {
+                    until_ms,
+                    reason: text,
+                });
             }
         };
         let Err(failure) = self.preflight(who, probes).await else {
@@ -80,11 +109,21 @@ impl Engine {
         // The breaker asked for nothing that says anything of the provider.
         admission.breakers(|b| b.record(&key, Signal::Neutral, now));
         let reason = format!("agent `{}` cannot start: {failure}", who.name);
-        self.tell(who.name, failure.marker(), &reason).await;
-        Err(Refusal {
-            until_ms: now + ASK_AGAIN_MS,
+        Err(self.refused(who.name, failure.marker(), reason).await)
+    }
+
+    /// A refusal that stands until somebody mends something; a person is told once.
+    pub(crate) async fn refused(
+        &self,
+        name: &str,
+        marker: &'static str,
+        reason: String,
+    ) -> Refusal {
+        self.tell(name, marker, &reason).await;
+        Refusal {
+            until_ms: self.now() + ASK_AGAIN_MS,
             reason,
-        })
+        }
     }
 
     async fn preflight(&self, who: &Candidate<'_>, forced: bool) -> Result<(), Failure> {
@@ -177,7 +216,7 @@ impl Engine {
     }
 
     /// Preflight and breakers as they stand.
-    pub(crate) fn resilience_view(&self) -> serde_json::Value {
+    pub(crate) async fn resilience_view(&self) -> Result<serde_json::Value, CommandError> {
         let (config, now) = (self.config(), self.now());
         let admission = &self.0.admission;
         let preflight: serde_json::Map<_, _> = config
@@ -194,11 +233,13 @@ impl Engine {
             })
             .collect();
         let stats = self.0.store.stats();
-        json!({
+        Ok(json!({
+            "budget": self.budget_view().await?,
+            "pauses": self.pause_views().await?,
             "store": {"commands": stats.commands, "commits": stats.commits},
             "preflight": preflight,
             "breakers": admission.breakers(|b| b.snapshot(now)),
-        })
+        }))
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) async fn apply(
             return Err(StoreError::Refused("the task moved meanwhile".to_owned()));
         }
     }
+    crate::turns::give_turn(tx, &task, &pipeline, by.now).await?;
     let data = messages::event_data(event, &record.task, &task);
     tx.append_event(Some(id), event.name(), &by.actor, &data, by.now)
         .await?;

@@ -14,6 +14,8 @@ use crate::messages;
 
 /// Longest title, bytes.
 pub const TITLE_BYTES_MAX: usize = 300;
+/// Most tasks that one task waits for.
+const DEPENDENCIES_MAX: usize = 50;
 /// Longest request, bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
@@ -72,6 +74,9 @@ pub struct NewRequest {
     /// Who asks.
     #[serde(default)]
     pub author: Option<String>,
+    /// Work items that have to be done first.
+    #[serde(default)]
+    pub after: Vec<String>,
 }
 
 /// What a command came to.
@@ -143,6 +148,7 @@ impl Engine {
             }
         };
         let work_item = WorkItem::new(id).map_err(|e| invalid(e.to_string()))?;
+        let after = self.dependencies(&request.after).await?;
         let author = request.author.unwrap_or_else(|| "operator".to_owned());
         let new = NewTask {
             work_item: work_item.clone(),
@@ -172,6 +178,9 @@ impl Engine {
                     let task = tx.insert_task(new, by.now).await?;
                     tx.set_branch(task.id, &messages::branch(&task.work_item, task.id))
                         .await?;
+                    for on in after {
+                        tx.depend(task.id, on).await?;
+                    }
                     let name = orch_domain::artefact::BUSINESS_REQUEST;
                     tx.put_host_artefact(task.id, name, &brief, by.now).await?;
                     apply(tx, task.id, &Event::Created, &by).await
@@ -179,6 +188,24 @@ impl Engine {
             })
             .await?;
         done(applied, "accepted")
+    }
+
+    /// The tasks of these work items; each has to be there and not stopped.
+    async fn dependencies(&self, items: &[String]) -> Result<Vec<TaskId>, CommandError> {
+        if items.len() > DEPENDENCIES_MAX {
+            let text = format!("a task may wait for at most {DEPENDENCIES_MAX} others");
+            return Err(CommandError::Invalid(text));
+        }
+        let mut list = Vec::new();
+        for item in items {
+            let record = self.task_of_item(item).await?;
+            if record.task.stage == Stage::Cancelled {
+                let text = format!("{item} was stopped; nothing can wait for it to be done");
+                return Err(CommandError::Conflict(text));
+            }
+            list.push(record.task.id);
+        }
+        Ok(list)
     }
 
     /// Approves what the task waits for: the analysis or the deploy.
@@ -300,6 +327,11 @@ impl Engine {
             })
             .transpose()?;
         let id = self.task_of_item(item).await?.task.id;
+        // Whoever resumes says that it may go on without what was stopped.
+        self.0
+            .store
+            .write(move |tx| Box::pin(tx.drop_stopped_dependencies(id)))
+            .await?;
         self.event(
             id,
             Event::Resumed {

@@ -3,6 +3,7 @@
 //! Unknown keys are errors that name the nearest valid one. What the two files mean together is in
 //! [`effective`]; nothing here touches git or the store.
 
+mod disk;
 mod effective;
 mod gates;
 mod grants;
@@ -14,6 +15,7 @@ mod repository;
 mod strict;
 pub(crate) mod waivers;
 
+pub use disk::DiskConfig;
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
 pub use gates::{
     AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, SandboxConfig,
@@ -24,7 +26,7 @@ pub use host::{
     AgentConfig, Concurrency, ConfigSource, Driver, HostConfig, HttpConfig, PromptChannel,
     ResultRule, RoleConfig, RulesConfig, RunLimits,
 };
-pub use recovery::{PreflightConfig, ReaperConfig};
+pub use recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 pub use repositories::{
     DeployConfig, ForgeKind, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig,
     SuiteCheck,

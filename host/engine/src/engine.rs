@@ -48,15 +48,27 @@ impl Paths {
         self.data.join("token")
     }
     pub(crate) fn mirror(&self, repo: &str) -> PathBuf {
-        self.data.join("mirrors").join(format!("{repo}.git"))
+        self.mirrors().join(format!("{repo}.git"))
+    }
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+    pub(crate) fn mirrors(&self) -> PathBuf {
+        self.data.join("mirrors")
+    }
+    pub(crate) fn workspaces(&self) -> PathBuf {
+        self.data.join("workspaces")
+    }
+    /// What was removed and can still be brought back.
+    pub(crate) fn trash(&self) -> PathBuf {
+        self.data.join("trash")
     }
     /// Run folders.
     pub fn runs(&self) -> PathBuf {
         self.data.join("runs")
     }
     pub(crate) fn workspace(&self, repo: &str, task: i64, work_item: &str) -> PathBuf {
-        self.data
-            .join("workspaces")
+        self.workspaces()
             .join(repo)
             .join(format!("{task}-{work_item}"))
     }
@@ -98,6 +110,8 @@ pub(crate) struct Inner {
     pub(crate) admission: Admission,
     pub(crate) attended: Attended,
     pub(crate) tally: Tally,
+    /// Held while leftovers are removed: two at once would take each other's for failures.
+    pub(crate) collecting: tokio::sync::Mutex<()>,
 }
 
 /// The engine. Clones share everything.
@@ -220,6 +234,7 @@ impl Engine {
             admission,
             attended: Attended::default(),
             tally: Tally::default(),
+            collecting: tokio::sync::Mutex::default(),
         };
         Ok(Self(Arc::new(inner)))
     }

@@ -12,13 +12,16 @@ mod staging;
 mod stop;
 
 use anyhow::Context;
-use orch_domain::id::TaskId;
+use orch_domain::id::{RunId, TaskId};
 use orch_domain::job::JobKind;
 use orch_domain::outcome::RunOutcome;
 use orch_domain::pipeline::{HostWork, Step};
+use orch_domain::task::BlockReason;
 use orch_domain::transition::{Event, Judgement, WorkFailure};
 use orch_domain::verdict::InconclusiveReason;
-use orch_store::{BoxFuture, ClaimedJob, FinishOutcome, StoreError, TaskRecord, Tx};
+use orch_store::{
+    BoxFuture, ClaimedJob, FinishOutcome, JobKey, NewRun, RunRow, StoreError, TaskRecord, Tx,
+};
 
 use crate::apply::{By, apply};
 use crate::config::Effective;
@@ -91,6 +94,27 @@ pub(crate) async fn failed(engine: &Engine, job: &ClaimedJob, error: &str) -> an
     engine.finish(job, event, nothing()).await
 }
 
+/// The run of the job's task that is not taken in: of this job, or of one before it that failed after its launch.
+/// Whoever goes on with it starts no second one.
+async fn open_run(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<Option<RunRow>> {
+    let (id, task) = (job.key.id, job.task.context("a run belongs to a task")?);
+    let open = engine.0.store.read(|tx| Box::pin(tx.open_runs(task)));
+    let mut open = open.await?;
+    open.sort_by_key(|run| (run.job != id, std::cmp::Reverse(run.id.0)));
+    Ok(open.into_iter().next())
+}
+
+/// Records a run, if the job is still this claim's: a handler whose claim was taken must not start anything.
+async fn insert_run(tx: &mut Tx, key: JobKey, row: &NewRun, now: i64) -> Result<RunId, StoreError> {
+    if !tx.holds(key).await? {
+        return Err(StoreError::Refused(format!(
+            "job {} is no longer this claim's",
+            key.id
+        )));
+    }
+    tx.insert_run(row, now).await
+}
+
 /// Ends a job that takes its host or handler down again and again, and blocks its task.
 pub(crate) async fn crash_loop(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
     let detail = format!(
@@ -115,9 +139,17 @@ pub(crate) async fn crash_loop(engine: &Engine, job: &ClaimedJob) -> anyhow::Res
                     return Ok(());
                 }
                 match task.filter(|_| !matches!(kind, JobKind::Ci | JobKind::Monitor)) {
-                    Some(task) => apply(tx, task, &Event::CrashLoop { detail }, &by)
-                        .await
-                        .map(|_| ()),
+                    Some(task) => apply(
+                        tx,
+                        task,
+                        &Event::Halted {
+                            reason: BlockReason::CrashLoop,
+                            detail,
+                        },
+                        &by,
+                    )
+                    .await
+                    .map(|_| ()),
                     None => {
                         let alert = format!("crash-loop:{}", key.id);
                         tx.push_outbox(task, "alert", &alert, &detail, by.now).await
@@ -270,8 +302,19 @@ impl Engine {
     }
 
     async fn again_or_bury(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
-        if job.attempt >= TRIES_MAX {
+        if job.attempt >= TRIES_MAX && job.kind != JobKind::Stop {
             return self.bury(job, error).await;
+        }
+        if job.attempt == TRIES_MAX {
+            // A stop is never given up: its task could be neither stopped nor resumed any more.
+            let (task, now, key) = (job.task, self.now(), format!("stop:{}", job.key.id));
+            let text = format!("a stop fails again and again and goes on trying: {error}");
+            self.0
+                .store
+                .write(move |tx| {
+                    Box::pin(async move { tx.push_outbox(task, "alert", &key, &text, now).await })
+                })
+                .await?;
         }
         let failures = u32::try_from(job.attempt).unwrap_or(1);
         let delay = orch_domain::retry::backoff_ms(

@@ -122,7 +122,7 @@ impl Engine {
                         return Ok(None);
                     };
                     let why = "a person released it";
-                    let Some(key) = tx.reap(&job, &Reaping::Requeue, why, now).await? else {
+                    let Some(key) = tx.reap(&job, &Reaping::Release, why, now).await? else {
                         return Ok(None);
                     };
                     let text = format!(

@@ -14,11 +14,13 @@ pub mod config;
 mod engine;
 mod forge;
 pub mod gate_orders;
+pub mod gc;
 mod handlers;
 mod leases;
 mod messages;
 mod offline;
 mod outbox;
+mod pauses;
 mod prompts;
 mod provider;
 pub mod queries;
@@ -26,6 +28,7 @@ mod reaper;
 mod replay;
 mod rights;
 mod tools;
+mod turns;
 mod worker;
 
 pub use advisories::choose_tls;
@@ -36,5 +39,6 @@ pub use leases::LeaseView;
 pub use offline::{
     AssumedRole, FindingView, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline,
 };
+pub use pauses::{PauseRequest, PauseView};
 pub use replay::{BACKTEST_MAX, KeptEvaluation, Replayed, replay};
 pub use worker::Running;

@@ -27,7 +27,9 @@ pub(crate) fn event_data(event: &Event, before: &Task, after: &Task) -> String {
             json!({"work": work.as_str(), "failure": kind, "detail": detail})
         }
         Event::Approved { by } | Event::StopRequested { by } => json!({"by": by}),
-        Event::CrashLoop { detail } => json!({"detail": detail}),
+        Event::Halted { reason, detail } => {
+            json!({"reason": reason.as_str(), "detail": detail})
+        }
         Event::Rejected { by, comment } => json!({"by": by, "comment": comment}),
         Event::ForeignPush { head } => json!({"head": head.as_str()}),
         Event::Resumed { stage, rounds, by } => {

@@ -38,6 +38,8 @@ pub struct TaskView {
     pub branch: String,
     pub head: Option<String>,
     pub merged_commit: Option<String>,
+    /// What its runs have cost so far, dollars.
+    pub cost_usd: f64,
     pub findings: Option<String>,
     pub stages: Vec<StageVisit>,
     pub verdicts: Vec<VerdictView>,
@@ -187,6 +189,7 @@ impl Engine {
             branch: record.branch.clone(),
             head: record.task.head.as_ref().map(ToString::to_string),
             merged_commit: requests.iter().rev().find_map(|r| r.merged_sha.clone()),
+            cost_usd: runs.iter().filter_map(|r| r.cost_usd).sum(),
             findings: record.task.findings.clone(),
             stages: visits(&events),
             verdicts: evaluations
@@ -281,6 +284,9 @@ impl Engine {
                     format!("`{step}` is at work")
                 }
                 Some(job) => {
+                    if let Some(held) = self.held_back(job).await? {
+                        return Ok(held);
+                    }
                     let reason = job
                         .reason
                         .clone()
@@ -385,7 +391,7 @@ impl Engine {
             "counts": counts,
             "max_concurrency": self.config().concurrency.agents,
             "poll_interval": 0.5,
-            "resilience": self.resilience_view(),
+            "resilience": self.resilience_view().await?,
             "reconcile": {"enabled": false},
             "reaper": self.reaper_view(),
             "post_deploy": {"enabled": false},

@@ -7,15 +7,16 @@
 mod rules;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use orch_agents::folder::{RunFolder, RunState};
-use orch_agents::{launcher, supervise};
+use orch_agents::launcher;
 use orch_store::{Reaping, RunningJob};
 use serde_json::json;
 use tokio::sync::watch;
 
 use self::rules::{Bounds, Memory, Seen, Tier};
+use crate::clock::wall_ms;
 use crate::engine::Engine;
 
 /// How long ending what a job left running may take before somebody else may try, milliseconds.
@@ -201,12 +202,7 @@ async fn reap(engine: &Engine, job: &RunningJob, tier: Tier) -> anyhow::Result<(
 
 /// Ends a run and everything that carries its mark; answers when nothing is left.
 async fn end(folder: &str) -> anyhow::Result<()> {
-    let folder = RunFolder::at(folder);
-    folder.request_stop(TOO_OLD)?;
-    launcher::wait(&folder).await?;
-    let launch = folder.launch()?;
-    tokio::task::spawn_blocking(move || supervise::sweep_marked(&launch.token)).await?;
-    Ok(())
+    Ok(launcher::end(&RunFolder::at(folder), TOO_OLD).await?)
 }
 
 /// Reason of a stop that the reaper asks for: the run counts as one that passed its time.
@@ -275,10 +271,4 @@ fn finished_for(job: &RunningJob) -> Option<i64> {
         Ok(RunState::Finished(result)) => Some(wall_ms() - result.ended_ms),
         Ok(RunState::Running | RunState::NotStarted | RunState::Lost) | Err(_) => None,
     }
-}
-
-/// The wall clock: what supervisors date their results by.
-fn wall_ms() -> i64 {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH);
-    wall.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
 }

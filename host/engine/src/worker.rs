@@ -74,6 +74,7 @@ impl Engine {
         }
         tasks.spawn(watch_files(self.clone(), stopped.clone()));
         tasks.spawn(crate::reaper::run(self.clone(), stopped.clone()));
+        tasks.spawn(crate::gc::run(self.clone(), stopped.clone()));
         tasks.spawn(tell(self.clone(), stopped));
         Ok(Running {
             engine: self.clone(),
@@ -240,7 +241,7 @@ async fn attend(engine: Engine, job: ClaimedJob) {
     let _attending = engine.0.attended.enter(key);
     let handled = async {
         let crashes_max = i64::from(engine.config().reaper.crashes_max);
-        if job.crashes >= crashes_max {
+        if job.crashes >= crashes_max && job.kind != JobKind::Stop {
             if let Err(error) = handlers::crash_loop(&engine, &job).await {
                 tracing::error!(
                     job.id = key.id.0,

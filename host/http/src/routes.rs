@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use orch_engine::commands::NewRequest;
 use orch_engine::config::ExtraGate;
-use orch_engine::{CommandError, Engine};
+use orch_engine::{CommandError, Engine, PauseRequest};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -19,6 +19,7 @@ pub(crate) fn routes(engine: Engine) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/status", get(status))
+        .route("/gc", post(gc))
         .route("/queue", get(queue))
         .route("/gates", get(gates))
         .route("/gates/lock", post(gate_lock))
@@ -29,6 +30,8 @@ pub(crate) fn routes(engine: Engine) -> Router {
         .route("/evaluations/{id}", get(evaluation))
         .route("/tasks", get(tasks).post(new_task))
         .route("/tasks/{item}", get(task))
+        .route("/pauses", get(pauses).post(pause))
+        .route("/pauses/release", post(unpause))
         .route("/leases", get(leases))
         .route("/leases/release", post(lease_release))
         .route("/transition-lease/release", post(transition_release))
@@ -81,6 +84,16 @@ async fn health() -> Json<serde_json::Value> {
 
 async fn status(State(engine): State<Engine>) -> Answer {
     answer(engine.status().await)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Removal {
+    dry_run: bool,
+}
+
+async fn gc(State(engine): State<Engine>, Json(removal): Json<Removal>) -> Answer {
+    answer(engine.gc(removal.dry_run).await)
 }
 
 async fn queue(State(engine): State<Engine>) -> Answer {
@@ -202,6 +215,25 @@ async fn stop(
     Json(d): Json<Decision>,
 ) -> Answer {
     answer(engine.stop(&item, &d.by).await)
+}
+
+async fn pauses(State(engine): State<Engine>) -> Answer {
+    answer(engine.pause_views().await)
+}
+
+async fn pause(State(engine): State<Engine>, Json(request): Json<PauseRequest>) -> Answer {
+    answer(engine.pause(request).await)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scope {
+    scope: String,
+    by: String,
+}
+
+async fn unpause(State(engine): State<Engine>, Json(of): Json<Scope>) -> Answer {
+    answer(engine.unpause(&of.scope, &of.by).await)
 }
 
 async fn leases(State(engine): State<Engine>) -> Answer {

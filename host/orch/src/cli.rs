@@ -27,12 +27,39 @@ pub(crate) enum Command {
     Task(Task),
     /// Show the queue.
     Queue,
+    /// Hold a lane or repository back: nothing of it begins, what is under way goes on.
+    Pause {
+        /// `lane:agents`, `lane:gates`, `lane:effects` or `repo:REPOSITORY`.
+        scope: String,
+        /// For how long, such as 30m, 2h or 3d; without it until `orch unpause`.
+        #[arg(long = "for")]
+        period: Option<String>,
+        /// Why; shown to whoever asks what a task waits for.
+        #[arg(long, default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Let a lane or repository go on.
+    Unpause {
+        /// As it was paused.
+        scope: String,
+        #[command(flatten)]
+        who: Who,
+    },
     /// Look at leases and free them by force.
     #[command(subcommand)]
     Lease(Lease),
     /// Look at gates and try them.
     #[command(subcommand)]
     Gate(Gate),
+    /// Remove what nobody needs any more: leftovers of ended tasks, old logs, the trash. Work is kept on a ref
+    /// and folders go to the trash first.
+    Gc {
+        /// Only say what would go and why.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(Config),
@@ -83,6 +110,9 @@ pub(crate) enum Task {
         /// A file with the request in full.
         #[arg(long, conflicts_with = "body")]
         body_file: Option<PathBuf>,
+        /// A work item that has to be done before this one begins; may be given several times.
+        #[arg(long)]
+        after: Vec<String>,
         /// Work item id, such as SHOP-12; made up if not given.
         #[arg(long)]
         id: Option<String>,

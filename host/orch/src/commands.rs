@@ -23,6 +23,24 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             print(json, &queue, show::queue);
             Ok(0)
         }
+        Command::Pause {
+            scope,
+            period,
+            reason,
+            who,
+        } => {
+            let body = json!({"scope": scope, "for": period, "reason": reason, "by": who.by});
+            let host = Host::find(&cli.config).await?;
+            print(json, &host.post("/pauses", &body).await?, show::plain);
+            Ok(0)
+        }
+        Command::Unpause { scope, who } => {
+            let body = json!({"scope": scope, "by": who.by});
+            let host = Host::find(&cli.config).await?;
+            let done = host.post("/pauses/release", &body).await?;
+            print(json, &done, show::plain);
+            Ok(0)
+        }
         Command::Lease(Lease::List) => {
             let leases = Host::find(&cli.config).await?.get("/leases").await?;
             print(json, &leases, show::leases);
@@ -36,6 +54,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
                 &host.post("/leases/release", &body).await?,
                 show::plain,
             );
+            Ok(0)
+        }
+        Command::Gc { dry_run } => {
+            let host = Host::find(&cli.config).await?;
+            let report = host.post("/gc", &json!({"dry_run": dry_run})).await?;
+            print(json, &report, show::disk::gc);
             Ok(0)
         }
         Command::Gate(Gate::List) => {
@@ -81,6 +105,7 @@ async fn run_task(host: Host, task: Task, json: bool) -> anyhow::Result<u8> {
             title,
             body,
             body_file,
+            after,
             id,
             who,
         } => {
@@ -89,8 +114,7 @@ async fn run_task(host: Host, task: Task, json: bool) -> anyhow::Result<u8> {
                     .with_context(|| format!("request file `{}` cannot be read", file.display()))?,
                 None => body,
             };
-            let request =
-                json!({"repo": repo, "title": title, "body": body, "id": id, "author": who.by});
+            let request = json!({"repo": repo, "title": title, "body": body, "id": id, "author": who.by, "after": after});
             print(json, &host.post("/tasks", &request).await?, show::done);
         }
         Task::List { all } => print(

@@ -30,6 +30,9 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
             );
         }
     }
+    // Before anything is claimed: an end that is asked for during the start is an orderly one too.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let running = engine.start().await?;
     let (stop, stopped) = watch::channel(false);
     tracing::info!(socket = %engine.paths().socket().display(), ?address, "the host serves");
@@ -39,8 +42,6 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
         );
     }
     let mut serving = tokio::spawn(bound.serve(engine.clone(), token, stopped));
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

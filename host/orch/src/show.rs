@@ -1,5 +1,7 @@
 //! Answers as text for people.
 
+pub(crate) mod disk;
+
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -92,6 +94,10 @@ pub(crate) fn task(value: &Value) -> String {
         text(value, "why").replace('\n', "\n              "),
         text(value, "branch"),
     );
+    let cost = value["cost_usd"].as_f64().unwrap_or_default();
+    if cost > 0.0 {
+        writeln!(page, "  cost        {cost:.2} USD").ok();
+    }
     let merged = text(value, "merged_commit");
     if !merged.is_empty() {
         // Writing to a String cannot fail.

@@ -4,6 +4,7 @@
 //! to its `.git` is never run or read.
 
 mod locks;
+mod refs;
 mod tree;
 mod work;
 
@@ -15,6 +16,7 @@ use orch_domain::id::ObjectId;
 
 use crate::run::{Finished, RunError, Spec, resolve_program, run};
 
+pub use refs::RefEntry;
 pub use tree::{Blob, Delta, TreeEntry};
 pub use work::{CatchUpOutcome, Identity, RefOutcome};
 

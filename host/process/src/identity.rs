@@ -24,6 +24,17 @@ impl ProcessIdentity {
         }
     }
 
+    /// Kills this very process, if it still runs: a pid that another process has by now is left alone.
+    pub fn kill(&self) {
+        let pid = i32::try_from(self.pid).ok();
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw)
+            && self.is_alive()
+        {
+            // It may have ended in between, which is what is wanted.
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+        }
+    }
+
     /// Whether this very process still runs.
     pub fn is_alive(&self) -> bool {
         self.boot_id == boot_id() && start_ticks(self.pid) == Some(self.start_ticks)

@@ -13,6 +13,7 @@ mod writer;
 pub use error::StoreError;
 pub use open::{Owner, Store};
 pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
+pub use table::counts::RowCount;
 pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
 pub use table::events::{EventRow, OutboxRow};
 pub use table::forge::{MergeMark, PullRequest, StatusRow};
@@ -21,10 +22,12 @@ pub use table::jobs::{
 };
 pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
 pub use table::memory::{MemoryApplied, Remembered};
+pub use table::pauses::Pause;
 pub use table::reap::{Reaping, RunningJob};
 pub use table::runs::{NewRun, RunEnd, RunRow};
 pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
 pub use table::tracker::CommentRow;
+pub use table::turns::{Dependency, TURN};
 pub use tx::Tx;
 pub use writer::WriterStats;
 

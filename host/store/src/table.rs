@@ -1,16 +1,19 @@
 //! One file per table or family of tables: how rows are written and found.
 
 pub(crate) mod artefacts;
+pub(crate) mod counts;
 pub(crate) mod evaluations;
 pub(crate) mod events;
 pub(crate) mod forge;
 pub(crate) mod jobs;
 pub(crate) mod leases;
 pub(crate) mod memory;
+pub(crate) mod pauses;
 pub(crate) mod reap;
 pub(crate) mod runs;
 pub(crate) mod tasks;
 pub(crate) mod tracker;
+pub(crate) mod turns;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Decode, Row, Sqlite, Type};

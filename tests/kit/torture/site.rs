@@ -170,6 +170,18 @@ impl Site {
         matches!(view["status"].as_str(), Some("blocked" | "needs-input"))
     }
 
+    /// Whether a person has to look at production: the one thing that no host can know.
+    pub fn is_undecided(&self, view: &Value) -> bool {
+        let why = view["why"].as_str().unwrap_or_default();
+        view["status"] == "blocked" && view["stage"] == "deploy" && why.contains("nobody can know")
+    }
+
+    /// How often production was deployed.
+    pub fn deploys(&self) -> usize {
+        let list = fs::read_to_string(self.world.path("torture/deploys")).unwrap_or_default();
+        list.lines().count()
+    }
+
     /// Follows the task to its end.
     ///
     /// # Errors
@@ -242,7 +254,7 @@ impl Site {
             fs::read_to_string(self.world.path("torture").join(name)).unwrap_or_default()
         };
         let mut list: Vec<String> = read("violations").lines().map(str::to_owned).collect();
-        let deploys = read("deploys").lines().count();
+        let deploys = self.deploys();
         if deploys != 1 {
             list.push(format!("production was deployed {deploys} times"));
         }

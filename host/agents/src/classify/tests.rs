@@ -22,7 +22,10 @@ fn ended(exit_code: i32) -> RunResult {
 }
 
 fn claude() -> Driver {
-    Driver::Claude { model: None }
+    Driver::Claude {
+        model: None,
+        budget_usd: None,
+    }
 }
 
 fn command() -> Driver {

@@ -13,7 +13,7 @@ const RESULT_LINE: &str = r#"{"type":"result""#;
 /// Tools that wait for a person or for a later call-back, which a headless run never gets.
 const NEVER: &str = "AskUserQuestion,EnterPlanMode,ExitPlanMode,CronCreate,ScheduleWakeup,Monitor,WebSearch,WebFetch";
 
-pub(super) fn plan(input: &PlanInput, model: Option<&str>) -> Plan {
+pub(super) fn plan(input: &PlanInput, model: Option<&str>, budget_usd: Option<f64>) -> Plan {
     let fixed = [
         "-p",
         "--output-format",
@@ -29,6 +29,9 @@ pub(super) fn plan(input: &PlanInput, model: Option<&str>) -> Plan {
     let mut args: Vec<String> = fixed.into_iter().map(str::to_owned).collect();
     if let Some(model) = model {
         args.extend(["--model".to_owned(), model.to_owned()]);
+    }
+    if let Some(usd) = budget_usd {
+        args.extend(["--max-budget-usd".to_owned(), usd.to_string()]);
     }
     args.extend(input.args.iter().cloned());
     let env = [

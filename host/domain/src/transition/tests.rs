@@ -105,8 +105,9 @@ pub(super) fn all_events(pipeline: &Pipeline, stage: Stage, index: u32) -> Vec<(
         },
     ));
     events.push((
-        "crash loop".into(),
-        Event::CrashLoop {
+        "halted".into(),
+        Event::Halted {
+            reason: BlockReason::CrashLoop,
             detail: "5 crashes".into(),
         },
     ));

@@ -8,8 +8,9 @@ use orch_domain::id::{EntryId, RepoName};
 use orch_domain::stage::{Role, Stage};
 use serde::{Deserialize, Serialize};
 
+use super::disk::{self, DiskConfig};
 use super::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, SandboxConfig, ToolConfig};
-use super::recovery::{self, PreflightConfig, ReaperConfig};
+use super::recovery::{self, BudgetsConfig, PreflightConfig, ReaperConfig};
 use super::repositories::RepositoryConfig;
 use super::strict::{self, ConfigError};
 
@@ -53,10 +54,14 @@ pub struct HostConfig {
     pub waivable: Vec<String>,
     /// Logins whose approvals count; empty means whoever may use the host's socket or token.
     pub approvers: Vec<String>,
+    /// What agents may cost.
+    pub budgets: BudgetsConfig,
     /// Whether agents are looked at before they start.
     pub preflight: PreflightConfig,
     /// Who takes up what others let fall.
     pub reaper: ReaperConfig,
+    /// How much of the disk stays free and how long leftovers are kept.
+    pub disk: DiskConfig,
     /// How long the merge lease holds without renewal, seconds; 300 if not given.
     pub merge_lock_timeout_s: Option<u32>,
     /// Where overrides came from; filled while loading.
@@ -311,6 +316,7 @@ impl HostConfig {
             }
         }
         recovery::check(self, file)?;
+        disk::check(&self.disk, file)?;
         for (gate, words) in &self.grants {
             super::GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
         }

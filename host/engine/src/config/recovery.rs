@@ -43,6 +43,19 @@ impl Default for ReaperConfig {
     }
 }
 
+/// What agents may cost; unset keys have no limit.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BudgetsConfig {
+    /// One run, dollars: handed to the Claude command line, which ends the run there, and reserved while a run
+    /// is under way.
+    pub run_usd: Option<f64>,
+    /// All runs of a task, dollars.
+    pub task_usd: Option<f64>,
+    /// All runs that start within a day (UTC), dollars.
+    pub day_usd: Option<f64>,
+}
+
 /// Whether agents are looked at before they start.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -88,11 +101,12 @@ pub(super) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> 
     let reaper = &config.reaper;
     let refuse =
         |key: &str, why: String| Err(ConfigError::invalid(file, format!("reaper.{key}"), why));
-    if reaper.interval_s == 0 || reaper.crashes_max == 0 {
-        return refuse(
-            "interval_s",
-            "it and `crashes_max` are at least 1".to_owned(),
-        );
+    let least = [
+        ("interval_s", reaper.interval_s),
+        ("crashes_max", reaper.crashes_max),
+    ];
+    if let Some((key, _)) = least.iter().find(|(_, value)| *value == 0) {
+        return refuse(key, "it is at least 1".to_owned());
     }
     if reaper.dead_ticks < 2 {
         return refuse(
@@ -105,6 +119,19 @@ pub(super) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> 
             "finalize_grace_s",
             format!("taking in a run may take {FINALISE_S} s; set it above that"),
         );
+    }
+    let budgets = &config.budgets;
+    let amounts = [
+        ("run_usd", budgets.run_usd),
+        ("task_usd", budgets.task_usd),
+        ("day_usd", budgets.day_usd),
+    ];
+    for (key, amount) in amounts {
+        if amount.is_some_and(|usd| !usd.is_finite() || usd <= 0.0) {
+            let place = format!("budgets.{key}");
+            let why = "use a number of dollars above 0, or leave it out for no limit";
+            return Err(ConfigError::invalid(file, place, why));
+        }
     }
     let (longest, of) = longest_timeout(config);
     if reaper
@@ -181,6 +208,7 @@ mod tests {
             ("reaper: {dead_ticks: 1}", "reaper.dead_ticks"),
             ("reaper: {finalize_grace_s: 60}", "reaper.finalize_grace_s"),
             ("reaper: {interval_s: 0}", "reaper.interval_s"),
+            ("budgets: {day_usd: 0}", "budgets.day_usd"),
             ("merge_lock_timeout_s: 5", "merge_lock_timeout_s"),
             (
                 "agents: {a: {driver: command, program: a}}\nroles: {default: {agent: a, limits: {timeout_s: 3600}}}\nreaper: {max_running_s: 3600}",

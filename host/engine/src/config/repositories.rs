@@ -18,6 +18,9 @@ pub enum ForgeKind {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RepositoryConfig {
+    /// Whether its tasks run one after the other: one that waits for a person lets the next one on.
+    #[serde(default)]
+    pub serial: bool,
     /// Where it is hosted.
     #[serde(default)]
     pub forge: ForgeKind,

@@ -15,6 +15,7 @@ use orch_domain::job::JobKind;
 use orch_domain::outcome::{KillReason, RunOutcome, RunPolicy};
 use orch_domain::pipeline::Step;
 use orch_domain::stage::{Role, Stage};
+use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
 use orch_process::git::{Delta, RefOutcome};
 use orch_store::{ClaimedJob, NewJob, RunEnd, RunRow, TaskRecord};
@@ -24,6 +25,7 @@ use self::launch::driver_of;
 use crate::admission::{Candidate, Refusal};
 use crate::config::LOCAL_CI_CONTEXT;
 use crate::engine::{Engine, Repo};
+use crate::turns::Turn;
 
 /// Bytes of an agent's output that are read for its end.
 const TAIL_BYTES: usize = 4 * 1024 * 1024;
@@ -68,12 +70,22 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         role,
         workspace,
     };
-    let id = job.key.id;
-    let open = engine.0.store.read(|tx| Box::pin(tx.open_run(id))).await?;
+    let open = super::open_run(engine, job)
+        .await?
+        .filter(|run| run.role == role.as_str());
     let (run, folder) = match open {
         Some(run) => under.attach(run).await?,
         None => {
-            if let Err(refusal) = under.admitted().await? {
+            let refused = match engine.turn(job, &under.record, repo).await? {
+                Turn::Never(detail) => {
+                    let reason = BlockReason::Dependency;
+                    let event = Event::Halted { reason, detail };
+                    return engine.finish(job, event, super::nothing()).await;
+                }
+                Turn::Later(refusal) => Some(refusal),
+                Turn::Now => under.admitted().await?.err(),
+            };
+            if let Some(refusal) = refused {
                 return engine.put_off(job, refusal.until_ms, &refusal.reason).await;
             }
             match under.launch().await {
@@ -237,16 +249,28 @@ impl Under<'_> {
 
     /// Asks whether the agent of the role may start now.
     async fn admitted(&self) -> anyhow::Result<Result<(), Refusal>> {
+        let task = &self.record.task;
+        let refused = self.engine.affords(task.id, task.work_item.as_str());
+        if let Some(refusal) = refused.await? {
+            return Ok(Err(refusal));
+        }
         let (name, config) = (self.agent_name(), self.engine.config());
         let Some(agent) = config.agents.get(&name) else {
             // The launch says what is missing.
             return Ok(Ok(()));
         };
         let home = agent.home.clone().unwrap_or_else(|| self.workspace.home());
+        let env = match self.environment(agent) {
+            Ok(env) => env,
+            Err(error) => {
+                let reason = format!("agent `{name}` cannot start: {error:#}");
+                return Ok(Err(self.engine.refused(&name, "environment", reason).await));
+            }
+        };
         let who = Candidate {
             name: &name,
             agent,
-            env: self.environment(agent)?,
+            env,
             home,
         };
         Ok(self.engine.admit(&who).await)
@@ -274,6 +298,7 @@ impl Under<'_> {
         Ok(driver_of(
             agent,
             config.role(self.role).and_then(|r| r.model.as_ref()),
+            config.budgets.run_usd,
         ))
     }
 

@@ -14,6 +14,7 @@ use orch_domain::pipeline::HostWork;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, EnqueueOutcome, NewRun, RunEnd, TaskRecord};
 
+use super::open_run;
 use crate::config::DeployConfig;
 use crate::engine::{Engine, Repo};
 
@@ -42,8 +43,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         .head
         .clone()
         .context("the task has no landed commit")?;
-    let id = job.key.id;
-    let open = engine.0.store.read(|tx| Box::pin(tx.open_run(id))).await?;
+    let open = open_run(engine, job).await?;
     let (run, folder) = match open {
         Some(run) => {
             engine
@@ -151,12 +151,12 @@ async fn launch(
         folder: folder.path().display().to_string(),
         head_before: Some(landed.to_string()),
     };
-    let now = engine.now();
+    let (now, key) = (engine.now(), job.key);
     // The row is the intent: from here on the hook may have run, and is not started again.
     let run = engine
         .0
         .store
-        .write(move |tx| Box::pin(async move { tx.insert_run(&row, now).await }))
+        .write(move |tx| Box::pin(async move { super::insert_run(tx, key, &row, now).await }))
         .await?;
     launcher::spawn_supervisor(&engine.0.orch, &folder)?;
     Ok((run, folder))
@@ -180,7 +180,10 @@ fn end(
 }
 
 fn succeeded(result: &RunResult) -> bool {
-    result.exit_code == Some(0) && result.killed.is_none() && result.launch_error.is_none()
+    result.exit_code == Some(0)
+        && result.killed.is_none()
+        && result.stopped.is_none()
+        && result.launch_error.is_none()
 }
 
 fn log(record: &TaskRecord, landed: &ObjectId, result: &RunResult, output: &str) -> String {

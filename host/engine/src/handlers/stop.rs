@@ -1,8 +1,8 @@
 //! Carries out a stop: ends what still runs, keeps the work, removes workspace and branch.
 
 use orch_agents::folder::RunFolder;
+use orch_agents::launcher;
 use orch_agents::workspace::{Workspace, bot};
-use orch_agents::{launcher, supervise};
 use orch_domain::transition::Event;
 use orch_process::git::RefOutcome;
 use orch_store::{ClaimedJob, RunEnd, RunRow};
@@ -19,12 +19,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         .await?;
     for run in &open {
         let folder = RunFolder::at(&run.folder);
-        folder.request_stop("the task is stopped")?;
-        launcher::wait(&folder).await?;
-        if let Ok(launch) = folder.launch() {
-            // The supervisor swept already, unless it was killed itself.
-            tokio::task::spawn_blocking(move || supervise::sweep_marked(&launch.token)).await?;
-        }
+        launcher::end(&folder, "the task is stopped").await?;
     }
     let workspace = Workspace::at(engine.0.paths.workspace(
         &repo.name,

@@ -138,13 +138,14 @@ impl Memory {
         }
         let run = one.job.run.as_ref().map(|(.., started)| *started);
         let since = run.unwrap_or(one.job.claimed_ms);
-        if now - since > bounds.max_running_ms {
-            return Some(Tier::TooOld);
+        let too_old = now - since > bounds.max_running_ms;
+        match one.finished_for_ms {
+            // Its run is over, however long it took: its handler has the grace to take it in.
+            Some(ms) if one.job.kind == JobKind::Agent || !too_old => {
+                (ms > bounds.finalize_grace_ms).then_some(Tier::NotFinalised)
+            }
+            Some(_) | None => too_old.then_some(Tier::TooOld),
         }
-        let late = |ms: i64| ms > bounds.finalize_grace_ms;
-        one.finished_for_ms
-            .filter(|ms| late(*ms))
-            .map(|_| Tier::NotFinalised)
     }
 
     /// More than half of at least three dying at once says more of the reaper's eyes than of them: one tick

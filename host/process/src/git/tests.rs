@@ -273,3 +273,32 @@ fn write_executable(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+#[tokio::test]
+async fn refs_are_listed_asked_for_what_they_hold_and_removed_only_from_where_they_were_seen() {
+    let Repo { folder, git, root } = repo().await;
+    let kept = commit(&git, &root, "b.txt", "two\n").await;
+    assert_eq!(git.ref_holding(&kept).await.unwrap(), None);
+    let name = "refs/orch/wip/3/gc";
+    git.set_ref(name, &kept).await.unwrap();
+    let held = git.ref_holding(&kept).await.unwrap();
+    assert_eq!(held.as_deref(), Some(name));
+    let listed = git.refs("refs/orch/wip").await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].name.as_str(), &listed[0].commit), (name, &kept));
+    assert_eq!(listed[0].committed_ms, who().at_s * 1000);
+    assert!(git.refs("refs/orch/cancelled").await.unwrap().is_empty());
+    let refused = git.delete_ref(name, &root).await.unwrap();
+    let actual = Some(kept.clone());
+    assert_eq!(refused, RefOutcome::Refused { actual });
+    let done = git.delete_ref(name, &kept).await.unwrap();
+    assert_eq!(done, RefOutcome::Done);
+    let gone = git.delete_ref(name, &kept).await.unwrap();
+    assert!(matches!(
+        gone,
+        RefOutcome::Done | RefOutcome::Refused { actual: None }
+    ));
+    let lost = ObjectId::new("1".repeat(40)).unwrap();
+    assert!(git.ref_holding(&lost).await.is_err());
+    drop(folder);
+}

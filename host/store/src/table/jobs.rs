@@ -119,6 +119,11 @@ pub struct JobRow {
 
 const ROW: &str = "id, kind, state, task_id, repo, payload, run_at_ms, attempt, epoch, reason, last_error, finished_ms";
 
+/// What keeps a row from being claimed though it is ready: a person holds its lane or repository back. Stops
+/// are carried out all the same. Its one parameter is the time.
+const NOT_PAUSED: &str = "(kind = 'stop' OR NOT EXISTS (SELECT 1 FROM pauses p WHERE \
+    (p.scope = 'lane:' || jobs.lane OR p.scope = 'repo:' || jobs.repo) AND (p.until_ms IS NULL OR p.until_ms > ?)))";
+
 /// Most rows that become due in one claim; the rest follow with the next.
 const PROMOTE_MAX: i64 = 500;
 
@@ -181,20 +186,23 @@ impl Tx {
     ) -> Result<Vec<ClaimedJob>, StoreError> {
         self.promote(now).await?;
         // `state = 'ready'` stands literally so that the partial index serves.
-        let rows = sqlx::query(
+        let sql = format!(
             "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, owner = ?, \
              claimed_ms = ?, lease_until_ms = ?, reason = NULL, hinted = 0 WHERE state = 'ready' AND id IN \
-             (SELECT id FROM jobs WHERE state = 'ready' AND lane = ? ORDER BY priority, run_at_ms, id LIMIT ?) \
-             RETURNING id, epoch, kind, task_id, repo, payload, attempt, crashes",
-        )
-        .bind(&owner.0)
-        .bind(now)
-        .bind(now.saturating_add(lease_ms))
-        .bind(lane.as_str())
-        .bind(count)
-        .fetch_all(&mut self.conn)
-        .await
-        .doing("claim jobs")?;
+             (SELECT id FROM jobs WHERE state = 'ready' AND lane = ? AND {NOT_PAUSED} \
+             ORDER BY priority, run_at_ms, id LIMIT ?) \
+             RETURNING id, epoch, kind, task_id, repo, payload, attempt, crashes"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(&owner.0)
+            .bind(now)
+            .bind(now.saturating_add(lease_ms))
+            .bind(lane.as_str())
+            .bind(now)
+            .bind(count)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("claim jobs")?;
         rows.iter().map(claimed).collect()
     }
 
@@ -216,15 +224,17 @@ impl Tx {
     /// # Errors
     /// When the database does not answer.
     pub async fn has_due(&mut self, lane: Lane, now: UnixMs) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'ready' AND lane = ?) \
-             OR EXISTS (SELECT 1 FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ?)",
-        )
-        .bind(lane.as_str())
-        .bind(now)
-        .fetch_one(&mut self.conn)
-        .await
-        .doing("look for due jobs")?;
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'ready' AND lane = ? AND {NOT_PAUSED}) \
+             OR EXISTS (SELECT 1 FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ?)"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(lane.as_str())
+            .bind(now)
+            .bind(now)
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("look for due jobs")?;
         get(&row, 0)
     }
 

@@ -34,8 +34,10 @@ pub struct RunningJob {
 /// What becomes of a job that is taken from its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reaping {
-    /// Back to the queue.
+    /// Back to the queue, with a crash more.
     Requeue,
+    /// Back to the queue because a person wants it there; no crash.
+    Release,
     /// The reaper owns it until this time, to end what still runs before anybody works on it again.
     Own(Owner, UnixMs),
 }
@@ -71,12 +73,12 @@ impl Tx {
         now: UnixMs,
     ) -> Result<Option<JobKey>, StoreError> {
         let (state, owner, until) = match reaping {
-            Reaping::Requeue => ("ready", None, None),
+            Reaping::Requeue | Reaping::Release => ("ready", None, None),
             Reaping::Own(owner, until) => ("running", Some(owner.0.as_str()), Some(*until)),
         };
         let row = sqlx::query(
             "UPDATE jobs SET state = ?, owner = ?, lease_until_ms = ?, run_at_ms = ?, reason = ?, epoch = epoch + 1, \
-             attempt = attempt - 1, crashes = crashes + 1 WHERE id = ? AND state = 'running' AND epoch = ? \
+             attempt = attempt - 1, crashes = crashes + ? WHERE id = ? AND state = 'running' AND epoch = ? \
              AND owner = ? AND claimed_ms = ? AND lease_until_ms = ? RETURNING epoch",
         )
         .bind(state)
@@ -84,6 +86,7 @@ impl Tx {
         .bind(until)
         .bind(now)
         .bind(reason)
+        .bind(i64::from(*reaping != Reaping::Release))
         .bind(seen.key.id.0)
         .bind(seen.key.epoch)
         .bind(&seen.owner)

@@ -150,6 +150,30 @@ impl Tx {
         rows.iter().map(run_row).collect()
     }
 
+    /// Runs after `after` in the order of their ids, at most `limit`: folder, and when the result was taken in
+    /// (none: not yet).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run_folders(
+        &mut self,
+        after: RunId,
+        limit: u32,
+    ) -> Result<Vec<(RunId, String, Option<UnixMs>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, folder, CASE state WHEN 'finalised' THEN finished_ms END FROM runs WHERE id > ? \
+             ORDER BY id LIMIT ?",
+        )
+        .bind(after.0)
+        .bind(limit)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("list run folders")?;
+        rows.iter()
+            .map(|row| Ok((RunId(get(row, 0)?), get(row, 1)?, get(row, 2)?)))
+            .collect()
+    }
+
     /// Counts that a restarted host attached to a run.
     ///
     /// # Errors
@@ -161,6 +185,28 @@ impl Tx {
             .await
             .map(|_| ())
             .doing("count an attachment")
+    }
+
+    /// What the agents' runs have cost since `since_ms`, dollars, and how many are under way: of one task, or of
+    /// all.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn spending(
+        &mut self,
+        task: Option<TaskId>,
+        since_ms: UnixMs,
+    ) -> Result<(f64, u32), StoreError> {
+        let row = sqlx::query(
+            "SELECT coalesce(sum(cost_usd), 0.0), count(*) FILTER (WHERE state = 'started' AND role <> 'deploy-hook') \
+             FROM runs WHERE started_ms >= ?1 AND (?2 IS NULL OR task_id = ?2)",
+        )
+        .bind(since_ms)
+        .bind(task.map(|t| t.0))
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("add up costs")?;
+        Ok((get(&row, 0)?, get(&row, 1)?))
     }
 
     /// Takes in a run's result; says whether this call did it, so that it happens once.

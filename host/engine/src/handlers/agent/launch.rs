@@ -11,6 +11,7 @@ use orch_domain::stage::Role;
 use orch_process::resolve_program;
 use orch_store::NewRun;
 
+use super::super::insert_run;
 use super::{BEGAN, Began, Under};
 use crate::config;
 use crate::prompts;
@@ -65,7 +66,7 @@ impl Under<'_> {
         );
         let prompt =
             prompts::assemble(self.engine, &self.record, self.repo, &base, self.role).await?;
-        let driver = driver_of(agent, role_config.model.as_ref());
+        let driver = driver_of(agent, role_config.model.as_ref(), config.budgets.run_usd);
         let input = PlanInput {
             program: program.clone(),
             args: agent.args.clone(),
@@ -103,12 +104,12 @@ impl Under<'_> {
             folder: folder.path().display().to_string(),
             head_before: Some(head.to_string()),
         };
-        let now = self.engine.now();
+        let (now, key) = (self.engine.now(), self.job.key);
         let run = self
             .engine
             .0
             .store
-            .write(move |tx| Box::pin(async move { tx.insert_run(&row, now).await }))
+            .write(move |tx| Box::pin(async move { insert_run(tx, key, &row, now).await }))
             .await?;
         launcher::spawn_supervisor(&self.engine.0.orch, &folder)?;
         tracing::info!(run.id = run.0, role = %self.role, folder = %folder.path().display(), "run launched");
@@ -197,7 +198,11 @@ impl Under<'_> {
     }
 }
 
-pub(super) fn driver_of(agent: &config::AgentConfig, model: Option<&String>) -> Driver {
+pub(super) fn driver_of(
+    agent: &config::AgentConfig,
+    model: Option<&String>,
+    budget_usd: Option<f64>,
+) -> Driver {
     match agent.driver {
         config::Driver::Command => Driver::Command {
             prompt_as_file: agent.prompt == config::PromptChannel::File,
@@ -205,6 +210,7 @@ pub(super) fn driver_of(agent: &config::AgentConfig, model: Option<&String>) -> 
         },
         config::Driver::Claude => Driver::Claude {
             model: model.or(agent.model.as_ref()).cloned(),
+            budget_usd,
         },
     }
 }

@@ -1,0 +1,87 @@
+//! Settings of the disk: what stays free, and how long leftovers are kept.
+
+use serde::{Deserialize, Serialize};
+
+use super::strict::ConfigError;
+
+/// How much of the disk stays free and how long leftovers are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiskConfig {
+    /// Free space of the data folder's file system below which no agent starts, MiB; 0 for no floor.
+    pub floor_mib: u64,
+    /// How long what was removed stays in `data/trash`, days; 0 until the next look.
+    pub trash_days: u32,
+    /// How long the folder of an ended run is kept with its logs, days.
+    pub logs_days: u32,
+    /// How long work that never landed is kept on a `refs/orch/wip` or `refs/orch/cancelled` ref after its task
+    /// ended, days; at least 1.
+    pub wip_days: u32,
+}
+
+impl Default for DiskConfig {
+    fn default() -> Self {
+        Self {
+            floor_mib: 1024,
+            trash_days: 7,
+            logs_days: 30,
+            wip_days: 90,
+        }
+    }
+}
+
+/// Ten years: more is a slip of the finger.
+const DAYS_MAX: u32 = 3_650;
+/// A pebibyte: more is a number of bytes.
+const FLOOR_MIB_MAX: u64 = 1 << 30;
+
+/// Refuses what nobody can mean, and what would throw away work that was just saved.
+pub(super) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
+    let refuse = |key: &str, why: String| {
+        let place = format!("disk.{key}");
+        Err(ConfigError::invalid(file, place, why))
+    };
+    for (key, days) in [
+        ("trash_days", disk.trash_days),
+        ("logs_days", disk.logs_days),
+        ("wip_days", disk.wip_days),
+    ] {
+        if days > DAYS_MAX {
+            return refuse(key, format!("use a number of days up to {DAYS_MAX}"));
+        }
+    }
+    if disk.wip_days == 0 {
+        let why = "work is kept there before its folder goes; it is at least 1";
+        return refuse("wip_days", why.to_owned());
+    }
+    if disk.floor_mib > FLOOR_MIB_MAX {
+        return refuse("floor_mib", "it is in MiB, not in bytes".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::HostConfig;
+
+    #[test]
+    fn bounds_that_nobody_can_mean_are_refused_with_the_key() {
+        for (text, key) in [
+            ("disk: {wip_days: 0}", "disk.wip_days"),
+            ("disk: {logs_days: 40000}", "disk.logs_days"),
+            ("disk: {floor_mib: 2000000000}", "disk.floor_mib"),
+            ("disk: {trash_day: 1}", "trash_days"),
+        ] {
+            let error = HostConfig::parse("orch.yaml", text)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(key), "{error}");
+        }
+        let config = HostConfig::parse("orch.yaml", "disk: {trash_days: 0, floor_mib: 0}").unwrap();
+        assert_eq!(
+            (config.disk.trash_days, config.disk.logs_days),
+            (0, 30),
+            "what is not said keeps its default"
+        );
+    }
+}

@@ -1,0 +1,282 @@
+//! Removes what nobody needs any more, and only with proof: leftovers of ended tasks, old logs, old refs.
+//!
+//! A look makes a plan; a dry run shows it. What goes is renamed into the trash first and deleted when it has
+//! lain there for long enough. Not here: gate versions (the gates' library) and old rows (the worker's sweep),
+//! whose numbers are only reported.
+
+mod checkouts;
+mod refs;
+mod room;
+mod rules;
+mod runs;
+mod trash;
+mod usage;
+mod workspaces;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use orch_domain::id::TaskId;
+use orch_store::{StoreError, TaskRecord};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::commands::CommandError;
+use crate::engine::Engine;
+
+pub(crate) use room::has_room;
+
+/// Time from the start of the host to the first look: a start has enough to do.
+const FIRST: Duration = Duration::from_secs(300);
+/// Time between two looks.
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// What a look found, and what became of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether it was only a look.
+    pub dry_run: bool,
+    /// The data folder; paths of items are relative to it.
+    pub folder: PathBuf,
+    /// Everything that goes, and what could go but is kept.
+    pub items: Vec<Item>,
+    /// Bytes that go (or went) to the trash.
+    pub trashed_bytes: u64,
+    /// Bytes that are (or were) deleted from the trash.
+    pub freed_bytes: u64,
+    /// Rows of the tables that grow; the worker's sweep bounds them.
+    pub rows: Vec<Rows>,
+    /// Why no agent starts, if the disk is too full.
+    pub full: Option<String>,
+    /// What could not be looked at; nothing of it has gone.
+    pub problems: Vec<String>,
+}
+
+/// Rows of a table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Rows {
+    /// The table.
+    pub table: String,
+    /// How many.
+    pub rows: i64,
+}
+
+/// Something that could go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// What it is.
+    pub kind: Kind,
+    /// Path below the data folder, or mirror and ref.
+    pub name: String,
+    /// Bytes on disk; measured only of folders that go.
+    pub bytes: Option<u64>,
+    /// For how long it has been of no use, seconds.
+    pub age_s: i64,
+    /// Why it could go.
+    pub why: String,
+    /// What becomes of it.
+    #[serde(flatten)]
+    pub fate: Fate,
+}
+
+/// Kinds of what could go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A task's workspace.
+    Workspace,
+    /// Folder of a run, with its logs.
+    RunFolder,
+    /// Folder in which tests, tools or probes ran.
+    Checkout,
+    /// Something in the trash.
+    Trash,
+    /// A ref that keeps work which never landed.
+    Ref,
+}
+
+/// What becomes of an item, with the proof or the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fate", content = "because", rename_all = "kebab-case")]
+pub enum Fate {
+    /// It would go; the proof that nothing is lost.
+    Goes(String),
+    /// It went; the proof that nothing is lost.
+    Went(String),
+    /// It stays; what speaks against its going.
+    Kept(String),
+    /// It should have gone and could not.
+    Failed(String),
+}
+
+/// An item with what is to be done if it goes.
+struct Planned {
+    item: Item,
+    action: Action,
+}
+
+/// What is done with an item that goes.
+enum Action {
+    Keep,
+    TrashWorkspace(Box<workspaces::Leftover>),
+    Trash(PathBuf),
+    Delete(PathBuf),
+    DropRef(Box<refs::OldRef>),
+}
+
+impl Engine {
+    /// Looks for what nobody needs any more and, unless it is a dry run, removes it.
+    ///
+    /// # Errors
+    /// [`CommandError::Host`] when the store does not answer. What could not be looked at or removed is in the
+    /// report.
+    pub async fn gc(&self, dry_run: bool) -> Result<Report, CommandError> {
+        let one_at_a_time = self.0.collecting.lock().await;
+        let (planned, problems) = plan(self).await;
+        let mut items = Vec::with_capacity(planned.len());
+        for planned in planned {
+            items.push(if dry_run {
+                planned.item
+            } else {
+                carry_out(self, planned).await
+            });
+        }
+        drop(one_at_a_time);
+        let counts = self.0.store.read(|tx| Box::pin(tx.row_counts())).await?;
+        let rows = counts.into_iter().map(|count| Rows {
+            table: count.table,
+            rows: count.rows,
+        });
+        Ok(Report {
+            dry_run,
+            folder: self.0.paths.data().to_owned(),
+            trashed_bytes: sum(&items, |kind| !matches!(kind, Kind::Trash | Kind::Ref)),
+            freed_bytes: sum(&items, |kind| kind == Kind::Trash),
+            items,
+            rows: rows.collect(),
+            full: has_room(self).err(),
+            problems,
+        })
+    }
+}
+
+/// Removes what nobody needs any more, again and again, until the host ends.
+pub(crate) async fn run(engine: Engine, mut stopped: watch::Receiver<bool>) {
+    let mut pause = FIRST;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopped.changed() => return,
+        }
+        pause = EVERY;
+        // Every step may be broken off: the next look finds the rest.
+        let looked = tokio::select! {
+            looked = engine.gc(false) => looked,
+            _ = stopped.changed() => return,
+        };
+        match looked {
+            Ok(report) => {
+                let gone = |item: &&Item| matches!(item.fate, Fate::Went(_));
+                let removed = report.items.iter().filter(gone).count();
+                tracing::debug!(
+                    removed,
+                    freed_bytes = report.freed_bytes,
+                    "looked for leftovers"
+                );
+                if let Some(full) = report.full {
+                    tracing::warn!("{full}");
+                }
+            }
+            Err(error) => tracing::error!(error = %error, "leftovers cannot be looked for"),
+        }
+    }
+}
+
+/// Everything that could go, and what could not be looked at: one broken mirror must not fill the disk.
+async fn plan(engine: &Engine) -> (Vec<Planned>, Vec<String>) {
+    let (mut planned, mut problems) = (Vec::new(), Vec::new());
+    for (what, found) in [
+        ("workspaces", workspaces::look(engine).await),
+        ("run folders", runs::look(engine).await),
+        ("checkouts", checkouts::look(engine).await),
+        ("refs", refs::look(engine).await),
+        ("trash", trash::look(engine).await),
+    ] {
+        match found {
+            Ok(found) => planned.extend(found),
+            Err(error) => {
+                let error = format!("{what}: {error:#}");
+                tracing::error!(error, "leftovers cannot be looked for");
+                problems.push(error);
+            }
+        }
+    }
+    (planned, problems)
+}
+
+/// Removes what goes. Only a workspace is looked at once more: what else goes can come into nobody's use again,
+/// but for a person who looks at it, whom the rename does not disturb.
+async fn carry_out(engine: &Engine, planned: Planned) -> Item {
+    let Planned { mut item, action } = planned;
+    let Fate::Goes(proof) = &item.fate else {
+        return item;
+    };
+    let proof = proof.clone();
+    let done = match action {
+        Action::Keep => return item,
+        Action::TrashWorkspace(leftover) => workspaces::remove(engine, *leftover).await,
+        Action::Trash(path) => trash::put(engine, path).await.map(|()| Ok(proof)),
+        Action::Delete(path) => trash::delete(path).await.map(|()| Ok(proof)),
+        Action::DropRef(old) => refs::remove(*old).await.map(|()| Ok(proof)),
+    };
+    item.fate = match done {
+        Ok(Ok(proof)) => {
+            tracing::info!(name = item.name, why = item.why, proof, "removed");
+            Fate::Went(proof)
+        }
+        Ok(Err(reason)) => Fate::Kept(reason),
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(name = item.name, why = item.why, error, "cannot be removed");
+            Fate::Failed(error)
+        }
+    };
+    item
+}
+
+fn sum(items: &[Item], of: impl Fn(Kind) -> bool) -> u64 {
+    let going = items
+        .iter()
+        .filter(|item| of(item.kind) && matches!(item.fate, Fate::Goes(_) | Fate::Went(_)));
+    going.filter_map(|item| item.bytes).sum()
+}
+
+/// The task with this id; none if the store does not know it.
+async fn task(engine: &Engine, id: i64) -> anyhow::Result<Option<TaskRecord>> {
+    let found = engine
+        .0
+        .store
+        .read(|tx| Box::pin(tx.task(TaskId(id))))
+        .await;
+    match found {
+        Ok(record) => Ok(Some(record)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A path as reports name it.
+fn name_of(engine: &Engine, path: &std::path::Path) -> String {
+    let below = path.strip_prefix(engine.0.paths.data());
+    below.unwrap_or(path).display().to_string()
+}
+
+/// Does what waits for the disk on a thread that may wait.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("a look at the disk broke off")
+}

@@ -1,0 +1,275 @@
+//! Which workspaces are left over, and how their work is kept before they go.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use orch_agents::workspace::{Workspace, bot};
+use orch_domain::id::ObjectId;
+use orch_domain::task::Status;
+use orch_process::git::Git;
+use orch_store::TaskRecord;
+
+use super::rules::{TaskState, WorkspaceFacts};
+use super::{Action, Fate, Item, Kind, Planned, name_of, off_thread, rules, task, trash, usage};
+use crate::engine::Engine;
+
+/// Messages of the outbox that are looked at for removals that are due anyway.
+const DUE_MAX: u32 = 1_000;
+
+/// A workspace that nobody works in any more.
+#[derive(Clone)]
+pub(super) struct Leftover {
+    path: PathBuf,
+    repo: String,
+    /// Its task, if the store knows it.
+    record: Option<TaskRecord>,
+    /// What its folder says of the task's id.
+    id: Option<i64>,
+}
+
+impl Leftover {
+    fn state(&self) -> TaskState {
+        match &self.record {
+            Some(record) if record.task.status == Status::Ended => TaskState::Ended,
+            Some(_) => TaskState::Live,
+            None => TaskState::Unknown,
+        }
+    }
+
+    fn why(&self) -> String {
+        match (&self.record, self.state()) {
+            (Some(record), TaskState::Ended) => {
+                format!(
+                    "task {} ({}) has ended",
+                    record.task.id, record.task.work_item
+                )
+            }
+            (Some(record), _) => format!("it is of task {}", record.task.id),
+            (None, _) => "the store knows no task of it".to_owned(),
+        }
+    }
+}
+
+/// Every workspace, those of live tasks too.
+pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
+    let root = engine.0.paths.workspaces();
+    let listed = off_thread(move || {
+        let repos = usage::folders_in(&root);
+        let paths: Vec<PathBuf> = repos.iter().flat_map(|r| usage::folders_in(r)).collect();
+        paths
+    })
+    .await?;
+    let users = off_thread(usage::Users::look).await??;
+    let now = engine.now();
+    let mut planned = Vec::new();
+    for path in listed {
+        let leftover = leftover(engine, path).await?;
+        let facts = facts(engine, &leftover, &users).await?;
+        let fate = match rules::workspace(&facts).and_then(|p| Ok((p, home(engine, &leftover)?))) {
+            Ok((proof, Some((_, id)))) => Fate::Goes(format!(
+                "{proof}; what is on no ref goes to `{}` first",
+                name_of_ref(id)
+            )),
+            Ok((proof, None)) => Fate::Goes(format!("{proof}; {EMPTY}")),
+            Err(reason) => Fate::Kept(reason),
+        };
+        let path = leftover.path.clone();
+        let goes = matches!(fate, Fate::Goes(_));
+        let (bytes, written_ms) = off_thread(move || {
+            let bytes = goes.then(|| usage::bytes(&path));
+            (bytes, usage::written_ms(&path))
+        })
+        .await?;
+        let since = leftover
+            .record
+            .as_ref()
+            .map_or(written_ms, |r| r.updated_ms);
+        planned.push(Planned {
+            item: Item {
+                kind: Kind::Workspace,
+                name: name_of(engine, &leftover.path),
+                bytes,
+                age_s: (now - since).max(0) / 1000,
+                why: leftover.why(),
+                fate,
+            },
+            action: if goes {
+                Action::TrashWorkspace(Box::new(leftover))
+            } else {
+                Action::Keep
+            },
+        });
+    }
+    Ok(planned)
+}
+
+/// Said of a workspace without a work tree.
+const EMPTY: &str = "it holds no work tree";
+
+/// Mirror and task to keep the work for; none if there is no work tree. A dry run can say no more: to know what
+/// differs it would have to write into the mirror.
+fn home(engine: &Engine, leftover: &Leftover) -> Result<Option<(PathBuf, i64)>, String> {
+    if !is_folder(&Workspace::at(&leftover.path).tree()) {
+        return Ok(None);
+    }
+    let Some(id) = leftover.id else {
+        return Err(
+            "its name says no task to keep its work for; look at it and remove it by hand"
+                .to_owned(),
+        );
+    };
+    let mirror = engine.0.paths.mirror(&leftover.repo);
+    if !mirror.join("HEAD").exists() {
+        return Err(format!(
+            "repository `{}` has no mirror to keep its work in; register it again, or remove the folder by hand",
+            leftover.repo
+        ));
+    }
+    Ok(Some((mirror, id)))
+}
+
+fn name_of_ref(id: i64) -> String {
+    format!("refs/orch/wip/{id}/gc")
+}
+
+async fn leftover(engine: &Engine, path: PathBuf) -> anyhow::Result<Leftover> {
+    let repo = path.parent().map(usage::file_name).unwrap_or_default();
+    let id = rules::task_of_workspace(&usage::file_name(&path));
+    let record = match id {
+        Some(id) => task(engine, id).await?,
+        None => None,
+    };
+    // A store that began anew gives the same ids to other tasks.
+    let is_its = |record: &TaskRecord| {
+        let (repo, item) = (record.task.repo.as_str(), record.task.work_item.as_str());
+        engine.0.paths.workspace(repo, record.task.id.0, item) == path
+    };
+    let record = record.filter(is_its);
+    Ok(Leftover {
+        path,
+        repo,
+        record,
+        id,
+    })
+}
+
+async fn facts(
+    engine: &Engine,
+    leftover: &Leftover,
+    users: &usage::Users,
+) -> anyhow::Result<WorkspaceFacts> {
+    let (mut open_runs, mut is_removal_due) = (0, false);
+    if let Some(record) = &leftover.record {
+        let (id, now) = (record.task.id, engine.now());
+        let store = &engine.0.store;
+        open_runs = store.read(|tx| Box::pin(tx.open_runs(id))).await?.len();
+        let due = store
+            .read(|tx| Box::pin(tx.due_outbox(now, DUE_MAX)))
+            .await?;
+        is_removal_due = due
+            .iter()
+            .any(|row| row.kind == "remove-workspace" && row.task == Some(id));
+    }
+    Ok(WorkspaceFacts {
+        task: leftover.state(),
+        open_runs,
+        is_removal_due,
+        pids: users.of(&leftover.path),
+    })
+}
+
+/// Keeps the work of a leftover and puts it into the trash; answers the proof, or what speaks against it now.
+pub(super) async fn remove(
+    engine: &Engine,
+    seen: Leftover,
+) -> anyhow::Result<Result<String, String>> {
+    let leftover = leftover(engine, seen.path).await?;
+    let kept = match keep(engine, &leftover).await? {
+        Ok(kept) => kept,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    // Looked at after the snapshot: whoever wrote meanwhile is still there or wrote before it.
+    let users = off_thread(usage::Users::look).await??;
+    let proof = match rules::workspace(&facts(engine, &leftover, &users).await?) {
+        Ok(proof) => proof,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    trash::put(engine, leftover.path).await?;
+    Ok(Ok(format!("{proof}; {kept}")))
+}
+
+/// Sees to it that the work of a leftover is on a ref; answers on which, or why it cannot be.
+async fn keep(engine: &Engine, leftover: &Leftover) -> anyhow::Result<Result<String, String>> {
+    let (mirror, id) = match home(engine, leftover) {
+        Ok(Some(home)) => home,
+        Ok(None) => return Ok(Ok(EMPTY.to_owned())),
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let git = Git::at(mirror)?;
+    let Some(head) = head(engine, leftover, &git).await? else {
+        return Ok(Err(format!(
+            "nothing says which commit it began with; register repository `{}` again, or remove the folder by hand",
+            leftover.repo
+        )));
+    };
+    let tree = git
+        .snapshot(&Workspace::at(&leftover.path).tree(), &head)
+        .await
+        .context("its work tree cannot be read")?;
+    let began = git.tree_of(&head).await?;
+    let changes = git.delta(&began, &tree).await?;
+    if let Some(nested) = changes.iter().find(|change| change.is_repository()) {
+        return Ok(Err(format!(
+            "`{}` is a repository of its own, whose work no snapshot holds; look at it and remove it by hand",
+            nested.path
+        )));
+    }
+    if changes.is_empty()
+        && let Some(name) = git.ref_holding(&head).await?
+    {
+        return Ok(Ok(format!("its work is commit {head}, held by `{name}`")));
+    }
+    let name = free_name(engine, &git, id, &head, &tree).await?;
+    // Dated now: the ref is to be kept for as long as if the work had been left today.
+    let who = bot(engine.now());
+    let message = "Work in progress that was left in a workspace";
+    let commit = git.commit(&tree, &head, message, &who).await?;
+    git.set_ref(&name, &commit).await?;
+    Ok(Ok(format!("its work is commit {commit}, held by `{name}`")))
+}
+
+/// The commit that the workspace began with: the task's head, or the base that the mirror knows.
+async fn head(engine: &Engine, leftover: &Leftover, git: &Git) -> anyhow::Result<Option<ObjectId>> {
+    let base = match &leftover.record {
+        Some(TaskRecord { task, .. }) if task.head.is_some() => return Ok(task.head.clone()),
+        Some(record) => record.base_branch.clone(),
+        None => match engine.0.repos.get(&leftover.repo) {
+            Some(repo) => repo.config.base.clone(),
+            None => return Ok(None),
+        },
+    };
+    Ok(git.resolve(&format!("refs/remotes/origin/{base}")).await?)
+}
+
+/// Name of a ref that holds nothing, or nothing but this very work.
+async fn free_name(
+    engine: &Engine,
+    git: &Git,
+    id: i64,
+    head: &ObjectId,
+    tree: &ObjectId,
+) -> anyhow::Result<String> {
+    let name = name_of_ref(id);
+    let Some(other) = git.resolve(&name).await? else {
+        return Ok(name);
+    };
+    let is_same = git.tree_of(&other).await? == *tree && git.is_ancestor(head, &other).await?;
+    if is_same {
+        return Ok(name);
+    }
+    Ok(format!("{name}-{}", engine.now()))
+}
+
+fn is_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+}

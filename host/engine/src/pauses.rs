@@ -1,0 +1,218 @@
+//! Holding lanes and repositories back, and letting them go on.
+
+use jiff::SignedDuration;
+use orch_domain::job::{JobState, Lane};
+use orch_store::{JobRow, Pause};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::stamp;
+use crate::commands::CommandError;
+use crate::engine::Engine;
+
+/// Longest pause with an end, days: past it somebody meant something else.
+const DAYS_MAX: i64 = 366;
+
+/// What to hold back.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// `lane:agents`, `lane:gates`, `lane:effects` or `repo:REPOSITORY`.
+    pub scope: String,
+    /// For how long, such as `30m` or `2h`; without it until somebody ends it.
+    #[serde(default, rename = "for")]
+    pub period: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// Who.
+    pub by: String,
+}
+
+/// What is held back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct PauseView {
+    pub scope: String,
+    pub until_ms: Option<i64>,
+    pub reason: String,
+    pub by: String,
+    pub since_ms: i64,
+}
+
+impl Engine {
+    /// Holds a lane or repository back: nothing of it is claimed, what is under way goes on, and stops are
+    /// carried out all the same.
+    ///
+    /// # Errors
+    /// [`CommandError::Invalid`] for a scope or period that makes no sense.
+    pub async fn pause(&self, request: PauseRequest) -> Result<String, CommandError> {
+        self.check_scope(&request.scope)?;
+        let now = self.now();
+        let until_ms = match &request.period {
+            Some(text) => Some(now + period_ms(text)?),
+            None => None,
+        };
+        let pause = Pause {
+            scope: request.scope.clone(),
+            until_ms,
+            reason: request.reason,
+            set_by: request.by.clone(),
+            set_ms: now,
+        };
+        let data =
+            serde_json::json!({"scope": pause.scope, "until_ms": until_ms, "reason": pause.reason});
+        self.0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.pause(&pause).await?;
+                    tx.append_event(None, "paused", &request.by, &data.to_string(), now)
+                        .await
+                        .map(|_| ())
+                })
+            })
+            .await?;
+        let until = until_ms.map_or_else(
+            || "until `orch unpause`".to_owned(),
+            |at| format!("until {}", stamp(at)),
+        );
+        Ok(format!("`{}` is held back {until}", request.scope))
+    }
+
+    /// Lets a lane or repository go on.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] when it is not held back.
+    pub async fn unpause(&self, scope: &str, by: &str) -> Result<String, CommandError> {
+        self.check_scope(scope)?;
+        let (name, by, now) = (scope.to_owned(), by.to_owned(), self.now());
+        let data = serde_json::json!({"scope": scope}).to_string();
+        let was = self
+            .0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let was = tx.unpause(&name).await?;
+                    if was {
+                        tx.append_event(None, "unpaused", &by, &data, now).await?;
+                    }
+                    Ok(was)
+                })
+            })
+            .await?;
+        if was {
+            Ok(format!("`{scope}` goes on"))
+        } else {
+            Err(CommandError::NotFound(format!(
+                "`{scope}` is not held back"
+            )))
+        }
+    }
+
+    /// Everything that is held back now.
+    ///
+    /// # Errors
+    /// [`CommandError::Host`] when the store does not answer.
+    pub async fn pause_views(&self) -> Result<Vec<PauseView>, CommandError> {
+        let now = self.now();
+        let pauses = self.0.store.read(|tx| Box::pin(tx.pauses(now))).await?;
+        let view = |pause: Pause| PauseView {
+            scope: pause.scope,
+            until_ms: pause.until_ms,
+            reason: pause.reason,
+            by: pause.set_by,
+            since_ms: pause.set_ms,
+        };
+        Ok(pauses.into_iter().map(view).collect())
+    }
+
+    /// What holds a job back that is due, in words.
+    pub(crate) async fn held_back(&self, job: &JobRow) -> Result<Option<String>, CommandError> {
+        if !matches!(job.state, JobState::Ready | JobState::Scheduled) {
+            return Ok(None);
+        }
+        let scopes = [
+            format!("lane:{}", job.kind.lane().as_str()),
+            format!("repo:{}", job.repo),
+        ];
+        let pauses = self.pause_views().await?;
+        Ok(pauses
+            .into_iter()
+            .find(|pause| scopes.contains(&pause.scope))
+            .map(|pause| {
+                let until = pause
+                    .until_ms
+                    .map_or_else(String::new, |at| format!(" until {}", stamp(at)));
+                let why = if pause.reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", pause.reason)
+                };
+                format!(
+                    "{} holds `{}` back{until}{why}; `orch unpause {}` lets it go on",
+                    pause.by, pause.scope, pause.scope
+                )
+            }))
+    }
+
+    fn check_scope(&self, scope: &str) -> Result<(), CommandError> {
+        let lanes: Vec<&str> = Lane::ALL.iter().map(|lane| lane.as_str()).collect();
+        let config = self.config();
+        let is_known = match scope.split_once(':') {
+            Some(("lane", name)) => lanes.contains(&name),
+            Some(("repo", name)) => config.repositories.contains_key(name),
+            _ => false,
+        };
+        if is_known {
+            return Ok(());
+        }
+        let repos: Vec<&str> = config.repositories.keys().map(String::as_str).collect();
+        Err(CommandError::Invalid(format!(
+            "`{scope}` cannot be held back; use `lane:` with {}, or `repo:` with {}",
+            lanes.join(", "),
+            repos.join(", ")
+        )))
+    }
+}
+
+fn period_ms(text: &str) -> Result<i64, CommandError> {
+    let invalid = || {
+        CommandError::Invalid(format!(
+            "`{text}` is no time to wait; use a number with s, m, h or d, such as `30m`, up to {DAYS_MAX} days"
+        ))
+    };
+    // The library has no days in durations, because days differ in length; here they have 24 hours.
+    let ms = match text.strip_suffix('d') {
+        Some(days) => days
+            .trim()
+            .parse::<i64>()
+            .ok()
+            .and_then(|days| days.checked_mul(86_400_000)),
+        None => text
+            .parse::<SignedDuration>()
+            .ok()
+            .and_then(|d| i64::try_from(d.as_millis()).ok()),
+    };
+    ms.filter(|ms| (1..=DAYS_MAX * 86_400_000).contains(ms))
+        .ok_or_else(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::period_ms;
+
+    #[test]
+    fn periods_are_read_as_people_write_them() {
+        for (text, ms) in [
+            ("90s", 90_000),
+            ("30m", 1_800_000),
+            ("2h", 7_200_000),
+            ("3d", 259_200_000),
+        ] {
+            assert_eq!(period_ms(text).unwrap(), ms, "{text}");
+        }
+        for text in ["", "5", "-2h", "soon", "1000d"] {
+            assert!(period_ms(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Whose turn it is: tasks that wait for others to be done, and jobs that wait for a serial repository.
+
+use orch_domain::id::{TaskId, UnixMs};
+
+use super::get;
+use crate::error::{Context, StoreError};
+use crate::tx::Tx;
+
+/// Beginning of the reason of a job that waits for its turn; whoever ends makes such jobs due.
+pub const TURN: &str = "its turn";
+
+/// A task that another one waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// The task.
+    pub task: TaskId,
+    /// Its work item.
+    pub work_item: String,
+    /// Its stage.
+    pub stage: String,
+}
+
+impl Tx {
+    /// Has a task wait until an earlier one is done.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the other task is not an earlier one.
+    pub async fn depend(&mut self, task: TaskId, on: TaskId) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO task_dependencies (task_id, on_task_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(task.0)
+        .bind(on.0)
+        .execute(&mut self.conn)
+        .await
+        .map(|_| ())
+        .doing("record a dependency")
+    }
+
+    /// Tasks that this one waits for and that are not done.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn unmet(&mut self, task: TaskId) -> Result<Vec<Dependency>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT t.id, t.work_item, t.stage FROM task_dependencies d JOIN tasks t ON t.id = d.on_task_id \
+             WHERE d.task_id = ? AND t.stage <> 'done' ORDER BY t.id",
+        )
+        .bind(task.0)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("look for dependencies")?;
+        rows.iter()
+            .map(|row| {
+                Ok(Dependency {
+                    task: TaskId(get(row, "id")?),
+                    work_item: get(row, "work_item")?,
+                    stage: get(row, "stage")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Forgets dependencies on tasks that were stopped.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn drop_stopped_dependencies(&mut self, task: TaskId) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM task_dependencies WHERE task_id = ? AND on_task_id IN \
+             (SELECT id FROM tasks WHERE stage = 'cancelled')",
+        )
+        .bind(task.0)
+        .execute(&mut self.conn)
+        .await
+        .map(|_| ())
+        .doing("forget dependencies")
+    }
+
+    /// Makes due what waits for its turn: jobs of tasks that depend on `ended`, and of its repository.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn wake_turns(
+        &mut self,
+        ended: TaskId,
+        repo: &str,
+        now: UnixMs,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'ready', run_at_ms = ?1 WHERE state = 'scheduled' AND reason LIKE ?2 || '%' \
+             AND (repo = ?3 OR task_id IN (SELECT task_id FROM task_dependencies WHERE on_task_id = ?4))",
+        )
+        .bind(now)
+        .bind(TURN)
+        .bind(repo)
+        .bind(ended.0)
+        .execute(&mut self.conn)
+        .await
+        .doing("wake what waits for its turn")?;
+        self.woke = true;
+        Ok(done.rows_affected())
+    }
+}

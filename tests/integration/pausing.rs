@@ -1,0 +1,79 @@
+//! A person holds a lane or a repository back, and lets it go on.
+
+use orch_kit::{World, until};
+
+fn begun(world: &World, item: &str) -> usize {
+    world.task(item)["runs"].as_array().unwrap().len()
+}
+
+#[test]
+fn paused_lane_starts_nothing_says_why_and_goes_on_when_it_is_released() {
+    let world = World::new();
+    let _host = world.serve();
+    world.json(&[
+        "pause",
+        "lane:agents",
+        "--reason",
+        "the provider is on fire",
+        "--by",
+        "ann",
+    ]);
+    let item = world.begin("Held");
+    let why = until("it says why", || {
+        let why = world.task(&item)["why"].as_str().unwrap().to_owned();
+        why.contains("on fire").then_some(why)
+    });
+    assert!(
+        why.contains("ann") && why.contains("orch unpause lane:agents"),
+        "{why}"
+    );
+    assert_eq!(begun(&world, &item), 0);
+    let queue = world.json(&["queue"]);
+    assert_eq!(
+        queue["resilience"]["pauses"][0]["scope"], "lane:agents",
+        "{queue:#}"
+    );
+    // A stop is carried out all the same.
+    let other = world.begin("Stopped");
+    world.json(&["pause", "lane:effects"]);
+    world.json(&["task", "stop", &other]);
+    until("it is stopped", || {
+        (world.task(&other)["stage"] == "cancelled").then_some(())
+    });
+    world.json(&["unpause", "lane:effects"]);
+    world.json(&["unpause", "lane:agents"]);
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done");
+    assert!(
+        world
+            .refused(&["unpause", "lane:agents"])
+            .contains("not held back")
+    );
+}
+
+#[test]
+fn pause_of_a_repository_outlives_the_host_and_ends_by_itself() {
+    let world = World::new();
+    let host = world.serve();
+    world.json(&["pause", "repo:shop", "--for", "6s"]);
+    let item = world.begin("Later");
+    until("it says why", || {
+        let why = world.task(&item)["why"].as_str().unwrap().to_owned();
+        why.contains("repo:shop").then_some(())
+    });
+    drop(host);
+    let _host = world.serve();
+    assert_eq!(begun(&world, &item), 0);
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done");
+}
+
+#[test]
+fn pause_of_what_is_not_there_is_refused_with_what_is() {
+    let world = World::new();
+    let _host = world.serve();
+    let said = world.refused(&["pause", "repo:shp"]);
+    assert!(said.contains("shop") && said.contains("agents"), "{said}");
+    let said = world.refused(&["pause", "repo:shop", "--for", "soon"]);
+    assert!(said.contains("`soon`") && said.contains("30m"), "{said}");
+}
