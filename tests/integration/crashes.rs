@@ -118,6 +118,27 @@ fn locks_that_a_power_cut_left_in_the_mirror_hold_nothing_up() {
 }
 
 #[test]
+fn deploy_whose_log_cannot_be_pushed_at_first_is_not_repeated() {
+    let mut world = World::new();
+    let (deploys, refused) = (world.path("deploys"), world.path("refused"));
+    let hook = format!("echo once >> {}", deploys.display());
+    world.config["repositories"]["shop"]["deploy"]["hook"] = json!(hook);
+    world.write_config();
+    // The forge refuses the first push of the docs branch.
+    let gate = format!(
+        "#!/bin/sh\nif grep -q orch-docs && mkdir {}; then echo busy >&2; exit 1; fi\n",
+        refused.display()
+    );
+    world.write("shop.git/hooks/pre-receive", &gate, 0o755);
+    let _host = world.serve();
+    let item = world.begin("Deploy once");
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+    assert!(refused.exists(), "the forge refused once");
+    assert_eq!(std::fs::read_to_string(deploys).unwrap(), "once\n");
+}
+
+#[test]
 fn supervisor_that_dies_takes_no_neighbour_with_it() {
     let mut world = World::new();
     world.config["concurrency"] = json!({"agents": 2});

@@ -7,6 +7,7 @@ use orch_agents::folder::{
     Launch, Limits, PROTOCOL, RunFolder, RunResult, RunState, STDERR, STDOUT,
 };
 use orch_agents::launcher;
+use orch_agents::supervise::sweep_marked;
 use orch_agents::workspace::bot;
 use orch_domain::artefact::{self, DEPLOY_LOG};
 use orch_domain::id::{ObjectId, RunId};
@@ -64,9 +65,12 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     let result = match state {
         RunState::Finished(result) => result,
         RunState::Lost | RunState::Running | RunState::NotStarted => {
+            let token = folder.launch()?.token;
+            // What is left of it must not work beside the hook that a person begins anew.
+            let ended = tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
             let detail = format!(
-                "the deploy hook of {landed} was interrupted and nobody can know how far it came; look at production, \
-                 then `orch task resume {}`",
+                "the deploy hook of {landed} was interrupted and nobody can know how far it came ({ended} of its \
+                 processes were ended); look at production, then `orch task resume {}`",
                 record.task.work_item
             );
             let extra = end(engine, run, "unknown", &detail, None);

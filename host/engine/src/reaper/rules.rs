@@ -70,6 +70,8 @@ pub(super) struct Memory {
     massacre_held: bool,
 }
 
+/// How many commands, each as long as a run, one piece of the host's own work may take.
+const COMMANDS_MAX: i64 = 6;
 /// A step of the wall clock that is worth a hold, milliseconds.
 const STEP_MS: i64 = 5_000;
 
@@ -138,7 +140,9 @@ impl Memory {
         }
         let run = one.job.run.as_ref().map(|(.., started)| *started);
         let since = run.unwrap_or(one.job.claimed_ms);
-        let too_old = now - since > bounds.max_running_ms;
+        // Work without a run is a row of commands, each with a limit of its own.
+        let commands = if run.is_some() { 1 } else { COMMANDS_MAX };
+        let too_old = now - since > bounds.max_running_ms.saturating_mul(commands);
         match one.finished_for_ms {
             // Its run is over, however long it took: its handler has the grace to take it in.
             Some(ms) if one.job.kind == JobKind::Agent || !too_old => {
@@ -255,7 +259,9 @@ mod tests {
     fn age_ceiling_overrides_even_a_live_handler() {
         let mut memory = Memory::new(3_500_000, 3_500_000, &BOUNDS);
         memory.last_tick_ms = 3_597_000;
-        let reaped = ticks(&mut memory, &[seen(1, true)], 3_598, 3_601);
+        let mut work = seen(2, true);
+        work.job.run = None;
+        let reaped = ticks(&mut memory, &[seen(1, true), work], 3_598, 3_601);
         assert_eq!(reaped, [(3_601, 1, Tier::TooOld)]);
     }
 

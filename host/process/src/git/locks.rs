@@ -23,6 +23,7 @@ impl Git {
         while all_pids().into_iter().any(|pid| has_variable(pid, &mark)) {
             if begun.elapsed() > END_MAX {
                 // It works on something; what it locks is its own.
+                tracing::warn!(git_dir = %self.git_dir.display(), "a git of the past still works here; its locks stay");
                 return Ok(Vec::new());
             }
             tokio::time::sleep(LOOK).await;
