@@ -29,7 +29,9 @@ fn refused(error: LibraryError) -> CommandError {
     match error {
         LibraryError::Folder { .. } => CommandError::Host(error.to_string()),
         LibraryError::NoVersion { .. } => CommandError::NotFound(error.to_string()),
-        LibraryError::Load { .. } => CommandError::Conflict(error.to_string()),
+        LibraryError::Load { .. } | LibraryError::Locked(_) => {
+            CommandError::Conflict(error.to_string())
+        }
     }
 }
 

@@ -58,6 +58,9 @@ pub enum LibraryError {
         /// Digests that are kept.
         kept: String,
     },
+    /// The lock file forbids it, or cannot be read.
+    #[error("{0}")]
+    Locked(String),
     /// The version does not load any more.
     #[error("version `{digest}` of gate `{name}` does not load: {source}")]
     Load {
@@ -417,6 +420,13 @@ impl Library {
                 kept: known.history.join(", "),
             });
         };
+        let pinned = self.read_lock().map_err(LibraryError::Locked)?;
+        if let Some(pinned) = pinned.get(name).filter(|pinned| **pinned != to) {
+            return Err(LibraryError::Locked(format!(
+                "`{}` pins gate `{name}` to {pinned}; change its line there to {to} first",
+                self.config.lock.display()
+            )));
+        }
         let file = self.config.folder.join(format!("{name}.wasm"));
         let max = self.runtime.0.config.file_bytes_max;
         let present = crate::load::read_whole(&file, None, max).await;

@@ -198,6 +198,12 @@ async fn lock_refuses_other_digests_until_they_are_locked() {
     assert!(world.why().contains("orch gate lock"), "{}", world.why());
     library.lock().await.expect("it is written");
     assert_ne!(world.digest(), pinned);
+    let refused = library.rollback("mine", &pinned).await;
+    let why = refused.expect_err("another digest is pinned").to_string();
+    assert!(
+        why.contains("pins gate `mine`") && why.contains(&pinned),
+        "{why}"
+    );
     std::fs::write(world.path("gates.lock"), "{").expect("written");
     world.drop_file(&version(3));
     library.sync(Settle::Now).await;
