@@ -139,6 +139,23 @@ fn deploy_whose_log_cannot_be_pushed_at_first_is_not_repeated() {
 }
 
 #[test]
+fn database_that_another_program_locks_is_said_and_nothing_is_lost() {
+    let world = World::new();
+    let _host = world.serve();
+    let item = world.begin("Before");
+    world.follow(&item, |view| view["stage"] == "architecture");
+    let held = orch_kit::sql::hold(&world.path("data/orch.db"));
+    let said = world.refused(&["task", "new", "--repo", "shop", "--title", "During"]);
+    assert!(said.contains("locked"), "{said}");
+    drop(held);
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+    let tasks = world.json(&["task", "list", "--all"]);
+    let count = tasks.as_array().unwrap().len();
+    assert_eq!(count, 1, "what was refused is not there: {tasks:#}");
+}
+
+#[test]
 fn supervisor_that_dies_takes_no_neighbour_with_it() {
     let mut world = World::new();
     world.config["concurrency"] = json!({"agents": 2});

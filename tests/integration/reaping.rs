@@ -92,6 +92,25 @@ fn run_that_is_too_old_is_ended_with_its_whole_tree_and_begun_anew() {
 }
 
 #[test]
+fn supervisor_that_hangs_is_killed_with_its_run_when_the_time_is_over() {
+    let world = world();
+    waiting(&world);
+    let site = Site::of(world);
+    let world = &site.world;
+    let _host = world.serve();
+    let item = world.begin("Hung");
+    at_work(world, &item);
+    assert!(site.signal_supervisors("STOP"));
+    sql::execute(
+        &world.path("data/orch.db"),
+        "UPDATE runs SET started_ms = started_ms - 90000000",
+    );
+    let view = done(world, &item);
+    assert_eq!(analysts(&view), ["crashed", "completed"]);
+    assert!(!site.signal_supervisors("CONT"), "none is left");
+}
+
+#[test]
 fn live_run_within_its_time_is_never_reaped() {
     let world = world();
     waiting(&world);

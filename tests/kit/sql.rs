@@ -31,6 +31,45 @@ pub fn column(database: &Path, question: &'static str) -> Vec<String> {
     })
 }
 
+/// Another program's transaction, which keeps everybody else from writing for as long as it is held.
+#[derive(Debug)]
+pub struct Held {
+    runtime: tokio::runtime::Runtime,
+    conn: Option<SqliteConnection>,
+}
+
+/// Takes the database's write lock.
+///
+/// # Panics
+/// When the database refuses.
+pub fn hold(database: &Path) -> Held {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let conn = runtime.block_on(async {
+        let mut conn = open(database).await;
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut conn)
+            .await
+            .expect("the lock is free");
+        conn
+    });
+    Held {
+        runtime,
+        conn: Some(conn),
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            // Closing ends the transaction.
+            self.runtime.block_on(conn.close()).ok();
+        }
+    }
+}
+
 async fn open(database: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new()
         .filename(database)

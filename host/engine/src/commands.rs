@@ -48,7 +48,7 @@ impl From<StoreError> for CommandError {
             | StoreError::Decode { .. }
             | StoreError::Closed
             | StoreError::Panicked
-            | StoreError::Refused(_) => Self::Host(error.to_string()),
+            | StoreError::Refused(_) => Self::Host(error.in_full()),
         }
     }
 }

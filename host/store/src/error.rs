@@ -87,3 +87,17 @@ impl<T> Context<T> for Result<T, sqlx::Error> {
         self.map_err(|source| StoreError::Database { context, source })
     }
 }
+
+impl StoreError {
+    /// The error with its causes, in one line: what a person needs who cannot look at the chain.
+    pub fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

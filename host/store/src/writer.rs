@@ -5,8 +5,8 @@
 //! caller that goes away cannot cancel a transaction half-way.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -38,9 +38,24 @@ pub struct WriterStats {
 pub(crate) struct Counters {
     commands: AtomicU64,
     commits: AtomicU64,
+    /// Why the latest batch was dropped before its commands were run.
+    dropped: Mutex<String>,
 }
 
 impl Counters {
+    fn dropped(&self, error: &StoreError) {
+        let mut text = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        *text = error.in_full();
+    }
+
+    /// What is told to a caller whose command was dropped.
+    fn refusal(&self) -> StoreError {
+        let text = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        StoreError::Refused(format!(
+            "nothing was written: {text}; end whatever else has the database open, then try again"
+        ))
+    }
+
     pub(crate) fn read(&self) -> WriterStats {
         WriterStats {
             commands: self.commands.load(Ordering::Relaxed),
@@ -109,7 +124,11 @@ impl Writer {
             .send(command)
             .await
             .map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) if self.queue.is_closed() => Err(StoreError::Closed),
+            Err(_) => Err(self.counters.refusal()),
+        }
     }
 }
 
@@ -137,6 +156,8 @@ async fn drain(
             }
             Err((replies, error)) => {
                 tracing::error!(error = %error, "a transaction could not be committed");
+                // Before the commands go, whose callers ask for it then.
+                counters.dropped(&error);
                 let text = error.to_string();
                 for reply in replies {
                     reply(Err(StoreError::Refused(text.clone())));

@@ -211,6 +211,14 @@ impl Site {
         self.kill_those(|line| line.contains("supervise\0") && line.contains(&text(&runs)));
     }
 
+    /// Sends a signal to every supervisor of this world; says whether there was one.
+    pub fn signal_supervisors(&self, signal: &str) -> bool {
+        let runs = self.world.path("data/runs");
+        self.signal_those(signal, |line| {
+            line.contains("supervise\0") && line.contains(&text(&runs))
+        })
+    }
+
     /// Kills the supervisors of one work item; says whether there was one.
     pub fn kill_supervisors_of(&self, item: &str) -> bool {
         let (runs, mark) = (self.world.path("data/runs"), format!("-{item}-"));
@@ -226,6 +234,10 @@ impl Site {
     }
 
     fn kill_those(&self, is_victim: impl Fn(&str) -> bool) -> bool {
+        self.signal_those("KILL", is_victim)
+    }
+
+    fn signal_those(&self, signal: &str, is_victim: impl Fn(&str) -> bool) -> bool {
         let mut any = false;
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let Some(pid) = entry
@@ -238,7 +250,7 @@ impl Site {
             let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
             if pid != std::process::id() && is_victim(&String::from_utf8_lossy(&line)) {
                 Command::new("kill")
-                    .args(["-9", &pid.to_string()])
+                    .args(["-s", signal, &pid.to_string()])
                     .stderr(Stdio::null())
                     .status()
                     .ok();
