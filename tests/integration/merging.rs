@@ -42,7 +42,7 @@ fn second_task_waits_for_the_merge_lease_by_the_holders_name_and_lands_after_it(
         let leases = queue["transition_lease"]["leases"].as_array()?.clone();
         let mut held = leases
             .iter()
-            .filter(|l| l["resource"] == "merge:shop" && !l["task_id"].is_null());
+            .filter(|l| l["resource"] == "merge:shop" && l["work_item"] == first.as_str());
         held.next().map(|_| ())
     });
     world.json(&["task", "approve", &second]);
