@@ -23,7 +23,12 @@ fn sweep(base: &Undisturbed, count: usize, seed: u64) {
 
 #[test]
 fn crash_at_any_sampled_point_ends_as_if_nothing_had_happened() {
-    sweep(&undisturbed(), 20, 7);
+    sweep(&undisturbed(), 10, 7);
+}
+
+#[test]
+fn crash_at_any_other_sampled_point_ends_as_if_nothing_had_happened() {
+    sweep(&undisturbed(), 10, 8);
 }
 
 #[test]
@@ -31,7 +36,7 @@ fn crash_at_any_commit_or_rename_ends_as_if_nothing_had_happened() {
     let mut base = undisturbed();
     base.points
         .retain(|p| p.name.starts_with("commit") || p.name.starts_with("rename"));
-    demand(base.sample(15, 3).into_iter().map(|p| crash_at(p, &base)));
+    demand(base.sample(12, 3).into_iter().map(|p| crash_at(p, &base)));
 }
 
 #[test]
@@ -40,32 +45,41 @@ fn crash_at_any_push_or_moved_ref_ends_as_if_nothing_had_happened() {
     base.points
         .retain(|p| p.name.starts_with("push") || p.name.starts_with("ref"));
     assert!(base.points.len() > 10, "{:?}", base.points);
-    demand(base.sample(15, 5).into_iter().map(|p| crash_at(p, &base)));
+    demand(base.sample(12, 5).into_iter().map(|p| crash_at(p, &base)));
 }
 
-fn kill_at_random(seeds: std::ops::Range<u64>) {
-    let base = undisturbed();
-    demand(seeds.map(|seed| random(seed, &base)));
+/// Ten rounds each, so that no test is long.
+macro_rules! random_kills {
+    ($($name:ident: $first:literal,)*) => {$(
+        #[test]
+        fn $name() {
+            let base = undisturbed();
+            demand(($first..$first + 10).map(|seed| random(seed, &base)));
+        }
+    )*};
 }
 
-#[test]
-fn random_kills_lose_and_double_nothing_in_rounds_0_to_49() {
-    kill_at_random(0..50);
-}
-
-#[test]
-fn random_kills_lose_and_double_nothing_in_rounds_50_to_99() {
-    kill_at_random(50..100);
-}
-
-#[test]
-fn random_kills_lose_and_double_nothing_in_rounds_100_to_149() {
-    kill_at_random(100..150);
-}
-
-#[test]
-fn random_kills_lose_and_double_nothing_in_rounds_150_to_199() {
-    kill_at_random(150..200);
+random_kills! {
+    random_kills_lose_and_double_nothing_from_round_000: 0,
+    random_kills_lose_and_double_nothing_from_round_010: 10,
+    random_kills_lose_and_double_nothing_from_round_020: 20,
+    random_kills_lose_and_double_nothing_from_round_030: 30,
+    random_kills_lose_and_double_nothing_from_round_040: 40,
+    random_kills_lose_and_double_nothing_from_round_050: 50,
+    random_kills_lose_and_double_nothing_from_round_060: 60,
+    random_kills_lose_and_double_nothing_from_round_070: 70,
+    random_kills_lose_and_double_nothing_from_round_080: 80,
+    random_kills_lose_and_double_nothing_from_round_090: 90,
+    random_kills_lose_and_double_nothing_from_round_100: 100,
+    random_kills_lose_and_double_nothing_from_round_110: 110,
+    random_kills_lose_and_double_nothing_from_round_120: 120,
+    random_kills_lose_and_double_nothing_from_round_130: 130,
+    random_kills_lose_and_double_nothing_from_round_140: 140,
+    random_kills_lose_and_double_nothing_from_round_150: 150,
+    random_kills_lose_and_double_nothing_from_round_160: 160,
+    random_kills_lose_and_double_nothing_from_round_170: 170,
+    random_kills_lose_and_double_nothing_from_round_180: 180,
+    random_kills_lose_and_double_nothing_from_round_190: 190,
 }
 
 #[test]
