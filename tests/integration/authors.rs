@@ -6,7 +6,7 @@ use std::process::Command;
 
 use orch_kit::World;
 use orch_kit::world::{gates, orch_program, root};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The tutorial's shell commands, in order.
 fn commands() -> String {
@@ -19,16 +19,7 @@ fn commands() -> String {
 
 /// Follows the tutorial in this language against a running host, then judges a task.
 fn follow(language: &str) {
-    let mut world = World::new();
-    fs::create_dir(world.path("gates")).unwrap();
-    for entry in fs::read_dir(gates()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|e| e == "wasm") {
-            fs::copy(&path, world.path("gates").join(path.file_name().unwrap())).unwrap();
-        }
-    }
-    world.config["gates_dir"] = json!("gates");
-    world.write_config();
+    let world = World::with_own_gates();
     let _host = world.serve();
     let script = commands();
     let script = script.replace("--lang rust", &format!("--lang {language}"));

@@ -6,21 +6,6 @@ use orch_kit::World;
 use orch_kit::world::{gates, root};
 use serde_json::{Value, json};
 
-/// A world with a gates folder of its own.
-fn world() -> World {
-    let mut world = World::new();
-    fs::create_dir(world.path("gates")).unwrap();
-    for entry in fs::read_dir(gates()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|e| e == "wasm") {
-            fs::copy(&path, world.path("gates").join(path.file_name().unwrap())).unwrap();
-        }
-    }
-    world.config["gates_dir"] = json!("gates");
-    world.write_config();
-    world
-}
-
 fn gate(world: &World, name: &str) -> Option<Value> {
     let list = world.json(&["gate", "list"]);
     let mut list = list.as_array().unwrap().clone().into_iter();
@@ -46,7 +31,7 @@ fn drop_gate(world: &World, name: &str, bytes: &[u8]) {
 
 #[test]
 fn dropped_gate_judges_the_next_task_without_a_restart_and_only_with_grants() {
-    let world = world();
+    let world = World::with_own_gates();
     let _host = world.serve();
     // It imports everything there is, three things of which need a grant.
     let fixture = fs::read(root().join("tests/guests/frozen/contract-0.1.0.wasm")).unwrap();
@@ -89,7 +74,7 @@ fn dropped_gate_judges_the_next_task_without_a_restart_and_only_with_grants() {
 
 #[test]
 fn garbage_over_a_gate_leaves_the_last_good_one_serving_and_the_lock_holds() {
-    let world = world();
+    let world = World::with_own_gates();
     let host = world.serve();
     let good = gate(&world, "review").unwrap();
     drop_gate(&world, "review", b"garbage");

@@ -129,6 +129,23 @@ impl World {
         world
     }
 
+    /// A world with a gates folder of its own, in which files may be dropped and replaced.
+    pub fn with_own_gates() -> Self {
+        let mut world = Self::new();
+        fs::create_dir(world.path("gates")).expect("a folder");
+        for entry in fs::read_dir(gates()).expect("the gates are built") {
+            let path = entry.expect("an entry").path();
+            if let (Some("wasm"), Some(name)) =
+                (path.extension().and_then(|e| e.to_str()), path.file_name())
+            {
+                fs::copy(&path, world.path("gates").join(name)).expect("files can be copied");
+            }
+        }
+        world.config["gates_dir"] = json!("gates");
+        world.write_config();
+        world
+    }
+
     /// A path inside the world.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

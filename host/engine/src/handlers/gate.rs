@@ -23,12 +23,12 @@ use crate::tools::ToolBox;
 /// Beginning of the rules that say that a secret was found, whichever gate found it.
 pub(super) const SECRET_RULE: &str = "secret/";
 
-/// What a gate is asked about.
-pub(super) struct Asked<'a> {
+/// The commit of a task that is judged, and under which claim.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
     pub(super) job: &'a ClaimedJob,
     pub(super) record: &'a TaskRecord,
     pub(super) repo: &'a Repo,
-    pub(super) entry: &'a Entry,
     pub(super) head: &'a ObjectId,
     pub(super) base: &'a ObjectId,
 }
@@ -93,15 +93,14 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
     let base = repo.base_tip().await?;
     let head = record.task.head.clone().unwrap_or_else(|| base.clone());
     let provider = Provider::gather(engine, &record, repo, &effective, &head, &base, entry).await?;
-    let asked = Asked {
+    let subject = Subject {
         job,
         record: &record,
         repo,
-        entry,
         head: &head,
         base: &base,
     };
-    let answered = ask(engine, &asked, provider, &effective).await?;
+    let answered = ask(engine, subject, entry, provider, &effective).await?;
     let rotate = answered.secret.then(|| {
         let (item, gate) = (&record.task.work_item, &entry.gate);
         let text = format!("{item}: gate `{gate}` found a secret on the branch; rotate this key, it has been in the repository ({head})");
@@ -136,18 +135,18 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
 /// Has a gate judge, or uses an earlier pass of it again.
 pub(super) async fn ask(
     engine: &Engine,
-    asked: &Asked<'_>,
+    subject: Subject<'_>,
+    entry: &Entry,
     provider: Provider,
     effective: &Effective,
 ) -> anyhow::Result<Answered> {
-    let Asked {
+    let Subject {
         job,
         record,
         repo,
-        entry,
         head,
         base,
-    } = asked;
+    } = subject;
     let code_tree = repo
         .mirror
         .code_tree(head, &artefact::folder(&record.task.work_item))

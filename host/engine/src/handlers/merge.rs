@@ -9,6 +9,7 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_process::git::{CatchUpOutcome, RefOutcome};
 use orch_store::{AcquireOutcome, ClaimedJob, EvidenceRow, MergeMark, StoreError, TaskRecord};
 
+use super::gate::Subject;
 use super::{image, overtaken};
 use crate::apply::merge_lease;
 use crate::ci::{Tested, record_run, test_commit};
@@ -384,14 +385,14 @@ pub(super) async fn land(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()
             };
             return engine.finish(job, failed(failure), super::nothing()).await;
         }
-        let subject = overtaken::Subject {
+        let subject = Subject {
             job,
             record: &record,
             repo,
             head: &head,
             base: &expected,
         };
-        if let Some(failure) = overtaken::judge_again(engine, &subject, &effective).await? {
+        if let Some(failure) = overtaken::judge_again(engine, subject, &effective).await? {
             return engine.finish(job, failed(failure), super::nothing()).await;
         }
         let data =

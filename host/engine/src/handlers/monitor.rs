@@ -212,15 +212,14 @@ async fn conclude(
         return engine.finish_quietly(job, super::nothing()).await;
     };
     let provider = Provider::gather(engine, record, repo, effective, landed, landed, entry).await?;
-    let asked = super::gate::Asked {
+    let subject = super::gate::Subject {
         job,
         record,
         repo,
-        entry,
         head: landed,
         base: landed,
     };
-    let answered = super::gate::ask(engine, &asked, provider, effective).await?;
+    let answered = super::gate::ask(engine, subject, entry, provider, effective).await?;
     let item = &record.task.work_item;
     let text = match (&answered.judged.judgement, &answered.owned) {
         (Judgement::Pass | Judgement::NotApplicable, _) => None,

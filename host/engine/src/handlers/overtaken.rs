@@ -3,29 +3,18 @@
 //! Every landing of a repository happens under its merge lease, so nothing can overtake between this look and
 //! the landing itself.
 
-use orch_domain::id::ObjectId;
 use orch_domain::pipeline::{Entry, Mode};
 use orch_domain::transition::{Judgement, WorkFailure};
-use orch_store::{ClaimedJob, TaskRecord};
 
-use super::gate::{Asked, ask};
+use super::gate::{Subject, ask};
 use crate::config::Effective;
-use crate::engine::{Engine, Repo};
+use crate::engine::Engine;
 use crate::provider::Provider;
-
-/// The task that is about to land.
-pub(super) struct Subject<'a> {
-    pub(super) job: &'a ClaimedJob,
-    pub(super) record: &'a TaskRecord,
-    pub(super) repo: &'a Repo,
-    pub(super) head: &'a ObjectId,
-    pub(super) base: &'a ObjectId,
-}
 
 /// Has every overtaken gate judge the commit that would land; answers why it may not, if one says so.
 pub(super) async fn judge_again(
     engine: &Engine,
-    subject: &Subject<'_>,
+    subject: Subject<'_>,
     effective: &Effective,
 ) -> anyhow::Result<Option<WorkFailure>> {
     let (task, name) = (subject.record.task.id, subject.repo.name.clone());
@@ -53,7 +42,7 @@ pub(super) async fn judge_again(
 
 async fn judge(
     engine: &Engine,
-    subject: &Subject<'_>,
+    subject: Subject<'_>,
     effective: &Effective,
     entry: &Entry,
 ) -> anyhow::Result<Option<WorkFailure>> {
@@ -63,17 +52,9 @@ async fn judge(
         repo,
         head,
         base,
-    } = *subject;
+    } = subject;
     let provider = Provider::gather(engine, record, repo, effective, head, base, entry).await?;
-    let asked = Asked {
-        job,
-        record,
-        repo,
-        entry,
-        head,
-        base,
-    };
-    let answered = ask(engine, &asked, provider, effective).await?;
+    let answered = ask(engine, subject, entry, provider, effective).await?;
     let failure = refusal(entry, &answered.judged.judgement);
     // A refusal leaves what it staged before in place, so that the next try asks it again.
     let kept = answered.keep(record.task.id, engine.now());
