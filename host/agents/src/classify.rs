@@ -1,12 +1,19 @@
 //! How a run ended: one classifier, a closed vocabulary, first match wins.
 //!
-//! Exit codes alone never decide. Structured fields come first; words of an agent are read only where it
-//! reports an error, and digits in them count only as whole numbers.
+//! Exit codes alone never decide, unless an operator declared one. Structured fields come first; words of a
+//! command line are read only where it reports a failure, and digits in them count only as whole numbers.
 
-use orch_domain::outcome::RunOutcome;
+mod reset;
+mod said;
 
-use crate::driver::{Reading, Terminal};
+use orch_domain::outcome::{KillReason, ResultFault, RunOutcome};
+
+use crate::driver::{DeclaredOutcome, Reading, Terminal};
 use crate::folder::RunResult;
+use crate::words::short;
+
+/// Lines at the end of standard error that are read: what ended a run stands there, what came before is noise.
+const STDERR_LINES: usize = 20;
 
 /// What is known of an ended run.
 #[derive(Debug, Clone)]
@@ -15,6 +22,8 @@ pub struct Known<'a> {
     pub result: Option<&'a RunResult>,
     /// What the driver read.
     pub reading: &'a Reading,
+    /// What the operator declared that the exit code means: [`Driver::declared`](crate::driver::Driver::declared).
+    pub declared: Option<DeclaredOutcome>,
     /// End of standard error.
     pub stderr: &'a str,
     /// Paths it changed outside its scope.
@@ -23,6 +32,8 @@ pub struct Known<'a> {
     pub missing: Vec<String>,
     /// Whether it changed anything.
     pub changed: bool,
+    /// Now, Unix milliseconds: what a provider says of a limit's end is relative to it.
+    pub now_ms: i64,
 }
 
 /// The outcome.
@@ -36,29 +47,47 @@ pub fn classify(known: &Known<'_>) -> RunOutcome {
     if let Some(error) = &result.launch_error {
         return RunOutcome::LaunchFailed(error.clone());
     }
-    let ended_after_result =
-        result.kill_reason() == Some(orch_domain::outcome::KillReason::AfterResult);
+    let ended_after_result = result.kill_reason() == Some(KillReason::AfterResult);
     if let Some(reason) = result.kill_reason().filter(|_| !ended_after_result) {
         return RunOutcome::Killed(reason);
     }
+    if let Some(declared) = known.declared {
+        return as_declared(declared, result, known);
+    }
     match known.reading {
-        Reading::Terminal(terminal) if terminal.is_error => return provider_said_no(terminal),
+        Reading::Terminal(terminal) if terminal.is_error => {
+            return provider_said_no(terminal, known.now_ms);
+        }
         Reading::Terminal(_) => {}
-        Reading::Nothing(why) => return no_result(result, why, known.stderr),
+        Reading::Nothing {
+            fault,
+            detail,
+            said,
+        } => return no_result(*fault, detail, said, result, known),
         Reading::ExitCode if result.exit_code == Some(0) => {}
-        Reading::ExitCode => return no_result(result, "it failed", known.stderr),
+        Reading::ExitCode => return failed(result, "it failed", "", known),
     }
     if !ended_after_result && result.exit_code != Some(0) {
-        return no_result(result, "it reported success and then failed", known.stderr);
+        return failed(result, "it reported success and then failed", "", known);
     }
+    said_yes(known)
+}
+
+/// What a run that says that it ended well is worth.
+fn said_yes(known: &Known<'_>) -> RunOutcome {
     if !known.out_of_scope.is_empty() {
         return RunOutcome::BoundaryViolation(known.out_of_scope.clone());
     }
     if let Reading::Terminal(terminal) = known.reading
-        && !terminal.denials.is_empty()
         && !known.changed
     {
-        return RunOutcome::PermissionBlocked(terminal.denials.clone());
+        if !terminal.denials.is_empty() {
+            return RunOutcome::PermissionBlocked(terminal.denials.clone());
+        }
+        if terminal.is_metered && terminal.usage.is_some_and(|usage| usage.is_zero()) {
+            let why = "it reported success without using a token and changed nothing";
+            return RunOutcome::ProviderError(why.to_owned());
+        }
     }
     if !known.missing.is_empty() {
         return RunOutcome::ArtefactMissing(known.missing.clone());
@@ -69,82 +98,124 @@ pub fn classify(known: &Known<'_>) -> RunOutcome {
     RunOutcome::Completed
 }
 
-fn no_result(result: &RunResult, why: &str, stderr: &str) -> RunOutcome {
-    let last = stderr
-        .lines()
-        .rev()
-        .find(|l| !l.trim().is_empty())
-        .unwrap_or_default();
-    let last: String = last.chars().take(300).collect();
-    match (result.exit_code, result.signal) {
-        (Some(0), _) => RunOutcome::ProtocolError(why.to_owned()),
-        (Some(code), _) if is_auth(stderr) => {
-            RunOutcome::AuthRequired(format!("exit code {code}: {last}"))
+fn no_result(
+    fault: ResultFault,
+    detail: &str,
+    said: &str,
+    result: &RunResult,
+    known: &Known<'_>,
+) -> RunOutcome {
+    if result.exit_code == Some(0) {
+        return RunOutcome::ProtocolError {
+            fault,
+            detail: detail.to_owned(),
+        };
+    }
+    failed(result, detail, said, known)
+}
+
+/// A run that failed without a result: what it `said` and its standard error are all that is known.
+fn failed(result: &RunResult, why: &str, said: &str, known: &Known<'_>) -> RunOutcome {
+    let Some(code) = result.exit_code else {
+        let signal = result.signal.unwrap_or(0);
+        return RunOutcome::Crashed(format!("signal {signal}; {why}"));
+    };
+    let words = format!("{said}\n{}", end_of(known.stderr));
+    match said::outcome(&words, known.now_ms) {
+        Some(RunOutcome::AuthRequired(_)) => {
+            RunOutcome::AuthRequired(with_last_line(code, known.stderr, said))
         }
-        (Some(code), _) => RunOutcome::Crashed(format!("exit code {code}; {why}; {last}")),
-        (None, signal) => RunOutcome::Crashed(format!("signal {}; {why}", signal.unwrap_or(0))),
+        Some(outcome) => outcome,
+        None => RunOutcome::Crashed(format!(
+            "{}; {why}",
+            with_last_line(code, known.stderr, said)
+        )),
     }
 }
 
-fn provider_said_no(terminal: &Terminal) -> RunOutcome {
-    let text = terminal.text.as_str();
-    let short: String = text.chars().take(300).collect();
-    match terminal.api_status {
-        Some(401 | 403) => return RunOutcome::AuthRequired(short),
-        Some(429) => return RunOutcome::RateLimited { until_ms: None },
-        Some(status) if status >= 500 => {
-            return RunOutcome::ProviderError(format!("status {status}: {short}"));
+fn as_declared(declared: DeclaredOutcome, result: &RunResult, known: &Known<'_>) -> RunOutcome {
+    let text = match known.reading {
+        Reading::Terminal(terminal) => terminal.text.as_str(),
+        Reading::Nothing { said, .. } => said.as_str(),
+        Reading::ExitCode => "",
+    };
+    let detail = with_last_line(result.exit_code.unwrap_or(0), known.stderr, text);
+    match declared {
+        DeclaredOutcome::AuthRequired => RunOutcome::AuthRequired(detail),
+        DeclaredOutcome::RateLimited => {
+            let words = format!("{text}\n{}", end_of(known.stderr));
+            RunOutcome::RateLimited {
+                until_ms: reset::until_ms(&words, known.now_ms),
+            }
         }
-        Some(_) | None => {}
+        DeclaredOutcome::QuotaExhausted => RunOutcome::QuotaExhausted,
+        DeclaredOutcome::TurnLimit => RunOutcome::TurnLimit,
+        DeclaredOutcome::PermissionBlocked => match known.reading {
+            Reading::Terminal(terminal) if !terminal.denials.is_empty() => {
+                RunOutcome::PermissionBlocked(terminal.denials.clone())
+            }
+            Reading::Terminal(_) | Reading::Nothing { .. } | Reading::ExitCode => {
+                RunOutcome::PermissionBlocked(vec![detail])
+            }
+        },
+        DeclaredOutcome::ProviderError => RunOutcome::ProviderError(detail),
+        DeclaredOutcome::Crashed => RunOutcome::Crashed(detail),
     }
+}
+
+/// What follows from a result that carries the error flag.
+fn provider_said_no(terminal: &Terminal, now_ms: i64) -> RunOutcome {
     match terminal.subtype.as_str() {
         "error_max_turns" => return RunOutcome::TurnLimit,
-        "error_max_budget_usd" => {
-            return RunOutcome::Killed(orch_domain::outcome::KillReason::Budget);
-        }
+        "error_max_budget_usd" => return RunOutcome::Killed(KillReason::Budget),
         _ => {}
     }
-    let lower = text.to_lowercase();
-    if is_auth(text) {
-        return RunOutcome::AuthRequired(short);
+    let text = terminal.text.as_str();
+    let words = match short(text) {
+        nothing if nothing.is_empty() => terminal.subtype.clone(),
+        words => words,
+    };
+    let until_ms = || {
+        let event = terminal.resets_ms.and_then(|at| reset::within(at, now_ms));
+        event.or_else(|| reset::until_ms(text, now_ms))
+    };
+    let said = match (said::outcome(text, now_ms), terminal.api_status) {
+        // A window that opens again is no empty account, whatever it is called.
+        (Some(RunOutcome::QuotaExhausted), Some(429)) if until_ms().is_none() => {
+            RunOutcome::QuotaExhausted
+        }
+        (_, Some(429)) => RunOutcome::RateLimited { until_ms: None },
+        (_, Some(401)) => RunOutcome::AuthRequired(words),
+        (_, Some(402)) => RunOutcome::QuotaExhausted,
+        (_, Some(status)) if status >= 500 => {
+            RunOutcome::ProviderError(format!("status {status}: {words}"))
+        }
+        // Too many at once arrives as "forbidden" too; only a refusal that says nothing else is about the login.
+        (None, Some(403)) => RunOutcome::AuthRequired(words),
+        (Some(outcome), _) => outcome,
+        (None, _) => RunOutcome::ProviderError(words),
+    };
+    match said {
+        RunOutcome::RateLimited { .. } => RunOutcome::RateLimited {
+            until_ms: until_ms(),
+        },
+        other => other,
     }
-    if lower.contains("credit balance is too low") || lower.contains("quota exceeded") {
-        return RunOutcome::QuotaExhausted;
-    }
-    if lower.contains("hit your") && lower.contains("limit")
-        || lower.contains("rate limit")
-        || has_number(text, "429")
-    {
-        return RunOutcome::RateLimited { until_ms: None };
-    }
-    if lower.contains("prompt is too long") || lower.contains("context window") {
-        return RunOutcome::ContextOverflow;
-    }
-    RunOutcome::ProviderError(short)
 }
 
-/// The reference's markers of a missing login.
-fn is_auth(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    [
-        "not logged in",
-        "please run /login",
-        "invalid api key",
-        "unauthorized",
-        "failed to authenticate",
-    ]
-    .iter()
-    .any(|marker| lower.contains(marker))
-        || has_number(text, "401")
+fn end_of(stderr: &str) -> String {
+    let mut last: Vec<&str> = stderr.lines().rev().take(STDERR_LINES).collect();
+    last.reverse();
+    last.join("\n")
 }
 
-/// Whether `number` stands in `text` as a number of its own.
-fn has_number(text: &str, number: &str) -> bool {
-    text.match_indices(number).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + number.len()..].chars().next();
-        !before.is_some_and(|c| c.is_alphanumeric()) && !after.is_some_and(|c| c.is_alphanumeric())
-    })
+/// The exit code and the last words that there are.
+fn with_last_line(code: i32, stderr: &str, said: &str) -> String {
+    let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
+    match short(last.unwrap_or(said)) {
+        nothing if nothing.is_empty() => format!("exit code {code}"),
+        words => format!("exit code {code}: {words}"),
+    }
 }
 
 #[cfg(test)]

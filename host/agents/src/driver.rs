@@ -3,7 +3,11 @@
 mod claude;
 mod command;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use orch_domain::outcome::ResultFault;
+use serde::{Deserialize, Serialize};
 
 /// Which agent, and how to talk to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +18,8 @@ pub enum Driver {
         prompt_as_file: bool,
         /// Whether the last line of output must be a JSON object with `is_error`.
         json_result: bool,
+        /// What exit codes mean; never 0.
+        exit_codes: BTreeMap<i32, DeclaredOutcome>,
     },
     /// The Claude command line.
     Claude {
@@ -48,8 +54,78 @@ pub struct Plan {
     pub terminal_line: Option<String>,
 }
 
+/// What an operator declares that an exit code means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclaredOutcome {
+    /// The login is missing or refused.
+    AuthRequired,
+    /// Come back later; the end is read from the program's words, if it is there.
+    RateLimited,
+    /// The account has nothing left.
+    QuotaExhausted,
+    /// It stopped at its turn limit.
+    TurnLimit,
+    /// It was refused what it needed.
+    PermissionBlocked,
+    /// The provider failed.
+    ProviderError,
+    /// It failed for a reason of its own.
+    Crashed,
+}
+
+/// Tokens that a run used, by class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Read by the model, neither from nor into the provider's cache.
+    pub input_tokens: u64,
+    /// Written by the model.
+    pub output_tokens: u64,
+    /// Read from the provider's cache.
+    pub cache_read_input_tokens: u64,
+    /// Written into the provider's cache.
+    pub cache_creation_input_tokens: u64,
+}
+
+impl Usage {
+    /// Class by class; what does not fit stays at the largest number.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let Self {
+            input_tokens,
+            output_tokens,
+            cache_read_input_tokens,
+            cache_creation_input_tokens,
+        } = other;
+        Self {
+            input_tokens: self.input_tokens.saturating_add(input_tokens),
+            output_tokens: self.output_tokens.saturating_add(output_tokens),
+            cache_read_input_tokens: self
+                .cache_read_input_tokens
+                .saturating_add(cache_read_input_tokens),
+            cache_creation_input_tokens: self
+                .cache_creation_input_tokens
+                .saturating_add(cache_creation_input_tokens),
+        }
+    }
+
+    /// Tokens of every class.
+    pub fn total(self) -> u64 {
+        self.input_tokens
+            .saturating_add(self.output_tokens)
+            .saturating_add(self.cache_read_input_tokens)
+            .saturating_add(self.cache_creation_input_tokens)
+    }
+
+    /// Whether no model was asked at all.
+    pub fn is_zero(self) -> bool {
+        self.total() == 0
+    }
+}
+
 /// What an agent's output says of its end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Terminal {
     /// Whether it says that it failed.
     pub is_error: bool,
@@ -59,10 +135,16 @@ pub struct Terminal {
     pub api_status: Option<u16>,
     /// Its sub-type, in the words of the command line.
     pub subtype: String,
+    /// When the limit ends that refused it, Unix milliseconds, if it said so in a field; unchecked.
+    pub resets_ms: Option<i64>,
     /// What it was not allowed to do.
     pub denials: Vec<String>,
     /// Cost in dollars, if it says so.
     pub cost_usd: Option<f64>,
+    /// Tokens it used, if it says so.
+    pub usage: Option<Usage>,
+    /// Whether its usage is always counted, so that none means that no model answered.
+    pub is_metered: bool,
 }
 
 /// What was found at the end of an agent's output.
@@ -70,10 +152,37 @@ pub struct Terminal {
 pub enum Reading {
     /// A terminal event.
     Terminal(Terminal),
-    /// Nothing that the driver understands; why.
-    Nothing(String),
+    /// Nothing that the driver understands.
+    Nothing {
+        /// What is wrong with the result.
+        fault: ResultFault,
+        /// What was found instead.
+        detail: String,
+        /// The last line, if it can only be the command line's own word and not its agent's; else empty.
+        said: String,
+    },
     /// The rule of this driver is the exit code, and there was output.
     ExitCode,
+}
+
+impl Reading {
+    fn nothing(fault: ResultFault, detail: impl Into<String>) -> Self {
+        Self::Nothing {
+            fault,
+            detail: detail.into(),
+            said: String::new(),
+        }
+    }
+
+    /// A log without any text, if `stdout` is one.
+    fn of_silence(stdout: &[u8]) -> Option<Self> {
+        if stdout.is_empty() {
+            return Some(Self::nothing(ResultFault::LogEmpty, "the log is empty"));
+        }
+        let is_blank = stdout.iter().all(u8::is_ascii_whitespace);
+        let blank = || Self::nothing(ResultFault::LogBlank, "the log is blank");
+        is_blank.then(blank)
+    }
 }
 
 impl Driver {
@@ -92,6 +201,17 @@ impl Driver {
         match self {
             Self::Command { json_result, .. } => command::read(stdout, *json_result),
             Self::Claude { .. } => claude::read(stdout),
+        }
+    }
+
+    /// What the operator declared that this exit code means.
+    pub fn declared(&self, exit_code: Option<i32>) -> Option<DeclaredOutcome> {
+        match self {
+            Self::Command { exit_codes, .. } => {
+                let code = exit_code.filter(|code| *code != 0)?;
+                exit_codes.get(&code).copied()
+            }
+            Self::Claude { .. } => None,
         }
     }
 

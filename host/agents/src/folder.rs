@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Files are only ever added to by newer versions, and unknown keys are passed over, so that an old
-//! supervisor works with a newer host.
+//! supervisor works with a newer host. A change that an old version would misread raises [`PROTOCOL`]; a version
+//! that does not know the number of a folder leaves it alone. `tests/protocol-1` holds folders of today.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -157,12 +158,32 @@ pub struct RunFolder(PathBuf);
 
 /// Why a run folder cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("run folder: `{path}` cannot be used")]
-pub struct FolderError {
-    /// Which file.
-    pub path: PathBuf,
-    /// Why.
-    pub source: std::io::Error,
+pub enum FolderError {
+    /// A file of it cannot be read or written.
+    #[error("run folder: `{path}` cannot be used")]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another version of this program wrote it, in a way that this one does not know.
+    #[error(
+        "run folder: `{path}` is of protocol {found}, this program knows protocol {PROTOCOL}; go on with the version \
+         that wrote it or a newer one, until then the run is left as it is and not started again"
+    )]
+    Protocol {
+        /// Which file.
+        path: PathBuf,
+        /// Version that it is of.
+        found: u32,
+    },
+}
+
+/// What every version says of itself.
+#[derive(Deserialize)]
+struct Spoken {
+    protocol: u32,
 }
 
 impl RunFolder {
@@ -178,7 +199,7 @@ impl RunFolder {
 
     fn error(&self, name: &str) -> impl FnOnce(std::io::Error) -> FolderError {
         let path = self.0.join(name);
-        move |source| FolderError { path, source }
+        move |source| FolderError::Unusable { path, source }
     }
 
     /// Makes the folder with what is to be run and the prompt.
@@ -196,7 +217,7 @@ impl RunFolder {
     /// # Errors
     /// [`FolderError`].
     pub fn launch(&self) -> Result<Launch, FolderError> {
-        self.read(LAUNCH)
+        self.read_known(LAUNCH)
     }
 
     /// Takes the folder; none if another supervisor has it.
@@ -214,7 +235,7 @@ impl RunFolder {
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(FolderError { path, source }),
+            Err(TryLockError::Error(source)) => Err(FolderError::Unusable { path, source }),
         }
     }
 
@@ -260,10 +281,14 @@ impl RunFolder {
     /// Where the run is in its life.
     ///
     /// # Errors
-    /// [`FolderError`] if the lock cannot be tried.
+    /// [`FolderError`] if the lock cannot be tried, or if launch or result are of another protocol: whoever took
+    /// such a run for lost would start it a second time.
     pub fn state(&self) -> Result<RunState, FolderError> {
-        if let Ok(result) = self.read::<RunResult>(RESULT) {
+        if let Some(result) = self.result()? {
             return Ok(RunState::Finished(result));
+        }
+        if let Err(error @ FolderError::Protocol { .. }) = self.launch() {
+            return Err(error);
         }
         if !self.0.join(LOCK).exists() {
             return Ok(RunState::NotStarted);
@@ -272,7 +297,7 @@ impl RunFolder {
             return Ok(RunState::Running);
         };
         // The supervisor may have ended between the two looks.
-        if let Ok(result) = self.read::<RunResult>(RESULT) {
+        if let Some(result) = self.result()? {
             return Ok(RunState::Finished(result));
         }
         Ok(if self.0.join(IDENTITY).exists() {
@@ -282,11 +307,33 @@ impl RunFolder {
         })
     }
 
+    /// How the run ended; a result that cannot be read is none.
+    fn result(&self) -> Result<Option<RunResult>, FolderError> {
+        match self.read_known(RESULT) {
+            Ok(result) => Ok(Some(result)),
+            Err(error @ FolderError::Protocol { .. }) => Err(error),
+            Err(FolderError::Unusable { .. }) => Ok(None),
+        }
+    }
+
     /// The last `bytes_max` bytes of an output file.
     pub fn tail(&self, name: &str, bytes_max: usize) -> Vec<u8> {
         let bytes = fs::read(self.0.join(name)).unwrap_or_default();
         let start = bytes.len().saturating_sub(bytes_max);
         bytes[start..].to_vec()
+    }
+
+    /// Reads a file that says of which protocol it is. That is looked at first: another protocol may have other
+    /// keys.
+    fn read_known<T: DeserializeOwned>(&self, name: &str) -> Result<T, FolderError> {
+        let spoken: Spoken = self.read(name)?;
+        if spoken.protocol != PROTOCOL {
+            return Err(FolderError::Protocol {
+                path: self.0.join(name),
+                found: spoken.protocol,
+            });
+        }
+        self.read(name)
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, FolderError> {

@@ -10,4 +10,5 @@ pub mod folder;
 pub mod launcher;
 pub mod preflight;
 pub mod supervise;
+mod words;
 pub mod workspace;

@@ -18,7 +18,9 @@ use orch_domain::outcome::KillReason;
 use orch_process::identity::ProcessIdentity;
 use rustix::process::{Pid, Signal};
 
-use crate::folder::{Launch, PROMPT, PROTOCOL, RunFolder, RunResult, STDERR, STDOUT, Supervisor};
+use crate::folder::{
+    FolderError, Launch, PROMPT, PROTOCOL, RunFolder, RunResult, STDERR, STDOUT, Supervisor,
+};
 use pump::Pump;
 
 /// How often limits and requests are looked at.
@@ -36,8 +38,19 @@ pub fn main(folder: &RunFolder) -> i32 {
         Ok(None) => return 3,
         Err(_) => return 4,
     };
-    let Ok(launch) = folder.launch() else {
-        return 5;
+    let launch = match folder.launch() {
+        Ok(launch) => launch,
+        Err(error @ FolderError::Protocol { .. }) => {
+            // Said at once: a folder that nobody takes is waited for, and then looks like a crash.
+            let refused = RunResult {
+                launch_error: Some(error.to_string()),
+                ended_ms: now_ms(),
+                ..begun()
+            };
+            folder.write_result(&refused).ok();
+            return 5;
+        }
+        Err(FolderError::Unusable { .. }) => return 5,
     };
     let me = ProcessIdentity::current();
     let identity = Supervisor {
@@ -65,8 +78,9 @@ fn now_ms() -> i64 {
         .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn run(folder: &RunFolder, launch: &Launch) -> RunResult {
-    let mut result = RunResult {
+/// The result of a run of which nothing is known but that it begins now.
+fn begun() -> RunResult {
+    RunResult {
         protocol: PROTOCOL,
         exit_code: None,
         signal: None,
@@ -77,7 +91,11 @@ fn run(folder: &RunFolder, launch: &Launch) -> RunResult {
         ended_ms: 0,
         truncated: false,
         survivors: 0,
-    };
+    }
+}
+
+fn run(folder: &RunFolder, launch: &Launch) -> RunResult {
+    let mut result = begun();
     match start(folder, launch) {
         Ok((pid, pumps)) => watch(folder, launch, pid, pumps, &mut result),
         Err(error) => {

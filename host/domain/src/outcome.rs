@@ -53,6 +53,44 @@ impl KillReason {
     }
 }
 
+/// What is wrong with the result that a run should have left in its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ResultFault {
+    /// The log has no byte.
+    LogEmpty,
+    /// The log has nothing but white space.
+    LogBlank,
+    /// The log has text, but no result.
+    ResultMissing,
+    /// The log has a result that is torn or of another shape.
+    ResultMalformed,
+}
+
+impl ResultFault {
+    /// Every fault.
+    pub const ALL: [Self; 4] = [
+        Self::LogEmpty,
+        Self::LogBlank,
+        Self::ResultMissing,
+        Self::ResultMalformed,
+    ];
+
+    /// Stable name for storage and display.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LogEmpty => "log_empty",
+            Self::LogBlank => "log_blank",
+            Self::ResultMissing => "result_missing",
+            Self::ResultMalformed => "result_malformed",
+        }
+    }
+
+    /// The fault with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|f| f.as_str() == name)
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunOutcome {
@@ -79,8 +117,14 @@ pub enum RunOutcome {
     TurnLimit,
     /// The CLI refused actions for want of permission.
     PermissionBlocked(Vec<String>),
-    /// The CLI's output is not what its driver understands; an empty log at exit 0 is this.
-    ProtocolError(String),
+    /// It says that it ended well and left no result that its driver understands; an empty log at exit 0 is
+    /// this.
+    ProtocolError {
+        /// What is wrong with the result.
+        fault: ResultFault,
+        /// What was found instead.
+        detail: String,
+    },
     /// It ended by a signal or a non-zero exit without saying why.
     Crashed(String),
     /// It wrote outside its scope: paths or refs.
@@ -124,7 +168,7 @@ impl RunOutcome {
             Self::ContextOverflow => "context_overflow",
             Self::TurnLimit => "turn_limit",
             Self::PermissionBlocked(_) => "permission_blocked",
-            Self::ProtocolError(_) => "protocol_error",
+            Self::ProtocolError { .. } => "protocol_error",
             Self::Crashed(_) => "crashed",
             Self::BoundaryViolation(_) => "boundary_violation",
             Self::ArtefactMissing(_) => "artefact_missing",
@@ -140,8 +184,10 @@ impl RunOutcome {
             Self::LaunchFailed(detail)
             | Self::AuthRequired(detail)
             | Self::ProviderError(detail)
-            | Self::ProtocolError(detail)
             | Self::Crashed(detail) => format!("{}: {detail}", self.name()),
+            Self::ProtocolError { fault, detail } => {
+                format!("{}({}): {detail}", self.name(), fault.as_str())
+            }
             Self::RateLimited { until_ms: Some(at) } => format!("rate_limited until {at}"),
             Self::PermissionBlocked(list)
             | Self::BoundaryViolation(list)
@@ -184,7 +230,7 @@ impl RunOutcome {
             | Self::ProviderError(_)
             | Self::ContextOverflow
             | Self::TurnLimit
-            | Self::ProtocolError(_)
+            | Self::ProtocolError { .. }
             | Self::Crashed(_)
             | Self::ArtefactMissing(_) => RunPolicy::Retry,
         }
@@ -199,6 +245,30 @@ mod tests {
     fn changing_nothing_fails_only_a_role_that_edits() {
         assert_eq!(RunOutcome::NoChange.policy(true), RunPolicy::Retry);
         assert_eq!(RunOutcome::NoChange.policy(false), RunPolicy::Advance);
+    }
+
+    #[test]
+    fn missing_result_is_retried_and_named_by_its_fault() {
+        let names = [
+            "log_empty",
+            "log_blank",
+            "result_missing",
+            "result_malformed",
+        ];
+        assert_eq!(ResultFault::ALL.map(ResultFault::as_str), names);
+        for fault in ResultFault::ALL {
+            assert_eq!(ResultFault::parse(fault.as_str()), Some(fault));
+            let outcome = RunOutcome::ProtocolError {
+                fault,
+                detail: "what was found".to_owned(),
+            };
+            assert_eq!(outcome.policy(false), RunPolicy::Retry);
+            assert_eq!(outcome.name(), "protocol_error");
+            assert_eq!(
+                outcome.describe(),
+                format!("protocol_error({}): what was found", fault.as_str())
+            );
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub const WAIT_CEILING_MS: i64 = 24 * 3_600_000;
 /// How long a rate-limited run is put off when the provider does not say.
 pub const DEFERRAL_MS: i64 = 15 * 60_000;
 
+/// Ceiling of a rate limit's stated end: weekly limits are real, a time misread must not park a task for good.
+pub const LIMIT_CEILING_MS: i64 = 8 * 24 * 3_600_000;
+
 /// Delay before try number `failures + 1`, in milliseconds.
 ///
 /// Exponential with full jitter: between half and one and a half times `min(cap, base · 2^(n-1))`;

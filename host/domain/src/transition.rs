@@ -152,6 +152,8 @@ pub enum Event {
         /// Why, in words.
         detail: String,
     },
+    /// Nothing works on the current step, and nothing is going to.
+    JobLost,
     /// The stop is carried out: nothing of the task runs any more.
     Stopped,
 }
@@ -171,6 +173,7 @@ impl Event {
             Self::Resumed { .. } => "resumed",
             Self::StopRequested { .. } => "stop-requested",
             Self::Halted { .. } => "halted",
+            Self::JobLost => "job-lost",
             Self::Stopped => "stopped",
         }
     }
@@ -320,6 +323,7 @@ pub fn transition(
         Event::Resumed { stage, rounds, .. } => next.resumed(*stage, *rounds),
         Event::StopRequested { .. } => next.stop_requested(),
         Event::Halted { reason, detail } => next.halted(*reason, detail),
+        Event::JobLost => next.job_lost(),
         Event::Stopped => next.stopped(),
     };
     match applied {
@@ -376,6 +380,9 @@ impl Move<'_> {
         if let Some(head) = head {
             self.task.head = Some(head.clone());
         }
+        if let RunOutcome::ProtocolError { .. } = outcome {
+            self.result_lost(role, outcome);
+        }
         match outcome.policy(role.edits_code()) {
             RunPolicy::Advance => {
                 self.task.findings = None;
@@ -400,7 +407,9 @@ impl Move<'_> {
         let delay_ms = match outcome {
             RunOutcome::RateLimited {
                 until_ms: Some(until),
-            } => (until - self.now).clamp(1_000, retry::WAIT_CEILING_MS),
+            } => until
+                .saturating_sub(self.now)
+                .clamp(1_000, retry::LIMIT_CEILING_MS),
             _ => retry::DEFERRAL_MS,
         };
         self.enqueue(delay_ms, Some(outcome.describe()));
@@ -522,6 +531,21 @@ impl Move<'_> {
     fn halted(&mut self, reason: BlockReason, detail: &str) -> Fits {
         self.expect_working()?;
         self.block(reason, detail);
+        Ok(())
+    }
+
+    /// The step begins anew where it was; every handler finds out for itself how far the lost job came.
+    fn job_lost(&mut self) -> Fits {
+        if self.task.status == Status::Stopping {
+            self.effects.push(Effect::Enqueue {
+                kind: JobKind::Stop,
+                delay_ms: 0,
+                reason: None,
+            });
+            return Ok(());
+        }
+        self.expect_working()?;
+        self.enqueue(0, Some("its job was lost".to_owned()));
         Ok(())
     }
 

@@ -39,7 +39,7 @@ impl Signal {
             | RunOutcome::LaunchFailed(_)
             | RunOutcome::AuthRequired(_)
             | RunOutcome::QuotaExhausted
-            | RunOutcome::ProtocolError(_)
+            | RunOutcome::ProtocolError { .. }
             | RunOutcome::Crashed(_) => Self::Neutral,
         }
     }

@@ -2,9 +2,10 @@
 
 use super::{Effect, Fits, Move, TrackerState, WorkFailure};
 use crate::id::EntryId;
+use crate::outcome::RunOutcome;
 use crate::pipeline::{Entry, HostWork, Step};
 use crate::retry;
-use crate::stage::Stage;
+use crate::stage::{Role, Stage};
 use crate::task::{BlockReason, Status};
 use crate::verdict::InconclusiveReason;
 
@@ -74,20 +75,20 @@ impl Move<'_> {
 
     pub(super) fn rejected(&mut self, by: &str, comment: &str) -> Fits {
         let awaiting = matches!(self.task.status, Status::AwaitingApproval { .. });
-        let waiting_for_person = match (&self.task.status, self.current()) {
-            (Status::Waiting { .. } | Status::Active, Some(Step::Gate(id))) => self
-                .pipeline
-                .entry(&id)
-                .is_some_and(|entry| entry.awaits_person),
-            _ => false,
+        let asking = match (&self.task.status, self.current()) {
+            (Status::Waiting { .. } | Status::Active, Some(Step::Gate(id))) => {
+                self.pipeline.entry(&id).filter(|entry| entry.awaits_person)
+            }
+            _ => None,
         };
-        if !awaiting && !waiting_for_person {
+        if !awaiting && asking.is_none() {
             return Err(format!(
                 "nothing of the task waits for approval (it is `{}`)",
                 self.task.status.name()
             ));
         }
-        let to = self.pipeline.fallback(self.task.stage, None);
+        // A person's no at a gate leads where the gate's own would.
+        let to = self.pipeline.fallback(self.task.stage, asking);
         self.effects.push(Effect::CancelJobs);
         self.fall_back(
             to,
@@ -138,6 +139,19 @@ impl Move<'_> {
         };
         self.task.step = at;
         self.infra_failure(detail);
+    }
+
+    /// A run said that it ended well and left no result. What follows is decided by its policy; a person is
+    /// told each time, because a command line that changed its output fails every task alike.
+    pub(super) fn result_lost(&mut self, role: Role, outcome: &RunOutcome) {
+        self.effects.push(Effect::Alert {
+            text: format!(
+                "{}: the run of `{role}` at `{}` left no result: {}",
+                self.task.work_item,
+                self.task.stage,
+                outcome.describe()
+            ),
+        });
     }
 
     /// The world failed at the current step: again after a back-off, or block.

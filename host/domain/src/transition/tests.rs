@@ -1,9 +1,12 @@
 //! Claims about the transition function, and builders of tasks and events that the table shares.
 
+mod people;
+mod runs;
+
 use super::{Chance, Effect, Event, Judgement, TrackerState, Transition, WorkFailure, transition};
 use crate::id::{EntryId, ObjectId, RepoName, TaskId, WorkItem};
 use crate::job::JobKind;
-use crate::outcome::RunOutcome;
+use crate::outcome::{ResultFault, RunOutcome};
 use crate::pipeline::{HostWork, Mode, Pipeline, Step, default_entries, default_steps};
 use crate::stage::Stage;
 use crate::task::{BlockReason, Status, Task};
@@ -50,6 +53,10 @@ pub(super) fn all_events(pipeline: &Pipeline, stage: Stage, index: u32) -> Vec<(
                 RunOutcome::Completed,
                 RunOutcome::NoChange,
                 RunOutcome::Crashed("exit 1".into()),
+                RunOutcome::ProtocolError {
+                    fault: ResultFault::LogEmpty,
+                    detail: "the log is empty".into(),
+                },
                 RunOutcome::RateLimited { until_ms: None },
                 RunOutcome::AuthRequired("logged out".into()),
                 RunOutcome::BoundaryViolation(vec!["x".into()]),
@@ -111,6 +118,7 @@ pub(super) fn all_events(pipeline: &Pipeline, stage: Stage, index: u32) -> Vec<(
             detail: "5 crashes".into(),
         },
     ));
+    events.push(("job lost".into(), Event::JobLost));
     events.push(("foreign push".into(), Event::ForeignPush { head: sha('b') }));
     events.push((
         "stop requested".into(),

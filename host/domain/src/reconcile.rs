@@ -1,0 +1,252 @@
+//! What the sources of truth say against what the host has recorded: pure rules.
+//!
+//! Tasks that wait for a person, are blocked, escalated or ended are left alone: their next step is a person's,
+//! and whoever takes it looks at the sources first. A task whose job is due or running is left to that job.
+
+use crate::id::ObjectId;
+use crate::source::{HOST_ACTOR, IssueMove};
+use crate::stage::Stage;
+use crate::task::{Status, Task};
+use crate::transition::TrackerState;
+
+/// What the task's job for its current step is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepJob {
+    /// It has none.
+    Missing,
+    /// It is put off until a time.
+    PutOff,
+    /// It is due or running, and looks for itself.
+    Busy,
+}
+
+/// What is known of one task from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Job of its current step.
+    pub job: StepJob,
+    /// Where its branch is on the forge; none if it is not there.
+    pub tip: Option<ObjectId>,
+    /// Commits that the host itself was about to push when it last said so.
+    pub own: Vec<ObjectId>,
+    /// Whether its current step is a gate that waits for a person.
+    pub asks_person: bool,
+}
+
+/// What does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drift {
+    /// Nothing works on the current step, and nothing will.
+    JobLost,
+    /// Somebody else moved the branch.
+    BranchMoved(ObjectId),
+    /// Somebody removed the branch.
+    BranchGone,
+}
+
+impl Drift {
+    /// Stable name for storage and display.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::JobLost => "job-lost",
+            Self::BranchMoved(_) => "branch-moved",
+            Self::BranchGone => "branch-gone",
+        }
+    }
+}
+
+/// Compares a task with what was seen.
+pub fn drift(task: &Task, seen: &Seen) -> Option<Drift> {
+    match (&task.status, seen.job) {
+        (_, StepJob::Busy) => return None,
+        (Status::Active | Status::Waiting { .. } | Status::Stopping, StepJob::Missing) => {
+            return Some(Drift::JobLost);
+        }
+        (Status::Active | Status::Waiting { .. }, StepJob::PutOff) => {}
+        (
+            Status::Stopping
+            | Status::AwaitingApproval { .. }
+            | Status::NeedsInput { .. }
+            | Status::Blocked { .. }
+            | Status::Ended,
+            StepJob::Missing | StepJob::PutOff,
+        ) => return None,
+    }
+    // Before development and after landing the branch moves no task.
+    if seen.asks_person || task.stage < Stage::Development || task.stage >= Stage::Deploy {
+        return None;
+    }
+    let head = task.head.as_ref()?;
+    match &seen.tip {
+        None => Some(Drift::BranchGone),
+        Some(tip) if tip == head || seen.own.contains(tip) => None,
+        Some(tip) => Some(Drift::BranchMoved(tip.clone())),
+    }
+}
+
+/// What the move of an issue asks of its task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing: it is the host's own, or was overtaken by a later one.
+    Nothing,
+    /// Stop the task.
+    Stop,
+    /// Approve what it waits for.
+    Approve,
+    /// Take it out of its block.
+    Resume,
+    /// What cannot be asked by moving an issue; the issue goes back to where the task is.
+    PutBack,
+}
+
+/// What `moved` asks of `task`.
+pub fn asked(task: &Task, moved: &IssueMove) -> Asked {
+    if moved.actor == HOST_ACTOR || moved.is_past {
+        return Asked::Nothing;
+    }
+    match moved.state {
+        TrackerState::Stopped => Asked::Stop,
+        TrackerState::Approved => Asked::Approve,
+        TrackerState::InProgress
+            if matches!(
+                task.status,
+                Status::Blocked { .. } | Status::NeedsInput { .. }
+            ) =>
+        {
+            Asked::Resume
+        }
+        TrackerState::InProgress
+        | TrackerState::InReview
+        | TrackerState::NeedsInput
+        | TrackerState::ConfirmDeploy
+        | TrackerState::Blocked
+        | TrackerState::Done => Asked::PutBack,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{RepoName, TaskId, WorkItem};
+    use crate::task::BlockReason;
+
+    fn sha(digit: &str) -> ObjectId {
+        ObjectId::new(digit.repeat(40)).unwrap()
+    }
+
+    fn task(stage: Stage, status: Status) -> Task {
+        let item = WorkItem::new("SHOP-1").unwrap();
+        let repo = RepoName::new("shop").unwrap();
+        Task {
+            stage,
+            status,
+            head: Some(sha("a")),
+            ..Task::new(TaskId(1), item, repo, "Discount".to_owned(), 3)
+        }
+    }
+
+    fn seen(job: StepJob, tip: &str) -> Seen {
+        Seen {
+            job,
+            tip: Some(sha(tip)),
+            own: vec![sha("b")],
+            asks_person: false,
+        }
+    }
+
+    fn waiting() -> Status {
+        Status::Waiting {
+            reason: "CI".to_owned(),
+            since_ms: 0,
+            deadline_ms: 1,
+        }
+    }
+
+    fn standing() -> [Status; 4] {
+        [
+            Status::AwaitingApproval { since_ms: 0 },
+            Status::NeedsInput {
+                detail: String::new(),
+            },
+            Status::Blocked {
+                reason: BlockReason::Unknown,
+                detail: String::new(),
+            },
+            Status::Ended,
+        ]
+    }
+
+    #[test]
+    fn tasks_that_a_person_has_to_move_are_left_alone() {
+        for status in standing() {
+            for job in [StepJob::Missing, StepJob::PutOff, StepJob::Busy] {
+                let task = task(Stage::Review, status.clone());
+                assert_eq!(drift(&task, &seen(job, "c")), None, "{status:?}");
+            }
+        }
+        let asks_person = Seen {
+            asks_person: true,
+            ..seen(StepJob::PutOff, "c")
+        };
+        assert_eq!(drift(&task(Stage::Review, waiting()), &asks_person), None);
+    }
+
+    #[test]
+    fn task_without_a_job_is_found_whatever_its_stage() {
+        for status in [Status::Active, waiting(), Status::Stopping] {
+            for stage in [Stage::Analysis, Stage::Review, Stage::Deploy] {
+                let found = drift(&task(stage, status.clone()), &seen(StepJob::Missing, "a"));
+                assert_eq!(found, Some(Drift::JobLost), "{stage} {status:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_push_is_found_and_the_hosts_own_is_not() {
+        let at = |stage, job, tip| drift(&task(stage, waiting()), &seen(job, tip));
+        let moved = Some(Drift::BranchMoved(sha("c")));
+        assert_eq!(at(Stage::Development, StepJob::PutOff, "c"), moved);
+        assert_eq!(at(Stage::Development, StepJob::PutOff, "a"), None);
+        assert_eq!(at(Stage::Development, StepJob::PutOff, "b"), None);
+        // The job that runs pushes itself, and the push of a lost race is refused.
+        assert_eq!(at(Stage::Development, StepJob::Busy, "c"), None);
+        assert_eq!(at(Stage::Analysis, StepJob::PutOff, "c"), None);
+        assert_eq!(at(Stage::Deploy, StepJob::PutOff, "c"), None);
+        let gone = Seen {
+            tip: None,
+            ..seen(StepJob::PutOff, "a")
+        };
+        let found = drift(&task(Stage::Testing, waiting()), &gone);
+        assert_eq!(found, Some(Drift::BranchGone));
+    }
+
+    #[test]
+    fn moves_of_the_host_and_overtaken_ones_ask_nothing() {
+        let of = |actor: &str, state, is_past| IssueMove {
+            position: 1,
+            task: TaskId(1),
+            state,
+            actor: actor.to_owned(),
+            at_ms: 0,
+            is_past,
+        };
+        let active = task(Stage::Review, Status::Active);
+        for state in TrackerState::ALL {
+            assert_eq!(
+                asked(&active, &of(HOST_ACTOR, state, false)),
+                Asked::Nothing
+            );
+            assert_eq!(asked(&active, &of("ann", state, true)), Asked::Nothing);
+        }
+        let by_ann = |task: &Task, state| asked(task, &of("ann", state, false));
+        assert_eq!(by_ann(&active, TrackerState::Stopped), Asked::Stop);
+        assert_eq!(by_ann(&active, TrackerState::Approved), Asked::Approve);
+        assert_eq!(by_ann(&active, TrackerState::InProgress), Asked::PutBack);
+        assert_eq!(by_ann(&active, TrackerState::Done), Asked::PutBack);
+        let [_, needs_input, blocked, _] = standing();
+        for status in [needs_input, blocked] {
+            let task = task(Stage::Review, status);
+            assert_eq!(by_ann(&task, TrackerState::InProgress), Asked::Resume);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Claims about what people say, and about steps that nobody works on any more.
+
+use super::{apply_in, at_step, entry};
+use crate::job::JobKind;
+use crate::pipeline::{Pipeline, Rules, default_entries, default_steps};
+use crate::stage::Stage;
+use crate::task::Status;
+use crate::transition::{Chance, Effect, Event, Transition, transition};
+
+#[test]
+fn rejection_at_a_gate_leads_where_the_gates_own_no_would() {
+    let mut entries = default_entries();
+    let asking = entries.get_mut(&entry("review-verdict")).unwrap();
+    asking.awaits_person = true;
+    asking.on_fail = Some(Stage::Architecture);
+    let pipeline = Pipeline::new(default_steps(), entries, Rules::default()).unwrap();
+    let event = Event::Rejected {
+        by: "ann".into(),
+        comment: "think again".into(),
+    };
+    let task = at_step(&pipeline, Stage::Review, 1);
+    let (task, _) = apply_in(&pipeline, &task, &event, 1_000);
+    assert_eq!(task.stage, Stage::Architecture);
+    assert!(task.findings.unwrap().contains("think again"));
+}
+
+#[test]
+fn step_whose_job_is_lost_begins_anew_and_keeps_its_deadline() {
+    let pipeline = Pipeline::default();
+    let waiting = Status::Waiting {
+        reason: "CI".into(),
+        since_ms: 5,
+        deadline_ms: 9_000,
+    };
+    let mut task = at_step(&pipeline, Stage::Development, 1);
+    task.status = waiting.clone();
+    let (task, effects) = apply_in(&pipeline, &task, &Event::JobLost, 1_000);
+    assert_eq!(
+        (task.stage, task.step, task.status),
+        (Stage::Development, 1, waiting)
+    );
+    let enqueued = |effect: &Effect, kind| matches!(effect, Effect::Enqueue { kind: k, delay_ms: 0, .. } if *k == kind);
+    assert!(
+        effects.len() == 1 && enqueued(&effects[0], JobKind::Gate),
+        "{effects:?}"
+    );
+    let mut stopping = at_step(&pipeline, Stage::Review, 0);
+    stopping.status = Status::Stopping;
+    let (_, effects) = apply_in(&pipeline, &stopping, &Event::JobLost, 1_000);
+    assert!(
+        effects.len() == 1 && enqueued(&effects[0], JobKind::Stop),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn task_that_has_no_job_by_right_has_lost_none() {
+    let pipeline = Pipeline::default();
+    let mut task = at_step(&pipeline, Stage::Review, 0);
+    for status in [
+        Status::AwaitingApproval { since_ms: 0 },
+        Status::NeedsInput { detail: "d".into() },
+    ] {
+        task.status = status;
+        let moved = transition(&task, &pipeline, &Event::JobLost, 1_000, Chance(0.5));
+        assert!(matches!(moved, Transition::Ignored { .. }), "{moved:?}");
+    }
+}

@@ -1,0 +1,99 @@
+//! Claims about ended runs: limits that are waited for, results that are not there.
+
+use super::{apply, apply_in, at_step};
+use crate::outcome::{ResultFault, RunOutcome};
+use crate::pipeline::Pipeline;
+use crate::retry;
+use crate::stage::Stage;
+use crate::task::{BlockReason, Status, Task};
+use crate::transition::{Effect, Event};
+
+fn ended(outcome: RunOutcome) -> Event {
+    Event::RunEnded {
+        outcome,
+        head: None,
+    }
+}
+
+fn developing() -> Task {
+    at_step(&Pipeline::default(), Stage::Development, 0)
+}
+
+/// Delay and reason of the one job that is put into the queue.
+fn enqueued(effects: &[Effect]) -> (i64, Option<String>) {
+    let mut jobs = effects.iter().filter_map(|effect| match effect {
+        Effect::Enqueue {
+            delay_ms, reason, ..
+        } => Some((*delay_ms, reason.clone())),
+        _ => None,
+    });
+    let found = jobs.next().expect("a job follows");
+    assert_eq!(jobs.next(), None, "one job only");
+    found
+}
+
+fn alerts(effects: &[Effect]) -> Vec<&str> {
+    fn text(effect: &Effect) -> Option<&str> {
+        match effect {
+            Effect::Alert { text } => Some(text),
+            _ => None,
+        }
+    }
+    effects.iter().filter_map(text).collect()
+}
+
+#[test]
+fn rate_limited_run_begins_again_when_the_limit_ends_and_costs_nothing() {
+    let now = 1_000_000;
+    let day = 24 * 3_600_000;
+    for (until_ms, delay) in [
+        (Some(now + 90_000), 90_000),
+        (Some(now + 5 * day), 5 * day),
+        (Some(now + 100 * day), retry::LIMIT_CEILING_MS),
+        (Some(now - 1), 1_000),
+        (Some(i64::MIN), 1_000),
+        (None, retry::DEFERRAL_MS),
+    ] {
+        let event = ended(RunOutcome::RateLimited { until_ms });
+        let before = developing();
+        let (task, effects) = apply_in(&Pipeline::default(), &before, &event, now);
+        assert_eq!(enqueued(&effects).0, delay, "{until_ms:?}");
+        assert_eq!((task.stage, task.step), (before.stage, before.step));
+        assert_eq!(task.infra_failures, 0);
+        assert_eq!(alerts(&effects), Vec::<&str>::new());
+    }
+}
+
+#[test]
+fn run_without_a_result_never_advances_and_alerts_each_time_until_it_blocks() {
+    for fault in ResultFault::ALL {
+        let event = ended(RunOutcome::ProtocolError {
+            fault,
+            detail: "what was found".to_owned(),
+        });
+        let told = format!(
+            "SHOP-1: the run of `developer` at `development` left no result: protocol_error({}): what was found",
+            fault.as_str()
+        );
+        let mut task = developing();
+        let tries = Pipeline::default().rules.infra_failures_max;
+        for failures in 1..=tries {
+            let (next, effects) = apply(&task, &event);
+            assert_eq!(alerts(&effects), [told.as_str()]);
+            assert_eq!((next.stage, next.step), (task.stage, task.step));
+            assert_eq!((next.infra_failures, next.rework_rounds), (failures, 0));
+            let (delay, reason) = enqueued(&effects);
+            assert!(delay > 0 && reason.is_some_and(|r| r.contains(fault.as_str())));
+            task = next;
+        }
+        let (task, effects) = apply(&task, &event);
+        assert_eq!(alerts(&effects).first(), Some(&told.as_str()));
+        assert!(matches!(
+            task.status,
+            Status::Blocked {
+                reason: BlockReason::InfraExhausted,
+                ..
+            }
+        ));
+    }
+}
