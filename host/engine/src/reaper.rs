@@ -97,6 +97,9 @@ pub(crate) async fn run(engine: Engine, mut stopped: watch::Receiver<bool>) {
             () = tokio::time::sleep(Duration::from_millis(pause)) => {}
             _ = stopped.changed() => return,
         }
+        if let Err(error) = age(&engine).await {
+            tracing::error!(error = %error, "waiting jobs could not be aged");
+        }
         if !engine.config().reaper.enabled {
             continue;
         }
@@ -113,6 +116,14 @@ pub(crate) async fn run(engine: Engine, mut stopped: watch::Receiver<bool>) {
         let now = engine.now();
         engine.0.tally.change(|c| c.last_run_ms = Some(now));
     }
+}
+
+/// Moves up what has waited long, batch by batch, so that claims and endings come in between.
+async fn age(engine: &Engine) -> Result<(), orch_store::StoreError> {
+    let now = engine.now();
+    let store = &engine.0.store;
+    while store.write(move |tx| Box::pin(tx.age_ready(now))).await? {}
+    Ok(())
 }
 
 async fn tick(engine: &Engine, memory: &mut Memory, bounds: &Bounds) -> anyhow::Result<()> {

@@ -1,15 +1,21 @@
 //! One file per table or family of tables: how rows are written and found.
 
+pub(crate) mod ageing;
 pub(crate) mod artefacts;
+pub(crate) mod costs;
 pub(crate) mod counts;
 pub(crate) mod evaluations;
 pub(crate) mod events;
 pub(crate) mod forge;
+pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod leases;
 pub(crate) mod memory;
 pub(crate) mod pauses;
+#[cfg(test)]
+mod plans;
 pub(crate) mod reap;
+pub(crate) mod reconcile;
 pub(crate) mod runs;
 pub(crate) mod tasks;
 pub(crate) mod tracker;

@@ -17,22 +17,25 @@ use stateright::{Checker, Model};
 use properties::{
     ATTEMPT_ADDS_UP, DEAD_OWN_NOTHING, ENDS_AFTER_RESTART, EPOCH_ADDS_UP, EPOCH_IS_NEW,
     LIVING_KEEP_THEIRS, NO_LATE_RENEWAL, ONE_COMPLETION, PRESENT_EPOCH, PRESENT_PUT_OFF,
-    PRESENT_RENEWAL, TERMINAL_STAYS,
+    PRESENT_RENEWAL, REAPED_AS_SEEN, TERMINAL_STAYS,
 };
 use protocol::{Action, Answer, Key, Protocol, State, World};
 use replay::{Rig, Tally};
-use rows::{Ending, Mutant};
+use rows::{Ending, Mutant, Seen};
 
 /// Longest counterexample looked for.
 const DEPTH_MAX: usize = 16;
 
 fn protocol(world: World, mutant: Mutant) -> Protocol {
+    // Both multiply the states: where the reaper works, the twins of handlers' writes do not.
+    let has_reaper = matches!(mutant, Mutant::ReapByIdOnly | Mutant::ReapWithoutEpoch);
     Protocol {
         world,
         mutant,
         asked: None,
         jobs: 2,
-        has_twins: true,
+        has_twins: !has_reaper,
+        has_reaper,
         now_max: 2,
         epoch_max: 4,
     }
@@ -102,6 +105,29 @@ fn every_property_but_the_locks_holds_without_it() {
 }
 
 #[test]
+fn every_property_holds_beside_a_reaper() {
+    let protocol = protocol(World::Locked, Mutant::None);
+    holds(Protocol {
+        has_twins: false,
+        has_reaper: true,
+        epoch_max: 3,
+        ..protocol
+    });
+}
+
+#[test]
+fn one_job_is_safe_from_reapers_without_the_lock() {
+    let protocol = protocol(World::Forfeited, Mutant::None);
+    holds(Protocol {
+        jobs: 1,
+        has_twins: false,
+        has_reaper: true,
+        now_max: 1,
+        ..protocol
+    });
+}
+
+#[test]
 fn one_job_is_safe_over_many_take_ups() {
     let protocol = protocol(World::Forfeited, Mutant::None);
     holds(Protocol {
@@ -160,6 +186,17 @@ async fn claim_that_keeps_the_epoch_is_caught() {
 async fn reaping_by_id_without_evidence_is_caught() {
     let mutant = Mutant::ReapByIdWithoutEvidence;
     is_caught(World::Locked, mutant, LIVING_KEEP_THEIRS).await;
+}
+
+#[tokio::test]
+async fn reaping_by_id_only_is_caught() {
+    is_caught(World::Locked, Mutant::ReapByIdOnly, REAPED_AS_SEEN).await;
+    is_caught(World::Locked, Mutant::ReapByIdOnly, LIVING_KEEP_THEIRS).await;
+}
+
+#[tokio::test]
+async fn reaping_without_a_look_at_the_epoch_is_caught() {
+    is_caught(World::Locked, Mutant::ReapWithoutEpoch, REAPED_AS_SEEN).await;
 }
 
 #[tokio::test]
@@ -248,16 +285,15 @@ async fn zombie_that_wakes_is_refused_by_the_real_store() {
     assert_eq!(answers[before.len() + meanwhile.len()..], written);
 }
 
-/// Today's behaviour: `recover` asks for another owner, so a host does not take up what it has itself lost, and
-/// such a row says `running` far past its lease.
+/// `recover` asks for another owner, so a host does not take up what it has itself lost: that is the reaper's.
 #[tokio::test]
-async fn row_that_a_living_host_lost_waits_for_the_next_start() {
+async fn row_that_a_living_host_lost_is_left_to_its_reaper_or_the_next_start() {
     let lost = Key {
         host: 1,
         job: 0,
         epoch: 1,
     };
-    let actions = [
+    let loses = [
         Action::Start(1),
         Action::Recover(1),
         Action::Claim(1, 1),
@@ -265,15 +301,23 @@ async fn row_that_a_living_host_lost_waits_for_the_next_start() {
         Action::Tick,
         Action::Renew(lost),
         Action::Recover(1),
-        Action::Die(1),
-        Action::Start(2),
-        Action::Recover(2),
     ];
+    let restarts = [Action::Die(1), Action::Start(2), Action::Recover(2)];
+    let seen = Seen {
+        host: 1,
+        job: 0,
+        epoch: 1,
+        owner: 1,
+        lease_until: 1,
+    };
+    let reaps = [Action::See(1, 0), Action::Reap(seen)];
     let protocol = protocol(World::Locked, Mutant::None);
-    let answers = answers(&protocol, &actions).await;
-    assert_eq!(answers[5], Answer::Row(false));
-    assert_eq!(answers[6], Answer::Recovered(Vec::new()));
-    assert_eq!(answers[9], Answer::Recovered(vec![0]));
+    let restarted = answers(&protocol, &[&loses[..], &restarts].concat()).await;
+    assert_eq!(restarted[5], Answer::Row(false));
+    assert_eq!(restarted[6], Answer::Recovered(Vec::new()));
+    assert_eq!(restarted[9], Answer::Recovered(vec![0]));
+    let reaped = answers(&protocol, &[&loses[..], &reaps].concat()).await;
+    assert_eq!(reaped[8], Answer::Row(true));
 }
 
 #[tokio::test]
@@ -282,7 +326,10 @@ async fn real_store_answers_as_the_model_does() {
     let mut rig = Rig::open().await;
     let mut tally = Tally::default();
     for (seed, world) in [(1, World::Forfeited), (2, World::Locked)] {
-        let protocol = protocol(world, Mutant::None);
+        let protocol = Protocol {
+            has_reaper: true,
+            ..protocol(world, Mutant::None)
+        };
         for walk in replay::walks(&protocol, seed) {
             let replayed = rig.replay(&protocol, &walk, &mut tally).await;
             assert_eq!(replayed, Ok(()), "{world:?}: {walk:?}");

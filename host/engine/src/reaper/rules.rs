@@ -288,4 +288,22 @@ mod tests {
         let decision = memory.tick(&all, &BOUNDS, 3_000, 3_000);
         assert_eq!(decision.reap.len(), 2);
     }
+
+    /// A mark that leaked hides a dead claim from every tick, but neither a later claim of the job nor its age.
+    #[test]
+    fn claim_that_stays_marked_as_attended_is_given_up_by_its_age() {
+        let mut memory = Memory::new(-60_000, -60_000, &BOUNDS);
+        memory.last_tick_ms = 0;
+        let marked = [seen(1, true)];
+        assert!(ticks(&mut memory, &marked, 1, 100).is_empty());
+        memory.last_tick_ms = 3_600_000;
+        let reaped = ticks(&mut memory, &marked, 3_600, 3_601);
+        assert_eq!(reaped, [(3_601, 1, Tier::TooOld)]);
+        let mut later = seen(1, false);
+        later.job.key.epoch = 2;
+        let (_, _, _, started) = later.job.run.as_mut().expect("it has a run");
+        *started = 3_601_000;
+        let reaped = ticks(&mut memory, &[later], 3_602, 3_603);
+        assert_eq!(reaped, [(3_603, 1, Tier::Unattended)]);
+    }
 }

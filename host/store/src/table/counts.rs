@@ -26,6 +26,7 @@ impl Tx {
              UNION ALL SELECT 'events', count(*) FROM events \
              UNION ALL SELECT 'outbox', count(*) FROM outbox \
              UNION ALL SELECT 'deliveries', count(*) FROM deliveries \
+             UNION ALL SELECT 'issue_moves', count(*) FROM issue_moves \
              UNION ALL SELECT 'evaluations', count(*) FROM evaluations \
              UNION ALL SELECT 'recordings', count(*) FROM recordings \
              UNION ALL SELECT 'evidence', count(*) FROM evidence \

@@ -247,6 +247,16 @@ impl Tx {
         .execute(&mut self.conn)
         .await
         .doing("sweep the deliveries")?;
-        Ok(outbox.rows_affected() + deliveries.rows_affected())
+        // Where an issue stands is kept for as long as its task.
+        let moves = sqlx::query(
+            "DELETE FROM issue_moves WHERE id IN (SELECT id FROM issue_moves m WHERE at_ms < ? AND EXISTS \
+             (SELECT 1 FROM issue_moves later WHERE later.task_id = m.task_id AND later.id > m.id) LIMIT ?)",
+        )
+        .bind(before_ms)
+        .bind(limit)
+        .execute(&mut self.conn)
+        .await
+        .doing("sweep moves of issues")?;
+        Ok(outbox.rows_affected() + deliveries.rows_affected() + moves.rows_affected())
     }
 }

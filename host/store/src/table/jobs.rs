@@ -119,10 +119,59 @@ pub struct JobRow {
 
 const ROW: &str = "id, kind, state, task_id, repo, payload, run_at_ms, attempt, epoch, reason, last_error, finished_ms";
 
-/// What keeps a row from being claimed though it is ready: a person holds its lane or repository back. Stops
-/// are carried out all the same. Its one parameter is the time.
-const NOT_PAUSED: &str = "(kind = 'stop' OR NOT EXISTS (SELECT 1 FROM pauses p WHERE \
-    (p.scope = 'lane:' || jobs.lane OR p.scope = 'repo:' || jobs.repo) AND (p.until_ms IS NULL OR p.until_ms > ?)))";
+/// What keeps a row from being claimed though it is ready: a person holds its lane or repository back (stops are
+/// carried out all the same), or its kind is of another version, whose host can still do it. Its one parameter is
+/// the time.
+fn is_claimable() -> String {
+    let kinds = JobKind::ALL.map(|kind| format!("'{}'", kind.as_str()));
+    format!(
+        "kind IN ({}) AND (kind = 'stop' OR NOT EXISTS (SELECT 1 FROM pauses p WHERE \
+         (p.scope = 'lane:' || jobs.lane OR p.scope = 'repo:' || jobs.repo) \
+         AND (p.until_ms IS NULL OR p.until_ms > ?)))",
+        kinds.join(", ")
+    )
+}
+
+// In what follows each state stands literally and as its index has it, so that the partial index serves: none of it
+// may become slower with what is done or not yet due.
+
+pub(super) fn claim_sql() -> String {
+    // What waiting earned a row is taken back: put off, it begins anew.
+    format!(
+        "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, owner = ?, \
+         claimed_ms = ?, lease_until_ms = ?, reason = NULL, hinted = 0, \
+         priority = priority + aged_by, aged_by = 0, aged_ms = NULL WHERE state = 'ready' AND id IN \
+         (SELECT id FROM jobs WHERE state = 'ready' AND lane = ? AND {} \
+         ORDER BY priority, run_at_ms, id LIMIT ?) \
+         RETURNING id, epoch, kind, task_id, repo, payload, attempt, crashes",
+        is_claimable()
+    )
+}
+
+pub(super) fn has_due_sql() -> String {
+    format!(
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'ready' AND lane = ? AND {}) \
+         OR EXISTS (SELECT 1 FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ?)",
+        is_claimable()
+    )
+}
+
+pub(super) const PROMOTE: &str = "UPDATE jobs SET state = 'ready' WHERE id IN \
+    (SELECT id FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ? ORDER BY run_at_ms LIMIT ?)";
+
+pub(super) const NEXT_DUE: &str = "SELECT min(run_at_ms) FROM jobs WHERE state = 'scheduled'";
+
+pub(super) const MAKE_DUE: &str = "UPDATE jobs SET state = 'ready', run_at_ms = ? WHERE task_id = ? \
+    AND state IN ('scheduled', 'ready', 'running') AND state = 'scheduled'";
+
+pub(super) const HINT: &str = "UPDATE jobs SET hinted = 1 WHERE task_id = ? \
+    AND state IN ('scheduled', 'ready', 'running') AND state = 'running'";
+
+/// Ended rows are counted as they end.
+pub(super) const COUNTS: &str = "SELECT 'scheduled', count(*) FROM jobs WHERE state = 'scheduled' \
+    UNION ALL SELECT 'ready', count(*) FROM jobs WHERE state = 'ready' \
+    UNION ALL SELECT 'running', count(*) FROM jobs WHERE state = 'running' \
+    UNION ALL SELECT state, jobs FROM job_totals";
 
 /// Most rows that become due in one claim; the rest follow with the next.
 const PROMOTE_MAX: i64 = 500;
@@ -185,15 +234,7 @@ impl Tx {
         lease_ms: i64,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
         self.promote(now).await?;
-        // `state = 'ready'` stands literally so that the partial index serves.
-        let sql = format!(
-            "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, owner = ?, \
-             claimed_ms = ?, lease_until_ms = ?, reason = NULL, hinted = 0 WHERE state = 'ready' AND id IN \
-             (SELECT id FROM jobs WHERE state = 'ready' AND lane = ? AND {NOT_PAUSED} \
-             ORDER BY priority, run_at_ms, id LIMIT ?) \
-             RETURNING id, epoch, kind, task_id, repo, payload, attempt, crashes"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = sqlx::query(sqlx::AssertSqlSafe(claim_sql()))
             .bind(&owner.0)
             .bind(now)
             .bind(now.saturating_add(lease_ms))
@@ -207,16 +248,13 @@ impl Tx {
     }
 
     async fn promote(&mut self, now: UnixMs) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE jobs SET state = 'ready' WHERE id IN \
-             (SELECT id FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ? ORDER BY run_at_ms LIMIT ?)",
-        )
-        .bind(now)
-        .bind(PROMOTE_MAX)
-        .execute(&mut self.conn)
-        .await
-        .map(|_| ())
-        .doing("make jobs ready")
+        sqlx::query(PROMOTE)
+            .bind(now)
+            .bind(PROMOTE_MAX)
+            .execute(&mut self.conn)
+            .await
+            .map(|_| ())
+            .doing("make jobs ready")
     }
 
     /// Whether a claim of this lane could find something: a look that writes nothing.
@@ -224,11 +262,7 @@ impl Tx {
     /// # Errors
     /// When the database does not answer.
     pub async fn has_due(&mut self, lane: Lane, now: UnixMs) -> Result<bool, StoreError> {
-        let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'ready' AND lane = ? AND {NOT_PAUSED}) \
-             OR EXISTS (SELECT 1 FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ?)"
-        );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = sqlx::query(sqlx::AssertSqlSafe(has_due_sql()))
             .bind(lane.as_str())
             .bind(now)
             .bind(now)
@@ -243,7 +277,7 @@ impl Tx {
     /// # Errors
     /// When the database does not answer.
     pub async fn next_due(&mut self) -> Result<Option<UnixMs>, StoreError> {
-        let row = sqlx::query("SELECT min(run_at_ms) FROM jobs WHERE state = 'scheduled'")
+        let row = sqlx::query(NEXT_DUE)
             .fetch_one(&mut self.conn)
             .await
             .doing("look for the next due job")?;
@@ -401,15 +435,13 @@ impl Tx {
     /// # Errors
     /// When the database does not answer.
     pub async fn make_due(&mut self, task: TaskId, now: UnixMs) -> Result<u64, StoreError> {
-        let done = sqlx::query(
-            "UPDATE jobs SET state = 'ready', run_at_ms = ? WHERE task_id = ? AND state = 'scheduled'",
-        )
-        .bind(now)
-        .bind(task.0)
-        .execute(&mut self.conn)
-        .await
-        .doing("make a task's jobs due")?;
-        sqlx::query("UPDATE jobs SET hinted = 1 WHERE task_id = ? AND state = 'running'")
+        let done = sqlx::query(MAKE_DUE)
+            .bind(now)
+            .bind(task.0)
+            .execute(&mut self.conn)
+            .await
+            .doing("make a task's jobs due")?;
+        sqlx::query(HINT)
             .bind(task.0)
             .execute(&mut self.conn)
             .await
@@ -458,7 +490,7 @@ impl Tx {
     /// # Errors
     /// When the database does not answer.
     pub async fn job_counts(&mut self) -> Result<Vec<(JobState, i64)>, StoreError> {
-        let rows = sqlx::query("SELECT state, count(*) FROM jobs GROUP BY state")
+        let rows = sqlx::query(COUNTS)
             .fetch_all(&mut self.conn)
             .await
             .doing("count jobs")?;

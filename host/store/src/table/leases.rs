@@ -4,6 +4,7 @@ use orch_domain::id::{JobId, TaskId, UnixMs};
 use sqlx::sqlite::SqliteRow;
 
 use super::get;
+use super::jobs::JobKey;
 use crate::error::{Context, StoreError};
 use crate::open::Owner;
 use crate::tx::Tx;
@@ -168,25 +169,29 @@ impl Tx {
         }
     }
 
-    /// Moves the end of a lease that the task still holds.
+    /// Moves the end of a lease that the task of this claim still holds: a handler whose claim was taken keeps
+    /// nothing alive, not even what its successor holds now.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn renew_lease(
         &mut self,
         resource: &str,
-        task: TaskId,
+        key: JobKey,
         now: UnixMs,
         ttl_ms: i64,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE leases SET renewed_ms = ?, expires_ms = ? WHERE resource = ? AND holder = ? AND expires_ms >= ?",
+            "UPDATE leases SET renewed_ms = ?, expires_ms = ? WHERE resource = ? AND expires_ms >= ? AND EXISTS \
+             (SELECT 1 FROM jobs j WHERE j.id = ? AND j.epoch = ? AND j.state = 'running' \
+             AND j.task_id = leases.holder)",
         )
         .bind(now)
         .bind(now.saturating_add(ttl_ms))
         .bind(resource)
-        .bind(task.0)
         .bind(now)
+        .bind(key.id.0)
+        .bind(key.epoch)
         .execute(&mut self.conn)
         .await
         .doing("renew a lease")?;

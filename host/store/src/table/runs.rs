@@ -3,6 +3,7 @@
 use orch_domain::id::{JobId, RunId, TaskId, UnixMs};
 use sqlx::sqlite::SqliteRow;
 
+use super::costs::Tokens;
 use super::get;
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
@@ -26,6 +27,8 @@ pub struct NewRun {
     pub folder: String,
     /// Commit its workspace stood at.
     pub head_before: Option<String>,
+    /// Dollars that it may cost; they count until it says what it did cost.
+    pub reserved_usd: f64,
 }
 
 /// A run as stored.
@@ -57,8 +60,12 @@ pub struct RunRow {
     pub outcome: Option<String>,
     /// The outcome with its details.
     pub detail: Option<String>,
+    /// True exit code, if it ended by itself.
+    pub exit_code: Option<i32>,
     /// Cost in dollars.
     pub cost_usd: Option<f64>,
+    /// Tokens, if it said.
+    pub tokens: Option<Tokens>,
     /// When it was launched.
     pub started_ms: UnixMs,
     /// When its result was taken in.
@@ -76,10 +83,13 @@ pub struct RunEnd {
     pub exit_code: Option<i32>,
     /// Cost in dollars.
     pub cost_usd: Option<f64>,
+    /// Tokens, if it said.
+    pub tokens: Option<Tokens>,
 }
 
 const COLUMNS: &str = "id, job_id, task_id, role, agent, stage, attempt, folder, head_before, state, attached, \
-    outcome, detail, cost_usd, started_ms, finished_ms";
+    outcome, detail, exit_code, cost_usd, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, \
+    started_ms, finished_ms";
 
 fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
     // `rest` is always a literal of this file.
@@ -93,8 +103,8 @@ impl Tx {
     /// When the database does not answer, or the job already has an open run.
     pub async fn insert_run(&mut self, run: &NewRun, now: UnixMs) -> Result<RunId, StoreError> {
         let done = sqlx::query(
-            "INSERT INTO runs (job_id, task_id, role, agent, stage, attempt, folder, head_before, state, started_ms) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'started', ?)",
+            "INSERT INTO runs (job_id, task_id, role, agent, stage, attempt, folder, head_before, state, \
+             reserved_usd, started_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'started', ?, ?)",
         )
         .bind(run.job.0)
         .bind(run.task.0)
@@ -104,6 +114,7 @@ impl Tx {
         .bind(run.attempt)
         .bind(&run.folder)
         .bind(run.head_before.as_deref())
+        .bind(run.reserved_usd)
         .bind(now)
         .execute(&mut self.conn)
         .await
@@ -187,28 +198,6 @@ impl Tx {
             .doing("count an attachment")
     }
 
-    /// What the agents' runs have cost since `since_ms`, dollars, and how many are under way: of one task, or of
-    /// all.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn spending(
-        &mut self,
-        task: Option<TaskId>,
-        since_ms: UnixMs,
-    ) -> Result<(f64, u32), StoreError> {
-        let row = sqlx::query(
-            "SELECT coalesce(sum(cost_usd), 0.0), count(*) FILTER (WHERE state = 'started' AND role <> 'deploy-hook') \
-             FROM runs WHERE started_ms >= ?1 AND (?2 IS NULL OR task_id = ?2)",
-        )
-        .bind(since_ms)
-        .bind(task.map(|t| t.0))
-        .fetch_one(&mut self.conn)
-        .await
-        .doing("add up costs")?;
-        Ok((get(&row, 0)?, get(&row, 1)?))
-    }
-
     /// Takes in a run's result; says whether this call did it, so that it happens once.
     ///
     /// # Errors
@@ -221,12 +210,17 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "UPDATE runs SET state = 'finalised', outcome = ?, detail = ?, exit_code = ?, cost_usd = ?, \
+             input_tokens = ?, output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ?, \
              finished_ms = ? WHERE id = ? AND state = 'started'",
         )
         .bind(&end.outcome)
         .bind(&end.detail)
         .bind(end.exit_code)
         .bind(end.cost_usd)
+        .bind(end.tokens.map(|t| t.input))
+        .bind(end.tokens.map(|t| t.output))
+        .bind(end.tokens.map(|t| t.cache_read))
+        .bind(end.tokens.map(|t| t.cache_write))
         .bind(now)
         .bind(run.0)
         .execute(&mut self.conn)
@@ -238,6 +232,16 @@ impl Tx {
 
 fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
     let state: String = get(row, "state")?;
+    let input: Option<i64> = get(row, "input_tokens")?;
+    let tokens = match input {
+        Some(input) => Some(Tokens {
+            input,
+            output: get(row, "output_tokens")?,
+            cache_read: get(row, "cache_read_tokens")?,
+            cache_write: get(row, "cache_write_tokens")?,
+        }),
+        None => None,
+    };
     Ok(RunRow {
         id: RunId(get(row, "id")?),
         job: JobId(get(row, "job_id")?),
@@ -252,7 +256,9 @@ fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
         attached: get(row, "attached")?,
         outcome: get(row, "outcome")?,
         detail: get(row, "detail")?,
+        exit_code: get(row, "exit_code")?,
         cost_usd: get(row, "cost_usd")?,
+        tokens,
         started_ms: get(row, "started_ms")?,
         finished_ms: get(row, "finished_ms")?,
     })

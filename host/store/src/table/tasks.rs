@@ -51,6 +51,8 @@ pub struct TaskRecord {
     pub base_branch: String,
     /// Digest of the configuration.
     pub config_digest: String,
+    /// Priority of its jobs, 1 (first) to 9.
+    pub priority: i64,
     /// When it was accepted.
     pub created_ms: UnixMs,
     /// When it last moved.
@@ -69,10 +71,10 @@ pub enum CasOutcome {
 
 const COLUMNS: &str = "id, work_item, repo, title, body, author, branch, base_branch, config_digest, stage, step, \
     status, status_reason, status_detail, status_since_ms, status_deadline_ms, version, attempts, rework_rounds, \
-    rework_rounds_max, early_rounds, infra_failures, findings, head, stop_requested, created_ms, updated_ms";
+    rework_rounds_max, early_rounds, infra_failures, findings, head, stop_requested, priority, created_ms, updated_ms";
 
-fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
-    // `rest` is always a literal of this file.
+pub(super) fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
+    // `rest` is always a literal of this crate.
     sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM tasks {rest}"))
 }
 
@@ -281,6 +283,30 @@ impl Tx {
             .map(|_| ())
             .doing("set a branch")
     }
+
+    /// Says how urgent a task is; its job that waits for a worker moves with it, and what waiting had earned it is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// When the database does not answer, or refuses what is not between 1 and 9.
+    pub async fn set_priority(&mut self, id: TaskId, priority: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE tasks SET priority = ? WHERE id = ?")
+            .bind(priority)
+            .bind(id.0)
+            .execute(&mut self.conn)
+            .await
+            .doing("set a task's priority")?;
+        sqlx::query(
+            "UPDATE jobs SET priority = ?, aged_by = 0, aged_ms = NULL WHERE unique_key = ? AND kind <> 'stop' \
+             AND state IN ('scheduled', 'ready')",
+        )
+        .bind(priority)
+        .bind(format!("task:{id}"))
+        .execute(&mut self.conn)
+        .await
+        .map(|_| ())
+        .doing("move a task's job")
+    }
 }
 
 fn status_columns(status: &Status) -> (Option<&str>, Option<&str>, Option<UnixMs>, Option<UnixMs>) {
@@ -331,7 +357,7 @@ fn status(row: &SqliteRow, id: i64) -> Result<Status, StoreError> {
     })
 }
 
-fn record(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
+pub(super) fn record(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
     let id: i64 = get(row, "id")?;
     let work_item: String = get(row, "work_item")?;
     let repo: String = get(row, "repo")?;
@@ -399,6 +425,7 @@ fn record(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
         branch: get(row, "branch")?,
         base_branch: get(row, "base_branch")?,
         config_digest: get(row, "config_digest")?,
+        priority: get(row, "priority")?,
         created_ms: get(row, "created_ms")?,
         updated_ms: get(row, "updated_ms")?,
     })

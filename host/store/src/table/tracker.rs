@@ -1,6 +1,7 @@
-//! The local tracker: an issue per task and its comments.
+//! The local tracker: an issue per task, its moves and its comments.
 
 use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::source::{HOST_ACTOR, IssueMove};
 use orch_domain::transition::TrackerState;
 
 use super::{get, known};
@@ -18,12 +19,41 @@ pub struct CommentRow {
     pub at_ms: UnixMs,
 }
 
+/// An issue as it stands in the tracker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssueRow {
+    /// Work item of its task.
+    pub work_item: String,
+    /// Its title.
+    pub title: String,
+    /// Where it was moved to last.
+    pub state: TrackerState,
+    /// By whom.
+    pub actor: String,
+    /// When, Unix milliseconds.
+    pub at_ms: UnixMs,
+}
+
 impl Tx {
-    /// Sets the state of the task's issue; makes the issue if there is none.
+    /// Moves the task's issue in the name of the host; makes the issue if there is none.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn set_issue_state(
+        &mut self,
+        task: TaskId,
+        state: TrackerState,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        self.accept_issue_state(task, state, now).await?;
+        self.move_issue(task, state, HOST_ACTOR, now).await
+    }
+
+    /// Takes over a state to which a person moved the task's issue.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn accept_issue_state(
         &mut self,
         task: TaskId,
         state: TrackerState,
@@ -42,7 +72,167 @@ impl Tx {
         .doing("set an issue's state")
     }
 
-    /// State of the task's issue.
+    /// Writes down that `actor` moved the task's issue. Moving it to where it is already is no move.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn move_issue(
+        &mut self,
+        task: TaskId,
+        state: TrackerState,
+        actor: &str,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO issue_moves (task_id, state, actor, at_ms) SELECT ?1, ?2, ?3, ?4 WHERE ?2 IS NOT \
+             (SELECT state FROM issue_moves WHERE task_id = ?1 ORDER BY id DESC LIMIT 1)",
+        )
+        .bind(task.0)
+        .bind(state.as_str())
+        .bind(actor)
+        .bind(now)
+        .execute(&mut self.conn)
+        .await
+        .map(|_| ())
+        .doing("move an issue")
+    }
+
+    /// Moves of issues after `position`, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn issue_moves(
+        &mut self,
+        position: i64,
+        most: u32,
+    ) -> Result<Vec<IssueMove>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, task_id, state, actor, at_ms, EXISTS (SELECT 1 FROM issue_moves later \
+             WHERE later.task_id = m.task_id AND later.id > m.id AND later.actor <> ?) \
+             FROM issue_moves m WHERE id > ? ORDER BY id LIMIT ?",
+        )
+        .bind(HOST_ACTOR)
+        .bind(position)
+        .bind(most)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("read moves of issues")?;
+        rows.iter()
+            .map(|row| {
+                let (id, state): (i64, String) = (get(row, 0)?, get(row, 2)?);
+                Ok(IssueMove {
+                    position: id,
+                    task: TaskId(get(row, 1)?),
+                    state: known(
+                        TrackerState::parse(&state),
+                        "issue_moves",
+                        id,
+                        &state,
+                        "issue state",
+                    )?,
+                    actor: get(row, 3)?,
+                    at_ms: get(row, 4)?,
+                    is_past: get(row, 5)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Issues as they stand, those of tasks under way only unless `all`, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn issues(&mut self, all: bool, most: u32) -> Result<Vec<IssueRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT t.work_item, t.title, coalesce(m.state, i.state), coalesce(m.actor, ?), \
+             coalesce(m.at_ms, i.updated_ms) FROM issues i JOIN tasks t ON t.id = i.task_id LEFT JOIN issue_moves m \
+             ON m.id = (SELECT max(id) FROM issue_moves WHERE task_id = i.task_id) \
+             WHERE ? OR t.stage NOT IN ('done', 'cancelled') ORDER BY t.id DESC LIMIT ?",
+        )
+        .bind(HOST_ACTOR)
+        .bind(all)
+        .bind(most)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("list issues")?;
+        rows.iter()
+            .map(|row| {
+                let (work_item, state): (String, String) = (get(row, 0)?, get(row, 2)?);
+                let known = known(
+                    TrackerState::parse(&state),
+                    "issues",
+                    &work_item,
+                    &state,
+                    "issue state",
+                )?;
+                Ok(IssueRow {
+                    work_item,
+                    title: get(row, 1)?,
+                    state: known,
+                    actor: get(row, 3)?,
+                    at_ms: get(row, 4)?,
+                })
+            })
+            .collect()
+    }
+
+    /// How far a source has been dealt with; 0 at the beginning.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn source_position(&mut self, source: &str) -> Result<i64, StoreError> {
+        let row =
+            sqlx::query("SELECT coalesce(max(position), 0) FROM source_positions WHERE source = ?")
+                .bind(source)
+                .fetch_one(&mut self.conn)
+                .await
+                .doing("read the position of a source")?;
+        get(&row, 0)
+    }
+
+    /// Says that a source has been dealt with up to `position`; false if it was before, so that nothing is dealt
+    /// with twice.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn advance_source(
+        &mut self,
+        source: &str,
+        position: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO source_positions (source, position) VALUES (?, ?) ON CONFLICT (source) \
+             DO UPDATE SET position = excluded.position WHERE excluded.position > source_positions.position",
+        )
+        .bind(source)
+        .bind(position)
+        .execute(&mut self.conn)
+        .await
+        .doing("advance a source")?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Whether the host has moved the task's issue, or taken over a move of it, after `at_ms`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn issue_moved_on(
+        &mut self,
+        task: TaskId,
+        at_ms: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM issues WHERE task_id = ? AND updated_ms > ?)",
+        )
+        .bind(task.0)
+        .bind(at_ms)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("read when an issue was moved")?;
+        get(&row, 0)
+    }
+
+    /// State of the task's issue as the host goes by it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is none.

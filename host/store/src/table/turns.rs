@@ -9,6 +9,12 @@ use crate::tx::Tx;
 /// Beginning of the reason of a job that waits for its turn; whoever ends makes such jobs due.
 pub const TURN: &str = "its turn";
 
+/// By the tasks that it may concern, not by everything that is scheduled.
+pub(super) const WAKE: &str = "UPDATE jobs SET state = 'ready', run_at_ms = ?1 WHERE task_id IN \
+    (SELECT id FROM tasks WHERE repo = ?3 AND stage NOT IN ('done', 'cancelled') \
+    UNION ALL SELECT task_id FROM task_dependencies WHERE on_task_id = ?4) \
+    AND state IN ('scheduled', 'ready', 'running') AND state = 'scheduled' AND reason LIKE ?2 || '%'";
+
 /// A task that another one waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
@@ -87,17 +93,14 @@ impl Tx {
         repo: &str,
         now: UnixMs,
     ) -> Result<u64, StoreError> {
-        let done = sqlx::query(
-            "UPDATE jobs SET state = 'ready', run_at_ms = ?1 WHERE state = 'scheduled' AND reason LIKE ?2 || '%' \
-             AND (repo = ?3 OR task_id IN (SELECT task_id FROM task_dependencies WHERE on_task_id = ?4))",
-        )
-        .bind(now)
-        .bind(TURN)
-        .bind(repo)
-        .bind(ended.0)
-        .execute(&mut self.conn)
-        .await
-        .doing("wake what waits for its turn")?;
+        let done = sqlx::query(WAKE)
+            .bind(now)
+            .bind(TURN)
+            .bind(repo)
+            .bind(ended.0)
+            .execute(&mut self.conn)
+            .await
+            .doing("wake what waits for its turn")?;
         self.woke = true;
         Ok(done.rows_affected())
     }

@@ -3,7 +3,7 @@
 use stateright::{Model, Property};
 
 use crate::protocol::{Action, Answer, Host, Key, Protocol, State, World};
-use crate::rows::{Ending, Identity, NOBODY, Row, RowState};
+use crate::rows::{Ending, Identity, NOBODY, Row, RowState, Seen};
 
 /// What no step may do. It is judged from the rows before and after, not from the guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,21 +16,22 @@ pub(crate) enum Fault {
     EpochFell,
     EpochReused,
     TakenFromTheLiving,
+    ReapedUnseen,
 }
 
 /// Faults committed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Faults(u8);
+pub(crate) struct Faults(u16);
 
 impl Faults {
     pub(crate) const NONE: Self = Self(0);
 
     fn add(&mut self, fault: Fault) {
-        self.0 |= 1 << fault as u8;
+        self.0 |= 1 << fault as u16;
     }
 
     fn has(self, fault: Fault) -> bool {
-        self.0 & (1 << fault as u8) != 0
+        self.0 & (1 << fault as u16) != 0
     }
 
     /// Adds what `action` did wrong.
@@ -49,6 +50,9 @@ impl Faults {
         }
         if *answer == Answer::Row(true) {
             self.judge_keyed_write(before, action);
+            if let Action::Reap(seen) = action {
+                self.judge_reaping(before, seen);
+            }
         }
     }
 
@@ -58,6 +62,18 @@ impl Faults {
             self.add(Fault::EpochReused);
         }
         if old.owner != NOBODY && before.host(old.owner).is_some() {
+            self.add(Fault::TakenFromTheLiving);
+        }
+    }
+
+    /// What is taken is the very claim that was seen, and nobody alive works under it.
+    fn judge_reaping(&mut self, before: &State, seen: Seen) {
+        let row = before.rows[seen.job];
+        if row.epoch != seen.epoch {
+            self.add(Fault::ReapedUnseen);
+        }
+        let owner = before.host(row.owner);
+        if owner.is_some_and(|host| host.has_key(seen.job, row.epoch)) {
             self.add(Fault::TakenFromTheLiving);
         }
     }
@@ -89,6 +105,9 @@ impl Faults {
             | Action::Claim(..)
             | Action::Look(_)
             | Action::Leave(_)
+            | Action::See(..)
+            | Action::Reap(_)
+            | Action::Release(_)
             | Action::Cancel(_) => {}
         }
     }
@@ -107,10 +126,12 @@ pub(crate) const PRESENT_EPOCH: &str = "an accepted ending carries the present e
 pub(crate) const PRESENT_PUT_OFF: &str = "an accepted putting-off carries the present epoch";
 pub(crate) const PRESENT_RENEWAL: &str = "an accepted renewal carries the present epoch";
 pub(crate) const NO_LATE_RENEWAL: &str = "a renewal after expiry is refused";
+pub(crate) const REAPED_AS_SEEN: &str = "an accepted reaping takes the claim that was seen";
 pub(crate) const TERMINAL_STAYS: &str = "terminal rows never change";
 pub(crate) const EPOCH_RISES: &str = "an epoch never falls";
 pub(crate) const EPOCH_IS_NEW: &str = "a claim or a take-up has an epoch of its own";
-pub(crate) const EPOCH_ADDS_UP: &str = "the epoch counts claims, take-ups and cancellations";
+pub(crate) const EPOCH_ADDS_UP: &str =
+    "the epoch counts claims, take-ups, releases and cancellations";
 pub(crate) const ATTEMPT_ADDS_UP: &str = "the attempt counts claims that were not given back";
 pub(crate) const OWNED_WHILE_RUNNING: &str = "a row has an owner just while it runs";
 pub(crate) const ENDS_AFTER_RESTART: &str = "every job ends after a restart";
@@ -118,14 +139,14 @@ pub(crate) const DEAD_OWN_NOTHING: &str = "beside a recovered host the dead own 
 pub(crate) const LIVING_KEEP_THEIRS: &str = "nothing is taken from a host that lives";
 pub(crate) const ALL_DONE: &str = "every job is done";
 pub(crate) const DONE_AFTER_CRASH: &str = "a job is done after its host died";
-/// Today's behaviour, not a wish: nothing but the next start of a host takes such a row up.
-pub(crate) const STRANDED: &str = "a row whose handler is gone runs on until its host restarts";
+/// It is the reaper that takes such a row up; nothing else but the next start of a host does.
+pub(crate) const STRANDED: &str = "a row whose handler is gone runs on while nobody reaps it";
 pub(crate) const TWO_WORKERS: &str = "a zombie and its successor both work under a key of one job";
 
 type Check = fn(&Protocol, &State) -> bool;
 
 /// What holds always, in both worlds.
-const ALWAYS: [(&str, Check); 12] = [
+const ALWAYS: [(&str, Check); 13] = [
     (ONE_COMPLETION, |_, s| {
         s.ghosts.iter().all(|ghost| ghost.completions <= 1)
     }),
@@ -135,6 +156,7 @@ const ALWAYS: [(&str, Check); 12] = [
     (NO_LATE_RENEWAL, |_, s| {
         !s.faults.has(Fault::RenewalAfterExpiry)
     }),
+    (REAPED_AS_SEEN, |_, s| !s.faults.has(Fault::ReapedUnseen)),
     (TERMINAL_STAYS, |_, s| {
         !s.faults.has(Fault::TerminalRowChanged)
     }),
@@ -198,17 +220,16 @@ const SOMETIMES_WITHOUT_LOCK: [(&str, Check); 1] = [(TWO_WORKERS, |m, s| {
 })];
 
 fn epochs_add_up(state: &State) -> bool {
-    state
-        .rows
-        .iter()
-        .zip(&state.ghosts)
-        .all(|(row, ghost)| row.epoch == ghost.claims + row.crashes + ghost.cancellations)
+    state.rows.iter().zip(&state.ghosts).all(|(row, ghost)| {
+        row.epoch == ghost.claims + row.crashes + ghost.cancellations + ghost.releases
+    })
 }
 
-/// Each claim counts unless its try was given back, by putting off or because its host died.
+/// Each claim counts unless its try was given back, by putting off, by a person or because its host died.
 fn attempts_add_up(state: &State) -> bool {
     state.rows.iter().zip(&state.ghosts).all(|(row, ghost)| {
-        let counted = i16::from(row.attempt) + i16::from(ghost.given_back) + i16::from(row.crashes);
+        let given_back = i16::from(ghost.given_back) + i16::from(ghost.releases);
+        let counted = i16::from(row.attempt) + given_back + i16::from(row.crashes);
         row.attempt >= 0 && counted == i16::from(ghost.claims)
     })
 }

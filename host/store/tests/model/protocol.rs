@@ -1,7 +1,7 @@
 //! Hosts that claim, pause, die and come back around one table: every step they can take, and what it answers.
 
 use crate::properties::Faults;
-use crate::rows::{Ending, Identity, JOBS, Mutant, NOBODY, Row, Table};
+use crate::rows::{Ending, Identity, JOBS, Mutant, NOBODY, Row, RowState, Seen, Table};
 
 /// Processes that can exist at once.
 pub(crate) const HOSTS: usize = 2;
@@ -59,6 +59,8 @@ pub(crate) struct Ghost {
     pub(crate) claims: u8,
     pub(crate) given_back: u8,
     pub(crate) cancellations: u8,
+    /// Taken from a claim because a person wanted it.
+    pub(crate) releases: u8,
     /// Accepted completions.
     pub(crate) completions: u8,
 }
@@ -73,6 +75,8 @@ pub(crate) struct State {
     pub(crate) hosts: [Host; HOSTS],
     pub(crate) rows: [Row; JOBS],
     pub(crate) ghosts: [Ghost; JOBS],
+    /// What a reaper saw and has not acted on yet.
+    pub(crate) seen: Option<Seen>,
     pub(crate) faults: Faults,
 }
 
@@ -86,8 +90,10 @@ impl State {
             claims: 0,
             given_back: 0,
             cancellations: 0,
+            releases: 0,
             completions: 0,
         }; JOBS],
+        seen: None,
         faults: Faults::NONE,
     };
 
@@ -97,7 +103,11 @@ impl State {
 
     /// An identity that neither a process nor a row has.
     fn fresh_identity(&self) -> Identity {
-        let taken = |id| self.host(id).is_some() || self.rows.iter().any(|row| row.owner == id);
+        let taken = |id| {
+            self.host(id).is_some()
+                || self.rows.iter().any(|row| row.owner == id)
+                || self.seen.is_some_and(|seen| seen.owner == id)
+        };
         (NOBODY + 1..).find(|id| !taken(*id)).unwrap_or(NOBODY)
     }
 
@@ -139,6 +149,12 @@ pub(crate) enum Action {
     /// A handler is gone: it ended, panicked, or could not record how it ended. Until then it may write again,
     /// as one does whose accepted write failed to answer.
     Leave(Key),
+    /// A reaper reads a running row on which no handler of its host works.
+    See(Identity, usize),
+    /// It writes, repeating what it saw.
+    Reap(Seen),
+    /// A person has the job's transition begin anew: reads and writes in one transaction.
+    Release(usize),
     /// A person cancels the job's task.
     Cancel(usize),
 }
@@ -166,6 +182,7 @@ pub(crate) struct Protocol {
     pub(crate) jobs: usize,
     /// Whether handlers also bury, and put off with the try counted. Both have the guards of their twins.
     pub(crate) has_twins: bool,
+    pub(crate) has_reaper: bool,
     pub(crate) now_max: u8,
     /// States past this epoch are not explored. Deaths and restarts are not counted otherwise.
     pub(crate) epoch_max: u8,
@@ -197,6 +214,9 @@ impl Protocol {
             .any(|host| host.is_up() && !host.is_paused)
         {
             actions.extend((0..self.jobs).map(Action::Cancel));
+            let runs = |job: &usize| state.rows[*job].state == RowState::Running;
+            let running = (0..self.jobs).filter(|job| self.has_reaper && runs(job));
+            actions.extend(running.map(Action::Release));
         }
     }
 
@@ -220,6 +240,9 @@ impl Protocol {
         let mut rows = state.rows;
         if self.table(&mut rows).has_due(state.now) || self.mutant == Mutant::ClaimWhatRuns {
             actions.extend((1..=self.jobs).map(|count| Action::Claim(host.id, count)));
+        }
+        if self.has_reaper {
+            self.possible_for_reaper(state, host, actions);
         }
         for job in 0..self.jobs {
             for epoch in host.epochs(job) {
@@ -245,6 +268,21 @@ impl Protocol {
         }
     }
 
+    fn possible_for_reaper(&self, state: &State, host: &Host, actions: &mut Vec<Action>) {
+        match state.seen {
+            Some(seen) if seen.host == host.id => actions.push(Action::Reap(seen)),
+            Some(_) => {}
+            None => {
+                let is_unattended = |job: &usize| {
+                    let row = state.rows[*job];
+                    row.state == RowState::Running && !host.has_key(*job, row.epoch)
+                };
+                let jobs = (0..self.jobs).filter(is_unattended);
+                actions.extend(jobs.map(|job| Action::See(host.id, job)));
+            }
+        }
+    }
+
     /// What `action` makes of `state`, and what the store answers.
     pub(crate) fn step(&self, state: &State, action: Action) -> (State, Answer) {
         let mut next = *state;
@@ -260,6 +298,7 @@ impl Protocol {
             }
             Action::Die(id) => {
                 *next.host_mut(id) = Host::DOWN;
+                next.seen = next.seen.filter(|seen| seen.host != id);
                 if next.lock == id {
                     next.lock = NOBODY;
                 }
@@ -276,6 +315,13 @@ impl Protocol {
             Action::Leave(key) => {
                 next.drop_key(key.host, key.job, key.epoch);
                 Answer::Unasked
+            }
+            Action::See(host, job) => Answer::Row(see(&mut next, host, job)),
+            Action::Release(job) => Answer::Row(self.release(&mut next, job)),
+            Action::Reap(seen) => {
+                next.seen = None;
+                let now = next.now;
+                Answer::Row(self.table(&mut next.rows).reap(seen, now))
             }
             Action::Recover(host) => self.recover(&mut next, host),
             Action::Claim(host, count) => self.claim(&mut next, host, count),
@@ -330,6 +376,13 @@ impl Protocol {
         wrote
     }
 
+    fn release(&self, next: &mut State, job: usize) -> bool {
+        let now = next.now;
+        let wrote = self.table(&mut next.rows).release(job, now);
+        next.ghosts[job].releases += u8::from(wrote);
+        wrote
+    }
+
     /// A lost lease ends the handler.
     fn renew(&self, next: &mut State, key: Key) -> bool {
         let now = next.now;
@@ -366,4 +419,18 @@ impl Protocol {
         next.ghosts[key.job].given_back += u8::from(wrote && gives_back);
         wrote
     }
+}
+
+/// `running_jobs`, and the evidence that is kept of one of them.
+fn see(next: &mut State, host: Identity, job: usize) -> bool {
+    let row = next.rows[job];
+    let runs = row.state == RowState::Running;
+    next.seen = runs.then_some(Seen {
+        host,
+        job,
+        epoch: row.epoch,
+        owner: row.owner,
+        lease_until: row.lease_until,
+    });
+    runs
 }

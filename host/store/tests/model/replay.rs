@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use orch_domain::id::{JobId, RepoName, TaskId, WorkItem};
 use orch_domain::job::{JobKind, JobState, Lane};
 use orch_store::{
-    EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, NewTask, Owner, RenewOutcome, Store,
-    StoreError, Tx,
+    EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, NewTask, Owner, Reaping, RenewOutcome,
+    RunningJob, Store, StoreError, Tx,
 };
 
 use crate::protocol::{Action, Answer, Key, Protocol, State};
@@ -38,6 +38,9 @@ pub(crate) struct Tally {
     not_held: u32,
     cancelled: u32,
     not_cancelled: u32,
+    released: u32,
+    reaped: u32,
+    not_reaped: u32,
 }
 
 impl Tally {
@@ -56,6 +59,9 @@ impl Tally {
             (Action::Look(_), Answer::Row(false)) => &mut self.not_held,
             (Action::Cancel(_), Answer::Row(true)) => &mut self.cancelled,
             (Action::Cancel(_), Answer::Row(false)) => &mut self.not_cancelled,
+            (Action::Release(_), Answer::Row(true)) => &mut self.released,
+            (Action::Reap(_), Answer::Row(true)) => &mut self.reaped,
+            (Action::Reap(_), Answer::Row(false)) => &mut self.not_reaped,
             _ => return,
         };
         *counter += 1;
@@ -77,6 +83,9 @@ impl Tally {
             self.not_held,
             self.cancelled,
             self.not_cancelled,
+            self.released,
+            self.reaped,
+            self.not_reaped,
         ];
         assert!(answers.iter().all(|seen| *seen > 0), "{self:?}");
     }
@@ -138,6 +147,8 @@ pub(crate) struct Rig {
     store: Store,
     _folder: tempfile::TempDir,
     traces: u32,
+    /// What a reaper saw.
+    seen: Option<RunningJob>,
 }
 
 /// The jobs of one trace, in the model's order.
@@ -152,6 +163,7 @@ impl Rig {
             store: store.expect("the store opens"),
             _folder: folder,
             traces: 0,
+            seen: None,
         }
     }
 
@@ -217,7 +229,7 @@ impl Rig {
         })
     }
 
-    async fn act(&self, jobs: &Jobs, now: u8, action: Action) -> Answer {
+    async fn act(&mut self, jobs: &Jobs, now: u8, action: Action) -> Answer {
         let now = ms(now);
         match action {
             Action::Tick
@@ -250,6 +262,18 @@ impl Rig {
                 });
                 Answer::Row(done.await.expect("answered") == FinishOutcome::Finished)
             }
+            Action::See(_, job) => {
+                self.seen = self.running(jobs, job).await;
+                Answer::Row(self.seen.is_some())
+            }
+            Action::Reap(_) => {
+                let seen = self.seen.take().expect("it was seen before");
+                Answer::Row(self.reap(seen, Reaping::Requeue, now).await)
+            }
+            Action::Release(job) => match self.running(jobs, job).await {
+                Some(seen) => Answer::Row(self.reap(seen, Reaping::Release, now).await),
+                None => Answer::Row(false),
+            },
             Action::Cancel(job) => {
                 let (task, id) = jobs[job];
                 let done = self
@@ -258,6 +282,19 @@ impl Rig {
                 Answer::Row(done.await.expect("answered") == [id])
             }
         }
+    }
+
+    async fn running(&self, jobs: &Jobs, job: usize) -> Option<RunningJob> {
+        let running = self.store.read(|tx| Box::pin(tx.running_jobs())).await;
+        let mut running = running.expect("listed").into_iter();
+        running.find(|row| row.key.id == jobs[job].1)
+    }
+
+    async fn reap(&self, seen: RunningJob, reaping: Reaping, now: i64) -> bool {
+        let done = self
+            .store
+            .write(move |tx| Box::pin(async move { tx.reap(&seen, &reaping, "late", now).await }));
+        done.await.expect("answered").is_some()
     }
 
     async fn recover(&self, jobs: &Jobs, owner: Owner, now: i64) -> Answer {

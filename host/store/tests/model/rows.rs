@@ -85,6 +85,10 @@ pub(crate) enum Mutant {
     CancelWhatEnded,
     /// `cancel_jobs` without `epoch = epoch + 1`.
     CancelKeepsEpoch,
+    /// `reap` by id alone: whatever runs by now is taken.
+    ReapByIdOnly,
+    /// `reap` without `epoch = ?`: owner and end of the lease are all that is compared.
+    ReapWithoutEpoch,
     /// `Store::open` without its lock: a host starts beside another.
     StartWithoutLock,
     /// `Engine::start` without `recover`.
@@ -96,6 +100,17 @@ pub(crate) enum Mutant {
 pub(crate) enum Ending {
     Complete,
     Bury,
+}
+
+/// A running row as the reaper saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Seen {
+    /// Whose reaper saw it.
+    pub(crate) host: Identity,
+    pub(crate) job: usize,
+    pub(crate) epoch: u8,
+    pub(crate) owner: Identity,
+    pub(crate) lease_until: u8,
 }
 
 /// The table `jobs` and the statements on it.
@@ -215,6 +230,36 @@ impl Table<'_> {
             let row = &mut self.rows[job];
             row.state = RowState::Cancelled;
             row.epoch += step;
+            row.disown();
+        }
+        found
+    }
+
+    /// `reap`, back into the queue; says whether a row was written. A claim fixes the time at which it was made, so
+    /// the epoch speaks for `claimed_ms`.
+    pub(crate) fn reap(&mut self, seen: Seen, now: u8) -> bool {
+        let by_id = self.lacks(Mutant::ReapByIdOnly);
+        let any_epoch = by_id || self.lacks(Mutant::ReapWithoutEpoch);
+        let row = self.rows[seen.job];
+        let found = row.state == RowState::Running
+            && (row.epoch == seen.epoch || any_epoch)
+            && ((row.owner, row.lease_until) == (seen.owner, seen.lease_until) || by_id);
+        if found {
+            self.release(seen.job, now);
+            self.rows[seen.job].crashes += 1;
+        }
+        found
+    }
+
+    /// `reap` for a person, in the transaction that read the row: no crash. Says whether a row was written.
+    pub(crate) fn release(&mut self, job: usize, now: u8) -> bool {
+        let row = &mut self.rows[job];
+        let found = row.state == RowState::Running;
+        if found {
+            row.state = RowState::Ready;
+            row.run_at = now;
+            row.epoch += 1;
+            row.attempt -= 1;
             row.disown();
         }
         found

@@ -1,0 +1,112 @@
+//! What the reconciler compares with its sources: tasks under way with their jobs, commits that nobody tests.
+
+use orch_domain::id::{ObjectId, TaskId, UnixMs};
+use orch_domain::job::JobState;
+
+use super::tasks::{TaskRecord, record, select};
+use super::{get, known};
+use crate::error::{Context, StoreError};
+use crate::tx::Tx;
+
+/// A task under way and where the job for its current step is; none if it has none.
+#[derive(Debug, Clone)]
+pub struct UnderWay {
+    /// The task.
+    pub record: TaskRecord,
+    /// Its live job.
+    pub job: Option<JobState>,
+}
+
+impl Tx {
+    /// Tasks after `after` that work, wait or are being stopped, by id, at most `most`: nobody else has to act
+    /// for them to move.
+    ///
+    /// # Errors
+    /// When the database does not answer or a row cannot be decoded.
+    pub async fn under_way(
+        &mut self,
+        after: TaskId,
+        most: u32,
+    ) -> Result<Vec<UnderWay>, StoreError> {
+        let rows = sqlx::query(select(
+            "WHERE stage NOT IN ('done', 'cancelled') AND status IN ('active', 'waiting', 'stopping') AND id > ? \
+             ORDER BY id LIMIT ?",
+        ))
+        .bind(after.0)
+        .bind(most)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("list tasks under way")?;
+        let mut list = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let record = record(row)?;
+            let job = self.step_job(record.task.id).await?;
+            list.push(UnderWay { record, job });
+        }
+        Ok(list)
+    }
+
+    /// State of the live job for a task's current step.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn step_job(&mut self, task: TaskId) -> Result<Option<JobState>, StoreError> {
+        let row = sqlx::query(
+            "SELECT state, id FROM jobs WHERE unique_key = ? AND state IN ('scheduled', 'ready', 'running')",
+        )
+        .bind(format!("task:{task}"))
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("look for a task's job")?;
+        let Some(row) = row else { return Ok(None) };
+        let (state, id): (String, i64) = (get(&row, 0)?, get(&row, 1)?);
+        known(JobState::parse(&state), "jobs", id, &state, "job state").map(Some)
+    }
+
+    /// Whether the test of a commit was asked for before `before_ms`, is not answered, and nobody is at it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_untested(
+        &mut self,
+        repo: &str,
+        head: &ObjectId,
+        context: &str,
+        before_ms: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM commit_statuses WHERE repo = ? AND sha = ? AND context = ? \
+             AND state = 'pending' AND updated_ms < ?) AND NOT EXISTS (SELECT 1 FROM jobs WHERE unique_key = ? \
+             AND state IN ('scheduled', 'ready', 'running'))",
+        )
+        .bind(repo)
+        .bind(head.as_str())
+        .bind(context)
+        .bind(before_ms)
+        .bind(format!("ci:{repo}:{head}"))
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("look for a commit's test")?;
+        get(&row, 0)
+    }
+
+    /// What the latest event of a kind says of a task.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn latest_event(
+        &mut self,
+        task: TaskId,
+        kind: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(
+            "SELECT data FROM events WHERE task_id = ? AND kind = ? ORDER BY id DESC LIMIT 1",
+        )
+        .bind(task.0)
+        .bind(kind)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("look for an event")?;
+        row.map(|row| get(&row, 0)).transpose()
+    }
+}
