@@ -1,6 +1,8 @@
 //! Tortures the host in full: every crash point, then rounds of random kills. Ends with 1 on any violation.
 
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use orch_kit::torture::{Round, crash_at, random, undisturbed};
 
@@ -11,41 +13,72 @@ fn number(args: &[String], name: &str, default: u64) -> u64 {
         .unwrap_or(default)
 }
 
+/// What all rounds came to.
+#[derive(Default)]
+struct Sum {
+    done: usize,
+    kills: u32,
+    recovered: u32,
+    missed: u32,
+    violations: u32,
+}
+
+impl Sum {
+    fn take(&mut self, round: &Round, of: usize) {
+        self.done += 1;
+        self.kills += round.kills;
+        match round.violations.is_empty() {
+            true if round.kills == 0 => self.missed += 1,
+            true => self.recovered += 1,
+            false => {
+                self.violations += 1;
+                println!("VIOLATION {}\n{}", round.what, round.violations.join("\n"));
+            }
+        }
+        if self.done.is_multiple_of(50) {
+            println!("{} of {of}, {} violations", self.done, self.violations);
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
     let rounds = number(&args, "--rounds", 10_000);
     let seed = number(&args, "--seed", 1);
     let points = usize::try_from(number(&args, "--points", u64::MAX)).unwrap_or(usize::MAX);
+    let jobs = number(&args, "--jobs", 1).clamp(1, 64);
     let base = undisturbed();
     println!("{} crash points on the way of one task", base.points.len());
-    let (mut kills, mut violations, mut recovered, mut missed) = (0, 0, 0, 0);
-    let mut take = |round: Round| {
-        kills += round.kills;
-        match round.violations.is_empty() {
-            true if round.kills == 0 => missed += 1,
-            true => recovered += 1,
-            false => {
-                violations += 1;
-                println!("VIOLATION {}\n{}", round.what, round.violations.join("\n"));
+    let sample = base.sample(points, seed);
+    let all = sample.len() + usize::try_from(rounds).unwrap_or(usize::MAX);
+    let (next, sum) = (AtomicUsize::new(0), Mutex::new(Sum::default()));
+    // Each round has a folder of its own and kills only what belongs there, so several go on at once.
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= all {
+                return;
             }
+            let round = match sample.get(at) {
+                Some(point) => crash_at(point, &base),
+                None => random(seed.wrapping_add((at - sample.len()) as u64), &base),
+            };
+            sum.lock().expect("no round panics").take(&round, all);
         }
     };
-    let sample = base.sample(points, seed);
-    for (index, point) in sample.iter().enumerate() {
-        take(crash_at(point, &base));
-        if (index + 1) % 50 == 0 {
-            println!("{} of {} points", index + 1, sample.len());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(work);
         }
-    }
-    for round in 0..rounds {
-        take(random(seed.wrapping_add(round), &base));
-        if (round + 1) % 50 == 0 {
-            println!("{} of {rounds} rounds", round + 1);
-        }
-    }
+    });
+    let sum = sum.into_inner().expect("no round panics");
     println!(
-        "{} points, {rounds} rounds from seed {seed}: {kills} kills, {recovered} recoveries, {missed} not reached, {violations} violations",
-        sample.len()
+        "{} points, {rounds} rounds from seed {seed}: {} kills, {} recoveries, {} not reached, {} violations",
+        sample.len(),
+        sum.kills,
+        sum.recovered,
+        sum.missed,
+        sum.violations
     );
-    ExitCode::from(u8::from(violations > 0))
+    ExitCode::from(u8::from(sum.violations > 0 || sum.done != all))
 }

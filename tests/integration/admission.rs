@@ -154,3 +154,89 @@ fn day_that_has_used_up_its_money_starts_no_run_of_any_task() {
             .contains("runs go on tomorrow")
     });
 }
+
+#[test]
+fn run_that_does_not_say_what_it_cost_counts_with_what_it_could_have() {
+    let mut world = World::new();
+    // The second run dies without a word.
+    let agent = orch_kit::world::AGENT.replacen(
+        "set -eu\n",
+        "set -eu\n[ \"$ORCH_ROLE\" != architect ] || kill -9 $$\n",
+        1,
+    );
+    assert_ne!(agent, orch_kit::world::AGENT);
+    world.write("agent.sh", &agent, 0o755);
+    world.config["budgets"] = json!({"run_usd": 0.5, "task_usd": 1.2});
+    world.write_config();
+    let _host = world.serve();
+    let item = world.begin("Silent");
+    let held = world.follow(&item, |view| {
+        view["why"].as_str().unwrap().contains("budgets.task_usd")
+    });
+    let runs = held["runs"].as_array().unwrap();
+    let silent = runs.iter().filter(|r| r["outcome"] == "crashed").count();
+    // The first said that it cost nothing; two of half a dollar fit into 1.2, a third does not.
+    assert_eq!((runs.len(), silent), (3, 2), "{held:#}");
+    let by_stage = held["costs"].as_array().unwrap();
+    let architecture = by_stage.iter().find(|r| r["name"] == "architecture");
+    assert_eq!(architecture.unwrap()["reserved_usd"], 1.0, "{held:#}");
+    let told = || world.log().contains("SHOP-1: 1.00 of 1.20 USD are used up");
+    until("it is told before the end", || told().then_some(()));
+}
+
+#[test]
+fn two_runs_that_begin_at_once_cannot_both_have_the_last_of_the_money() {
+    let mut world = World::new();
+    world.config["concurrency"] = json!({"agents": 4});
+    world.config["budgets"] = json!({"run_usd": 1.0, "day_usd": 1.5});
+    world.write_config();
+    let agent = "#!/bin/sh\ncat > /dev/null\nwhile [ ! -e \"$(dirname \"$0\")/go\" ]; do sleep 0.05; done\n";
+    world.write("agent.sh", agent, 0o755);
+    let _host = world.serve();
+    world.json(&["pause", "lane:agents"]);
+    let items: Vec<String> = (0..4).map(|n| world.begin(&format!("Task {n}"))).collect();
+    world.json(&["unpause", "lane:agents"]);
+    until("three of four are refused", || {
+        let why = |item: &String| world.task(item)["why"].as_str().unwrap().to_owned();
+        let refused = items.iter().filter(|i| why(i).contains("budgets.day_usd"));
+        (refused.count() == 3).then_some(())
+    });
+    assert_eq!(resilience(&world)["budget"]["runs_under_way"], 1);
+    assert_eq!(resilience(&world)["budget"]["reserved_today_usd"], 1.0);
+    let runs = std::fs::read_dir(world.path("data/runs/shop")).unwrap();
+    assert_eq!(runs.count(), 1, "what was refused leaves no folder");
+    world.write("go", "", 0o644);
+}
+
+#[test]
+fn tokens_and_money_are_added_up_by_day_stage_task_and_agent() {
+    let world = World::new();
+    let said = "total_cost_usd\":0.25,\"usage\":{\"input_tokens\":7,\"output_tokens\":5,\"cache_read_input_tokens\":3}";
+    let agent = orch_kit::world::AGENT.replace("total_cost_usd\":0.0", said);
+    assert_ne!(agent, orch_kit::world::AGENT);
+    world.write("agent.sh", &agent, 0o755);
+    let _host = world.serve();
+    let item = world.begin("Counted");
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    let runs = done["runs"].as_array().unwrap();
+    let agents = runs.iter().filter(|r| r["agent"] == "script");
+    let count = agents.count();
+    let of = |by: &str| world.json(&["costs", "--by", by, "--days", "2"]);
+    for (by, name) in [("task", item.as_str()), ("agent", "script")] {
+        let rows = of(by);
+        assert_eq!(rows[0]["name"], name, "{rows:#}");
+        assert_eq!(rows[0]["runs"], count, "{rows:#}");
+        assert_eq!(rows[0]["cost_usd"], 0.25 * count as f64, "{rows:#}");
+        let tokens = json!({"input": 7 * count, "output": 5 * count, "cache_read": 3 * count, "cache_write": 0});
+        assert_eq!(rows[0]["tokens"], tokens, "{rows:#}");
+    }
+    let stages = of("stage");
+    let development = |r: &&serde_json::Value| r["name"] == "development";
+    let row = stages.as_array().unwrap().iter().find(development);
+    assert_eq!(row.unwrap()["runs"], 2, "one rework round: {stages:#}");
+    assert_eq!(of("day")[0]["runs"], count);
+    let said = world.refused(&["costs", "--by", "moon"]);
+    assert!(said.contains("`moon`") && said.contains("stage"), "{said}");
+    let page = String::from_utf8(world.orch(&["costs", "--by", "stage"]).stdout).unwrap();
+    assert!(page.contains("development"), "{page}");
+}

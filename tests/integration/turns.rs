@@ -1,7 +1,7 @@
 //! Tasks that wait for each other: dependencies, and repositories that do one thing at a time.
 
 use orch_kit::world::AGENT;
-use orch_kit::{World, until};
+use orch_kit::{World, sql, until};
 use serde_json::{Value, json};
 
 fn runs(world: &World, item: &str) -> usize {
@@ -123,4 +123,38 @@ fn serial_repository_works_on_one_task_and_lets_the_next_on_while_a_person_decid
         .filter(|pair| pair[0].split(' ').next() != pair[1].split(' ').next())
         .count();
     assert_eq!(changes, 1, "{order:?}");
+}
+
+/// Work items in the order in which their first agents began.
+fn begun(world: &World) -> Vec<String> {
+    let began = "SELECT t.work_item FROM runs r JOIN tasks t ON t.id = r.task_id GROUP BY t.id ORDER BY min(r.id)";
+    sql::column(&world.path("data/orch.db"), began)
+}
+
+#[test]
+fn urgent_task_begins_first_and_a_person_may_change_their_mind() {
+    let world = World::new();
+    let _host = world.serve();
+    world.json(&["pause", "lane:agents"]);
+    let (usual, later) = (world.begin("Usual"), world.begin("Later"));
+    let new = ["task", "new", "--repo", "shop", "--title", "Urgent"];
+    let urgent = world.json(&[&new[..], &["--priority", "2"]].concat());
+    let urgent = urgent["work_item"].as_str().unwrap();
+    world.json(&["task", "priority", &later, "3"]);
+    assert_eq!(world.task(&later)["priority"], 3);
+    world.json(&["unpause", "lane:agents"]);
+    until("all have begun", || {
+        (begun(&world).len() == 3).then_some(())
+    });
+    assert_eq!(begun(&world), [urgent, &later, &usual]);
+    for number in ["0", "10"] {
+        let said = world.refused(&["task", "priority", &usual, number]);
+        assert!(
+            said.contains("no priority") && said.contains("1 (first) to 9"),
+            "{said}"
+        );
+        let said = world.refused(&[&new[..], &["--priority", number]].concat());
+        assert!(said.contains("no priority"), "{said}");
+    }
+    assert_eq!(world.json(&["task", "list"]).as_array().unwrap().len(), 3);
 }

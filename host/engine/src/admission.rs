@@ -4,6 +4,8 @@
 
 mod budget;
 
+pub(crate) use self::budget::{Overdrawn, day_of, over_budget, warn};
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -74,13 +76,19 @@ impl Engine {
             return Ok(Some(self.refused("the disk", "disk", full).await));
         }
         self.forget_told("the disk");
-        let Some((reason, until_ms)) = self.over_budget(task).await? else {
+        let Some(overdrawn) = self.over_budget(task).await? else {
             self.forget_told(item);
             return Ok(None);
         };
+        Ok(Some(self.overdrawn(item, overdrawn).await))
+    }
+
+    /// A refusal for want of money; a person is told once.
+    pub(crate) async fn overdrawn(&self, item: &str, overdrawn: Overdrawn) -> Refusal {
+        let Overdrawn { reason, until_ms } = overdrawn;
         self.tell(item, "budget", &format!("{item}: {reason}"))
             .await;
-        Ok(Some(Refusal { until_ms, reason }))
+        Refusal { until_ms, reason }
     }
 
     /// Asks for a start. Whoever is admitted reports by [`Engine::run_reported`].

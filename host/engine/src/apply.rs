@@ -116,7 +116,11 @@ async fn carry_out(
                 task: Some(task.id),
                 repo: repo.to_owned(),
                 payload: "{}".to_owned(),
-                priority: if *kind == JobKind::Stop { 0 } else { 5 },
+                priority: if *kind == JobKind::Stop {
+                    0
+                } else {
+                    record.priority
+                },
                 run_at_ms: by.now.saturating_add(*delay_ms),
                 unique_key: Some(task_key(task.id)),
                 reason: reason.clone(),

@@ -1,14 +1,13 @@
 //! What people can do: begin, approve, reject, resume and stop tasks. Each is one event or one durable row.
 
 use orch_domain::id::{TaskId, WorkItem};
-use orch_domain::pipeline::Step;
 use orch_domain::stage::Stage;
-use orch_domain::task::Status;
-use orch_domain::transition::{Event, TrackerState};
-use orch_store::{EvidenceRow, NewTask, StoreError, TaskRecord};
+use orch_domain::transition::Event;
+use orch_store::{NewTask, StoreError, TaskRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::apply::{Applied, apply, pipeline_of};
+use crate::apply::{Applied, apply};
+use crate::decisions::{Decision, decide, refusal};
 use crate::engine::Engine;
 use crate::messages;
 
@@ -77,6 +76,9 @@ pub struct NewRequest {
     /// Work items that have to be done first.
     #[serde(default)]
     pub after: Vec<String>,
+    /// How urgent it is, 1 (first) to 9; 5 if not given.
+    #[serde(default)]
+    pub priority: Option<i64>,
 }
 
 /// What a command came to.
@@ -149,6 +151,7 @@ impl Engine {
         };
         let work_item = WorkItem::new(id).map_err(|e| invalid(e.to_string()))?;
         let after = self.dependencies(&request.after).await?;
+        let priority = request.priority.map(checked_priority).transpose()?;
         let author = request.author.unwrap_or_else(|| "operator".to_owned());
         let new = NewTask {
             work_item: work_item.clone(),
@@ -178,6 +181,9 @@ impl Engine {
                     let task = tx.insert_task(new, by.now).await?;
                     tx.set_branch(task.id, &messages::branch(&task.work_item, task.id))
                         .await?;
+                    if let Some(priority) = priority {
+                        tx.set_priority(task.id, priority).await?;
+                    }
                     for on in after {
                         tx.depend(task.id, on).await?;
                     }
@@ -213,71 +219,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError::Conflict`] if nothing waits for approval.
     pub async fn approve(&self, item: &str, by: &str) -> Result<Done, CommandError> {
-        self.check_approver(by)?;
-        let record = self.task_of_item(item).await?;
-        let id = record.task.id;
-        if matches!(record.task.status, Status::AwaitingApproval { .. }) {
-            return self
-                .event(id, Event::Approved { by: by.to_owned() }, by, "approved")
-                .await;
-        }
-        let Some(gate) = self.waits_for_person(&record).await? else {
-            let status = record.task.status.name();
-            return Err(CommandError::Conflict(format!(
-                "nothing of {item} waits for approval (it is `{status}`)"
-            )));
-        };
-        let (who, now) = (by.to_owned(), self.now());
-        let head = record.task.head.clone().map(|h| h.to_string());
-        let head = head.unwrap_or_default();
-        self.0
-            .store
-            .write(move |tx| {
-                Box::pin(async move {
-                    tx.set_issue_state(id, TrackerState::Approved, now).await?;
-                    let data = serde_json::json!({"by": who}).to_string();
-                    // A gate that asks about code reads who approved which commit.
-                    let row = EvidenceRow {
-                        name: format!("approval/{gate}"),
-                        sha: head,
-                        obtained_ms: now,
-                        content: data.clone(),
-                    };
-                    tx.put_evidence(id, &row).await?;
-                    tx.append_event(Some(id), "approved", &who, &data, now)
-                        .await?;
-                    // The gate reads the issue's state; it may look at once.
-                    tx.make_due(id, now).await
-                })
-            })
-            .await?;
-        let task = self.task_of_item(item).await?.task;
-        Ok(Done {
-            work_item: item.to_owned(),
-            stage: task.stage.to_string(),
-            status: task.status.name().to_owned(),
-            message: "approved; the gate looks again".to_owned(),
-        })
-    }
-
-    /// The gate that the task is at, if it waits for a person.
-    async fn waits_for_person(&self, record: &TaskRecord) -> Result<Option<String>, CommandError> {
-        let digest = record.config_digest.clone();
-        let config = self
-            .0
-            .store
-            .read(|tx| Box::pin(async move { tx.config(&digest).await }))
-            .await?;
-        let pipeline = pipeline_of(&config)?;
-        let at = pipeline.step(record.task.stage, record.task.step);
-        let waiting = matches!(record.task.status, Status::Waiting { .. } | Status::Active);
-        Ok(match at {
-            Some(Step::Gate(id)) => {
-                let entry = pipeline.entry(id).filter(|e| waiting && e.awaits_person);
-                entry.map(|e| e.gate.clone())
-            }
-            Some(Step::Run(_) | Step::Work(_) | Step::Approval) | None => None,
-        })
+        self.decide(item, Decision::Approve, by, "approved").await
     }
 
     /// Rejects what waits for approval; the comment reaches the next run verbatim.
@@ -285,18 +227,13 @@ impl Engine {
     /// # Errors
     /// [`CommandError::Conflict`] if nothing waits for approval.
     pub async fn reject(&self, item: &str, by: &str, comment: &str) -> Result<Done, CommandError> {
-        self.check_approver(by)?;
+        let decision = Decision::Reject(comment.to_owned());
         if comment.trim().is_empty() || comment.len() > BODY_BYTES_MAX {
             return Err(CommandError::Invalid(
                 "a rejection needs a comment that says what to change".to_owned(),
             ));
         }
-        let id = self.task_of_item(item).await?.task.id;
-        let event = Event::Rejected {
-            by: by.to_owned(),
-            comment: comment.to_owned(),
-        };
-        self.event(id, event, by, "rejected").await
+        self.decide(item, decision, by, "rejected").await
     }
 
     /// Takes a task out of a block.
@@ -310,7 +247,6 @@ impl Engine {
         stage: Option<&str>,
         rounds: u32,
     ) -> Result<Done, CommandError> {
-        self.check_approver(by)?;
         let stage = stage
             .map(|name| {
                 Stage::parse(name).ok_or_else(|| {
@@ -326,23 +262,8 @@ impl Engine {
                 })
             })
             .transpose()?;
-        let id = self.task_of_item(item).await?.task.id;
-        // Whoever resumes says that it may go on without what was stopped.
-        self.0
-            .store
-            .write(move |tx| Box::pin(tx.drop_stopped_dependencies(id)))
-            .await?;
-        self.event(
-            id,
-            Event::Resumed {
-                stage,
-                rounds,
-                by: by.to_owned(),
-            },
-            by,
-            "resumed",
-        )
-        .await
+        let decision = Decision::Resume { stage, rounds };
+        self.decide(item, decision, by, "resumed").await
     }
 
     /// Stops a task. Inside landing or deploying it takes effect after that step.
@@ -350,28 +271,63 @@ impl Engine {
     /// # Errors
     /// [`CommandError::Conflict`] if it has ended or is being stopped.
     pub async fn stop(&self, item: &str, by: &str) -> Result<Done, CommandError> {
-        let id = self.task_of_item(item).await?.task.id;
-        self.event(
-            id,
-            Event::StopRequested { by: by.to_owned() },
-            by,
-            "stop asked for",
-        )
-        .await
+        self.decide(item, Decision::Stop, by, "stop asked for")
+            .await
     }
 
-    async fn event(
+    /// Says how urgent a task is, 1 (first) to 9.
+    ///
+    /// # Errors
+    /// [`CommandError::Invalid`] for another number; [`CommandError::Conflict`] if the task has ended.
+    pub async fn prioritise(
         &self,
-        id: TaskId,
-        event: Event,
-        actor: &str,
+        item: &str,
+        by: &str,
+        priority: i64,
+    ) -> Result<Done, CommandError> {
+        let priority = checked_priority(priority)?;
+        let task = self.task_of_item(item).await?.task;
+        if task.stage.is_terminal() {
+            let text = format!("{item} has ended in `{}`", task.stage);
+            return Err(CommandError::Conflict(text));
+        }
+        let (id, by, now) = (task.id, by.to_owned(), self.now());
+        let data = serde_json::json!({"priority": priority}).to_string();
+        self.0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.set_priority(id, priority).await?;
+                    tx.append_event(Some(id), "prioritised", &by, &data, now)
+                        .await
+                        .map(|_| ())
+                })
+            })
+            .await?;
+        Ok(Done {
+            work_item: item.to_owned(),
+            stage: task.stage.to_string(),
+            status: task.status.name().to_owned(),
+            message: format!("its priority is {priority}"),
+        })
+    }
+
+    async fn decide(
+        &self,
+        item: &str,
+        decision: Decision,
+        who: &str,
         message: &str,
     ) -> Result<Done, CommandError> {
-        let by = self.by(actor);
+        if let Some(why) = refusal(&self.config(), &decision, who) {
+            return Err(CommandError::Conflict(why));
+        }
+        let id = self.task_of_item(item).await?.task.id;
+        let by = self.by(who);
         let applied = self
             .0
             .store
-            .write(move |tx| Box::pin(async move { apply(tx, id, &event, &by).await }))
+            .write(move |tx| Box::pin(async move { decide(tx, id, &decision, &by).await }))
             .await?;
         done(applied, message)
     }
@@ -383,17 +339,6 @@ impl Engine {
             .store
             .read(|tx| Box::pin(async move { tx.task_of_item(&item).await }))
             .await?)
-    }
-
-    fn check_approver(&self, by: &str) -> Result<(), CommandError> {
-        let config = self.config();
-        let approvers = &config.approvers;
-        if approvers.is_empty() || approvers.iter().any(|a| a == by) {
-            return Ok(());
-        }
-        Err(CommandError::Conflict(format!(
-            "`{by}` is not among `approvers` in orch.yaml"
-        )))
     }
 
     /// Brings every repository's mirror up to date and says whether its configuration can be used.
@@ -430,6 +375,15 @@ impl Engine {
         }
         Ok(lines)
     }
+}
+
+fn checked_priority(priority: i64) -> Result<i64, CommandError> {
+    if (1..=9).contains(&priority) {
+        return Ok(priority);
+    }
+    Err(CommandError::Invalid(format!(
+        "`{priority}` is no priority; use 1 (first) to 9, where 5 is what a task has that says nothing"
+    )))
 }
 
 fn done(applied: Applied, message: &str) -> Result<Done, CommandError> {

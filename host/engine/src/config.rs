@@ -3,12 +3,14 @@
 //! Unknown keys are errors that name the nearest valid one. What the two files mean together is in
 //! [`effective`]; nothing here touches git or the store.
 
+mod agents;
 mod disk;
 mod effective;
 mod gates;
 mod grants;
 mod host;
 mod live;
+mod reconcile;
 mod recovery;
 mod repositories;
 mod repository;
@@ -26,6 +28,7 @@ pub use host::{
     AgentConfig, Concurrency, ConfigSource, Driver, HostConfig, HttpConfig, PromptChannel,
     ResultRule, RoleConfig, RulesConfig, RunLimits,
 };
+pub use reconcile::ReconcileConfig;
 pub use recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 pub use repositories::{
     DeployConfig, ForgeKind, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig,

@@ -21,6 +21,7 @@ use crate::config::{
     AdvisoriesConfig, Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig,
 };
 use crate::reaper::Tally;
+use crate::reconciler::Reconciliation;
 
 /// Where the host keeps its files.
 #[derive(Debug, Clone)]
@@ -110,6 +111,7 @@ pub(crate) struct Inner {
     pub(crate) admission: Admission,
     pub(crate) attended: Attended,
     pub(crate) tally: Tally,
+    pub(crate) reconciliation: Reconciliation,
     /// Held while leftovers are removed: two at once would take each other's for failures.
     pub(crate) collecting: tokio::sync::Mutex<()>,
 }
@@ -234,6 +236,7 @@ impl Engine {
             admission,
             attended: Attended::default(),
             tally: Tally::default(),
+            reconciliation: Reconciliation::default(),
             collecting: tokio::sync::Mutex::default(),
         };
         Ok(Self(Arc::new(inner)))

@@ -11,8 +11,10 @@ mod overtaken;
 mod staging;
 mod stop;
 
+pub(crate) use self::agent::ask_ci;
+
 use anyhow::Context;
-use orch_domain::id::{RunId, TaskId};
+use orch_domain::id::{ObjectId, RunId, TaskId};
 use orch_domain::job::JobKind;
 use orch_domain::outcome::RunOutcome;
 use orch_domain::pipeline::{HostWork, Step};
@@ -34,6 +36,22 @@ pub(crate) type Extra =
 /// Nothing besides the event.
 pub(crate) fn nothing() -> Extra {
     Box::new(|_| Box::pin(async { Ok(()) }))
+}
+
+/// Event before a run's commit is pushed.
+pub(crate) const PUSH_INTENT: &str = "push-intent";
+/// Event before the branch is moved to a prepared commit.
+pub(crate) const MERGE_INTENT: &str = "merge-intent";
+
+/// Data of an event that says which commit is about to be pushed: recovery reads whose it is.
+fn intent(commit: &ObjectId) -> String {
+    serde_json::json!({"head": commit.as_str()}).to_string()
+}
+
+/// The commit that such an event names.
+pub(crate) fn intended(data: &str) -> Option<ObjectId> {
+    let data: serde_json::Value = serde_json::from_str(data).ok()?;
+    ObjectId::new(data.get("head")?.as_str()?).ok()
 }
 
 /// Runs the handler of a job.

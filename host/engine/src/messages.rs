@@ -13,7 +13,7 @@ pub(crate) fn branch(work_item: &WorkItem, task: TaskId) -> String {
 /// What an event looks like in the log of events.
 pub(crate) fn event_data(event: &Event, before: &Task, after: &Task) -> String {
     let detail = match event {
-        Event::Created | Event::Stopped => json!({}),
+        Event::Created | Event::JobLost | Event::Stopped => json!({}),
         Event::RunEnded { outcome, head } => {
             json!({"outcome": outcome.describe(), "head": head.as_ref().map(ToString::to_string)})
         }

@@ -3,7 +3,7 @@
 use orch_domain::pipeline::Step;
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
-use orch_store::TaskRecord;
+use orch_store::{CostsBy, TaskRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -11,7 +11,11 @@ use crate::apply::pipeline_of;
 use crate::clock::stamp;
 use crate::commands::CommandError;
 use crate::config::GateGrants;
+use crate::costs::{CostView, TokensView};
 use crate::engine::Engine;
+
+/// Stages with runs that a task has at most.
+const STAGES_MAX: u32 = 20;
 
 /// A task in one line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +29,7 @@ pub struct TaskLine {
     pub status: String,
     pub attempt: u32,
     pub rework_rounds: u32,
+    pub priority: i64,
     pub updated: String,
 }
 
@@ -40,6 +45,8 @@ pub struct TaskView {
     pub merged_commit: Option<String>,
     /// What its runs have cost so far, dollars.
     pub cost_usd: f64,
+    /// Its runs added up by stage, dearest first.
+    pub costs: Vec<CostView>,
     pub findings: Option<String>,
     pub stages: Vec<StageVisit>,
     pub verdicts: Vec<VerdictView>,
@@ -91,7 +98,9 @@ pub struct RunView {
     pub attempt: u32,
     pub outcome: Option<String>,
     pub detail: Option<String>,
+    pub exit_code: Option<i32>,
     pub cost_usd: Option<f64>,
+    pub tokens: Option<TokensView>,
     pub reattached: i64,
     pub folder: String,
     pub started_ms: i64,
@@ -157,6 +166,7 @@ impl Engine {
             status: task.status.name().to_owned(),
             attempt: task.attempt(),
             rework_rounds: task.rework_rounds,
+            priority: record.priority,
             updated: stamp(record.updated_ms),
         })
     }
@@ -168,7 +178,7 @@ impl Engine {
     pub async fn task_view(&self, item: &str) -> Result<TaskView, CommandError> {
         let record = self.task_of_item(item).await?;
         let id = record.task.id;
-        let (evaluations, runs, comments, events, requests) = self
+        let (evaluations, runs, comments, events, requests, costs) = self
             .0
             .store
             .read(|tx| {
@@ -179,6 +189,7 @@ impl Engine {
                         tx.comments(id).await?,
                         tx.events(id, 0, 10_000).await?,
                         tx.pull_requests(id).await?,
+                        tx.costs(CostsBy::Stage, Some(id), 0, STAGES_MAX).await?,
                     ))
                 })
             })
@@ -189,7 +200,12 @@ impl Engine {
             branch: record.branch.clone(),
             head: record.task.head.as_ref().map(ToString::to_string),
             merged_commit: requests.iter().rev().find_map(|r| r.merged_sha.clone()),
-            cost_usd: runs.iter().filter_map(|r| r.cost_usd).sum(),
+            // A sum of nothing is -0.0 otherwise.
+            cost_usd: runs
+                .iter()
+                .filter_map(|r| r.cost_usd)
+                .fold(0.0, |a, b| a + b),
+            costs: costs.into_iter().map(CostView::from).collect(),
             findings: record.task.findings.clone(),
             stages: visits(&events),
             verdicts: evaluations
@@ -223,7 +239,9 @@ impl Engine {
                     attempt: r.attempt,
                     outcome: r.outcome,
                     detail: r.detail,
+                    exit_code: r.exit_code,
                     cost_usd: r.cost_usd,
+                    tokens: r.tokens.map(TokensView::from),
                     reattached: r.attached,
                     folder: r.folder,
                     started_ms: r.started_ms,
@@ -392,7 +410,7 @@ impl Engine {
             "max_concurrency": self.config().concurrency.agents,
             "poll_interval": 0.5,
             "resilience": self.resilience_view().await?,
-            "reconcile": {"enabled": false},
+            "reconcile": self.reconcile_view(),
             "reaper": self.reaper_view(),
             "post_deploy": {"enabled": false},
             "transition_lease": self.leases_block().await?,

@@ -109,11 +109,15 @@ pub(crate) async fn give_turn(
 
 /// Whether only a person can move the task on, a gate that asks for one included.
 fn waits_for_person(task: &Task, pipeline: &Pipeline) -> bool {
-    let at_gate = || match (&task.status, pipeline.step(task.stage, task.step)) {
+    task.status.needs_person() || gate_asks_person(task, pipeline)
+}
+
+/// Whether the task waits at a gate that asks for a person.
+pub(crate) fn gate_asks_person(task: &Task, pipeline: &Pipeline) -> bool {
+    match (&task.status, pipeline.step(task.stage, task.step)) {
         (Status::Waiting { .. }, Some(Step::Gate(id))) => {
             pipeline.entry(id).is_some_and(|entry| entry.awaits_person)
         }
         _ => false,
-    };
-    task.status.needs_person() || at_gate()
+    }
 }

@@ -22,9 +22,13 @@ const POLL_MAX: Duration = Duration::from_millis(500);
 /// How often old rows are looked for.
 const SWEEP: Duration = Duration::from_secs(3600);
 /// How long ended jobs, told messages and webhook deliveries are kept, milliseconds.
-const KEEP_MS: i64 = 30 * 24 * 3_600_000;
+const KEEP_MS: i64 = 30 * DAY_MS;
+/// A day, milliseconds.
+const DAY_MS: i64 = 24 * 3_600_000;
 /// Rows of each kind that one sweep removes, so that it never holds the writer for long.
 const SWEEP_ROWS: u32 = 1_000;
+/// Tasks whose history one sweep removes: each has some hundreds of rows.
+const SWEEP_TASKS: u32 = 20;
 
 /// A started engine. Dropping it does not stop it; [`Running::shut_down`] does.
 #[derive(Debug)]
@@ -73,6 +77,7 @@ impl Engine {
             tasks.spawn(work(self.clone(), lane, slots, stopped.clone()));
         }
         tasks.spawn(watch_files(self.clone(), stopped.clone()));
+        tasks.spawn(crate::reconciler::run(self.clone(), stopped.clone()));
         tasks.spawn(crate::reaper::run(self.clone(), stopped.clone()));
         tasks.spawn(crate::gc::run(self.clone(), stopped.clone()));
         tasks.spawn(tell(self.clone(), stopped));
@@ -145,6 +150,7 @@ async fn tell(engine: Engine, mut stopped: watch::Receiver<bool>) {
 /// Removes what has been kept long enough.
 async fn sweep(engine: &Engine) -> Result<(), orch_store::StoreError> {
     let before = engine.now() - KEEP_MS;
+    let history = engine.now() - i64::from(engine.config().disk.history_days) * DAY_MS;
     let removed = engine
         .0
         .store
@@ -153,7 +159,9 @@ async fn sweep(engine: &Engine) -> Result<(), orch_store::StoreError> {
                 let jobs = tx.sweep_jobs(before, SWEEP_ROWS).await?;
                 let recordings = tx.sweep_recordings(before, SWEEP_ROWS).await?;
                 let memory = tx.sweep_staged_memory(SWEEP_ROWS).await?;
-                Ok(jobs + recordings + memory + tx.sweep_messages(before, SWEEP_ROWS).await?)
+                let messages = tx.sweep_messages(before, SWEEP_ROWS).await?;
+                let history = tx.sweep_history(history, SWEEP_TASKS, SWEEP_ROWS).await?;
+                Ok(jobs + recordings + memory + messages + history)
             })
         })
         .await?;
@@ -169,6 +177,10 @@ async fn work(engine: Engine, lane: Lane, slots: u32, mut stopped: watch::Receiv
         let notified = wake.notified();
         tokio::pin!(notified);
         notified.as_mut().enable();
+        // All of them, or the slots of those that ended together would come free one look at a time.
+        while let Some(ended) = running.try_join_next() {
+            note_panic(ended);
+        }
         let free = slots.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
         if free > 0 {
             match claim(&engine, lane, free).await {
@@ -186,16 +198,18 @@ async fn work(engine: Engine, lane: Lane, slots: u32, mut stopped: watch::Receiv
         tokio::select! {
             () = notified => {}
             () = tokio::time::sleep(pause) => {}
-            Some(ended) = running.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(error = %error, "a handler panicked; the reaper takes its job up again");
-                }
-            }
+            Some(ended) = running.join_next() => note_panic(ended),
             _ = stopped.changed() => break,
         }
     }
     // Handlers are dropped here: their children die with them, supervised runs go on.
     running.shutdown().await;
+}
+
+fn note_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = %error, "a handler panicked; the reaper takes its job up again");
+    }
 }
 
 async fn claim(

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use orch_engine::commands::NewRequest;
 use orch_engine::config::ExtraGate;
-use orch_engine::{CommandError, Engine, PauseRequest};
+use orch_engine::{CommandError, CostsRequest, Engine, PauseRequest};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -30,6 +30,9 @@ pub(crate) fn routes(engine: Engine) -> Router {
         .route("/evaluations/{id}", get(evaluation))
         .route("/tasks", get(tasks).post(new_task))
         .route("/tasks/{item}", get(task))
+        .route("/costs", get(costs))
+        .route("/issues", get(issues))
+        .route("/issues/{item}/move", post(issue_move))
         .route("/pauses", get(pauses).post(pause))
         .route("/pauses/release", post(unpause))
         .route("/leases", get(leases))
@@ -40,6 +43,7 @@ pub(crate) fn routes(engine: Engine) -> Router {
         .route("/tasks/{item}/reject", post(reject))
         .route("/tasks/{item}/resume", post(resume))
         .route("/tasks/{item}/stop", post(stop))
+        .route("/tasks/{item}/priority", post(priority))
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(engine)
 }
@@ -215,6 +219,44 @@ async fn stop(
     Json(d): Json<Decision>,
 ) -> Answer {
     answer(engine.stop(&item, &d.by).await)
+}
+
+async fn costs(State(engine): State<Engine>, Query(request): Query<CostsRequest>) -> Answer {
+    answer(engine.costs(request).await)
+}
+
+async fn issues(State(engine): State<Engine>, Query(listing): Query<Listing>) -> Answer {
+    answer(engine.issue_views(listing.all).await)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueMove {
+    state: String,
+    by: String,
+}
+
+async fn issue_move(
+    State(engine): State<Engine>,
+    Path(item): Path<String>,
+    Json(to): Json<IssueMove>,
+) -> Answer {
+    answer(engine.move_issue(&item, &to.state, &to.by).await)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Priority {
+    by: String,
+    priority: i64,
+}
+
+async fn priority(
+    State(engine): State<Engine>,
+    Path(item): Path<String>,
+    Json(p): Json<Priority>,
+) -> Answer {
+    answer(engine.prioritise(&item, &p.by, p.priority).await)
 }
 
 async fn pauses(State(engine): State<Engine>) -> Answer {

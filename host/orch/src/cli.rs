@@ -50,6 +50,21 @@ pub(crate) enum Command {
     /// Look at leases and free them by force.
     #[command(subcommand)]
     Lease(Lease),
+    /// Show what agents' runs cost and used.
+    Costs {
+        /// Put together by day, stage, task or agent.
+        #[arg(long, default_value = "day")]
+        by: String,
+        /// How many days back, today counted, in UTC.
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+        /// One work item only.
+        #[arg(long)]
+        task: Option<String>,
+    },
+    /// Look at the local tracker's issues and move them.
+    #[command(subcommand)]
+    Issue(Issue),
     /// Look at gates and try them.
     #[command(subcommand)]
     Gate(Gate),
@@ -113,6 +128,9 @@ pub(crate) enum Task {
         /// A work item that has to be done before this one begins; may be given several times.
         #[arg(long)]
         after: Vec<String>,
+        /// How urgent it is, 1 (first) to 9.
+        #[arg(long)]
+        priority: Option<i64>,
         /// Work item id, such as SHOP-12; made up if not given.
         #[arg(long)]
         id: Option<String>,
@@ -165,6 +183,15 @@ pub(crate) enum Task {
         #[command(flatten)]
         who: Who,
     },
+    /// Say how urgent a task is; whoever waits long rises by itself.
+    Priority {
+        /// Work item.
+        id: String,
+        /// 1 (first) to 9; 5 is what a task has that says nothing.
+        priority: i64,
+        #[command(flatten)]
+        who: Who,
+    },
     /// Stop a task; its work is kept.
     Stop {
         /// Work item.
@@ -182,6 +209,25 @@ pub(crate) enum Lease {
     Release {
         /// `merge:REPOSITORY` or `task:WORK-ITEM`, as `orch lease list` prints it.
         resource: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Issue {
+    /// List issues with where they are and who moved them there.
+    List {
+        /// Those of ended tasks too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Move an issue: to stop asks for a stop, to approved approves, to in-progress resumes a blocked task.
+    Move {
+        /// Work item.
+        id: String,
+        /// Where to: stop, approved or in-progress.
+        state: String,
+        #[command(flatten)]
+        who: Who,
     },
 }
 

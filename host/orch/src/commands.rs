@@ -6,7 +6,7 @@ use orch_engine::{AssumedRole, OfflineRequest, OfflineRights, judge_offline};
 use orch_gates::{CONTRACT, GateRuntime, Limits, RuntimeConfig};
 use serde_json::{Value, json};
 
-use crate::cli::{Cli, Command, Config, Gate, GateRun, Lease, Order, Task};
+use crate::cli::{Cli, Command, Config, Gate, GateRun, Issue, Lease, Order, Task};
 use crate::client::{Host, load_config};
 use crate::{author, demo, replay, serve, show};
 
@@ -54,6 +54,26 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
                 &host.post("/leases/release", &body).await?,
                 show::plain,
             );
+            Ok(0)
+        }
+        Command::Costs { by, days, task } => {
+            let host = Host::find(&cli.config).await?;
+            let of = task.map_or_else(String::new, |item| format!("&task={item}"));
+            let costs = host.get(&format!("/costs?by={by}&days={days}{of}")).await?;
+            print(json, &costs, show::costs);
+            Ok(0)
+        }
+        Command::Issue(Issue::List { all }) => {
+            let host = Host::find(&cli.config).await?;
+            let issues = host.get(&format!("/issues?all={all}")).await?;
+            print(json, &issues, show::issues);
+            Ok(0)
+        }
+        Command::Issue(Issue::Move { id, state, who }) => {
+            let body = json!({"state": state, "by": who.by});
+            let host = Host::find(&cli.config).await?;
+            let done = host.post(&format!("/issues/{id}/move"), &body).await?;
+            print(json, &done, show::plain);
             Ok(0)
         }
         Command::Gc { dry_run } => {
@@ -106,6 +126,7 @@ async fn run_task(host: Host, task: Task, json: bool) -> anyhow::Result<u8> {
             body,
             body_file,
             after,
+            priority,
             id,
             who,
         } => {
@@ -114,7 +135,7 @@ async fn run_task(host: Host, task: Task, json: bool) -> anyhow::Result<u8> {
                     .with_context(|| format!("request file `{}` cannot be read", file.display()))?,
                 None => body,
             };
-            let request = json!({"repo": repo, "title": title, "body": body, "id": id, "author": who.by, "after": after});
+            let request = json!({"repo": repo, "title": title, "body": body, "id": id, "author": who.by, "after": after, "priority": priority});
             print(json, &host.post("/tasks", &request).await?, show::done);
         }
         Task::List { all } => print(
@@ -151,6 +172,11 @@ async fn run_task(host: Host, task: Task, json: bool) -> anyhow::Result<u8> {
                 &host.post(&path(&id, "resume"), &body).await?,
                 show::done,
             );
+        }
+        Task::Priority { id, priority, who } => {
+            let body = json!({"by": who.by, "priority": priority});
+            let done = host.post(&path(&id, "priority"), &body).await?;
+            print(json, &done, show::done);
         }
         Task::Stop { id, who } => print(
             json,

@@ -64,11 +64,14 @@ pub(crate) fn done(value: &Value) -> String {
 
 pub(crate) fn tasks(value: &Value) -> String {
     table(
-        &["item", "repo", "stage", "step", "status", "rework", "title"],
+        &[
+            "item", "prio", "repo", "stage", "step", "status", "rework", "title",
+        ],
         list(value),
         |row| {
             [
                 "work_item",
+                "priority",
                 "repo",
                 "stage",
                 "step",
@@ -96,7 +99,12 @@ pub(crate) fn task(value: &Value) -> String {
     );
     let cost = value["cost_usd"].as_f64().unwrap_or_default();
     if cost > 0.0 {
-        writeln!(page, "  cost        {cost:.2} USD").ok();
+        let stages = list(&value["costs"]).iter().map(|row| {
+            let usd = row["cost_usd"].as_f64().unwrap_or_default();
+            format!("{} {usd:.2}", text(row, "name"))
+        });
+        let stages: Vec<String> = stages.collect();
+        writeln!(page, "  cost        {cost:.2} USD ({})", stages.join(", ")).ok();
     }
     let merged = text(value, "merged_commit");
     if !merged.is_empty() {
@@ -160,6 +168,48 @@ pub(crate) fn leases(value: &Value) -> String {
         list(value),
         |row| {
             ["resource", "work_item", "epoch", "job", "kind", "owner"]
+                .map(|k| text(row, k))
+                .to_vec()
+        },
+    )
+}
+
+pub(crate) fn costs(value: &Value) -> String {
+    table(
+        &[
+            "of",
+            "runs",
+            "USD",
+            "reserved",
+            "input",
+            "output",
+            "cache read",
+            "cache write",
+        ],
+        list(value),
+        |row| {
+            let usd = |key: &str| format!("{:.2}", row[key].as_f64().unwrap_or_default());
+            let tokens = |key: &str| text(&row["tokens"], key);
+            vec![
+                text(row, "name"),
+                text(row, "runs"),
+                usd("cost_usd"),
+                usd("reserved_usd"),
+                tokens("input"),
+                tokens("output"),
+                tokens("cache_read"),
+                tokens("cache_write"),
+            ]
+        },
+    )
+}
+
+pub(crate) fn issues(value: &Value) -> String {
+    table(
+        &["issue", "state", "moved by", "moved", "title"],
+        list(value),
+        |row| {
+            ["work_item", "state", "moved_by", "moved", "title"]
                 .map(|k| text(row, k))
                 .to_vec()
         },

@@ -1,31 +1,29 @@
 //! Whether there is money for another run: what was spent, what is under way, what the next one may cost.
+//!
+//! A run is charged with what it said it cost. Until it says so, and for good if it never does, it is charged
+//! with what was reserved when it began: silence is not free.
 
 use orch_domain::id::TaskId;
+use orch_store::{Spending, StoreError, Tx};
 
 use crate::config::BudgetsConfig;
 use crate::engine::Engine;
 
 /// A day, milliseconds.
 const DAY_MS: i64 = 24 * 3_600_000;
+/// Share of a budget from which a person is told.
+const WARN_SHARE: f64 = 0.8;
 
-/// Money of one pot, dollars.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Pot {
-    /// Spent by runs that ended.
-    spent: f64,
-    /// Runs under way.
-    open: u32,
-    /// What the pot holds; none for no bottom.
-    limit: Option<f64>,
+/// Why no run may start for want of money, and when to ask again.
+pub(crate) struct Overdrawn {
+    pub(crate) reason: String,
+    pub(crate) until_ms: i64,
 }
 
-impl Pot {
-    /// Whether a run that may cost `each` goes over it, runs under way counted with what they may cost.
-    fn is_overdrawn(&self, each: f64) -> bool {
-        let asked = self.spent + f64::from(self.open) * each + each;
-        self.limit
-            .is_some_and(|limit| asked > limit || self.spent >= limit)
-    }
+/// Whether a run that may cost `each` goes over `limit`.
+fn is_overdrawn(spending: &Spending, each: f64, limit: Option<f64>) -> bool {
+    let charged = spending.charged_usd();
+    limit.is_some_and(|limit| charged + each > limit || charged >= limit)
 }
 
 /// The start of the day in UTC.
@@ -33,65 +31,91 @@ pub(crate) fn day_of(now: i64) -> i64 {
     now - now.rem_euclid(DAY_MS)
 }
 
-impl Engine {
-    /// Why no run of this task may start now for want of money, and when to ask again.
-    pub(crate) async fn over_budget(&self, task: TaskId) -> anyhow::Result<Option<(String, i64)>> {
-        let budgets = self.config().budgets.clone();
-        if budgets == BudgetsConfig::default() {
-            return Ok(None);
-        }
-        let (now, each) = (self.now(), budgets.run_usd.unwrap_or(0.0));
-        let day = day_of(now);
-        let ((spent, open), (spent_today, open_today)) = self
-            .0
-            .store
-            .read(|tx| {
-                Box::pin(async move {
-                    Ok((
-                        tx.spending(Some(task), 0).await?,
-                        tx.spending(None, day).await?,
-                    ))
-                })
-            })
-            .await?;
-        let of_task = Pot {
-            spent,
-            open,
-            limit: budgets.task_usd,
-        };
-        if let (true, Some(limit)) = (of_task.is_overdrawn(each), of_task.limit) {
-            let text = format!(
-                "the task has cost {spent:.2} of {limit:.2} USD and a run may cost {each:.2}; raise `budgets.task_usd` in orch.yaml, or stop the task"
+/// Why no run of this task may start now. Asked before a run is prepared, and once more in the transaction that
+/// records it, so that two that begin at once cannot both have the last of it.
+pub(crate) async fn over_budget(
+    tx: &mut Tx,
+    task: TaskId,
+    budgets: &BudgetsConfig,
+    now: i64,
+) -> Result<Option<Overdrawn>, StoreError> {
+    let each = budgets.run_usd.unwrap_or(0.0);
+    if let Some(limit) = budgets.task_usd {
+        let of_task = tx.spending(Some(task), 0).await?;
+        if is_overdrawn(&of_task, each, Some(limit)) {
+            let charged = of_task.charged_usd();
+            let reason = format!(
+                "the task has cost {charged:.2} of {limit:.2} USD and a run may cost {each:.2}; raise `budgets.task_usd` in orch.yaml, or stop the task"
             );
-            return Ok(Some((text, now + super::ASK_AGAIN_MS)));
+            let until_ms = now + super::ASK_AGAIN_MS;
+            return Ok(Some(Overdrawn { reason, until_ms }));
         }
-        let of_day = Pot {
-            spent: spent_today,
-            open: open_today,
-            limit: budgets.day_usd,
-        };
-        if let (true, Some(limit)) = (of_day.is_overdrawn(each), of_day.limit) {
-            let text = format!(
-                "today has cost {spent_today:.2} of {limit:.2} USD and {open_today} runs are under way; runs go on tomorrow (UTC), or raise `budgets.day_usd` in orch.yaml"
+    }
+    if let Some(limit) = budgets.day_usd {
+        let day = day_of(now);
+        let of_day = tx.spending(None, day).await?;
+        if is_overdrawn(&of_day, each, Some(limit)) {
+            let (charged, open) = (of_day.charged_usd(), of_day.open);
+            let reason = format!(
+                "today has cost {charged:.2} of {limit:.2} USD with {open} runs under way, and a run may cost {each:.2}; runs go on tomorrow (UTC), or raise `budgets.day_usd` in orch.yaml"
             );
             // Looked at again before midnight, because the limit may be raised.
-            return Ok(Some((text, (now + super::ASK_AGAIN_MS).min(day + DAY_MS))));
+            let until_ms = (now + super::ASK_AGAIN_MS).min(day + DAY_MS);
+            return Ok(Some(Overdrawn { reason, until_ms }));
         }
-        Ok(None)
+    }
+    Ok(None)
+}
+
+/// Tells a person, once for each budget, that most of it is used up. Called where a run's cost is written.
+pub(crate) async fn warn(
+    tx: &mut Tx,
+    task: TaskId,
+    item: &str,
+    budgets: &BudgetsConfig,
+    now: i64,
+) -> Result<(), StoreError> {
+    let day = day_of(now);
+    let pots = [
+        (Some(task), 0, budgets.task_usd, item.to_owned()),
+        (None, day, budgets.day_usd, "today".to_owned()),
+    ];
+    for (of, since, limit, name) in pots {
+        let Some(limit) = limit else { continue };
+        let charged = tx.spending(of, since).await?.charged_usd();
+        if charged < limit * WARN_SHARE {
+            continue;
+        }
+        let text = format!("{name}: {charged:.2} of {limit:.2} USD are used up");
+        let key = format!("budget:{}:{since}:{limit}", of.map_or(0, |t| t.0));
+        tx.push_outbox(of, "alert", &key, &text, now).await?;
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Why no run of this task may start now for want of money, and when to ask again.
+    pub(super) async fn over_budget(&self, task: TaskId) -> anyhow::Result<Option<Overdrawn>> {
+        let (budgets, now) = (self.config().budgets.clone(), self.now());
+        let store = &self.0.store;
+        let asked = store
+            .read(move |tx| Box::pin(async move { over_budget(tx, task, &budgets, now).await }));
+        Ok(asked.await?)
     }
 
     /// What was spent today, for people.
-    pub(crate) async fn budget_view(&self) -> Result<serde_json::Value, orch_store::StoreError> {
+    pub(crate) async fn budget_view(&self) -> Result<serde_json::Value, StoreError> {
         let day = day_of(self.now());
-        let (spent, open) = self
+        let today = self
             .0
             .store
             .read(|tx| Box::pin(tx.spending(None, day)))
             .await?;
         let budgets = &self.config().budgets;
         Ok(serde_json::json!({
-            "spent_today_usd": spent,
-            "runs_under_way": open,
+            "spent_today_usd": today.known_usd,
+            "reserved_today_usd": today.reserved_usd,
+            "runs_under_way": today.open,
             "day_usd": budgets.day_usd,
             "task_usd": budgets.task_usd,
             "run_usd": budgets.run_usd,
@@ -105,20 +129,17 @@ mod tests {
 
     #[test]
     fn runs_under_way_and_the_next_one_count_with_what_they_may_cost() {
-        let pot = |spent, open| Pot {
-            spent,
-            open,
-            limit: Some(10.0),
+        let of = |known_usd, reserved_usd| Spending {
+            known_usd,
+            reserved_usd,
+            open: 0,
         };
-        assert!(!pot(7.0, 1).is_overdrawn(1.5));
-        assert!(pot(7.1, 1).is_overdrawn(1.5));
-        assert!(pot(10.0, 0).is_overdrawn(0.0));
-        assert!(!pot(9.9, 0).is_overdrawn(0.0));
-        let endless = Pot {
-            limit: None,
-            ..pot(1e9, 9)
-        };
-        assert!(!endless.is_overdrawn(1e9));
+        let limit = Some(10.0);
+        assert!(!is_overdrawn(&of(7.0, 1.5), 1.5, limit));
+        assert!(is_overdrawn(&of(7.1, 1.5), 1.5, limit));
+        assert!(is_overdrawn(&of(10.0, 0.0), 0.0, limit));
+        assert!(!is_overdrawn(&of(9.9, 0.0), 0.0, limit));
+        assert!(!is_overdrawn(&of(1e9, 1e9), 9.0, None));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct DiskConfig {
     /// How long work that never landed is kept on a `refs/orch/wip` or `refs/orch/cancelled` ref after its task
     /// ended, days; at least 1.
     pub wip_days: u32,
+    /// How long the history of ended tasks is kept in the database, days; longer than the others.
+    pub history_days: u32,
 }
 
 impl Default for DiskConfig {
@@ -26,6 +28,7 @@ impl Default for DiskConfig {
             trash_days: 7,
             logs_days: 30,
             wip_days: 90,
+            history_days: 365,
         }
     }
 }
@@ -45,6 +48,7 @@ pub(super) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
         ("trash_days", disk.trash_days),
         ("logs_days", disk.logs_days),
         ("wip_days", disk.wip_days),
+        ("history_days", disk.history_days),
     ] {
         if days > DAYS_MAX {
             return refuse(key, format!("use a number of days up to {DAYS_MAX}"));
@@ -53,6 +57,13 @@ pub(super) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
     if disk.wip_days == 0 {
         let why = "work is kept there before its folder goes; it is at least 1";
         return refuse("wip_days", why.to_owned());
+    }
+    let longest = disk.trash_days.max(disk.logs_days).max(disk.wip_days);
+    if disk.history_days <= longest {
+        let why = format!(
+            "what lies on disk is found by it; set it above {longest}, the longest of the others"
+        );
+        return refuse("history_days", why);
     }
     if disk.floor_mib > FLOOR_MIB_MAX {
         return refuse("floor_mib", "it is in MiB, not in bytes".to_owned());
@@ -68,6 +79,7 @@ mod tests {
     fn bounds_that_nobody_can_mean_are_refused_with_the_key() {
         for (text, key) in [
             ("disk: {wip_days: 0}", "disk.wip_days"),
+            ("disk: {logs_days: 365}", "disk.history_days"),
             ("disk: {logs_days: 40000}", "disk.logs_days"),
             ("disk: {floor_mib: 2000000000}", "disk.floor_mib"),
             ("disk: {trash_day: 1}", "trash_days"),

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use orch_agents::driver::DeclaredOutcome;
 use orch_domain::id::{EntryId, RepoName};
 use orch_domain::stage::{Role, Stage};
 use serde::{Deserialize, Serialize};
 
+use super::agents;
 use super::disk::{self, DiskConfig};
 use super::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, SandboxConfig, ToolConfig};
+use super::reconcile::{self, ReconcileConfig};
 use super::recovery::{self, BudgetsConfig, PreflightConfig, ReaperConfig};
 use super::repositories::RepositoryConfig;
 use super::strict::{self, ConfigError};
@@ -60,6 +63,8 @@ pub struct HostConfig {
     pub preflight: PreflightConfig,
     /// Who takes up what others let fall.
     pub reaper: ReaperConfig,
+    /// How forge and tracker are asked for what no notice told.
+    pub reconcile: ReconcileConfig,
     /// How much of the disk stays free and how long leftovers are kept.
     pub disk: DiskConfig,
     /// How long the merge lease holds without renewal, seconds; 300 if not given.
@@ -176,6 +181,9 @@ pub struct AgentConfig {
     /// How success is told (`command`).
     #[serde(default)]
     pub result: ResultRule,
+    /// What exit codes other than 0 mean (`command`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exit_codes: BTreeMap<i32, DeclaredOutcome>,
     /// Model to ask for (`claude`).
     #[serde(default)]
     pub model: Option<String>,
@@ -269,6 +277,7 @@ impl HostConfig {
                 ConfigError::invalid(file, format!("repositories.{name}"), e.to_string())
             })?;
         }
+        agents::check(self, file)?;
         let roles: Vec<&str> = Role::ALL
             .iter()
             .map(|r| r.as_str())
@@ -316,6 +325,7 @@ impl HostConfig {
             }
         }
         recovery::check(self, file)?;
+        reconcile::check(&self.reconcile, file)?;
         disk::check(&self.disk, file)?;
         for (gate, words) in &self.grants {
             super::GateGrants::parse(file, gate, words.iter().map(String::as_str))?;

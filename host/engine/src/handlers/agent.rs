@@ -22,8 +22,9 @@ use orch_store::{ClaimedJob, NewJob, RunEnd, RunRow, TaskRecord};
 use serde::{Deserialize, Serialize};
 
 use self::launch::driver_of;
-use crate::admission::{Candidate, Refusal};
+use crate::admission::{Candidate, Refusal, warn};
 use crate::config::LOCAL_CI_CONTEXT;
+use crate::costs::tokens_of;
 use crate::engine::{Engine, Repo};
 use crate::turns::Turn;
 
@@ -89,7 +90,13 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
                 return engine.put_off(job, refusal.until_ms, &refusal.reason).await;
             }
             match under.launch().await {
-                Ok(launched) => launched,
+                Ok(Ok(launched)) => launched,
+                Ok(Err(overdrawn)) => {
+                    under.report(&RunOutcome::Cancelled, "");
+                    let item = under.record.task.work_item.as_str();
+                    let Refusal { until_ms, reason } = engine.overdrawn(item, overdrawn).await;
+                    return engine.put_off(job, until_ms, &reason).await;
+                }
                 Err(error) => {
                     // Whoever was admitted reports, or a probe would be waited for.
                     under.report(&RunOutcome::LaunchFailed(String::new()), "");
@@ -156,7 +163,7 @@ impl Under<'_> {
             .await?;
         let laid = self.laid().await?;
         let delta = self.without_host_artefacts(left.delta, &laid);
-        let outcome = match self.outcome(result, &reading, &stderr, &delta) {
+        let outcome = match self.outcome(result, &driver, &reading, &stderr, &delta) {
             // The reaper's stop is a limit like the others; only a person's stop cancels.
             RunOutcome::Cancelled if stopped_for_age(result) => {
                 RunOutcome::Killed(KillReason::Wall)
@@ -178,14 +185,18 @@ impl Under<'_> {
             Some(commit) => self.provenance(commit).await?,
             None => Vec::new(),
         };
+        let (cost_usd, usage) = match &reading {
+            // What never began cost nothing; about every other silence nobody knows.
+            _ if matches!(outcome, RunOutcome::LaunchFailed(_)) => (Some(0.0), None),
+            Reading::Terminal(terminal) => (terminal.cost_usd, terminal.usage),
+            Reading::Nothing { .. } | Reading::ExitCode => (None, None),
+        };
         let end = RunEnd {
             outcome: outcome.name().to_owned(),
             detail: outcome.describe(),
             exit_code: result.and_then(|r| r.exit_code),
-            cost_usd: match &reading {
-                Reading::Terminal(terminal) => terminal.cost_usd,
-                Reading::Nothing(_) | Reading::ExitCode => None,
-            },
+            cost_usd,
+            tokens: usage.map(tokens_of),
         };
         let foreign = match &outcome {
             RunOutcome::BoundaryViolation(list) if list.len() == 1 => list[0]
@@ -229,6 +240,8 @@ impl Under<'_> {
             self.engine.now(),
         );
         let repo = self.repo.name.clone();
+        let item = self.record.task.work_item.to_string();
+        let budgets = self.engine.config().budgets.clone();
         Box::new(move |tx| {
             Box::pin(async move {
                 if !tx.finalise_run(run, &end, now).await? {
@@ -236,11 +249,12 @@ impl Under<'_> {
                         "run {run} was taken in before"
                     )));
                 }
+                warn(tx, task, &item, &budgets, now).await?;
                 for (path, blob) in &provenance {
                     tx.record_provenance(task, path, blob, &role, run).await?;
                 }
                 if let Some(sha) = tested {
-                    ask_ci(tx, &repo, task, &sha, now).await?;
+                    ask_ci(tx, &repo, task, &sha, "queued", now).await?;
                 }
                 Ok(())
             })
@@ -330,6 +344,7 @@ impl Under<'_> {
     fn outcome(
         &self,
         result: Option<&RunResult>,
+        driver: &Driver,
         reading: &Reading,
         stderr: &str,
         delta: &[Delta],
@@ -356,11 +371,14 @@ impl Under<'_> {
         classify(&Known {
             result,
             reading,
+            declared: driver.declared(result.and_then(|r| r.exit_code)),
             stderr,
             out_of_scope,
             missing,
             // A branch that is written anew is changed, even if the last tree was clean already.
             changed: !delta.is_empty() || self.purges_history(),
+            // `7:10pm` was said when the run ended; it may be taken in much later.
+            now_ms: result.map_or_else(|| self.engine.now(), |r| r.ended_ms),
         })
     }
 
@@ -411,6 +429,10 @@ impl Under<'_> {
         // Dated by the task's last move: taking the run in again after a crash makes the same commit.
         let commit = git
             .commit_on(&tree, &parents, &message, &bot(self.record.updated_ms))
+            .await?;
+        // Whoever finds this commit on the branch before its run is taken in knows whose it is.
+        self.engine
+            .note(task.id, super::PUSH_INTENT, super::intent(&commit))
             .await?;
         let pushed = git
             .push(
@@ -506,19 +528,20 @@ pub(super) fn tested(engine: &Engine, record: &TaskRecord, sha: Option<ObjectId>
     Box::new(move |tx| {
         Box::pin(async move {
             match sha {
-                Some(sha) => ask_ci(tx, &repo, task, &sha, now).await,
+                Some(sha) => ask_ci(tx, &repo, task, &sha, "queued", now).await,
                 None => Ok(()),
             }
         })
     })
 }
 
-/// Asks the local forge to test a pushed commit.
-async fn ask_ci(
+/// Asks the local forge to test a pushed commit; `description` is what its status says meanwhile.
+pub(crate) async fn ask_ci(
     tx: &mut orch_store::Tx,
     repo: &str,
     task: orch_domain::id::TaskId,
     sha: &ObjectId,
+    description: &str,
     now: i64,
 ) -> Result<(), orch_store::StoreError> {
     tx.set_status(
@@ -526,7 +549,7 @@ async fn ask_ci(
         sha.as_str(),
         LOCAL_CI_CONTEXT,
         CheckState::Pending,
-        "queued",
+        description,
         now,
     )
     .await?;

@@ -154,6 +154,7 @@ async fn launch(
         attempt: record.task.attempt(),
         folder: folder.path().display().to_string(),
         head_before: Some(landed.to_string()),
+        reserved_usd: 0.0,
     };
     let (now, key) = (engine.now(), job.key);
     // The row is the intent: from here on the hook may have run, and is not started again.
@@ -177,7 +178,7 @@ fn end(
         outcome: outcome.to_owned(),
         detail: detail.to_owned(),
         exit_code,
-        cost_usd: None,
+        ..RunEnd::default()
     };
     let now = engine.now();
     Box::new(move |tx| Box::pin(async move { tx.finalise_run(run, &end, now).await.map(|_| ()) }))

@@ -19,8 +19,6 @@ use crate::forge::{PREPARATION, StoredRun, read_preparation, write_preparation};
 
 /// How long to wait before asking for a taken lease again; giving it back wakes the waiter anyway.
 const BUSY_MS: u64 = 15_000;
-/// Event before the branch is moved to a prepared commit: recovery reads which commit that was.
-const INTENT: &str = "merge-intent";
 
 /// Prepares the merge: lease, artefacts, catch-up, push, re-test. The `merge` gate judges the result.
 pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
@@ -98,11 +96,7 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
         }
     };
     engine
-        .note(
-            task,
-            INTENT,
-            serde_json::json!({"head": tip.as_str()}).to_string(),
-        )
+        .note(task, super::MERGE_INTENT, super::intent(&tip))
         .await?;
     match repo
         .mirror
@@ -128,7 +122,7 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
     };
     let (tested, image) = tokio::select! {
         proved = prove => proved?,
-        error = keep_lease(engine, &record) => return Err(error),
+        error = keep_lease(engine, job, &record) => return Err(error),
     };
     let (now, ttl) = (engine.now(), engine.config().merge_lock_timeout_ms());
     let kept = engine
@@ -136,7 +130,8 @@ pub(super) async fn prepare(engine: &Engine, job: &ClaimedJob) -> anyhow::Result
         .store
         .write({
             let lease = merge_lease(&repo.name);
-            move |tx| Box::pin(async move { tx.renew_lease(&lease, task, now, ttl).await })
+            let key = job.key;
+            move |tx| Box::pin(async move { tx.renew_lease(&lease, key, now, ttl).await })
         })
         .await?;
     if !kept {
@@ -215,9 +210,9 @@ async fn acquire(
     Ok(outcome)
 }
 
-/// Renews the merge lease while the re-test runs; ends only when it is lost or the store fails.
-async fn keep_lease(engine: &Engine, record: &TaskRecord) -> anyhow::Error {
-    let task = record.task.id;
+/// Renews the merge lease while tests or gates run; ends only when it is lost or the store fails.
+async fn keep_lease(engine: &Engine, job: &ClaimedJob, record: &TaskRecord) -> anyhow::Error {
+    let key = job.key;
     loop {
         let ttl = engine.config().merge_lock_timeout_ms();
         let pause = u64::try_from(ttl / 5).unwrap_or(1_000);
@@ -226,10 +221,12 @@ async fn keep_lease(engine: &Engine, record: &TaskRecord) -> anyhow::Error {
         let renewed = engine
             .0
             .store
-            .write(move |tx| Box::pin(async move { tx.renew_lease(&lease, task, now, ttl).await }));
+            .write(move |tx| Box::pin(async move { tx.renew_lease(&lease, key, now, ttl).await }));
         match renewed.await {
             Ok(true) => {}
-            Ok(false) => return anyhow::anyhow!("the merge lease was lost during the re-test"),
+            Ok(false) => {
+                return anyhow::anyhow!("the merge lease was lost while the merge was under way");
+            }
             Err(error) => return error.into(),
         }
     }
@@ -238,14 +235,12 @@ async fn keep_lease(engine: &Engine, record: &TaskRecord) -> anyhow::Error {
 /// The commit that an earlier try was about to push, if there was one.
 async fn intent(engine: &Engine, record: &TaskRecord) -> anyhow::Result<Option<ObjectId>> {
     let id = record.task.id;
-    let events = engine
+    let said = engine
         .0
         .store
-        .read(|tx| Box::pin(tx.events(id, 0, 10_000)))
+        .read(|tx| Box::pin(tx.latest_event(id, super::MERGE_INTENT)))
         .await?;
-    let last = events.iter().rev().find(|e| e.kind == INTENT);
-    let sha = last.and_then(|e| serde_json::from_str::<serde_json::Value>(&e.data).ok());
-    Ok(sha.and_then(|v| ObjectId::new(v.get("head")?.as_str()?).ok()))
+    Ok(said.as_deref().and_then(super::intended))
 }
 
 /// Commits the host's artefacts to the branch, once, in one commit.
@@ -392,7 +387,12 @@ pub(super) async fn land(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()
             head: &head,
             base: &expected,
         };
-        if let Some(failure) = overtaken::judge_again(engine, subject, &effective).await? {
+        // No other landing may come between this look and the landing itself, however long the gates take.
+        let overtaken = tokio::select! {
+            judged = overtaken::judge_again(engine, subject, &effective) => judged?,
+            error = keep_lease(engine, job, &record) => return Err(error),
+        };
+        if let Some(failure) = overtaken {
             return engine.finish(job, failed(failure), super::nothing()).await;
         }
         let data =

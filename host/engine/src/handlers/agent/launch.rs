@@ -13,11 +13,13 @@ use orch_store::NewRun;
 
 use super::super::insert_run;
 use super::{BEGAN, Began, Under};
+use crate::admission::{Overdrawn, over_budget};
 use crate::config;
 use crate::prompts;
 
 impl Under<'_> {
-    pub(super) async fn launch(&self) -> anyhow::Result<(RunId, RunFolder)> {
+    /// Prepares a run, records it, and starts it; nothing of it is left if there is no money for it after all.
+    pub(super) async fn launch(&self) -> anyhow::Result<Result<(RunId, RunFolder), Overdrawn>> {
         let task = &self.record.task;
         let config = self.engine.config();
         let role_config = config.role(self.role).with_context(|| {
@@ -103,17 +105,32 @@ impl Under<'_> {
             attempt,
             folder: folder.path().display().to_string(),
             head_before: Some(head.to_string()),
+            reserved_usd: config.budgets.run_usd.unwrap_or(0.0),
         };
-        let (now, key) = (self.engine.now(), self.job.key);
-        let run = self
+        let (now, key, budgets) = (self.engine.now(), self.job.key, config.budgets.clone());
+        let recorded = self
             .engine
             .0
             .store
-            .write(move |tx| Box::pin(async move { insert_run(tx, key, &row, now).await }))
+            .write(move |tx| {
+                Box::pin(async move {
+                    match over_budget(tx, row.task, &budgets, now).await? {
+                        Some(overdrawn) => Ok(Err(overdrawn)),
+                        None => insert_run(tx, key, &row, now).await.map(Ok),
+                    }
+                })
+            })
             .await?;
+        let run = match recorded {
+            Ok(run) => run,
+            Err(overdrawn) => {
+                std::fs::remove_dir_all(folder.path())?;
+                return Ok(Err(overdrawn));
+            }
+        };
         launcher::spawn_supervisor(&self.engine.0.orch, &folder)?;
         tracing::info!(run.id = run.0, role = %self.role, folder = %folder.path().display(), "run launched");
-        Ok((run, folder))
+        Ok(Ok((run, folder)))
     }
 
     /// Where the run begins. A developer who comes back while the base has moved begins with the base merged
@@ -207,6 +224,7 @@ pub(super) fn driver_of(
         config::Driver::Command => Driver::Command {
             prompt_as_file: agent.prompt == config::PromptChannel::File,
             json_result: agent.result == config::ResultRule::JsonLastLine,
+            exit_codes: agent.exit_codes.clone(),
         },
         config::Driver::Claude => Driver::Claude {
             model: model.or(agent.model.as_ref()).cloned(),

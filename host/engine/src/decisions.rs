@@ -1,0 +1,120 @@
+//! What people decide about a task, written in one transaction, wherever they say it: a command or the tracker.
+
+use orch_domain::id::TaskId;
+use orch_domain::pipeline::Step;
+use orch_domain::stage::Stage;
+use orch_domain::task::Status;
+use orch_domain::transition::{Event, TrackerState};
+use orch_store::{EvidenceRow, StoreError, TaskRecord, Tx};
+
+use crate::apply::{Applied, By, apply, pipeline_of};
+use crate::config::HostConfig;
+
+/// A decision; who takes it is in [`By`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// What the task waits for is approved.
+    Approve,
+    /// It is rejected; the comment reaches the next run verbatim.
+    Reject(String),
+    /// The task goes on after a block.
+    Resume {
+        /// Where; none means where it stopped.
+        stage: Option<Stage>,
+        /// Rework rounds to add.
+        rounds: u32,
+    },
+    /// The task is stopped.
+    Stop,
+}
+
+/// Whether the decision is one that only approvers take, and `who` is none of them; why not.
+pub(crate) fn refusal(config: &HostConfig, decision: &Decision, who: &str) -> Option<String> {
+    let approvers = &config.approvers;
+    let free = *decision == Decision::Stop || approvers.is_empty();
+    if free || approvers.iter().any(|a| a == who) {
+        return None;
+    }
+    Some(format!("`{who}` is not among `approvers` in orch.yaml"))
+}
+
+/// Carries a decision out.
+pub(crate) async fn decide(
+    tx: &mut Tx,
+    id: TaskId,
+    decision: &Decision,
+    by: &By,
+) -> Result<Applied, StoreError> {
+    let who = by.actor.clone();
+    let event = match decision {
+        Decision::Approve => return approve(tx, id, by).await,
+        Decision::Reject(comment) => Event::Rejected {
+            by: who,
+            comment: comment.clone(),
+        },
+        Decision::Resume { stage, rounds } => {
+            // Whoever resumes says that it may go on without what was stopped.
+            tx.drop_stopped_dependencies(id).await?;
+            Event::Resumed {
+                stage: *stage,
+                rounds: *rounds,
+                by: who,
+            }
+        }
+        Decision::Stop => Event::StopRequested { by: who },
+    };
+    apply(tx, id, &event, by).await
+}
+
+async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, StoreError> {
+    let record = tx.task(id).await?;
+    let who = by.actor.clone();
+    if matches!(record.task.status, Status::AwaitingApproval { .. }) {
+        return apply(tx, id, &Event::Approved { by: who }, by).await;
+    }
+    let Some(gate) = asking_gate(tx, &record).await? else {
+        let (item, status) = (&record.task.work_item, record.task.status.name());
+        return Ok(Applied::Ignored(format!(
+            "nothing of {item} waits for approval (it is `{status}`)"
+        )));
+    };
+    // In the host's name: what is said here is not to be read from the tracker once more.
+    tx.set_issue_state(id, TrackerState::Approved, by.now)
+        .await?;
+    let data = serde_json::json!({"by": who}).to_string();
+    // A gate that asks about code reads who approved which commit.
+    let row = EvidenceRow {
+        name: format!("approval/{gate}"),
+        sha: record
+            .task
+            .head
+            .clone()
+            .map(|h| h.to_string())
+            .unwrap_or_default(),
+        obtained_ms: by.now,
+        content: data.clone(),
+    };
+    tx.put_evidence(id, &row).await?;
+    tx.append_event(Some(id), "approved", &who, &data, by.now)
+        .await?;
+    // The gate reads the issue's state; it may look at once.
+    tx.make_due(id, by.now).await?;
+    Ok(Applied::Moved(Box::new(record.task)))
+}
+
+/// The gate that the task is at, if it waits for a person.
+pub(crate) async fn asking_gate(
+    tx: &mut Tx,
+    record: &TaskRecord,
+) -> Result<Option<String>, StoreError> {
+    let pipeline = pipeline_of(&tx.config(&record.config_digest).await?)?;
+    let task = &record.task;
+    let waiting = matches!(task.status, Status::Waiting { .. } | Status::Active);
+    Ok(match pipeline.step(task.stage, task.step) {
+        Some(Step::Gate(id)) => {
+            let entry = pipeline.entry(id).filter(|e| waiting && e.awaits_person);
+            entry.map(|e| e.gate.clone())
+        }
+        Some(Step::Run(_) | Step::Work(_) | Step::Approval) | None => None,
+    })
+}

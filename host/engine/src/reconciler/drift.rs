@@ -1,0 +1,297 @@
+//! Tasks against the forge and the queue: branches that others moved, commits that nobody tests, steps without
+//! a job.
+
+use std::collections::BTreeMap;
+
+use orch_domain::id::{ObjectId, TaskId};
+use orch_domain::imports::CheckState;
+use orch_domain::job::{JobKind, JobState};
+use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
+use orch_domain::source::{Forge, Tips};
+use orch_domain::task::BlockReason;
+use orch_domain::transition::Event;
+use orch_store::{StoreError, TaskRecord, Tx, UnderWay};
+
+use super::{Standing, tell};
+use crate::apply::{Applied, apply, pipeline_of};
+use crate::config::LOCAL_CI_CONTEXT;
+use crate::engine::{Engine, Repo};
+use crate::handlers::{MERGE_INTENT, PUSH_INTENT, ask_ci};
+use crate::sources::LocalForge;
+use crate::turns::gate_asks_person;
+
+/// Tasks that are read at once.
+const PAGE: u32 = 100;
+
+/// Looks at every task under way once.
+pub(super) async fn look(engine: &Engine, standing: &mut Standing) -> anyhow::Result<()> {
+    let mut forges = Forges::default();
+    let mut found = Standing::new();
+    let mut after = TaskId(0);
+    loop {
+        let page = engine
+            .0
+            .store
+            .read(move |tx| Box::pin(tx.under_way(after, PAGE)))
+            .await?;
+        let Some(last) = page.last().map(|u| u.record.task.id) else {
+            break;
+        };
+        after = last;
+        for under_way in page {
+            let id = under_way.record.task.id;
+            match one(engine, &mut forges, &under_way, standing.get(&id)).await {
+                Ok(Some(stands)) => {
+                    found.insert(id, stands);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::error!(
+                    task.id = id.0,
+                    error = format!("{error:#}"),
+                    "a task cannot be reconciled"
+                ),
+            }
+        }
+    }
+    *standing = found;
+    Ok(())
+}
+
+/// Tips of every repository that was asked in this look; none of one that did not answer.
+#[derive(Default)]
+struct Forges(BTreeMap<String, Option<Tips>>);
+
+impl Forges {
+    async fn tips(&mut self, engine: &Engine, repo: &Repo, record: &TaskRecord) -> Option<&Tips> {
+        if !self.0.contains_key(&repo.name) {
+            let source = format!("forge:{}", repo.name);
+            let forge = LocalForge {
+                repo,
+                store: &engine.0.store,
+            };
+            let tips = match forge.tips(&record.task.repo).await {
+                Ok(tips) => {
+                    engine.0.reconciliation.answered(&source);
+                    Some(tips)
+                }
+                Err(error) => {
+                    engine.0.reconciliation.failed(&source, &error);
+                    None
+                }
+            };
+            self.0.insert(repo.name.clone(), tips);
+        }
+        self.0.get(&repo.name)?.as_ref()
+    }
+}
+
+/// Looks at one task; answers a difference that stands and is not yet acted on.
+async fn one(
+    engine: &Engine,
+    forges: &mut Forges,
+    under_way: &UnderWay,
+    stood: Option<&(Drift, i64)>,
+) -> anyhow::Result<Option<(Drift, i64)>> {
+    let record = &under_way.record;
+    let task = &record.task;
+    let now = engine.now();
+    let grace_ms = i64::from(engine.config().reconcile.grace_s) * 1000;
+    let repo = engine.repo(task.repo.as_str())?;
+    let Some(tips) = forges.tips(engine, repo, record).await else {
+        return Ok(None);
+    };
+    let tip = tips.get(&record.branch).cloned();
+    test_again(engine, repo, record, now - grace_ms).await?;
+    let seen = engine
+        .0
+        .store
+        .read({
+            let (record, job) = (record.clone(), under_way.job);
+            move |tx| Box::pin(async move { seen(tx, &record, job, tip).await })
+        })
+        .await?;
+    let Some(found) = drift(task, &seen) else {
+        return Ok(None);
+    };
+    let since = match stood {
+        Some((before, since)) if *before == found => *since,
+        _ => now,
+    };
+    if now - since < grace_ms {
+        return Ok(Some((found, since)));
+    }
+    make_good(engine, record, &found).await?;
+    Ok(None)
+}
+
+async fn seen(
+    tx: &mut Tx,
+    record: &TaskRecord,
+    job: Option<JobState>,
+    tip: Option<ObjectId>,
+) -> Result<Seen, StoreError> {
+    let pipeline = pipeline_of(&tx.config(&record.config_digest).await?)?;
+    let mut own = Vec::new();
+    if tip != record.task.head {
+        for kind in [PUSH_INTENT, MERGE_INTENT] {
+            let said = tx.latest_event(record.task.id, kind).await?;
+            own.extend(said.as_deref().and_then(crate::handlers::intended));
+        }
+    }
+    Ok(Seen {
+        job: match job {
+            None => StepJob::Missing,
+            Some(JobState::Scheduled) => StepJob::PutOff,
+            Some(_) => StepJob::Busy,
+        },
+        tip,
+        own,
+        asks_person: gate_asks_person(&record.task, &pipeline),
+    })
+}
+
+/// Acts on a difference, if the task and its job are still as they were when it was seen.
+async fn make_good(engine: &Engine, record: &TaskRecord, found: &Drift) -> anyhow::Result<()> {
+    let (id, version) = (record.task.id, record.task.version);
+    let item = record.task.work_item.to_string();
+    let effective = engine.stored_config(&record.config_digest).await?;
+    let (event, text, tested) = match found {
+        Drift::JobLost => (
+            Event::JobLost,
+            "nobody worked on its current step; it begins anew".to_owned(),
+            None,
+        ),
+        Drift::BranchMoved(head) => (
+            Event::ForeignPush { head: head.clone() },
+            format!("its branch was moved to {head} from outside"),
+            effective.ci.is_some().then(|| head.clone()),
+        ),
+        Drift::BranchGone => {
+            let head = record.task.head.as_ref().map(ToString::to_string);
+            let detail = format!(
+                "branch `{}` is gone from the forge; push it back to {} and resume the task, or stop it",
+                record.branch,
+                head.unwrap_or_default()
+            );
+            let reason = BlockReason::Config;
+            (
+                Event::Halted {
+                    reason,
+                    detail: detail.clone(),
+                },
+                detail,
+                None,
+            )
+        }
+    };
+    let (by, wanted) = (
+        engine.by("reconciler"),
+        engine.config().reconcile.notify_unblock,
+    );
+    // A block alerts by itself.
+    let wanted = wanted && *found != Drift::BranchGone;
+    let (expected, name, repo) = (found.clone(), found.name(), record.task.repo.to_string());
+    let alert = format!("{item}: {text}");
+    let moved = engine
+        .0
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let present = tx.task(id).await?.task;
+                let job = tx.step_job(id).await?;
+                let stands = match expected {
+                    Drift::JobLost => job.is_none(),
+                    Drift::BranchMoved(_) | Drift::BranchGone => job == Some(JobState::Scheduled),
+                };
+                if present.version != version || !stands {
+                    return Ok(false);
+                }
+                if matches!(expected, Drift::BranchGone) {
+                    tx.cancel_jobs(id, by.now, true).await?;
+                }
+                if matches!(apply(tx, id, &event, &by).await?, Applied::Ignored(_)) {
+                    return Ok(false);
+                }
+                if let Some(head) = tested {
+                    ask_ci(tx, &repo, id, &head, "queued", by.now).await?;
+                }
+                let key = format!("reconciled:{id}:{version}:{name}");
+                tell(tx, wanted, id, &key, &alert, by.now).await?;
+                Ok(true)
+            })
+        })
+        .await?;
+    if moved {
+        engine.made_good(&item, name);
+    }
+    Ok(())
+}
+
+/// Asks again for the test of a task's commit that nobody runs.
+async fn test_again(
+    engine: &Engine,
+    repo: &Repo,
+    record: &TaskRecord,
+    before_ms: i64,
+) -> anyhow::Result<()> {
+    let Some(head) = record.task.head.clone() else {
+        return Ok(());
+    };
+    let forge = LocalForge {
+        repo,
+        store: &engine.0.store,
+    };
+    let heads = [head];
+    let untested = forge.untested(&record.task.repo, &heads, before_ms).await?;
+    for head in untested {
+        let (id, name, now) = (record.task.id, repo.name.clone(), engine.now());
+        let again = engine
+            .0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let posted = tx.statuses(&name, head.as_str()).await?;
+                    let said = posted.iter().find(|s| s.context == LOCAL_CI_CONTEXT);
+                    let Some(said) = said.filter(|s| s.state == CheckState::Pending) else {
+                        return Ok(false);
+                    };
+                    // A test that comes to nothing every time is left to the deadline of whoever waits for it.
+                    let Some(next) = next_try(&said.description) else {
+                        return Ok(false);
+                    };
+                    ask_ci(tx, &name, id, &head, &next, now).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        if again {
+            engine.made_good(record.task.work_item.as_str(), JobKind::Ci.as_str());
+        }
+    }
+    Ok(())
+}
+
+/// How often a lost test is asked for again.
+const TESTS_AGAIN_MAX: u32 = 3;
+
+/// What the status says when the test is asked for once more; none when that was done often enough.
+fn next_try(description: &str) -> Option<String> {
+    let before = description
+        .strip_prefix("asked for again, time ")
+        .and_then(|n| n.parse::<u32>().ok())
+        .unwrap_or(0);
+    (before < TESTS_AGAIN_MAX).then(|| format!("asked for again, time {}", before + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_try;
+
+    #[test]
+    fn lost_test_is_asked_for_again_three_times_and_no_more() {
+        let first = next_try("queued").unwrap();
+        let third = next_try(&next_try(&first).unwrap()).unwrap();
+        assert_eq!(third, "asked for again, time 3");
+        assert_eq!(next_try(&third), None);
+    }
+}
