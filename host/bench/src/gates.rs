@@ -10,11 +10,11 @@ mod swap;
 use std::path::Path;
 use std::sync::Arc;
 
-use hdrhistogram::Histogram;
 use orch_domain::verdict::Decision;
 use orch_gates::{GateRuntime, Grants, Limits, LoadedGate, Seed};
 
-use crate::Table;
+use crate::page::Table;
+use crate::times::{histogram, ms, us};
 use bare::Bare;
 
 /// The no-op gate of the hostile corpus, and a host that answers at once.
@@ -91,24 +91,5 @@ impl Side {
                 Ok(())
             }
         }
-    }
-}
-
-/// Times of nanoseconds to a minute.
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are valid")
-}
-
-/// A quantile in microseconds, as the page shows it.
-fn us(times: &Histogram<u64>, quantile: f64) -> String {
-    format!("{:.1}", times.value_at_quantile(quantile) as f64 / 1e3)
-}
-
-/// A quantile in milliseconds, as the page shows it.
-fn ms(times: &Histogram<u64>, quantile: f64) -> String {
-    let ms = times.value_at_quantile(quantile) as f64 / 1e6;
-    match ms < 10.0 {
-        true => format!("{ms:.2}"),
-        false => format!("{ms:.0}"),
     }
 }

@@ -1,5 +1,6 @@
 //! What a host costs: start to first answer and first claim, and what it uses while it does nothing.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,12 +9,32 @@ use orch_domain::job::JobKind;
 use orch_store::{EnqueueOutcome, NewJob, Owner, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::Table;
+use crate::page::Table;
 
 /// How long an idle host is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
-struct Host(Child);
+/// A host's process. Killed when dropped.
+pub(crate) struct Host(Child);
+
+impl Host {
+    /// Starts a host, which logs to `log`.
+    pub(crate) fn start(orch: &Path, config: &Path, log: File) -> anyhow::Result<Self> {
+        let child = Command::new(orch)
+            .args(["serve", "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        Ok(Self(child))
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
+    }
+}
 
 impl Drop for Host {
     fn drop(&mut self) {
@@ -41,22 +62,11 @@ async fn leave_a_job(database: &Path) -> anyhow::Result<()> {
         .write(move |tx| Box::pin(async move { tx.enqueue(&job, 1).await }))
         .await?;
     anyhow::ensure!(matches!(queued, EnqueueOutcome::Enqueued(_)), "{queued:?}");
-    drop(store);
-    // The writer ends after its last handle; the lock says when.
-    let lock = std::fs::File::open(database.with_extension("lock"))?;
-    let begun = Instant::now();
-    while lock.try_lock().is_err() {
-        anyhow::ensure!(
-            begun.elapsed() < Duration::from_secs(10),
-            "the store does not close"
-        );
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    Ok(())
+    crate::store::close(store).await
 }
 
 /// Asks `/health` once; true if the host answered it.
-async fn answers(socket: &Path) -> bool {
+pub(crate) async fn answers(socket: &Path) -> bool {
     let Ok(mut stream) = tokio::net::UnixStream::connect(socket).await else {
         return false;
     };
@@ -89,21 +99,14 @@ pub(crate) async fn run(orch: &Path) -> anyhow::Result<Table> {
     leave_a_job(&folder.path().join("data/orch.db")).await?;
     let log = folder.path().join("host.log");
     let begun = Instant::now();
-    let host = Host(
-        Command::new(orch)
-            .args(["serve", "--config"])
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log)?)
-            .spawn()?,
-    );
+    let mut host = Host::start(orch, &config, File::create(&log)?)?;
     let socket = folder.path().join("data/orch.sock");
     let (mut claim_ms, mut answer_ms) = (None, None);
     while claim_ms.is_none() || answer_ms.is_none() {
         anyhow::ensure!(
-            begun.elapsed() < Duration::from_secs(60),
-            "the host does not claim or answer"
+            !host.has_ended() && begun.elapsed() < Duration::from_secs(60),
+            "the host has ended, or does not claim or answer:\n{}",
+            std::fs::read_to_string(&log)?
         );
         let now_ms = begun.elapsed().as_secs_f64() * 1000.0;
         if claim_ms.is_none() && std::fs::read_to_string(&log)?.contains("a job failed") {

@@ -9,7 +9,7 @@ use orch_gates::{GateRuntime, RuntimeConfig};
 use tokio::runtime::Handle;
 
 use super::{Side, histogram, kit, us};
-use crate::Table;
+use crate::page::Table;
 
 /// Evaluations of each kind, in rounds that alternate.
 const ROUNDS: usize = 5;

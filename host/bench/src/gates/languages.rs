@@ -9,7 +9,7 @@ use orch_gates::{GateRuntime, RuntimeConfig};
 
 use super::Side;
 use super::evaluate::{alternate, quantiles};
-use crate::Table;
+use crate::page::Table;
 
 /// The languages, and how often a gate of each is evaluated in a round: all take seconds, none a minute.
 const LANGUAGES: [(&str, usize); 3] = [("rust", 1_000), ("javascript", 200), ("python", 100)];

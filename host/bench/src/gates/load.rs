@@ -13,7 +13,8 @@ use wasmtime::component::Component;
 use super::bare::{engine_like_ours, plain};
 use super::languages::Built;
 use super::{histogram, ms};
-use crate::Table;
+use crate::page::Table;
+use crate::times::record;
 
 /// Compilations of each kind, in turns.
 const COMPILED: usize = 3;
@@ -246,10 +247,5 @@ fn load(engine: &Engine, image: &Path, took: &mut Took) -> anyhow::Result<()> {
     let component = unsafe { Component::deserialize_file(engine, image) }.map_err(plain)?;
     record(&mut took.bare_mapped, begun)?;
     drop(component);
-    Ok(())
-}
-
-fn record(took: &mut Histogram<u64>, begun: Instant) -> anyhow::Result<()> {
-    took.record(u64::try_from(begun.elapsed().as_nanos())?)?;
     Ok(())
 }

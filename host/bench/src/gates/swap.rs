@@ -11,7 +11,7 @@ use wasmtime::component::Component;
 
 use super::bare::{engine_like_ours, plain};
 use super::{histogram, ms};
-use crate::Table;
+use crate::page::Table;
 
 /// Swaps of each kind.
 const SWAPS: u32 = 30;

@@ -1,0 +1,6 @@
+//! What becomes of running agents: taken up by the next host, and ended by a stop. Both in a small world of
+//! their own; what is measured stands in the modules.
+
+pub(crate) mod reattach;
+mod site;
+pub(crate) mod stop;
