@@ -3,8 +3,8 @@
 use std::fs;
 use std::net::TcpListener;
 
-use orch_kit::World;
 use orch_kit::world::gates;
+use orch_kit::{World, until};
 use serde_json::json;
 
 fn says(text: &str, parts: &[&str]) {
@@ -172,6 +172,99 @@ fn database_of_another_host_is_left_alone() {
         &world.refused(&["serve"]),
         &["in use by another host", "stop that host"],
     );
+}
+
+#[test]
+fn full_disk_under_the_database_refuses_loudly_loses_nothing_and_goes_on_when_there_is_room() {
+    let mut world = World::new();
+    world.config["disk"] = json!({"floor_mib": 0});
+    world.write_config();
+    let data = world.path("data");
+    fs::create_dir(&data).unwrap();
+    // A small file system in a mount namespace of the host's own; commands enter it to reach the host.
+    let pid = world.path("pid");
+    let script = format!(
+        "mount -t tmpfs -o size=96m tmpfs {} && echo $$ > {} && exec \"$0\" \"$@\"",
+        data.display(),
+        pid.display()
+    );
+    let plain = world.command(&["serve"]);
+    let log = fs::File::create(world.path("host.log")).unwrap();
+    let _host = Ended(
+        std::process::Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .current_dir(world.path("."))
+            .stdout(std::process::Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap(),
+    );
+    let inside = |program: &std::ffi::OsStr, args: &[&std::ffi::OsStr]| {
+        let target = fs::read_to_string(&pid).unwrap_or_default();
+        std::process::Command::new("nsenter")
+            .args([
+                "--user",
+                "--mount",
+                "--preserve-credentials",
+                "--target",
+                target.trim(),
+            ])
+            .arg(program)
+            .args(args)
+            .current_dir(world.path("."))
+            .output()
+            .unwrap()
+    };
+    let orch = |args: &[&str]| {
+        let command = world.command(&[args, &["--json"]].concat());
+        let args: Vec<_> = command.get_args().collect();
+        let done = inside(command.get_program(), &args);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        let answer = serde_json::from_slice::<serde_json::Value>(&done.stdout);
+        answer.ok().filter(|_| done.status.success()).ok_or(said)
+    };
+    let sh = |line: &str| {
+        let done = inside("sh".as_ref(), &["-c".as_ref(), line.as_ref()]);
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    until("the host answers", || orch(&["queue"]).ok());
+    let new = ["task", "new", "--repo", "shop", "--title", "Filled up"];
+    let item = until("a task begins", || orch(&new).ok())["work_item"].clone();
+    let item = item.as_str().unwrap();
+    let view = || orch(&["task", "show", item]).unwrap_or_default();
+    until("it waits for a person", || {
+        (view()["step"] == "analysis-approved" && view()["status"] == "waiting").then_some(())
+    });
+    sh(&format!("cat /dev/zero > {}/ballast", data.display()));
+    // What is left in the log's last page may hold a write or two.
+    let refused = until("a command is refused", || orch(&new).err());
+    says(&refused, &["disk", "full"]);
+    let before = view();
+    assert_eq!(before["stage"], "analysis", "reading goes on: {before:#}");
+    sh(&format!("rm {}/ballast", data.display()));
+    until("the task ends", || {
+        let view = view();
+        let waits = view["status"] == "awaiting-approval"
+            || (view["status"] == "waiting" && view["step"] == "analysis-approved");
+        if waits {
+            orch(&["task", "approve", item]).ok();
+        }
+        (view["status"] == "ended").then_some(())
+    });
+    assert_eq!(view()["stage"], "done");
+}
+
+/// A process that ends with the test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod recorded;
 mod rework;
 mod security;
 mod stopping;
+mod transitions;
 mod trust;
 mod turns;
 mod zombies;

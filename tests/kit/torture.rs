@@ -173,7 +173,15 @@ fn follow(
             item = item.or_else(|| site.begin_again());
         }
         let Some(name) = &item else {
-            return (None, Ended::Badly("no task could be begun".to_owned()));
+            // The request broke off: the host is dying, or was about to answer.
+            if begun.elapsed() > END_MAX {
+                return (None, Ended::Badly("no task could be begun".to_owned()));
+            }
+            pause();
+            if !host.has_ended() {
+                item = site.begin_again();
+            }
+            continue;
         };
         let view = site.look(name);
         let ended = match &view {

@@ -39,17 +39,28 @@ pub(crate) fn nothing() -> Extra {
 }
 
 /// Event before a run's commit is pushed.
-pub(crate) const PUSH_INTENT: &str = "push-intent";
+const PUSH_INTENT: &str = "push-intent";
 /// Event before the branch is moved to a prepared commit.
-pub(crate) const MERGE_INTENT: &str = "merge-intent";
+const MERGE_INTENT: &str = "merge-intent";
 
 /// Data of an event that says which commit is about to be pushed: recovery reads whose it is.
 fn intent(commit: &ObjectId) -> String {
     serde_json::json!({"head": commit.as_str()}).to_string()
 }
 
+/// Commits that the host itself was about to push when it last said so: found on the branch, they are its own,
+/// whether or not the task knows of them already.
+pub(crate) async fn own_pushes(tx: &mut Tx, task: TaskId) -> Result<Vec<ObjectId>, StoreError> {
+    let mut own = Vec::new();
+    for kind in [PUSH_INTENT, MERGE_INTENT] {
+        let said = tx.latest_event(task, kind).await?;
+        own.extend(said.as_deref().and_then(intended));
+    }
+    Ok(own)
+}
+
 /// The commit that such an event names.
-pub(crate) fn intended(data: &str) -> Option<ObjectId> {
+fn intended(data: &str) -> Option<ObjectId> {
     let data: serde_json::Value = serde_json::from_str(data).ok()?;
     ObjectId::new(data.get("head")?.as_str()?).ok()
 }

@@ -155,10 +155,10 @@ async fn drain(
                 }
             }
             Err((replies, error)) => {
-                tracing::error!(error = %error, "a transaction could not be committed");
+                let text = format!("nothing was written: {}", error.in_full());
+                tracing::error!(error = text, "a transaction could not be committed");
                 // Before the commands go, whose callers ask for it then.
                 counters.dropped(&error);
-                let text = error.to_string();
                 for reply in replies {
                     reply(Err(StoreError::Refused(text.clone())));
                 }

@@ -5,9 +5,9 @@ use orch_agents::launcher;
 use orch_agents::workspace::{Workspace, bot};
 use orch_domain::transition::Event;
 use orch_process::git::RefOutcome;
-use orch_store::{ClaimedJob, RunEnd, RunRow};
+use orch_store::{ClaimedJob, RunEnd, RunRow, TaskRecord};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Repo};
 
 pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
     let (record, repo, _) = engine.subject(job).await?;
@@ -42,26 +42,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         git.set_ref(&format!("refs/orch/wip/{task}/stop"), &kept)
             .await?;
     }
-    if let Some(tip) = &record.task.head {
-        git.set_ref(&format!("refs/orch/cancelled/{task}"), tip)
-            .await?;
-        let landed = git.is_ancestor(tip, &repo.base_tip().await?).await?;
-        if record.branch != record.base_branch && !landed {
-            match git
-                .delete_branch(repo.forge.git_dir(), &record.branch, tip)
-                .await?
-            {
-                RefOutcome::Done => {}
-                RefOutcome::Refused { actual } => {
-                    tracing::warn!(
-                        branch = record.branch,
-                        ?actual,
-                        "the branch moved and is left alone"
-                    );
-                }
-            }
-        }
-    }
+    remove_branch(engine, &record, repo).await?;
     workspace.remove()?;
     let now = engine.now();
     let extra: super::Extra = Box::new(move |tx| {
@@ -78,4 +59,39 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
         })
     });
     engine.finish(job, Event::Stopped, extra).await
+}
+
+/// Keeps the branch's last commit on a ref of the mirror and removes the branch, if it is where the host left it.
+async fn remove_branch(engine: &Engine, record: &TaskRecord, repo: &Repo) -> anyhow::Result<()> {
+    let (task, git) = (record.task.id, &repo.mirror);
+    let name = format!("refs/heads/{}", record.branch);
+    let present = repo.forge.resolve(&name).await?;
+    // A job that the stop broke off may have pushed what the task never came to know of.
+    let pushed = engine
+        .0
+        .store
+        .read(|tx| Box::pin(super::own_pushes(tx, task)))
+        .await?;
+    let own = present.clone().filter(|tip| pushed.contains(tip));
+    let Some(tip) = own.or_else(|| record.task.head.clone()) else {
+        return Ok(());
+    };
+    git.set_ref(&format!("refs/orch/cancelled/{task}"), &tip)
+        .await?;
+    let landed = git.is_ancestor(&tip, &repo.base_tip().await?).await?;
+    if record.branch == record.base_branch || landed {
+        return Ok(());
+    }
+    let forge = repo.forge.git_dir();
+    match git.delete_branch(forge, &record.branch, &tip).await? {
+        RefOutcome::Done => {}
+        RefOutcome::Refused { actual } => {
+            tracing::warn!(
+                branch = record.branch,
+                ?actual,
+                "the branch moved and is left alone"
+            );
+        }
+    }
+    Ok(())
 }

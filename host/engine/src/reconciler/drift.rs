@@ -16,7 +16,7 @@ use super::{Standing, tell};
 use crate::apply::{Applied, apply, pipeline_of};
 use crate::config::LOCAL_CI_CONTEXT;
 use crate::engine::{Engine, Repo};
-use crate::handlers::{MERGE_INTENT, PUSH_INTENT, ask_ci};
+use crate::handlers::{ask_ci, own_pushes};
 use crate::sources::LocalForge;
 use crate::turns::gate_asks_person;
 
@@ -131,13 +131,10 @@ async fn seen(
     tip: Option<ObjectId>,
 ) -> Result<Seen, StoreError> {
     let pipeline = pipeline_of(&tx.config(&record.config_digest).await?)?;
-    let mut own = Vec::new();
-    if tip != record.task.head {
-        for kind in [PUSH_INTENT, MERGE_INTENT] {
-            let said = tx.latest_event(record.task.id, kind).await?;
-            own.extend(said.as_deref().and_then(crate::handlers::intended));
-        }
-    }
+    let own = match tip == record.task.head {
+        true => Vec::new(),
+        false => own_pushes(tx, record.task.id).await?,
+    };
     Ok(Seen {
         job: match job {
             None => StepJob::Missing,
