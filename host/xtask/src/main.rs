@@ -2,6 +2,7 @@
 
 mod demo;
 mod gates;
+mod mutants;
 mod scanners;
 mod shell;
 mod test;
@@ -42,6 +43,12 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Take each guard of the claim protocol out of a copy of the code, and demand that a test notices.
+    Mutants {
+        /// Try this one only.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+    },
     /// Check bans, licences and sources of the dependencies.
     Deny,
 }
@@ -55,6 +62,7 @@ fn main() -> std::process::ExitCode {
         Verb::Tidy => tidy::run(),
         Verb::Bench => demo::bench(),
         Verb::Torture { args } => demo::torture(&args),
+        Verb::Mutants { only } => mutants::run(only.as_deref()),
         Verb::Deny => test::deny(),
     };
     match done {
