@@ -9,3 +9,5 @@ END;
 -- Asked for every row that is removed, because others may refer to it.
 CREATE INDEX evaluations_reused ON evaluations (reused_from) WHERE reused_from IS NOT NULL;
 CREATE INDEX provenance_run ON provenance (run_id);
+-- The latest verdicts of one gate, for people.
+CREATE INDEX evaluations_gate ON evaluations (gate, id);

@@ -15,6 +15,7 @@ mod recovery;
 mod repositories;
 mod repository;
 mod strict;
+mod uses;
 pub(crate) mod waivers;
 
 pub use disk::DiskConfig;

@@ -7,6 +7,7 @@ mod admission;
 mod advisories;
 mod apply;
 mod attended;
+mod blocks;
 mod ci;
 mod clock;
 pub mod commands;

@@ -412,10 +412,10 @@ impl Engine {
             "resilience": self.resilience_view().await?,
             "reconcile": self.reconcile_view(),
             "reaper": self.reaper_view(),
-            "post_deploy": {"enabled": false},
+            "post_deploy": self.post_deploy_view().await?,
             "transition_lease": self.leases_block().await?,
             "stop": {"stopping": stopping},
-            "security": {"enabled": false},
+            "security": self.security_view().await?,
             "recent": recent,
         }))
     }

@@ -18,9 +18,8 @@ pub use table::counts::RowCount;
 pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
 pub use table::events::{EventRow, OutboxRow};
 pub use table::forge::{MergeMark, PullRequest, StatusRow};
-pub use table::jobs::{
-    ClaimedJob, EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, RenewOutcome,
-};
+pub use table::jobs::rows::JobRow;
+pub use table::jobs::{ClaimedJob, EnqueueOutcome, FinishOutcome, JobKey, NewJob, RenewOutcome};
 pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
 pub use table::memory::{MemoryApplied, Remembered};
 pub use table::pauses::Pause;

@@ -45,9 +45,9 @@ enum Verb {
     },
     /// Take each guard of the claim protocol out of a copy of the code, and demand that a test notices.
     Mutants {
-        /// Try this one only.
+        /// Try this one only; may be given several times.
         #[arg(long, value_name = "NAME")]
-        only: Option<String>,
+        only: Vec<String>,
     },
     /// Check bans, licences and sources of the dependencies.
     Deny,
@@ -62,7 +62,7 @@ fn main() -> std::process::ExitCode {
         Verb::Tidy => tidy::run(),
         Verb::Bench => demo::bench(),
         Verb::Torture { args } => demo::torture(&args),
-        Verb::Mutants { only } => mutants::run(only.as_deref()),
+        Verb::Mutants { only } => mutants::run(&only),
         Verb::Deny => test::deny(),
     };
     match done {

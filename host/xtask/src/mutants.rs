@@ -43,17 +43,24 @@ impl Tried {
     }
 }
 
-/// Tries every mutant, or the one called `only`.
-pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
+/// The three that every change has to face: an ending without its epoch, a reaping by id alone, a renewal of what
+/// has expired.
+pub(crate) const SAMPLE: [&str; 3] = ["complete-without-epoch", "reap-by-id", "renew-after-expiry"];
+
+/// Tries the mutants called `only`, or every one.
+pub(crate) fn run<N: AsRef<str>>(only: &[N]) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let mutants: Vec<&Mutant> = MUTANTS
-        .iter()
-        .filter(|mutant| only.is_none_or(|name| mutant.name == name))
-        .collect();
-    if mutants.is_empty() {
-        let names: Vec<_> = MUTANTS.iter().map(|mutant| mutant.name).collect();
-        bail!("no such mutant; there are {}", names.join(", "));
+    let names: Vec<&str> = MUTANTS.iter().map(|mutant| mutant.name).collect();
+    if let Some(name) = only.iter().find(|name| !names.contains(&name.as_ref())) {
+        bail!(
+            "no mutant `{}`; there are {}",
+            name.as_ref(),
+            names.join(", ")
+        );
     }
+    let is_asked =
+        |mutant: &&Mutant| only.is_empty() || only.iter().any(|name| name.as_ref() == mutant.name);
+    let mutants: Vec<&Mutant> = MUTANTS.iter().filter(is_asked).collect();
     let top = target_dir()?.join("mutants");
     let bench = Bench {
         copy: top.join("src"),

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use crate::shell::{cargo, root, run};
-use crate::{gates, tidy, tools};
+use crate::{gates, mutants, tidy, tools};
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("tools", tools::install),
     ("formatting", formatting),
     ("tidy", tidy::run),
@@ -16,6 +16,7 @@ const STEPS: [Step; 8] = [
     ("lints", lints),
     ("tests", tests),
     ("documentation tests", doc_tests),
+    ("mutants", || mutants::run(&mutants::SAMPLE)),
 ];
 
 pub(crate) fn run_all() -> anyhow::Result<()> {

@@ -196,6 +196,29 @@ impl Tx {
             .collect()
     }
 
+    /// How often a gate decided what, in its latest evaluations, at most `most`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn decisions_of(
+        &mut self,
+        gate: &str,
+        most: u32,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT decision, count(*) FROM (SELECT decision FROM evaluations WHERE gate = ? ORDER BY id DESC LIMIT ?) \
+             GROUP BY decision ORDER BY decision",
+        )
+        .bind(gate)
+        .bind(most)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("count decisions")?;
+        rows.iter()
+            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
+            .collect()
+    }
+
     /// One evaluation with its work item.
     ///
     /// # Errors

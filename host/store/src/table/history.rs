@@ -1,4 +1,4 @@
-//! History that goes some day: what ended tasks did, long after their end. The task itself, its pull requests and
+//! What goes some day: jobs that have ended, and what ended tasks did, long after their end. The task itself, its pull requests and
 //! what gates remember of the repository stay.
 
 use orch_domain::id::UnixMs;
@@ -31,6 +31,23 @@ const OF_NONE: [&str; 2] = [
 ];
 
 impl Tx {
+    /// Removes finished jobs that nothing refers to and that ended before `before_ms`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep_jobs(&mut self, before_ms: UnixMs, limit: u32) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs j WHERE finished_ms IS NOT NULL AND finished_ms < ? \
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.job_id = j.id) LIMIT ?)",
+        )
+        .bind(before_ms)
+        .bind(limit)
+        .execute(&mut self.conn)
+        .await
+        .doing("sweep jobs")?;
+        Ok(done.rows_affected())
+    }
+
     /// Removes the history of up to `tasks` tasks that ended before `before_ms`, and up to `rows` rows of each
     /// kind that belong to none; answers how many rows went.
     ///

@@ -34,7 +34,7 @@ async fn every_tick_reads_by_index_and_sorts_nothing() {
         jobs::NEXT_DUE.to_owned(),
         jobs::MAKE_DUE.to_owned(),
         jobs::HINT.to_owned(),
-        jobs::COUNTS.to_owned(),
+        jobs::rows::COUNTS.to_owned(),
         reap::RUNNING.to_owned(),
         turns::WAKE.to_owned(),
         ageing::AGE.to_owned(),

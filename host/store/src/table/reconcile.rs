@@ -63,6 +63,25 @@ impl Tx {
         known(JobState::parse(&state), "jobs", id, &state, "job state").map(Some)
     }
 
+    /// How many live jobs have a unique key that begins with `prefix`, which ends with a colon.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn live_jobs_with(&mut self, prefix: &str) -> Result<i64, StoreError> {
+        // The character after the colon ends the range.
+        let end = format!("{};", prefix.trim_end_matches(':'));
+        let row = sqlx::query(
+            "SELECT count(*) FROM jobs WHERE unique_key IS NOT NULL AND unique_key >= ? AND unique_key < ? \
+             AND state IN ('scheduled', 'ready', 'running')",
+        )
+        .bind(prefix)
+        .bind(end)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("count live jobs")?;
+        get(&row, 0)
+    }
+
     /// Whether the test of a commit was asked for before `before_ms`, is not answered, and nobody is at it.
     ///
     /// # Errors

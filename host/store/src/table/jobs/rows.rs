@@ -1,0 +1,125 @@
+//! Jobs as they are shown: the rows, and how many are in each state.
+
+use orch_domain::id::{JobId, TaskId, UnixMs};
+use orch_domain::job::{JobKind, JobState};
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::{Context, StoreError};
+use crate::table::{get, known};
+use crate::tx::Tx;
+
+/// A job as it is shown.
+#[derive(Debug, Clone)]
+pub struct JobRow {
+    /// Row id.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// Its task.
+    pub task: Option<TaskId>,
+    /// Repository.
+    pub repo: String,
+    /// What the handler needs, as JSON.
+    pub payload: String,
+    /// When it is due.
+    pub run_at_ms: UnixMs,
+    /// Tries so far.
+    pub attempt: i64,
+    /// Epoch of the latest claim.
+    pub epoch: i64,
+    /// Why it is not due at once.
+    pub reason: Option<String>,
+    /// Last error.
+    pub last_error: Option<String>,
+    /// When it ended.
+    pub finished_ms: Option<UnixMs>,
+}
+
+pub(super) const ROW: &str = "id, kind, state, task_id, repo, payload, run_at_ms, attempt, epoch, reason, last_error, finished_ms";
+
+/// Ended rows are counted as they end.
+pub(in crate::table) const COUNTS: &str = "SELECT 'scheduled', count(*) FROM jobs WHERE state = 'scheduled' \
+    UNION ALL SELECT 'ready', count(*) FROM jobs WHERE state = 'ready' \
+    UNION ALL SELECT 'running', count(*) FROM jobs WHERE state = 'running' \
+    UNION ALL SELECT state, jobs FROM job_totals";
+
+impl Tx {
+    /// How many jobs are in each state.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn job_counts(&mut self) -> Result<Vec<(JobState, i64)>, StoreError> {
+        let rows = sqlx::query(COUNTS)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("count jobs")?;
+        rows.iter()
+            .map(|row| {
+                let state: String = get(row, 0)?;
+                Ok((
+                    known(
+                        JobState::parse(&state),
+                        "jobs",
+                        "count",
+                        &state,
+                        "job state",
+                    )?,
+                    get(row, 1)?,
+                ))
+            })
+            .collect()
+    }
+
+    /// The newest jobs.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recent_jobs(&mut self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        let sql = format!("SELECT {ROW} FROM jobs ORDER BY id DESC LIMIT ?");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(limit)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list jobs")?;
+        rows.iter().map(job_row).collect()
+    }
+
+    /// Live jobs of a task.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn live_jobs(&mut self, task: TaskId) -> Result<Vec<JobRow>, StoreError> {
+        let sql = format!(
+            "SELECT {ROW} FROM jobs WHERE task_id = ? AND state IN ('scheduled', 'ready', 'running')"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(task.0)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list a task's jobs")?;
+        rows.iter().map(job_row).collect()
+    }
+}
+
+pub(super) fn job_row(row: &SqliteRow) -> Result<JobRow, StoreError> {
+    let id: i64 = get(row, "id")?;
+    let kind: String = get(row, "kind")?;
+    let state: String = get(row, "state")?;
+    let task: Option<i64> = get(row, "task_id")?;
+    Ok(JobRow {
+        id: JobId(id),
+        kind: known(JobKind::parse(&kind), "jobs", id, &kind, "job kind")?,
+        state: known(JobState::parse(&state), "jobs", id, &state, "job state")?,
+        task: task.map(TaskId),
+        repo: get(row, "repo")?,
+        payload: get(row, "payload")?,
+        run_at_ms: get(row, "run_at_ms")?,
+        attempt: get(row, "attempt")?,
+        epoch: get(row, "epoch")?,
+        reason: get(row, "reason")?,
+        last_error: get(row, "last_error")?,
+        finished_ms: get(row, "finished_ms")?,
+    })
+}
