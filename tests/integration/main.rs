@@ -21,6 +21,7 @@ mod pausing;
 mod reaping;
 mod reconciling;
 mod recorded;
+mod results;
 mod rework;
 mod security;
 mod stopping;
