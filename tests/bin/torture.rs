@@ -1,10 +1,11 @@
-//! Tortures the host in full: every crash point, then rounds of random kills. Ends with 1 on any violation.
+//! Tortures the host in full: every crash point, then rounds of random kills; or, with `--at` at the end and
+//! points as it printed them, at these alone. Ends with 1 on any violation.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use orch_kit::torture::{Round, crash_at, random, undisturbed};
+use orch_kit::torture::{Point, Round, crash_at, random, undisturbed};
 
 fn number(args: &[String], name: &str, default: u64) -> u64 {
     let at = args.iter().position(|a| a == name);
@@ -49,7 +50,15 @@ fn main() -> ExitCode {
     let jobs = number(&args, "--jobs", 1).clamp(1, 64);
     let base = undisturbed();
     println!("{} crash points on the way of one task", base.points.len());
-    let sample = base.sample(points, seed);
+    let only: Vec<&String> = args.iter().skip_while(|a| *a != "--at").skip(1).collect();
+    let sample = match only.is_empty() {
+        true => base.sample(points, seed),
+        false => {
+            let is_asked = |p: &&Point| only.iter().any(|name| **name == p.to_string());
+            base.points.iter().filter(is_asked).collect()
+        }
+    };
+    let rounds = if only.is_empty() { rounds } else { 0 };
     let all = sample.len() + usize::try_from(rounds).unwrap_or(usize::MAX);
     let (next, sum) = (AtomicUsize::new(0), Mutex::new(Sum::default()));
     // Each round has a folder of its own and kills only what belongs there, so several go on at once.

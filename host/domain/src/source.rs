@@ -30,7 +30,7 @@ pub type Tips = BTreeMap<String, ObjectId>;
 
 /// A forge: where branches are pushed to and commits are tested.
 pub trait Forge: Send + Sync {
-    /// Where every branch of a repository is now. Asked once per look and repository, before any task of it is
+    /// Where the host's branches of a repository are now. Asked once per look and repository, before any task of it is
     /// judged.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use orch_domain::task::Task;
 use orch_domain::transition::{Event, Judgement, WorkFailure};
 use serde_json::json;
 
-/// Branch of a task's change.
+/// Branch of a task's change; the reconciler asks the forge for what lies below `orch/`.
 pub(crate) fn branch(work_item: &WorkItem, task: TaskId) -> String {
     format!("orch/{work_item}-{task}")
 }

@@ -16,6 +16,7 @@ use orch_domain::reconcile::Drift;
 use orch_store::{StoreError, Tx};
 use serde_json::json;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::engine::Engine;
 
@@ -97,21 +98,24 @@ impl Engine {
     }
 }
 
-/// Looks again and again until the host ends: at the start, after each pause, and when told to.
+/// Looks again and again until the host ends: at the start, after each pause, and at issues when told to.
 pub(crate) async fn run(engine: Engine, mut stopped: watch::Receiver<bool>) {
     let mut standing = Standing::new();
-    let mut hinted = false;
+    let mut next = Instant::now();
     loop {
-        let config = engine.config().reconcile.clone();
-        if config.enabled {
-            look(&engine, &mut standing, hinted).await;
-        }
-        let pause = Duration::from_secs(u64::from(config.interval_s.max(1)));
-        hinted = tokio::select! {
-            () = tokio::time::sleep(pause) => false,
+        // Hints do not move the next look, or many of them would put it off for ever.
+        let hinted = tokio::select! {
+            () = tokio::time::sleep_until(next) => false,
             () = engine.0.reconciliation.hinted.notified() => true,
             _ = stopped.changed() => return,
         };
+        let config = engine.config().reconcile.clone();
+        if !hinted {
+            next = Instant::now() + Duration::from_secs(u64::from(config.interval_s.max(1)));
+        }
+        if config.enabled {
+            look(&engine, &mut standing, hinted).await;
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use crate::engine::Repo;
 
 /// Where branches are listed.
 const HEADS: &str = "refs/heads/";
+/// Below it are the host's branches, and only these are asked for: a repository may have very many others.
+const OURS: &str = "refs/heads/orch";
 
 /// The forge of one repository that lies on this machine.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ pub(crate) struct LocalForge<'a> {
 
 impl Forge for LocalForge<'_> {
     async fn tips(&self, repo: &RepoName) -> Result<Tips, SourceError> {
-        let refs = self.repo.forge.refs(HEADS).await;
+        let refs = self.repo.forge.refs(OURS).await;
         let refs = refs.map_err(|e| failed("repository", repo.as_str(), &e))?;
         let tips = refs.into_iter().filter_map(|entry| {
             let branch = entry.name.strip_prefix(HEADS)?.to_owned();

@@ -118,23 +118,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_is_alive_and_another_start_is_somebody_else() {
+    fn process_is_alive_under_its_own_identity() {
+        assert!(ProcessIdentity::current().is_alive());
+    }
+
+    #[test]
+    fn pid_that_was_reused_is_somebody_else() {
         let me = ProcessIdentity::current();
-        assert!(me.is_alive());
-        assert!(
-            !ProcessIdentity {
-                start_ticks: me.start_ticks + 1,
-                ..me.clone()
-            }
-            .is_alive()
-        );
-        assert!(
-            !ProcessIdentity {
-                boot_id: "another".into(),
-                ..me
-            }
-            .is_alive()
-        );
+        let before = ProcessIdentity {
+            start_ticks: me.start_ticks - 1,
+            ..me
+        };
+        assert!(!before.is_alive(), "the same pid, another start");
+    }
+
+    #[test]
+    fn nobody_of_another_boot_is_alive() {
+        let me = ProcessIdentity::current();
+        let before = ProcessIdentity {
+            boot_id: "another".into(),
+            ..me
+        };
+        assert!(!before.is_alive(), "the same pid and start, another boot");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use orch_domain::reconcile::{Asked, asked};
 use orch_domain::source::{IssueMove, Tracker};
-use orch_domain::transition::TrackerState;
 use orch_store::{StoreError, Tx};
 
 use super::tell;
@@ -137,8 +136,12 @@ async fn put_back(
     why: String,
     by: &By,
 ) -> Result<Handled, StoreError> {
-    let state: TrackerState = tx.issue_state(moved.task).await?;
-    tx.set_issue_state(moved.task, state, by.now).await?;
+    match tx.issue_state(moved.task).await {
+        Ok(state) => tx.set_issue_state(moved.task, state, by.now).await?,
+        // One move of an issue that is none must not hold up all that come after it.
+        Err(StoreError::NotFound { .. }) => {}
+        Err(error) => return Err(error),
+    }
     let text = format!(
         "`{}` by {} was not carried out: {why}",
         moved.state.as_str(),
