@@ -199,3 +199,27 @@ fn stop_that_is_asked_for_while_no_host_runs_is_carried_out_at_its_start() {
     cancelled(&world, &item);
     assert!(!lives(&agent));
 }
+
+#[test]
+fn stop_of_a_run_that_is_only_starting_leaves_nothing_of_it() {
+    let world = World::new();
+    // It has said nothing yet and may not for long.
+    analyst(
+        &world,
+        "echo $$ >> \"$(dirname \"$0\")/started\"; exec sleep 1000",
+    );
+    let _host = world.serve();
+    let item = world.begin("Starting");
+    until("a run is recorded", || {
+        (world.task(&item)["runs"].as_array()?.len() == 1).then_some(())
+    });
+    let view = stop(&world, &item);
+    assert_eq!(outcomes(&view), ["cancelled"], "{view:#}");
+    assert!(pids(&world, "started").iter().all(|pid| !lives(pid)));
+    assert!(
+        !world
+            .path("data/workspaces/shop")
+            .join(format!("1-{item}"))
+            .exists()
+    );
+}
