@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use orch_kit::torture::Site;
+use orch_kit::torture::{Host, Site};
 use orch_kit::{sql, until};
 use serde_json::{Value, json};
 
@@ -76,15 +76,21 @@ fn assert_once(site: &Site, item: &str, outcomes: &[&str]) {
     assert_eq!(merged, ["1"]);
 }
 
-#[test]
-fn host_that_slept_past_its_lease_keeps_others_out_and_does_its_work_once() {
+/// A host that is stopped while its analyst works, with the task and the host's process id.
+fn asleep() -> (Site, Host, String, String) {
     let site = site(WAITS);
-    let mut host = site.host(&[]);
+    let host = site.host(&[]);
     let item = site.begin().unwrap();
     at_work(&site, &item);
     let pid = host_pid(&site);
     signal(&pid, "STOP");
     until("the host sleeps", || is_stopped(&pid).then_some(()));
+    (site, host, item, pid)
+}
+
+#[test]
+fn host_that_slept_past_its_lease_keeps_others_out_and_does_its_work_once() {
+    let (site, mut host, item, pid) = asleep();
     // As if it had slept for two minutes: its claims are over.
     let late = "UPDATE jobs SET lease_until_ms = lease_until_ms - 120000 WHERE state = 'running'";
     assert_eq!(sql::execute(&site.world.path("data/orch.db"), late), 1);
@@ -106,13 +112,7 @@ fn host_that_slept_past_its_lease_keeps_others_out_and_does_its_work_once() {
 
 #[test]
 fn host_that_lost_its_claim_in_its_sleep_goes_back_to_the_run_and_starts_no_second_agent() {
-    let site = site(WAITS);
-    let mut host = site.host(&[]);
-    let item = site.begin().unwrap();
-    at_work(&site, &item);
-    let pid = host_pid(&site);
-    signal(&pid, "STOP");
-    until("the host sleeps", || is_stopped(&pid).then_some(()));
+    let (site, mut host, item, pid) = asleep();
     // As if somebody had taken the job while it slept and had given it back.
     let taken = "UPDATE jobs SET epoch = epoch + 1, state = 'ready', owner = NULL, lease_until_ms = NULL, \
                  attempt = attempt - 1 WHERE state = 'running'";

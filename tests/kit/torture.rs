@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-pub use site::Site;
+pub use site::{Host, Site};
 pub use transcript::Transcript;
 
 /// Longest that a task may take to its end after whatever was done to it.

@@ -4,11 +4,8 @@
 #[path = "qualification/fixture.rs"]
 mod fixture;
 
-use orch_domain::id::{RepoName, TaskId, WorkItem};
+use orch_domain::id::TaskId;
 use orch_domain::job::{JobKind, Lane};
-use orch_domain::pipeline::Pipeline;
-use orch_domain::task::{BlockReason, Status, Task};
-use orch_domain::transition::{Chance, Event, Transition, transition};
 use orch_store::{AcquireOutcome, FinishOutcome, JobKey, NewJob, NewRun, Owner, Pause};
 
 use fixture::{Shop, job};
@@ -188,39 +185,4 @@ async fn job_has_one_run_that_is_not_taken_in() {
     launch().await.expect("recorded");
     assert!(launch().await.is_err());
     assert_eq!(shop.rows("runs").await.len(), 1);
-}
-
-#[test]
-fn only_a_task_that_is_being_stopped_is_stopped() {
-    let item = WorkItem::new("S-1").expect("an item");
-    let repo = RepoName::new("shop").expect("a name");
-    let new = Task::new(TaskId(1), item, repo, "t".to_owned(), 3);
-    let is_applied = |status| {
-        let task = Task {
-            status,
-            ..new.clone()
-        };
-        let moved = transition(&task, &Pipeline::default(), &Event::Stopped, 9, Chance(0.5));
-        matches!(moved, Transition::Applied { .. })
-    };
-    let others = [
-        Status::Active,
-        Status::Waiting {
-            reason: "CI".to_owned(),
-            since_ms: 1,
-            deadline_ms: 100,
-        },
-        Status::AwaitingApproval { since_ms: 1 },
-        Status::NeedsInput {
-            detail: String::new(),
-        },
-        Status::Blocked {
-            reason: BlockReason::Unknown,
-            detail: String::new(),
-        },
-    ];
-    for status in others {
-        assert!(!is_applied(status.clone()), "{status:?}");
-    }
-    assert!(is_applied(Status::Stopping));
 }

@@ -4,7 +4,7 @@ use super::{apply_in, at_step, entry};
 use crate::job::JobKind;
 use crate::pipeline::{Pipeline, Rules, default_entries, default_steps};
 use crate::stage::Stage;
-use crate::task::Status;
+use crate::task::{BlockReason, Status};
 use crate::transition::{Chance, Effect, Event, Transition, transition};
 
 #[test]
@@ -65,4 +65,33 @@ fn task_that_has_no_job_by_right_has_lost_none() {
         let moved = transition(&task, &pipeline, &Event::JobLost, 1_000, Chance(0.5));
         assert!(matches!(moved, Transition::Ignored { .. }), "{moved:?}");
     }
+}
+
+#[test]
+fn only_a_task_that_is_being_stopped_is_stopped() {
+    let pipeline = Pipeline::default();
+    let is_applied = |status| {
+        let mut task = at_step(&pipeline, Stage::Review, 0);
+        task.status = status;
+        let moved = transition(&task, &pipeline, &Event::Stopped, 1_000, Chance(0.5));
+        matches!(moved, Transition::Applied { .. })
+    };
+    let others = [
+        Status::Active,
+        Status::Waiting {
+            reason: "CI".into(),
+            since_ms: 1,
+            deadline_ms: 9_000,
+        },
+        Status::AwaitingApproval { since_ms: 1 },
+        Status::NeedsInput { detail: "d".into() },
+        Status::Blocked {
+            reason: BlockReason::Unknown,
+            detail: "d".into(),
+        },
+    ];
+    for status in others {
+        assert!(!is_applied(status.clone()), "{status:?}");
+    }
+    assert!(is_applied(Status::Stopping));
 }
