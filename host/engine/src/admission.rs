@@ -19,8 +19,8 @@ use orch_process::resolve_program;
 use serde_json::json;
 
 use crate::commands::CommandError;
-use crate::config::{AgentConfig, Driver};
 use crate::engine::Engine;
+use orch_config::{AgentConfig, Driver};
 
 /// How long a job waits for a refused agent until it asks again, milliseconds.
 const ASK_AGAIN_MS: i64 = 15_000;

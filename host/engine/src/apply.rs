@@ -8,8 +8,8 @@ use orch_domain::task::{Status, Task};
 use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
 use orch_store::{CasOutcome, NewJob, StoreError, TaskRecord, Tx};
 
-use crate::config::Effective;
 use crate::messages;
+use orch_config::Effective;
 
 /// Who hands the event in, and when.
 #[derive(Debug, Clone)]

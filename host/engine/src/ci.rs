@@ -12,10 +12,10 @@ use orch_process::{Spec, run};
 use orch_store::{ClaimedJob, EvidenceRow};
 use serde::Deserialize;
 
-use crate::config::{CiConfig, LOCAL_CI_CONTEXT, SandboxMode};
 use crate::engine::{Engine, Repo};
 use crate::forge::{LOCAL_TESTS, StoredRun};
 use crate::handlers::Extra;
+use orch_config::{CiConfig, LOCAL_CI_CONTEXT, SandboxMode};
 
 /// Name of the evidence with the report of the covered lines.
 const COVERAGE: &str = "ci/coverage";

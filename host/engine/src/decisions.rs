@@ -8,7 +8,7 @@ use orch_domain::transition::{Event, TrackerState};
 use orch_store::{EvidenceRow, StoreError, TaskRecord, Tx};
 
 use crate::apply::{Applied, By, apply, pipeline_of};
-use crate::config::HostConfig;
+use orch_config::HostConfig;
 
 /// A decision; who takes it is in [`By`].
 #[derive(Debug, Clone, PartialEq, Eq)]

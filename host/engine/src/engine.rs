@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::advisories::{OsvClient, OsvConfig};
 use anyhow::Context;
-use arc_swap::ArcSwap;
 use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig};
 use orch_process::git::Git;
 use orch_process::identity::ProcessIdentity;
@@ -17,11 +16,11 @@ use sha2::{Digest, Sha256};
 use crate::admission::Admission;
 use crate::attended::Attended;
 use crate::clock::Clock;
-use crate::config::{
-    AdvisoriesConfig, Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig,
-};
 use crate::reaper::Tally;
 use crate::reconciler::Reconciliation;
+use orch_config::{
+    AdvisoriesConfig, Effective, HostConfig, LiveConfig, REPO_FILE, RepoFile, RepositoryConfig,
+};
 
 /// Where the host keeps its files.
 #[derive(Debug, Clone)]
@@ -97,7 +96,7 @@ pub struct Setup {
 
 pub(crate) struct Inner {
     /// The configuration in force; replaced as a whole when the file changes.
-    pub(crate) config: ArcSwap<HostConfig>,
+    pub(crate) config: LiveConfig,
     pub(crate) paths: Paths,
     pub(crate) store: Store,
     pub(crate) gates: GateRuntime,
@@ -223,7 +222,7 @@ impl Engine {
         let started_ms = clock.now_ms();
         let admission = Admission::new(config.preflight.settings());
         let inner = Inner {
-            config: ArcSwap::from_pointee(config),
+            config: LiveConfig::new(config),
             paths,
             store,
             gates,
@@ -306,7 +305,7 @@ impl Engine {
 
     /// The host's configuration as it is in force now.
     pub fn config(&self) -> Arc<HostConfig> {
-        self.0.config.load_full()
+        self.0.config.now()
     }
 
     /// The feed of advisories as it is configured now; its cache outlives a change.

@@ -1,13 +1,11 @@
 //! What people order about gates: where they judge, which version serves, what is pinned.
 
-use std::sync::Arc;
-
 use orch_gates::LibraryError;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::CommandError;
-use crate::config::{ExtraGate, GateGrants, HostConfig};
 use crate::engine::Engine;
+use orch_config::{ExtraGate, GateGrants, HostConfig, Replaced};
 
 /// What came of an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -132,11 +130,23 @@ impl Engine {
         let on_repo = extra.repo.as_deref().unwrap_or_default();
         let grants = GateGrants::of(&loaded, on_repo, &extra.gate)
             .map_err(|e| CommandError::Invalid(e.to_string()))?;
-        self.0.config.store(Arc::new(loaded));
+        let replaced = self.0.config.replace(loaded);
         let mut message = format!(
             "gate `{}` judges new tasks at {}, mode {}",
             extra.gate, extra.stage, extra.mode
         );
+        match replaced {
+            Replaced::Wholly => {}
+            Replaced::RestartNeeded => message.push_str(
+                "; other changes of the file come into force at the next start of the host",
+            ),
+            Replaced::Held(key) => {
+                return Err(CommandError::Conflict(format!(
+                    "`{}` has nothing under `{key}` any more, so it is not taken over; restart the host if that is meant",
+                    path.display()
+                )));
+            }
+        }
         if let Some(missing) = grants.missing(gate) {
             message = format!("{message}; but {missing}");
         }

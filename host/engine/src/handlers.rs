@@ -26,8 +26,8 @@ use orch_store::{
 };
 
 use crate::apply::{By, apply};
-use crate::config::Effective;
 use crate::engine::{Engine, Repo};
+use orch_config::Effective;
 
 /// Writes that belong to the end of a job.
 pub(crate) type Extra =

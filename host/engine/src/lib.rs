@@ -11,7 +11,6 @@ mod blocks;
 mod ci;
 mod clock;
 pub mod commands;
-pub mod config;
 mod costs;
 mod decisions;
 mod engine;

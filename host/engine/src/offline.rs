@@ -17,11 +17,11 @@ use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed};
 use orch_process::git::Git;
 
 use crate::advisories::{OsvClient, OsvConfig};
-use crate::config::{GateGrants, HostConfig};
 use crate::handlers::judge_offline_evaluation;
 use crate::provider::{Item, Provider, Source};
 use crate::rights::Rights;
 use crate::tools::ToolBox;
+use orch_config::{GateGrants, HostConfig};
 
 /// Whom to take for the author of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

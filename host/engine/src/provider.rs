@@ -18,10 +18,10 @@ use orch_process::git::{Blob, Git, TreeEntry};
 use orch_store::{EvidenceRow, TaskRecord};
 use sha2::{Digest, Sha256};
 
-use crate::config::Effective;
 use crate::engine::{Engine, Repo};
 use crate::forge;
 use crate::rights::Rights;
+use orch_config::Effective;
 
 /// Largest artefact that a gate may read, bytes.
 const ARTEFACT_BYTES_MAX: u64 = 1024 * 1024;

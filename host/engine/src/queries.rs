@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::apply::pipeline_of;
 use crate::clock::stamp;
 use crate::commands::CommandError;
-use crate::config::GateGrants;
 use crate::costs::{CostView, TokensView};
 use crate::engine::Engine;
+use orch_config::GateGrants;
 
 /// Stages with runs that a task has at most.
 const STAGES_MAX: u32 = 20;

@@ -6,9 +6,9 @@ use orch_gates::{GateRuntime, LoadedGate, Recording};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::CommandError;
-use crate::config::{Waiver, waivers};
 use crate::engine::Engine;
 use crate::handlers::judge_offline_evaluation;
+use orch_config::{Waiver, waivers};
 
 /// Evaluations that one backtest looks at.
 pub const BACKTEST_MAX: u32 = 1000;

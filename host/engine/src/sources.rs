@@ -4,8 +4,8 @@ use orch_domain::id::{ObjectId, RepoName, UnixMs};
 use orch_domain::source::{Forge, IssueMove, SourceError, Tips, Tracker};
 use orch_store::Store;
 
-use crate::config::LOCAL_CI_CONTEXT;
 use crate::engine::Repo;
+use orch_config::LOCAL_CI_CONTEXT;
 
 /// Where branches are listed.
 const HEADS: &str = "refs/heads/";

@@ -17,7 +17,7 @@ use orch_process::git::{Blob, Git};
 use orch_process::sandbox::{Confinement, Limits, Network};
 use orch_process::{Exit, Spec, resolve_program, run};
 
-use crate::config::{CheckoutKind, HostConfig, SandboxMode};
+use orch_config::{CheckoutKind, HostConfig, SandboxMode};
 use profile::Profile;
 
 /// Bytes of all files that a gate may hand to a run, and that it gets back.

@@ -115,7 +115,7 @@ impl Running {
 async fn watch_files(engine: Engine, mut stopped: watch::Receiver<bool>) {
     tokio::select! {
         () = engine.0.library.watch() => {}
-        () = engine.watch_config() => {}
+        () = engine.0.config.watch() => {}
         _ = stopped.changed() => {}
     }
 }

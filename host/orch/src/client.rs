@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use orch_engine::config::HostConfig;
+use orch_config::HostConfig;
 use orch_engine::{Engine, Paths, Setup};
 use serde_json::Value;
 

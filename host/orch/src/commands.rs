@@ -282,7 +282,7 @@ async fn run_gate(config: &std::path::Path, run: GateRun, json: bool) -> anyhow:
             config: if config.exists() {
                 load_config(config)?
             } else {
-                orch_engine::config::HostConfig::default()
+                orch_config::HostConfig::default()
             },
             orch: std::env::current_exe().context("this program's own path")?,
             folder: scratch.path().to_owned(),

@@ -6,8 +6,8 @@
 use orch_domain::id::TaskId;
 use orch_store::{Spending, StoreError, Tx};
 
-use crate::config::BudgetsConfig;
 use crate::engine::Engine;
+use orch_config::BudgetsConfig;
 
 /// A day, milliseconds.
 const DAY_MS: i64 = 24 * 3_600_000;

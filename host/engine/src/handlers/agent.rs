@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 
 use self::launch::driver_of;
 use crate::admission::{Candidate, Refusal, warn};
-use crate::config::LOCAL_CI_CONTEXT;
 use crate::costs::tokens_of;
 use crate::engine::{Engine, Repo};
 use crate::turns::Turn;
+use orch_config::LOCAL_CI_CONTEXT;
 
 /// Bytes of an agent's output that are read for its end.
 const TAIL_BYTES: usize = 4 * 1024 * 1024;

@@ -16,8 +16,8 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, EnqueueOutcome, NewRun, RunEnd, TaskRecord};
 
 use super::open_run;
-use crate::config::DeployConfig;
 use crate::engine::{Engine, Repo};
+use orch_config::DeployConfig;
 
 /// Bytes of the hook's output in the log.
 const TAIL_BYTES: usize = 8 * 1024;

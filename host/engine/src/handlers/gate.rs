@@ -12,13 +12,13 @@ use orch_gates::{Evaluation, Interface, Limits, LoadedGate, Seed};
 use orch_store::{ClaimedJob, NewEvaluation, ReuseKey, StoreError, TaskRecord};
 use sha2::{Digest, Sha256};
 
-use crate::config::waivers;
-use crate::config::{Effective, GateGrants, Waiver};
 use crate::engine::{Engine, Repo};
 use crate::provider::Provider;
 use crate::replay::Kept;
 use crate::rights::{Rights, Staged};
 use crate::tools::ToolBox;
+use orch_config::waivers;
+use orch_config::{Effective, GateGrants, Waiver};
 
 /// Beginning of the rules that say that a secret was found, whichever gate found it.
 pub(super) const SECRET_RULE: &str = "secret/";

@@ -9,8 +9,8 @@ use orch_store::{EvidenceRow, TaskRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::ci::{checkout, plain_environment};
-use crate::config::ImageConfig;
 use crate::engine::{Engine, Repo};
+use orch_config::ImageConfig;
 
 /// Name of the evidence.
 const IMAGE_LABEL: &str = "staging/image-label";

@@ -13,9 +13,9 @@ use super::gate::Subject;
 use super::{image, overtaken};
 use crate::apply::merge_lease;
 use crate::ci::{Tested, record_run, test_commit};
-use crate::config::Effective;
 use crate::engine::{Engine, Repo};
 use crate::forge::{PREPARATION, StoredRun, read_preparation, write_preparation};
+use orch_config::Effective;
 
 /// How long to wait before asking for a taken lease again; giving it back wakes the waiter anyway.
 const BUSY_MS: u64 = 15_000;

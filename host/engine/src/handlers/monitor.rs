@@ -14,9 +14,9 @@ use orch_process::{Spec, run};
 use orch_store::{ClaimedJob, EvidenceRow, FinishOutcome, NewJob, TaskRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Effective, PostDeployConfig};
 use crate::engine::{Engine, Repo};
 use crate::provider::Provider;
+use orch_config::{Effective, PostDeployConfig};
 
 /// Name of the evidence.
 const PROBES: &str = "post-deploy/probes";

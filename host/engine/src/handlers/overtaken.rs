@@ -7,9 +7,9 @@ use orch_domain::pipeline::{Entry, Mode};
 use orch_domain::transition::{Judgement, WorkFailure};
 
 use super::gate::{Subject, ask};
-use crate::config::Effective;
 use crate::engine::Engine;
 use crate::provider::Provider;
+use orch_config::Effective;
 
 /// Has every overtaken gate judge the commit that would land; answers why it may not, if one says so.
 pub(super) async fn judge_again(

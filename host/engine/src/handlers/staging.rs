@@ -11,8 +11,8 @@ use orch_store::ClaimedJob;
 
 use crate::ci::{checkout, plain_environment};
 use crate::clock;
-use crate::config::StagingConfig;
 use crate::engine::Engine;
+use orch_config::StagingConfig;
 
 /// Bytes of each command's output in the log.
 const TAIL_BYTES: usize = 4 * 1024;
@@ -88,7 +88,7 @@ pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<
 fn log(
     staging: &StagingConfig,
     deployed: &Finished,
-    checks: &[(&crate::config::SuiteCheck, Finished)],
+    checks: &[(&orch_config::SuiteCheck, Finished)],
     head: &str,
     now: i64,
 ) -> String {

@@ -14,11 +14,11 @@ use orch_store::{StoreError, TaskRecord, Tx, UnderWay};
 
 use super::{Standing, tell};
 use crate::apply::{Applied, apply, pipeline_of};
-use crate::config::LOCAL_CI_CONTEXT;
 use crate::engine::{Engine, Repo};
 use crate::handlers::{ask_ci, own_pushes};
 use crate::sources::LocalForge;
 use crate::turns::gate_asks_person;
+use orch_config::LOCAL_CI_CONTEXT;
 
 /// Tasks that are read at once.
 const PAGE: u32 = 100;

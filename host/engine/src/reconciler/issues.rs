@@ -100,7 +100,7 @@ async fn take(engine: &Engine, moved: IssueMove, hinted: bool) -> anyhow::Result
 async fn handle(
     tx: &mut Tx,
     moved: &IssueMove,
-    config: &crate::config::HostConfig,
+    config: &orch_config::HostConfig,
     by: &By,
 ) -> Result<Handled, StoreError> {
     let task = tx.task(moved.task).await?.task;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{CheckoutKind, HostConfig, ToolConfig};
+use orch_config::{CheckoutKind, HostConfig, ToolConfig};
 
 /// A file of the trusted base that is laid into the scratch folder: rules that the branch cannot change.
 #[derive(Debug, Clone, PartialEq, Eq)]

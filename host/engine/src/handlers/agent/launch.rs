@@ -14,8 +14,8 @@ use orch_store::NewRun;
 use super::super::insert_run;
 use super::{BEGAN, Began, Under};
 use crate::admission::{Overdrawn, over_budget};
-use crate::config;
 use crate::prompts;
+use orch_config as config;
 
 impl Under<'_> {
     /// Prepares a run, records it, and starts it; nothing of it is left if there is no money for it after all.

@@ -1,12 +1,13 @@
 //! Which repositories a gate judges, as the host's configuration says it.
 
-use super::effective::pipeline_of;
-use super::{HostConfig, RepoFile};
+use crate::effective::pipeline_of;
+use crate::host::HostConfig;
+use crate::repository::RepoFile;
 
 impl HostConfig {
     /// Repositories with an entry of `gate`, each with how it judges there. What a repository tightens itself is
     /// not looked at.
-    pub(crate) fn uses_of(&self, gate: &str) -> Vec<(String, &'static str)> {
+    pub fn uses_of(&self, gate: &str) -> Vec<(String, &'static str)> {
         let file = RepoFile::default();
         let uses = self.repositories.keys().filter_map(|repo| {
             let pipeline = pipeline_of(self, Some((repo, &file)), "orch.yaml").ok()?;
@@ -19,7 +20,7 @@ impl HostConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::HostConfig;
+    use crate::HostConfig;
 
     #[test]
     fn gate_is_used_where_a_line_names_it_and_nowhere_else() {

@@ -5,15 +5,17 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use orch_domain::verdict::{Decision, Finding, Verdict};
 
-use super::strict::ConfigError;
-use super::{HostConfig, REPO_FILE, RepoFile, Waiver};
+use crate::REPO_FILE;
+use crate::host::HostConfig;
+use crate::repository::{RepoFile, Waiver};
+use crate::strict::ConfigError;
 
 fn fits(pattern: &str, text: &str) -> bool {
     Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(text))
 }
 
 /// Holds a repository's waivers to what the host allows.
-pub(super) fn check(host: &HostConfig, repo: &RepoFile) -> Result<(), ConfigError> {
+pub(crate) fn check(host: &HostConfig, repo: &RepoFile) -> Result<(), ConfigError> {
     for (index, waiver) in repo.waivers.iter().enumerate() {
         let refuse = |key: &str, problem: String| {
             let place = format!("waivers[{index}].{key}");
@@ -62,7 +64,7 @@ fn covers(waiver: &Waiver, finding: &Finding, now_ms: i64) -> bool {
 
 /// Takes the blocking force from waived findings and says so in each; a verdict that failed for nothing else
 /// passes.
-pub(crate) fn apply(verdict: &mut Verdict, waivers: &[Waiver], now_ms: i64) {
+pub fn apply(verdict: &mut Verdict, waivers: &[Waiver], now_ms: i64) {
     let blocking = |verdict: &Verdict| verdict.findings.iter().filter(|f| f.blocking).count();
     let before = blocking(verdict);
     for finding in verdict.findings.iter_mut().filter(|f| f.blocking) {

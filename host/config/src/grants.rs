@@ -2,8 +2,8 @@
 
 use orch_gates::{Grants, Interface, LoadedGate};
 
-use super::HostConfig;
-use super::strict::ConfigError;
+use crate::host::HostConfig;
+use crate::strict::ConfigError;
 
 /// Grants of the host's own gates; a list of their name in the configuration stands instead.
 const OWN: [(&str, &[&str]); 2] = [
@@ -48,7 +48,7 @@ impl GateGrants {
         }
     }
 
-    pub(super) fn parse<'a>(
+    pub(crate) fn parse<'a>(
         file: &str,
         gate: &str,
         words: impl Iterator<Item = &'a str>,

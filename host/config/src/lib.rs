@@ -10,14 +10,16 @@ mod gates;
 mod grants;
 mod host;
 mod live;
+mod read;
 mod reconcile;
 mod recovery;
 mod repositories;
 mod repository;
 mod strict;
 mod uses;
-pub(crate) mod waivers;
+pub mod waivers;
 
+pub use agents::{AgentConfig, Driver, PromptChannel, ResultRule, RoleConfig, RunLimits};
 pub use disk::DiskConfig;
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
 pub use gates::{
@@ -25,10 +27,8 @@ pub use gates::{
     SandboxMode, ToolConfig,
 };
 pub use grants::GateGrants;
-pub use host::{
-    AgentConfig, Concurrency, ConfigSource, Driver, HostConfig, HttpConfig, PromptChannel,
-    ResultRule, RoleConfig, RulesConfig, RunLimits,
-};
+pub use host::{Concurrency, ConfigSource, HostConfig, HttpConfig, RulesConfig};
+pub use live::{LiveConfig, Replaced};
 pub use reconcile::ReconcileConfig;
 pub use recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 pub use repositories::{

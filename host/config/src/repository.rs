@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::gates::EntryConfig;
-use super::strict::{self, ConfigError};
+use crate::gates::EntryConfig;
+use crate::strict::{self, ConfigError};
 
 /// The repository's own configuration.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -66,12 +66,12 @@ impl RepoFile {
     /// # Errors
     /// [`ConfigError`] naming place and remedy.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let file: Self = strict::parse(super::REPO_FILE, text)?;
+        let file: Self = strict::parse(crate::REPO_FILE, text)?;
         let report = file.ci.as_ref().and_then(|ci| ci.coverage.as_deref());
         if report.is_some_and(|path| !is_inside(path)) {
             let problem = "name a file in the checkout, such as `coverage/lcov.info`";
             return Err(ConfigError::invalid(
-                super::REPO_FILE,
+                crate::REPO_FILE,
                 "ci.coverage",
                 problem,
             ));

@@ -10,8 +10,11 @@ use orch_domain::stage::{Role, Stage};
 use orch_gates::Limits;
 use serde::{Deserialize, Serialize};
 
-use super::strict::{self, ConfigError};
-use super::{CiConfig, EntryConfig, HostConfig, LimitsConfig, REPO_FILE, RepoFile, Waiver};
+use crate::REPO_FILE;
+use crate::gates::{EntryConfig, LimitsConfig};
+use crate::host::HostConfig;
+use crate::repository::{CiConfig, RepoFile, Waiver};
+use crate::strict::{self, ConfigError};
 
 /// Context that the local forge posts for the repository's tests.
 pub const LOCAL_CI_CONTEXT: &str = "orch/ci";
@@ -67,7 +70,7 @@ impl Effective {
     /// [`ConfigError`] for a loosened gate, an unknown entry or a repository that says nothing about its tests.
     pub fn combine(host: &HostConfig, name: &str, repo: &RepoFile) -> Result<Self, ConfigError> {
         let pipeline = pipeline_of(host, Some((name, repo)), REPO_FILE)?;
-        super::waivers::check(host, repo)?;
+        crate::waivers::check(host, repo)?;
         let required_contexts = match (&repo.required_contexts, &repo.ci) {
             (Some(list), _) => list.clone(),
             (None, Some(_)) => vec![LOCAL_CI_CONTEXT.to_owned()],
@@ -196,7 +199,7 @@ impl StoredEntry {
 }
 
 /// The pipeline that `host` describes, tightened by `repo`; `file` names the source in errors.
-pub(super) fn pipeline_of(
+pub(crate) fn pipeline_of(
     host: &HostConfig,
     repo: Option<(&str, &RepoFile)>,
     file: &str,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::strict::ConfigError;
+use crate::strict::ConfigError;
 
 /// How much of the disk stays free and how long leftovers are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -39,7 +39,7 @@ const DAYS_MAX: u32 = 3_650;
 const FLOOR_MIB_MAX: u64 = 1 << 30;
 
 /// Refuses what nobody can mean, and what would throw away work that was just saved.
-pub(super) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
+pub(crate) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
     let refuse = |key: &str, why: String| {
         let place = format!("disk.{key}");
         Err(ConfigError::invalid(file, place, why))
@@ -73,7 +73,7 @@ pub(super) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::HostConfig;
+    use crate::HostConfig;
 
     #[test]
     fn bounds_that_nobody_can_mean_are_refused_with_the_key() {

@@ -1,11 +1,108 @@
-//! Which settings of an agent do not go together?
+//! How an agent is started, which one works as which role, and which of these settings do not go together.
 
-use super::host::{AgentConfig, Driver, HostConfig};
-use super::strict::ConfigError;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use orch_agents::driver::DeclaredOutcome;
+use serde::{Deserialize, Serialize};
+
+use crate::strict::ConfigError;
+
+/// Which driver speaks to an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Driver {
+    /// Any program.
+    Command,
+    /// The Claude command line.
+    Claude,
+}
+
+/// How a `command` agent gets its prompt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PromptChannel {
+    /// On standard input, then end of file.
+    #[default]
+    Stdin,
+    /// As a file whose path stands for `{prompt}` in the arguments.
+    File,
+}
+
+/// How a `command` agent says that it succeeded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResultRule {
+    /// Exit code 0 and some output.
+    ExitCode,
+    /// The last line of standard output is a JSON object with `is_error`.
+    #[default]
+    JsonLastLine,
+}
+
+/// One agent command line.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentConfig {
+    /// The driver.
+    pub driver: Driver,
+    /// Program: a path or a name on the host's PATH.
+    pub program: PathBuf,
+    /// Arguments; for `claude` they are added to the driver's own.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// How the prompt is handed over (`command`).
+    #[serde(default)]
+    pub prompt: PromptChannel,
+    /// How success is told (`command`).
+    #[serde(default)]
+    pub result: ResultRule,
+    /// What exit codes other than 0 mean (`command`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exit_codes: BTreeMap<i32, DeclaredOutcome>,
+    /// Model to ask for (`claude`).
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Variables set for the agent.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The one variable of the host's environment that carries the agent's credential.
+    #[serde(default)]
+    pub credential_env: Option<String>,
+    /// Home folder of the agent; none means a fresh one per task.
+    #[serde(default)]
+    pub home: Option<PathBuf>,
+}
+
+/// Time limits of a run, in seconds; unset keys keep the default.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunLimits {
+    /// Whole run.
+    pub timeout_s: Option<u32>,
+    /// First output.
+    pub start_up_s: Option<u32>,
+    /// Silence.
+    pub idle_s: Option<u32>,
+}
+
+/// Which agent works as a role, and how long.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleConfig {
+    /// Name under `agents`.
+    pub agent: String,
+    /// Model for this role, over the agent's.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Time limits.
+    #[serde(default)]
+    pub limits: RunLimits,
+}
 
 /// Refuses declarations of exit codes that could never hold.
-pub(super) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
-    for (name, agent) in &config.agents {
+pub(crate) fn check(agents: &BTreeMap<String, AgentConfig>, file: &str) -> Result<(), ConfigError> {
+    for (name, agent) in agents {
         check_exit_codes(agent, name, file)?;
     }
     Ok(())
@@ -34,9 +131,8 @@ fn check_exit_codes(agent: &AgentConfig, name: &str, file: &str) -> Result<(), C
 
 #[cfg(test)]
 mod tests {
-    use orch_agents::driver::DeclaredOutcome;
-
     use super::*;
+    use crate::HostConfig;
 
     fn parse(agent: &str) -> Result<HostConfig, String> {
         let text = format!("agents:\n  gemini: {{program: gemini, {agent}}}\n");

@@ -50,7 +50,7 @@ impl ConfigError {
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Reads a file within its bound.
-pub(super) fn read_file(path: &Path) -> Result<String, ConfigError> {
+pub(crate) fn read_file(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable {
         path: path.to_owned(),
         source,
@@ -78,7 +78,7 @@ pub(super) fn read_file(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// Parses `text` into `T`; an empty text is an empty mapping.
-pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ConfigError> {
+pub(crate) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ConfigError> {
     let text = if text.trim().is_empty() { "{}" } else { text };
     let deserializer = serde_yaml::Deserializer::from_str(text);
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
@@ -123,7 +123,7 @@ fn explain(message: &str) -> String {
 }
 
 /// The valid name that `unknown` most likely meant.
-pub(super) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))

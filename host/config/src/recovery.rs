@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::HostConfig;
-use super::strict::ConfigError;
+use crate::host::HostConfig;
+use crate::strict::ConfigError;
 
 /// Bounds of the reaper; its tiers are those of the reference system.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -82,7 +82,8 @@ impl Default for PreflightConfig {
 }
 
 impl PreflightConfig {
-    pub(crate) fn settings(&self) -> orch_agents::preflight::Settings {
+    /// The same as the agents' crate takes it.
+    pub fn settings(&self) -> orch_agents::preflight::Settings {
         orch_agents::preflight::Settings {
             expiry_skew_ms: self.auth_expiry_skew_seconds.saturating_mul(1000),
             passed_ttl_ms: self.cache_ttl_s.saturating_mul(1000),
@@ -97,7 +98,7 @@ const KILL_S: u32 = 60;
 const FINALISE_S: u32 = 120;
 
 /// Refuses bounds that would reap what is alive.
-pub(super) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
+pub(crate) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
     let reaper = &config.reaper;
     let refuse =
         |key: &str, why: String| Err(ConfigError::invalid(file, format!("reaper.{key}"), why));
@@ -157,14 +158,14 @@ pub(super) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> 
 
 impl HostConfig {
     /// How long anything may run before it is taken for stuck, milliseconds.
-    pub(crate) fn max_running_ms(&self) -> i64 {
+    pub fn max_running_ms(&self) -> i64 {
         let (longest, _) = longest_timeout(self);
         let given = self.reaper.max_running_s;
         i64::from(given.unwrap_or_else(|| 3_600.max(longest.saturating_add(5 * KILL_S)))) * 1000
     }
 
     /// How long the merge lease holds without renewal, milliseconds.
-    pub(crate) fn merge_lock_timeout_ms(&self) -> i64 {
+    pub fn merge_lock_timeout_ms(&self) -> i64 {
         i64::from(self.merge_lock_timeout_s.unwrap_or(300)) * 1000
     }
 }
@@ -200,7 +201,7 @@ fn longest_timeout(config: &HostConfig) -> (u32, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::HostConfig;
+    use crate::HostConfig;
 
     #[test]
     fn bounds_that_would_reap_the_living_are_refused_with_the_key() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::strict::ConfigError;
+use crate::strict::ConfigError;
 
 /// How the sources of truth are asked again. Names are those of the reference system.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -30,7 +30,7 @@ impl Default for ReconcileConfig {
     }
 }
 
-pub(super) fn check(reconcile: &ReconcileConfig, file: &str) -> Result<(), ConfigError> {
+pub(crate) fn check(reconcile: &ReconcileConfig, file: &str) -> Result<(), ConfigError> {
     let least = [
         ("interval_s", reconcile.interval_s),
         ("grace_s", reconcile.grace_s),
@@ -47,7 +47,7 @@ pub(super) fn check(reconcile: &ReconcileConfig, file: &str) -> Result<(), Confi
 
 #[cfg(test)]
 mod tests {
-    use super::super::HostConfig;
+    use crate::HostConfig;
 
     #[test]
     fn reconciler_without_a_pause_or_a_grace_is_refused() {
