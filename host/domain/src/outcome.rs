@@ -100,6 +100,8 @@ pub enum RunOutcome {
     Killed(KillReason),
     /// It never started.
     LaunchFailed(String),
+    /// It ended, and the host could not take in what it left.
+    NotTakenIn(String),
     /// The CLI is logged out or its credential is refused.
     AuthRequired(String),
     /// The provider asks to come back later; Unix milliseconds if it said when.
@@ -161,6 +163,7 @@ impl RunOutcome {
             Self::Cancelled => "cancelled",
             Self::Killed(_) => "killed",
             Self::LaunchFailed(_) => "launch_failed",
+            Self::NotTakenIn(_) => "not_taken_in",
             Self::AuthRequired(_) => "auth_required",
             Self::RateLimited { .. } => "rate_limited",
             Self::QuotaExhausted => "quota_exhausted",
@@ -182,6 +185,7 @@ impl RunOutcome {
         match self {
             Self::Killed(reason) => format!("killed({})", reason.as_str()),
             Self::LaunchFailed(detail)
+            | Self::NotTakenIn(detail)
             | Self::AuthRequired(detail)
             | Self::ProviderError(detail)
             | Self::Crashed(detail) => format!("{}: {detail}", self.name()),
@@ -227,6 +231,7 @@ impl RunOutcome {
                 | KillReason::Disk,
             )
             | Self::LaunchFailed(_)
+            | Self::NotTakenIn(_)
             | Self::ProviderError(_)
             | Self::ContextOverflow
             | Self::TurnLimit

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::engine::Engine;
+use crate::wire::Engine;
 
 /// Gate whose verdicts the block counts.
 const SECURITY: &str = "security";
@@ -16,7 +16,7 @@ impl Engine {
     ) -> Result<serde_json::Value, orch_store::StoreError> {
         let watching = self
             .0
-            .store
+            .ledger
             .read(|tx| Box::pin(tx.live_jobs_with("monitor:")))
             .await?;
         let config = self.config();
@@ -32,7 +32,7 @@ impl Engine {
     pub(crate) async fn security_view(&self) -> Result<serde_json::Value, orch_store::StoreError> {
         let decisions = self
             .0
-            .store
+            .ledger
             .read(|tx| Box::pin(tx.decisions_of(SECURITY, VERDICTS)))
             .await?;
         let uses: serde_json::Map<_, _> = self

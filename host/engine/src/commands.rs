@@ -6,10 +6,11 @@ use orch_domain::transition::Event;
 use orch_store::{NewTask, StoreError, TaskRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::apply::{Applied, apply};
-use crate::decisions::{Decision, decide, refusal};
-use crate::engine::Engine;
-use crate::messages;
+use crate::ledger::apply::{Applied, apply};
+use crate::ledger::decisions::{Decision, decide, refusal};
+use crate::ledger::messages;
+use crate::ledger::repos::InForce;
+use crate::wire::Engine;
 
 /// Longest title, bytes.
 pub const TITLE_BYTES_MAX: usize = 300;
@@ -114,20 +115,22 @@ impl Engine {
                 "the request has more than {BODY_BYTES_MAX} bytes"
             )));
         }
+        let invalid_chain = |e: anyhow::Error| CommandError::Invalid(format!("{e:#}"));
         let repo = self
-            .repo(&request.repo)
+            .0
+            .repos
+            .get(&request.repo)
             .map_err(|e| CommandError::NotFound(format!("{e:#}")))?;
-        self.prepare(repo)
+        repo.prepare().await.map_err(invalid_chain)?;
+        let base = repo.base_tip().await.map_err(invalid_chain)?;
+        let InForce {
+            effective,
+            text: config,
+            digest: config_digest,
+        } = repo
+            .in_force(&self.config(), &base)
             .await
-            .map_err(|e| CommandError::Invalid(format!("{e:#}")))?;
-        let base = repo
-            .base_tip()
-            .await
-            .map_err(|e| CommandError::Invalid(format!("{e:#}")))?;
-        let (effective, config, config_digest) = self
-            .effective(repo, &base)
-            .await
-            .map_err(|e| CommandError::Invalid(format!("{e:#}")))?;
+            .map_err(invalid_chain)?;
         let rules = effective
             .pipeline()
             .map_err(|e| CommandError::Invalid(e.to_string()))?
@@ -138,7 +141,7 @@ impl Engine {
                 let name = repo.name.clone();
                 let count = self
                     .0
-                    .store
+                    .ledger
                     .read(|tx| Box::pin(async move { tx.count_tasks(&name).await }))
                     .await?;
                 let prefix = repo
@@ -166,10 +169,10 @@ impl Engine {
             config_digest,
             rework_rounds_max: rules.rework_rounds_max,
         };
-        let by = self.by("command");
+        let by = self.0.ledger.by("command");
         let applied = self
             .0
-            .store
+            .ledger
             .write(move |tx| {
                 Box::pin(async move {
                     let brief = messages::business_request(
@@ -294,7 +297,7 @@ impl Engine {
         let (id, by, now) = (task.id, by.to_owned(), self.now());
         let data = serde_json::json!({"priority": priority}).to_string();
         self.0
-            .store
+            .ledger
             .write(move |tx| {
                 Box::pin(async move {
                     tx.set_priority(id, priority).await?;
@@ -323,10 +326,10 @@ impl Engine {
             return Err(CommandError::Conflict(why));
         }
         let id = self.task_of_item(item).await?.task.id;
-        let by = self.by(who);
+        let by = self.0.ledger.by(who);
         let applied = self
             .0
-            .store
+            .ledger
             .write(move |tx| Box::pin(async move { decide(tx, id, &decision, &by).await }))
             .await?;
         done(applied, message)
@@ -336,7 +339,7 @@ impl Engine {
         let item = item.to_owned();
         Ok(self
             .0
-            .store
+            .ledger
             .read(|tx| Box::pin(async move { tx.task_of_item(&item).await }))
             .await?)
     }
@@ -347,20 +350,27 @@ impl Engine {
     /// [`CommandError::Host`] naming the repository.
     pub async fn check_configuration(&self) -> Result<Vec<String>, CommandError> {
         let mut lines = Vec::new();
-        for repo in self.0.repos.values() {
-            self.prepare(repo).await.map_err(host)?;
+        for repo in self.0.repos.all() {
+            repo.prepare().await.map_err(host)?;
             let base = repo.base_tip().await.map_err(host)?;
-            let (effective, _, digest) = self.effective(repo, &base).await.map_err(host)?;
+            let InForce {
+                effective, digest, ..
+            } = repo.in_force(&self.config(), &base).await.map_err(host)?;
             let pipeline = effective
                 .pipeline()
                 .map_err(|e| CommandError::Host(e.to_string()))?;
-            let registry = self.0.gates.snapshot();
+            let registry = self.0.judges.runtime.snapshot();
             for (_, entry) in pipeline.entries_in_use() {
                 let Some(gate) = registry.get(&entry.gate) else {
                     let why = registry.why_missing(&entry.gate);
                     return Err(CommandError::Host(format!("entry `{}`: {why}", entry.id)));
                 };
-                let problems = self.0.gates.check_settings(gate, &entry.settings).await;
+                let problems = self
+                    .0
+                    .judges
+                    .runtime
+                    .check_settings(gate, &entry.settings)
+                    .await;
                 let problems = problems.map_err(|e| CommandError::Host(e.to_string()))?;
                 if !problems.is_empty() {
                     let text = format!("settings of `{}`: {}", entry.id, problems.join("; "));

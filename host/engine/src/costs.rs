@@ -1,12 +1,11 @@
 //! What runs cost and used, for people: by day, stage, work item or agent.
 
-use orch_agents::driver::Usage;
 use orch_store::{CostRow, CostsBy, Tokens};
 use serde::{Deserialize, Serialize};
 
-use crate::admission::day_of;
 use crate::commands::CommandError;
-use crate::engine::Engine;
+use crate::ledger::budget::day_of;
+use crate::wire::Engine;
 
 /// Most days that are looked back.
 const DAYS_MAX: u32 = 3_660;
@@ -76,17 +75,6 @@ impl From<CostRow> for CostView {
     }
 }
 
-/// Tokens as they are stored; more than fit are as many as fit.
-pub(crate) fn tokens_of(usage: Usage) -> Tokens {
-    let of = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    Tokens {
-        input: of(usage.input_tokens),
-        output: of(usage.output_tokens),
-        cache_read: of(usage.cache_read_input_tokens),
-        cache_write: of(usage.cache_creation_input_tokens),
-    }
-}
-
 impl Engine {
     /// Costs of agents' runs, added up.
     ///
@@ -118,7 +106,7 @@ impl Engine {
         let since = day_of(self.now()) - i64::from(request.days - 1) * DAY_MS;
         let rows = self
             .0
-            .store
+            .ledger
             .read(move |tx| Box::pin(tx.costs(by, task, since, ROWS_MAX)))
             .await?;
         Ok(rows.into_iter().map(CostView::from).collect())

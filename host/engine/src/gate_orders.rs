@@ -4,7 +4,7 @@ use orch_gates::LibraryError;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::CommandError;
-use crate::engine::Engine;
+use crate::wire::Engine;
 use orch_config::{ExtraGate, GateGrants, HostConfig, Replaced};
 
 /// What came of an order.
@@ -45,6 +45,7 @@ impl Engine {
         }
         let to = self
             .0
+            .judges
             .library
             .rollback(name, digest)
             .await
@@ -63,7 +64,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError::Conflict`] if it is in none.
     pub async fn gate_release(&self, name: &str) -> Result<GateDone, CommandError> {
-        if self.0.library.release(name).await {
+        if self.0.judges.library.release(name).await {
             return Ok(done(name, format!("gate `{name}` judges again")));
         }
         Err(CommandError::Conflict(format!(
@@ -76,7 +77,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError::Host`] when the lock file cannot be written.
     pub async fn gate_lock(&self) -> Result<GateDone, CommandError> {
-        let count = self.0.library.lock().await.map_err(refused)?;
+        let count = self.0.judges.library.lock().await.map_err(refused)?;
         let path = self.config().gates_lock().display().to_string();
         Ok(done("", format!("{count} gates are pinned in `{path}`")))
     }
@@ -87,7 +88,7 @@ impl Engine {
     /// [`CommandError`] when the gate is not there, the configuration would not hold, or the file's form
     /// leaves no place to write the line; the text then has the line to add.
     pub async fn gate_enable(&self, extra: ExtraGate) -> Result<GateDone, CommandError> {
-        let registry = self.0.gates.snapshot();
+        let registry = self.0.judges.runtime.snapshot();
         let gate = registry
             .judge(&extra.gate)
             .map_err(CommandError::NotFound)?;

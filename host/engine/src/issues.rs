@@ -4,9 +4,9 @@ use orch_domain::source::HOST_ACTOR;
 use orch_domain::transition::TrackerState;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::stamp;
 use crate::commands::CommandError;
-use crate::engine::Engine;
+use crate::ledger::clock::stamp;
+use crate::wire::Engine;
 
 /// Issues that are listed at most.
 const LISTED_MAX: u32 = 500;
@@ -33,7 +33,7 @@ impl Engine {
     pub async fn issue_views(&self, all: bool) -> Result<Vec<IssueView>, CommandError> {
         let list = self
             .0
-            .store
+            .ledger
             .read(move |tx| Box::pin(tx.issues(all, LISTED_MAX)))
             .await?;
         let view = |row: orch_store::IssueRow| IssueView {
@@ -75,10 +75,10 @@ impl Engine {
             self.now(),
         );
         self.0
-            .store
+            .ledger
             .write(move |tx| Box::pin(async move { tx.move_issue(id, to, &who, now).await }))
             .await?;
-        self.0.reconciliation.hint();
+        self.0.reconciler.hint();
         Ok(format!("{item} is moved to `{state}`"))
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::commands::CommandError;
-use crate::engine::Engine;
+use crate::wire::Engine;
 
 /// A lease that is held.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl Engine {
     pub async fn lease_views(&self) -> Result<Vec<LeaseView>, CommandError> {
         let (leases, running, tasks) = self
             .0
-            .store
+            .ledger
             .read(|tx| {
                 Box::pin(async move {
                     Ok((
@@ -77,7 +77,7 @@ impl Engine {
         let (name, now) = (resource.to_owned(), self.now());
         let freed = self
             .0
-            .store
+            .ledger
             .write(move |tx| {
                 Box::pin(async move {
                     let Some((lease, holder)) = tx.lease(&name).await?.and_then(|l| {
@@ -93,7 +93,7 @@ impl Engine {
                     let key = format!("forced:{name}:{}", lease.epoch);
                     tx.push_outbox(Some(holder), "alert", &key, &text, now)
                         .await?;
-                    crate::apply::wake_waiters_of(tx, holder, now).await?;
+                    crate::ledger::turn::wake_waiters_of(tx, holder, now).await?;
                     Ok(true)
                 })
             })
@@ -102,7 +102,7 @@ impl Engine {
             return Err(free());
         }
         tracing::warn!(lease = resource, "lease freed by a person");
-        self.0.tally.reclaimed(1);
+        self.0.reaper.change(|c| c.reclaimed += 1);
         Ok(format!("`{resource}` is free"))
     }
 
@@ -112,9 +112,7 @@ impl Engine {
         task: TaskId,
     ) -> Result<Option<String>, CommandError> {
         let now = self.now();
-        let released = self
-            .0
-            .store
+        let released = self.0.ledger
             .write(move |tx| {
                 Box::pin(async move {
                     let running = tx.running_jobs().await?;
@@ -154,7 +152,7 @@ impl Engine {
         Ok(json!({
             "leases": leases,
             "finalizer_owned": owned,
-            "finalizer_defers_total": self.0.tally.deferred(),
+            "finalizer_defers_total": self.0.reaper.now().deferred,
         }))
     }
 }

@@ -17,7 +17,7 @@ use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed};
 use orch_process::git::Git;
 
 use crate::advisories::{OsvClient, OsvConfig};
-use crate::handlers::judge_offline_evaluation;
+use crate::judgement::judge;
 use crate::provider::{Item, Provider, Source};
 use crate::rights::Rights;
 use crate::tools::ToolBox;
@@ -222,7 +222,7 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         Ok(problems) => anyhow::bail!("settings: {}", problems.join("; ")),
         Err(inconclusive) => orch_gates::Evaluation::refused(inconclusive),
     };
-    let judged = judge_offline_evaluation(&evaluation, &gate, head.as_str());
+    let judged = judge(&evaluation, Some(&gate), head.as_str());
     let exit_code = match &judged.judgement {
         Judgement::Pass | Judgement::NotApplicable => 0,
         Judgement::Fail { .. } => 1,

@@ -5,9 +5,9 @@ use orch_domain::job::{JobState, Lane};
 use orch_store::{JobRow, Pause};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::stamp;
 use crate::commands::CommandError;
-use crate::engine::Engine;
+use crate::ledger::clock::stamp;
+use crate::wire::Engine;
 
 /// Longest pause with an end, days: past it somebody meant something else.
 const DAYS_MAX: i64 = 366;
@@ -62,7 +62,7 @@ impl Engine {
         let data =
             serde_json::json!({"scope": pause.scope, "until_ms": until_ms, "reason": pause.reason});
         self.0
-            .store
+            .ledger
             .write(move |tx| {
                 Box::pin(async move {
                     tx.pause(&pause).await?;
@@ -89,7 +89,7 @@ impl Engine {
         let data = serde_json::json!({"scope": scope}).to_string();
         let was = self
             .0
-            .store
+            .ledger
             .write(move |tx| {
                 Box::pin(async move {
                     let was = tx.unpause(&name).await?;
@@ -115,7 +115,7 @@ impl Engine {
     /// [`CommandError::Host`] when the store does not answer.
     pub async fn pause_views(&self) -> Result<Vec<PauseView>, CommandError> {
         let now = self.now();
-        let pauses = self.0.store.read(|tx| Box::pin(tx.pauses(now))).await?;
+        let pauses = self.0.ledger.read(|tx| Box::pin(tx.pauses(now))).await?;
         let view = |pause: Pause| PauseView {
             scope: pause.scope,
             until_ms: pause.until_ms,

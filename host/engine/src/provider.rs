@@ -3,25 +3,18 @@
 //! What an evaluation sees is fixed when it begins: artefacts, authors and evidence are gathered first, so
 //! that a push in the middle cannot show one gate two states.
 
-use std::collections::BTreeMap;
-
-use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{
-    Advisory, Answer, ArtefactInfo, Author, ChangedFile, Commit, CommitStatus, EvidenceItem,
-    GateImports, HttpResponse, LogLevel, Package, Preparation, PullRequestInfo, ReadError,
-    Revision, ServiceError, Subject, ToolError, ToolOutcome, ToolRequest,
+    Advisory, Answer, ArtefactInfo, ChangedFile, Commit, CommitStatus, EvidenceItem, GateImports,
+    HttpResponse, LogLevel, Package, Preparation, PullRequestInfo, ReadError, Revision,
+    ServiceError, Subject, ToolError, ToolOutcome, ToolRequest,
 };
-use orch_domain::pipeline::Entry;
 use orch_domain::transition::TrackerState;
 use orch_process::git::{Blob, Git, TreeEntry};
-use orch_store::{EvidenceRow, TaskRecord};
+use orch_store::EvidenceRow;
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Engine, Repo};
-use crate::forge;
 use crate::rights::Rights;
-use orch_config::Effective;
 
 /// Largest artefact that a gate may read, bytes.
 const ARTEFACT_BYTES_MAX: u64 = 1024 * 1024;
@@ -62,110 +55,6 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    pub(crate) async fn gather(
-        engine: &Engine,
-        record: &TaskRecord,
-        repo: &Repo,
-        effective: &Effective,
-        head: &ObjectId,
-        base: &ObjectId,
-        entry: &Entry,
-    ) -> anyhow::Result<Self> {
-        let task = &record.task;
-        let id = task.id;
-        let (host, provenance, evidence, tracker) = engine
-            .0
-            .store
-            .read(|tx| {
-                Box::pin(async move {
-                    Ok((
-                        tx.host_artefacts(id).await?,
-                        tx.provenance(id).await?,
-                        tx.evidence(id).await?,
-                        tx.issue_state(id).await.ok(),
-                    ))
-                })
-            })
-            .await?;
-        let folder = artefact::folder(&task.work_item);
-        let mut items: BTreeMap<String, Item> = BTreeMap::new();
-        for entry in repo.mirror.list(head, &folder).await? {
-            let Some(name) = entry
-                .path
-                .strip_prefix(&folder)
-                .and_then(|r| r.strip_prefix('/'))
-            else {
-                continue;
-            };
-            // A link could show a gate another file under an artefact's name.
-            if !entry.mode.starts_with("100") || artefact::owner(name) == artefact::Owner::Host {
-                continue;
-            }
-            let author = provenance
-                .iter()
-                .find(|p| p.path == name && p.blob == entry.blob.as_str())
-                .map_or(Author::Unknown, |p| Author::Role(p.role.clone()));
-            let info = ArtefactInfo {
-                path: name.to_owned(),
-                size: entry.size,
-                written_by: author,
-            };
-            items.insert(
-                name.to_owned(),
-                Item {
-                    info,
-                    source: Source::Blob(entry),
-                },
-            );
-        }
-        for item in host {
-            let info = ArtefactInfo {
-                path: item.path.clone(),
-                size: item.content.len() as u64,
-                written_by: Author::Host,
-            };
-            items.insert(
-                item.path,
-                Item {
-                    info,
-                    source: Source::Store(item.content),
-                },
-            );
-        }
-        let evidence = of_same_code(repo, &folder, head, evidence).await?;
-        let preparation = evidence
-            .iter()
-            .find(|row| row.name == forge::PREPARATION)
-            .and_then(|row| forge::read_preparation(&row.content).ok());
-        Ok(Self {
-            subject: Subject {
-                work_item: task.work_item.to_string(),
-                title: task.title.clone(),
-                repo: task.repo.to_string(),
-                stage: task.stage.to_string(),
-                branch: record.branch.clone(),
-                base_branch: record.base_branch.clone(),
-                head_sha: head.to_string(),
-                base_sha: base.to_string(),
-                attempt: task.attempt(),
-            },
-            settings: entry.settings.clone(),
-            git: repo.mirror.clone(),
-            head: head.clone(),
-            base: base.clone(),
-            artefacts: items.into_values().collect(),
-            status: Some(
-                forge::commit_status(engine, &repo.name, head, &effective.required_contexts)
-                    .await?,
-            ),
-            pull_request: forge::pull_request(engine, record, head).await?,
-            tracker,
-            preparation,
-            evidence,
-            rights: None,
-        })
-    }
-
     /// Digest of the artefacts and their authors: a pass over other artefacts does not hold.
     pub(crate) fn artefacts_digest(&self) -> String {
         let mut hash = Sha256::new();
@@ -198,28 +87,6 @@ impl Provider {
             Revision::Base => &self.base,
         }
     }
-}
-
-/// Evidence for commits with the head's code counts for the head: what a role writes into the task's folder
-/// changes nothing that was tried, and is not tried again.
-async fn of_same_code(
-    repo: &Repo,
-    folder: &str,
-    head: &ObjectId,
-    mut rows: Vec<EvidenceRow>,
-) -> anyhow::Result<Vec<EvidenceRow>> {
-    let code = repo.mirror.code_tree(head, folder).await?;
-    for row in rows.iter_mut().filter(|row| row.sha != head.as_str()) {
-        let Ok(sha) = ObjectId::new(row.sha.clone()) else {
-            continue;
-        };
-        // A commit that is gone from the mirror was of a branch that is gone.
-        let of_row = repo.mirror.code_tree(&sha, folder).await;
-        if of_row.is_ok_and(|tree| tree == code) {
-            head.as_str().clone_into(&mut row.sha);
-        }
-    }
-    Ok(rows)
 }
 
 fn unlisted(what: &str, error: &orch_process::git::GitError) -> String {

@@ -7,11 +7,11 @@ use orch_store::{CostsBy, TaskRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::apply::pipeline_of;
-use crate::clock::stamp;
 use crate::commands::CommandError;
 use crate::costs::{CostView, TokensView};
-use crate::engine::Engine;
+use crate::ledger::apply::pipeline_of;
+use crate::ledger::clock::stamp;
+use crate::wire::Engine;
 use orch_config::GateGrants;
 
 /// Stages with runs that a task has at most.
@@ -131,7 +131,7 @@ impl Engine {
     pub async fn task_lines(&self, all: bool) -> Result<Vec<TaskLine>, CommandError> {
         let records = self
             .0
-            .store
+            .ledger
             .read(|tx| Box::pin(tx.tasks(!all, 500)))
             .await?;
         let mut lines = Vec::new();
@@ -145,7 +145,7 @@ impl Engine {
         let digest = record.config_digest.clone();
         let config = self
             .0
-            .store
+            .ledger
             .read(|tx| Box::pin(async move { tx.config(&digest).await }))
             .await?;
         let pipeline = pipeline_of(&config)?;
@@ -180,7 +180,7 @@ impl Engine {
         let id = record.task.id;
         let (evaluations, runs, comments, events, requests, costs) = self
             .0
-            .store
+            .ledger
             .read(|tx| {
                 Box::pin(async move {
                     Ok((
@@ -264,7 +264,7 @@ impl Engine {
         let task = &record.task;
         let step = self.step_name(&record).await?;
         let id = task.id;
-        let jobs = self.0.store.read(|tx| Box::pin(tx.live_jobs(id))).await?;
+        let jobs = self.0.ledger.read(|tx| Box::pin(tx.live_jobs(id))).await?;
         Ok(match &task.status {
             Status::Ended if task.stage == Stage::Done => "it is done".to_owned(),
             Status::Ended => "it was stopped; a new task may take up the same item".to_owned(),
@@ -322,7 +322,7 @@ impl Engine {
 
     /// The gates that serve and the files that do not load.
     pub fn gate_views(&self) -> Vec<GateView> {
-        let registry = self.0.gates.snapshot();
+        let registry = self.0.judges.runtime.snapshot();
         let config = self.config();
         let good = registry.gates().map(|gate| {
             let failure = registry.failure(&gate.name).map(|f| f.error.to_string());
@@ -372,7 +372,7 @@ impl Engine {
     pub async fn queue(&self) -> Result<serde_json::Value, CommandError> {
         let (counts, recent, live) = self
             .0
-            .store
+            .ledger
             .read(|tx| {
                 Box::pin(async move {
                     Ok((
@@ -420,6 +420,104 @@ impl Engine {
         }))
     }
 
+    /// The reaper's block.
+    fn reaper_view(&self) -> serde_json::Value {
+        let config = self.config();
+        let counts = self.0.reaper.now();
+        let last = counts
+            .last
+            .map(|last| json!({"job_id": last.job.0, "agent": last.agent, "outcome": last.reason}));
+        json!({
+            "enabled": config.reaper.enabled,
+            "interval": config.reaper.interval_s,
+            "last_run_ts": counts.last_run_ms,
+            "reaped_total": counts.reaped,
+            "last_reaped": last,
+            "lease_reclaimed_total": counts.reclaimed,
+        })
+    }
+
+    /// The reconciler's block.
+    fn reconcile_view(&self) -> serde_json::Value {
+        let config = self.config();
+        let counts = self.0.reconciler.now();
+        let last = counts
+            .last
+            .map(|last| json!({"work_item": last.work_item, "what": last.what}));
+        json!({
+            "enabled": config.reconcile.enabled,
+            "interval": config.reconcile.interval_s,
+            "grace": config.reconcile.grace_s,
+            "last_run_ts": counts.last_run_ms,
+            "looks_total": counts.looks,
+            "made_good_total": counts.made_good,
+            "last_made_good": last,
+            "failing": counts.failing,
+        })
+    }
+
+    /// Preflight and breakers as they stand.
+    async fn resilience_view(&self) -> Result<serde_json::Value, CommandError> {
+        let config = self.config();
+        let launchpad = &self.0.launchpad;
+        let preflight: serde_json::Map<_, _> = config
+            .agents
+            .iter()
+            .filter_map(|(name, agent)| {
+                let known = launchpad.preflight_of(name, agent)?;
+                let (ok, says) = match &known.answer {
+                    Ok(passed) => (true, passed.version.clone()),
+                    Err(failure) => (false, failure.to_string()),
+                };
+                let view = json!({"ok": ok, "says": says, "asked_ms": known.asked_ms});
+                Some((name.clone(), view))
+            })
+            .collect();
+        let stats = self.0.ledger.store().stats();
+        Ok(json!({
+            "budget": self.budget_view().await?,
+            "pauses": self.pause_views().await?,
+            "store": {"commands": stats.commands, "commits": stats.commits},
+            "preflight": preflight,
+            "breakers": launchpad.breakers(),
+        }))
+    }
+
+    /// What was spent today.
+    async fn budget_view(&self) -> Result<serde_json::Value, CommandError> {
+        let day = crate::ledger::budget::day_of(self.now());
+        let today = self
+            .0
+            .ledger
+            .read(|tx| Box::pin(tx.spending(None, day)))
+            .await?;
+        let budgets = &self.config().budgets;
+        Ok(json!({
+            "spent_today_usd": today.known_usd,
+            "reserved_today_usd": today.reserved_usd,
+            "runs_under_way": today.open,
+            "day_usd": budgets.day_usd,
+            "task_usd": budgets.task_usd,
+            "run_usd": budgets.run_usd,
+        }))
+    }
+
+    /// The background tasks as they stand.
+    fn background_view(&self) -> serde_json::Value {
+        let tasks = self.0.tasks.now().into_iter();
+        let view = tasks.map(|task| {
+            json!({
+                "name": task.name,
+                "description": task.description,
+                "period_ms": task.period.map(|p| u64::try_from(p.as_millis()).unwrap_or(u64::MAX)),
+                "state": task.state.as_str(),
+                "panics": task.panics,
+                "last_panic": task.last_panic.map(|(at, says)| json!({"at_ms": at, "says": says})),
+            })
+        });
+        view.collect()
+    }
+
     /// What the host is and how many tasks it carries.
     ///
     /// # Errors
@@ -427,7 +525,7 @@ impl Engine {
     pub async fn status(&self) -> Result<serde_json::Value, CommandError> {
         let live = self
             .0
-            .store
+            .ledger
             .read(|tx| Box::pin(tx.tasks(true, 500)))
             .await?;
         let gates = self.gate_views();
@@ -435,8 +533,9 @@ impl Engine {
             "version": env!("CARGO_PKG_VERSION"),
             "started_ms": self.0.started_ms,
             "now_ms": self.now(),
-            "repositories": self.0.repos.keys().collect::<Vec<_>>(),
+            "repositories": self.0.repos.names(),
             "tasks": {"live": live.len(), "blocked": live.iter().filter(|r| r.task.status.needs_person()).count()},
+            "background": self.background_view(),
             "gates": {"loaded": gates.iter().filter(|g| g.state != "missing").count(),
                       "failed": gates.iter().filter(|g| g.error.is_some()).count()},
         }))

@@ -6,8 +6,8 @@ use orch_gates::{GateRuntime, LoadedGate, Recording};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::CommandError;
-use crate::engine::Engine;
-use crate::handlers::judge_offline_evaluation;
+use crate::judgement::judge;
+use crate::wire::Engine;
 use orch_config::{Waiver, waivers};
 
 /// Evaluations that one backtest looks at.
@@ -90,7 +90,7 @@ pub async fn replay(
     if let Ok(verdict) = &mut again.result {
         waivers::apply(verdict, &kept.waivers, kept.recording.seed.now_ms);
     }
-    let judged = judge_offline_evaluation(&again, gate, &evaluation.head_sha);
+    let judged = judge(&again, Some(gate), &evaluation.head_sha);
     let reason = judged.reason.map(|r| r.as_str().to_owned());
     let identical = judged.decision == evaluation.decision
         && reason == evaluation.reason
@@ -118,7 +118,7 @@ impl Engine {
         let key = EvaluationId(id);
         let (found, text) = self
             .0
-            .store
+            .ledger
             .read(move |tx| {
                 Box::pin(async move { Ok((tx.evaluation(key).await?, tx.recording(key).await?)) })
             })
@@ -149,7 +149,7 @@ impl Engine {
             entry: evaluation.entry,
             gate: evaluation.gate,
             version: evaluation.gate_version,
-            gate_file: self.0.library.file_of(&evaluation.gate_digest),
+            gate_file: self.0.judges.library.file_of(&evaluation.gate_digest),
             digest: evaluation.gate_digest,
             head_sha: evaluation.head_sha,
             decision: evaluation.decision,
@@ -172,7 +172,7 @@ impl Engine {
         let (gate, last) = (gate.to_owned(), last.min(BACKTEST_MAX));
         let rows = self
             .0
-            .store
+            .ledger
             .read(move |tx| Box::pin(async move { tx.recorded(&gate, last).await }))
             .await?;
         Ok(rows.into_iter().map(|id| id.0).collect())

@@ -4,7 +4,7 @@ use orch_domain::id::{ObjectId, RepoName, UnixMs};
 use orch_domain::source::{Forge, IssueMove, SourceError, Tips, Tracker};
 use orch_store::Store;
 
-use crate::engine::Repo;
+use crate::ledger::repos::Repo;
 use orch_config::LOCAL_CI_CONTEXT;
 
 /// Where branches are listed.

@@ -1,89 +1,34 @@
-//! Wiring: what the parts are made from and how they hold together.
+//! Wiring: what the parts are made from and how they hold together, in two phases.
+//!
+//! First the handles, each with what it may use and nothing more; nothing runs yet. Then the background tasks.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use crate::advisories::{OsvClient, OsvConfig};
 use anyhow::Context;
-use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig};
-use orch_process::git::Git;
+use futures_util::future::BoxFuture;
+use orch_config::{HostConfig, LiveConfig};
+use orch_domain::id::UnixMs;
+use orch_domain::job::Lane;
 use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store};
-use sha2::{Digest, Sha256};
 
-use crate::admission::Admission;
-use crate::attended::Attended;
-use crate::clock::Clock;
-use crate::reaper::Tally;
-use crate::reconciler::Reconciliation;
-use orch_config::{
-    AdvisoriesConfig, Effective, HostConfig, LiveConfig, REPO_FILE, RepoFile, RepositoryConfig,
-};
-
-/// Where the host keeps its files.
-#[derive(Debug, Clone)]
-pub struct Paths {
-    data: PathBuf,
-}
-
-impl Paths {
-    /// Below `data`.
-    pub fn below(data: &Path) -> Self {
-        Self {
-            data: data.to_owned(),
-        }
-    }
-    /// The database.
-    pub fn database(&self) -> PathBuf {
-        self.data.join("orch.db")
-    }
-    /// The unix socket.
-    pub fn socket(&self) -> PathBuf {
-        self.data.join("orch.sock")
-    }
-    /// The access token.
-    pub fn token(&self) -> PathBuf {
-        self.data.join("token")
-    }
-    pub(crate) fn mirror(&self, repo: &str) -> PathBuf {
-        self.mirrors().join(format!("{repo}.git"))
-    }
-    pub(crate) fn data(&self) -> &Path {
-        &self.data
-    }
-    pub(crate) fn mirrors(&self) -> PathBuf {
-        self.data.join("mirrors")
-    }
-    pub(crate) fn workspaces(&self) -> PathBuf {
-        self.data.join("workspaces")
-    }
-    /// What was removed and can still be brought back.
-    pub(crate) fn trash(&self) -> PathBuf {
-        self.data.join("trash")
-    }
-    /// Run folders.
-    pub fn runs(&self) -> PathBuf {
-        self.data.join("runs")
-    }
-    pub(crate) fn workspace(&self, repo: &str, task: i64, work_item: &str) -> PathBuf {
-        self.workspaces()
-            .join(repo)
-            .join(format!("{task}-{work_item}"))
-    }
-    /// Images and kept versions of gates.
-    pub(crate) fn gates(&self) -> PathBuf {
-        self.data.join("gates")
-    }
-    /// Answers of the advisories' feed.
-    pub(crate) fn advisories(&self) -> PathBuf {
-        self.data.join("advisories")
-    }
-    pub(crate) fn checkouts(&self) -> PathBuf {
-        self.data.join("checkouts")
-    }
-}
+use crate::judges::Judges;
+use crate::launch::Launchpad;
+use crate::ledger::Ledger;
+use crate::ledger::clock::Clock;
+use crate::ledger::paths::Paths;
+use crate::ledger::repos::Repos;
+use crate::ledger::status::{ReaperStatus, ReconcilerStatus};
+use crate::steps::{Checkouts, Steps};
+use crate::tasks::attend::Attendant;
+use crate::tasks::attended::Attended;
+use crate::tasks::driver::{Definition, Driver, Stop, TaskDied, TaskStatuses};
+use crate::tasks::gc::Collector;
+use crate::tasks::outbox::Delivery;
+use crate::tasks::reaper::Reaper;
+use crate::tasks::reconciler::Reconciler;
+use crate::tasks::{files, gc, lanes, outbox, retention};
 
 /// What an engine is made from.
 #[derive(Debug, Clone)]
@@ -95,24 +40,18 @@ pub struct Setup {
 }
 
 pub(crate) struct Inner {
-    /// The configuration in force; replaced as a whole when the file changes.
+    pub(crate) ledger: Ledger,
     pub(crate) config: LiveConfig,
     pub(crate) paths: Paths,
-    pub(crate) store: Store,
-    pub(crate) gates: GateRuntime,
-    pub(crate) library: Library,
-    /// With the settings it was made for.
-    pub(crate) advisories: Mutex<Option<(AdvisoriesConfig, Arc<OsvClient>)>>,
-    pub(crate) clock: Clock,
-    pub(crate) orch: PathBuf,
-    pub(crate) repos: BTreeMap<String, Repo>,
-    pub(crate) started_ms: i64,
-    pub(crate) admission: Admission,
-    pub(crate) attended: Attended,
-    pub(crate) tally: Tally,
-    pub(crate) reconciliation: Reconciliation,
-    /// Held while leftovers are removed: two at once would take each other's for failures.
-    pub(crate) collecting: tokio::sync::Mutex<()>,
+    pub(crate) repos: Repos,
+    pub(crate) judges: Judges,
+    pub(crate) launchpad: Launchpad,
+    pub(crate) checkouts: Checkouts,
+    pub(crate) collector: Collector,
+    pub(crate) reaper: ReaperStatus,
+    pub(crate) reconciler: ReconcilerStatus,
+    pub(crate) tasks: TaskStatuses,
+    pub(crate) started_ms: UnixMs,
 }
 
 /// The engine. Clones share everything.
@@ -127,55 +66,6 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// A registered repository: the forge's bare repository and the host's mirror of it.
-#[derive(Debug, Clone)]
-pub(crate) struct Repo {
-    pub(crate) name: String,
-    pub(crate) config: RepositoryConfig,
-    pub(crate) mirror: Git,
-    pub(crate) forge: Git,
-    /// Held while the mirror's branches are brought up to date: git refuses two fetches of one branch.
-    pub(crate) fetching: Arc<tokio::sync::Mutex<()>>,
-}
-
-impl Repo {
-    /// Where the base branch is now, after bringing the mirror up to date.
-    pub(crate) async fn base_tip(&self) -> anyhow::Result<orch_domain::id::ObjectId> {
-        let held = self.fetching.lock().await;
-        self.mirror
-            .fetch(self.forge.git_dir())
-            .await
-            .with_context(|| format!("fetch `{}`", self.name))?;
-        drop(held);
-        let name = format!("refs/remotes/origin/{}", self.config.base);
-        let tip = self.mirror.resolve(&name).await?;
-        tip.with_context(|| {
-            format!(
-                "repository `{}` has no branch `{}`; push one, or set `repositories.{}.base`",
-                self.name, self.config.base, self.name
-            )
-        })
-    }
-
-    /// The repository's own configuration at a trusted commit.
-    pub(crate) async fn file_at(
-        &self,
-        base: &orch_domain::id::ObjectId,
-    ) -> anyhow::Result<RepoFile> {
-        let text = match self.mirror.read(base, REPO_FILE, 256 * 1024).await? {
-            orch_process::git::Blob::Text(text) => text,
-            orch_process::git::Blob::Missing => String::new(),
-            orch_process::git::Blob::TooLarge(_) | orch_process::git::Blob::NotText => {
-                anyhow::bail!(
-                    "`{REPO_FILE}` of `{}` is no text of at most 256 KiB",
-                    self.name
-                )
-            }
-        };
-        Ok(RepoFile::parse(&text)?)
-    }
-}
-
 impl Engine {
     /// Opens the store, sets up the gate runtime and loads the gates. Nothing runs yet.
     ///
@@ -184,59 +74,34 @@ impl Engine {
     pub async fn open(setup: Setup) -> anyhow::Result<Self> {
         let Setup { config, orch } = setup;
         let paths = Paths::below(config.data_dir());
-        std::fs::create_dir_all(&paths.data).with_context(|| {
-            format!(
-                "data folder `{}` cannot be made; set `data`",
-                paths.data.display()
-            )
-        })?;
-        set_private(&paths.data);
+        make_private(paths.data())?;
         let owner = Owner(ProcessIdentity::current().to_string());
         let store = Store::open(&paths.database(), owner).await?;
-        let gates = GateRuntime::new(RuntimeConfig::default())?;
-        if !config.gates_dir().is_dir() {
-            tracing::warn!(folder = %config.gates_dir().display(), "no gates folder; build gates with `cargo xtask gates`");
-        }
-        let library = Library::open(
-            gates.clone(),
-            LibraryConfig {
-                folder: config.gates_dir().to_owned(),
-                state: paths.gates(),
-                lock: config.gates_lock().to_owned(),
-                compiler: Compiler::Child(orch.clone()),
-            },
-        )
-        .await?;
-        let mut repos = BTreeMap::new();
-        for (name, repository) in &config.repositories {
-            let repo = Repo {
-                name: name.clone(),
-                config: repository.clone(),
-                mirror: Git::at(paths.mirror(name))?,
-                forge: Git::at(&repository.path)?,
-                fetching: Arc::default(),
-            };
-            repos.insert(name.clone(), repo);
-        }
-        let clock = Clock::default();
-        let started_ms = clock.now_ms();
-        let admission = Admission::new(config.preflight.settings());
+        let repos = Repos::of(&config, &paths)?;
+        let config = LiveConfig::new(config);
+        let judges = Judges::open(config.clone(), paths.clone(), orch.clone()).await?;
+        let ledger = Ledger::new(store, Clock::default());
+        let launchpad = Launchpad::new(ledger.clone(), config.clone(), paths.clone(), orch.clone());
+        let collector = Collector {
+            ledger: ledger.clone(),
+            config: config.clone(),
+            paths: paths.clone(),
+            repos: repos.clone(),
+            one_at_a_time: Arc::default(),
+        };
         let inner = Inner {
-            config: LiveConfig::new(config),
+            started_ms: ledger.now(),
+            checkouts: Checkouts::new(&paths, orch, config.clone()),
+            ledger,
+            config,
             paths,
-            store,
-            gates,
-            library,
-            advisories: Mutex::default(),
-            clock,
-            orch,
             repos,
-            started_ms,
-            admission,
-            attended: Attended::default(),
-            tally: Tally::default(),
-            reconciliation: Reconciliation::default(),
-            collecting: tokio::sync::Mutex::default(),
+            judges,
+            launchpad,
+            collector,
+            reaper: ReaperStatus::default(),
+            reconciler: ReconcilerStatus::default(),
+            tasks: TaskStatuses::default(),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -246,56 +111,10 @@ impl Engine {
     /// # Errors
     /// With the repository and the remedy.
     pub async fn check_repositories(&self) -> anyhow::Result<()> {
-        for repo in self.0.repos.values() {
-            self.prepare(repo).await?;
+        for repo in self.0.repos.all() {
+            repo.prepare().await?;
         }
         Ok(())
-    }
-
-    pub(crate) async fn prepare(&self, repo: &Repo) -> anyhow::Result<()> {
-        repo.forge
-            .require_bare()
-            .await
-            .with_context(|| format!("repository `{}`", repo.name))?;
-        repo.mirror.init().await?;
-        Ok(())
-    }
-
-    pub(crate) fn repo(&self, name: &str) -> anyhow::Result<&Repo> {
-        self.0.repos.get(name).with_context(|| {
-            let known: Vec<&str> = self.0.repos.keys().map(String::as_str).collect();
-            format!(
-                "no repository `{name}`; registered are: {}",
-                known.join(", ")
-            )
-        })
-    }
-
-    /// What applies to a task that begins now on `base`.
-    pub(crate) async fn effective(
-        &self,
-        repo: &Repo,
-        base: &orch_domain::id::ObjectId,
-    ) -> anyhow::Result<(Effective, String, String)> {
-        let file = repo.file_at(base).await?;
-        let effective = Effective::combine(&self.config(), &repo.name, &file)?;
-        let text = serde_json::to_string(&effective)?;
-        let digest = hex::encode(Sha256::digest(text.as_bytes()));
-        Ok((effective, text, digest))
-    }
-
-    pub(crate) async fn stored_config(&self, digest: &str) -> anyhow::Result<Effective> {
-        let digest = digest.to_owned();
-        let text = self
-            .0
-            .store
-            .read(|tx| Box::pin(async move { tx.config(&digest).await }))
-            .await?;
-        Ok(serde_json::from_str(&text)?)
-    }
-
-    pub(crate) fn now(&self) -> i64 {
-        self.0.clock.now_ms()
     }
 
     /// Where the host keeps its files.
@@ -308,39 +127,206 @@ impl Engine {
         self.0.config.now()
     }
 
-    /// The feed of advisories as it is configured now; its cache outlives a change.
-    pub(crate) fn advisories(&self) -> anyhow::Result<Arc<OsvClient>> {
-        let config = self.config();
-        let mut held = self
-            .0
-            .advisories
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some((made_for, client)) = &*held
-            && *made_for == config.advisories
-        {
-            return Ok(client.clone());
-        }
-        let client = Arc::new(OsvClient::new(OsvConfig {
-            base_url: config.advisories.url.clone(),
-            cache_dir: self.0.paths.advisories(),
-            timeout: Duration::from_secs(u64::from(config.advisories.timeout_s)),
-            cache_ttl: Duration::from_secs(u64::from(config.advisories.cache_s)),
-        })?);
-        *held = Some((config.advisories.clone(), client.clone()));
-        Ok(client)
+    pub(crate) fn now(&self) -> UnixMs {
+        self.0.ledger.now()
     }
 
-    /// The gates.
-    pub fn gates(&self) -> &GateRuntime {
-        &self.0.gates
+    /// Looks for what nobody needs any more and, unless it is a dry run, removes it.
+    ///
+    /// # Errors
+    /// See [`Collector::gc`].
+    pub async fn gc(&self, dry_run: bool) -> Result<gc::Report, crate::CommandError> {
+        self.0.collector.gc(dry_run).await
+    }
+
+    /// Recovers what a dead host left, then starts the background tasks.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn start(&self) -> anyhow::Result<Running> {
+        let inner = &self.0;
+        let ledger = inner.ledger.clone();
+        let attended = Attended::default();
+        let reaper = Reaper {
+            ledger: ledger.clone(),
+            config: inner.config.clone(),
+            attended: attended.clone(),
+            status: inner.reaper.clone(),
+        };
+        inner.checkouts.sweep().await?;
+        recover(&ledger, &inner.repos).await?;
+        reaper.reclaim_leases().await?;
+        let steps = Steps::new(
+            &ledger,
+            &inner.config,
+            &inner.repos,
+            &inner.judges,
+            &inner.launchpad,
+            &inner.checkouts,
+        );
+        let attendant = Attendant {
+            ledger: ledger.clone(),
+            config: inner.config.clone(),
+            steps,
+            attended,
+        };
+        let tasks = definitions(inner, attendant, reaper);
+        Ok(Running {
+            driver: Driver::start(&ledger, &inner.tasks, tasks),
+            ledger,
+        })
     }
 }
 
-/// Keeps other users out of the data folder: it holds the token and the agents' logs.
-fn set_private(folder: &Path) {
+/// The background tasks of a host.
+fn definitions(inner: &Inner, attendant: Attendant, reaper: Reaper) -> Vec<Definition> {
+    let config = inner.config.now();
+    let seconds = |s: u32| Some(std::time::Duration::from_secs(u64::from(s)));
+    let mut list: Vec<Definition> = Lane::ALL
+        .into_iter()
+        .map(|lane| {
+            let (name, slots) = match lane {
+                Lane::Agents => ("lane-agents", config.concurrency.agents),
+                Lane::Gates => ("lane-gates", config.concurrency.gates),
+                Lane::Effects => ("lane-effects", config.concurrency.effects),
+            };
+            let attendant = attendant.clone();
+            task(
+                name,
+                "claims the jobs of a lane and runs them",
+                Some(lanes::POLL_MAX),
+                move |stop| Box::pin(lanes::run(attendant.clone(), lane, slots, stop)),
+            )
+        })
+        .collect();
+    let (judges, live) = (inner.judges.clone(), inner.config.clone());
+    list.push(task(
+        "files",
+        "follows the gates folder and the configuration file",
+        None,
+        move |stop| Box::pin(files::run(judges.clone(), live.clone(), stop)),
+    ));
+    let reconciler = Reconciler {
+        ledger: inner.ledger.clone(),
+        config: inner.config.clone(),
+        repos: inner.repos.clone(),
+        status: inner.reconciler.clone(),
+    };
+    list.push(task(
+        "reconciler",
+        "asks forge and tracker for what no notice told",
+        seconds(config.reconcile.interval_s),
+        move |stop| Box::pin(reconciler.clone().run(stop)),
+    ));
+    list.push(task(
+        "reaper",
+        "recovers abandoned work and frees leases of the dead",
+        seconds(config.reaper.interval_s),
+        move |stop| Box::pin(reaper.clone().run(stop)),
+    ));
+    let collector = inner.collector.clone();
+    list.push(task(
+        "collector",
+        "removes leftovers of ended tasks, old logs and old refs",
+        Some(gc::EVERY),
+        move |stop| Box::pin(gc::run(collector.clone(), stop)),
+    ));
+    let delivery = Delivery {
+        ledger: inner.ledger.clone(),
+        paths: inner.paths.clone(),
+    };
+    list.push(task(
+        "outbox",
+        "delivers what transactions left to be told",
+        Some(outbox::LOOK),
+        move |stop| Box::pin(delivery.clone().run(stop)),
+    ));
+    let (ledger, live) = (inner.ledger.clone(), inner.config.clone());
+    list.push(task(
+        "retention",
+        "removes rows that have been kept long enough",
+        Some(retention::EVERY),
+        move |stop| Box::pin(retention::run(ledger.clone(), live.clone(), stop)),
+    ));
+    list
+}
+
+fn task(
+    name: &'static str,
+    description: &'static str,
+    period: Option<std::time::Duration>,
+    run: impl Fn(Stop) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+) -> Definition {
+    Definition {
+        name,
+        description,
+        period,
+        run: Box::new(run),
+    }
+}
+
+/// Puts back into the queue what a dead host left running, and removes the locks of a dead git.
+async fn recover(ledger: &Ledger, repos: &Repos) -> anyhow::Result<()> {
+    for repo in repos.all() {
+        for lock in repo.mirror.remove_stale_locks().await? {
+            tracing::warn!(repo = repo.name, lock = %lock.display(), "removed a lock that a dead git had left");
+        }
+    }
+    let (owner, now) = (ledger.owner(), ledger.now());
+    let recovered = ledger
+        .write(move |tx| Box::pin(async move { tx.recover(&owner, now).await }))
+        .await?;
+    for job in &recovered {
+        tracing::info!(
+            job.id = job.id.0,
+            kind = job.kind.as_str(),
+            "recovered after its host died"
+        );
+    }
+    Ok(())
+}
+
+/// Makes the data folder and keeps other users out of it: it holds the token and the agents' logs.
+fn make_private(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(folder).with_context(|| {
+        format!(
+            "data folder `{}` cannot be made; set `data`",
+            folder.display()
+        )
+    })?;
     if let Err(error) = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)) {
         tracing::warn!(folder = %folder.display(), error = %error, "the data folder is not private");
+    }
+    Ok(())
+}
+
+/// A started engine. Dropping it does not stop it; [`Running::shut_down`] does.
+#[derive(Debug)]
+pub struct Running {
+    ledger: Ledger,
+    driver: Driver,
+}
+
+impl Running {
+    /// Ends when a background task has died for good, and never while all are well: the host is to end then.
+    pub async fn died(&mut self) -> TaskDied {
+        self.driver.died().await
+    }
+
+    /// Ends the background tasks. Agents and hooks go on under their supervisors; everything else that was under way
+    /// is done again at the next start.
+    pub async fn shut_down(self) {
+        self.driver.shut_down().await;
+        let (owner, now) = (self.ledger.owner(), self.ledger.now());
+        let given = self
+            .ledger
+            .write(move |tx| Box::pin(async move { tx.give_back(&owner, now).await }))
+            .await;
+        match given {
+            Ok(count) => tracing::info!(count, "jobs under way are given back to the queue"),
+            // The next start takes them up all the same, as after a crash.
+            Err(error) => tracing::warn!(error = %error, "jobs under way could not be given back"),
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
     // Before anything is claimed: an end that is asked for during the start is an orderly one too.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let running = engine.start().await?;
+    let mut running = engine.start().await?;
     let (stop, stopped) = watch::channel(false);
     tracing::info!(socket = %engine.paths().socket().display(), ?address, "the host serves");
     if std::io::stderr().is_terminal() {
@@ -42,9 +42,14 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
         );
     }
     let mut serving = tokio::spawn(bound.serve(engine.clone(), token, stopped));
+    let mut failed = None;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        died = running.died() => {
+            tracing::error!(error = %died, "the host ends: restart it, and report this");
+            failed = Some(died);
+        }
         ended = &mut serving => {
             ended.context("the listener panicked")?.context("the listener ended")?;
         }
@@ -53,5 +58,8 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
     running.shut_down().await;
     // The listener may have ended already.
     stop.send(true).ok();
-    Ok(0)
+    match failed {
+        Some(died) => Err(died.into()),
+        None => Ok(0),
+    }
 }

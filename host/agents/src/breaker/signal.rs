@@ -37,6 +37,7 @@ impl Signal {
             RunOutcome::Cancelled
             | RunOutcome::Killed(_)
             | RunOutcome::LaunchFailed(_)
+            | RunOutcome::NotTakenIn(_)
             | RunOutcome::AuthRequired(_)
             | RunOutcome::QuotaExhausted
             | RunOutcome::ProtocolError { .. }

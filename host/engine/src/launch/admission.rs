@@ -2,10 +2,6 @@
 //!
 //! A refusal is no failure of the task: its job is put off, nothing is used up, and a person is told once.
 
-mod budget;
-
-pub(crate) use self::budget::{Overdrawn, day_of, over_budget, warn};
-
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -16,14 +12,10 @@ use orch_agents::preflight::{self, Credential, Failure, Subject};
 use orch_domain::id::TaskId;
 use orch_domain::outcome::RunOutcome;
 use orch_process::resolve_program;
-use serde_json::json;
 
-use crate::commands::CommandError;
-use crate::engine::Engine;
+use super::{Launchpad, Refusal, room};
+use crate::ledger::budget::{ASK_AGAIN_MS, Overdrawn, over_budget};
 use orch_config::{AgentConfig, Driver};
-
-/// How long a job waits for a refused agent until it asks again, milliseconds.
-const ASK_AGAIN_MS: i64 = 15_000;
 
 /// What is known of the agents; lost with the host, which then looks anew.
 #[derive(Debug)]
@@ -44,13 +36,6 @@ pub(crate) struct Candidate<'a> {
     pub(crate) home: PathBuf,
 }
 
-/// Why it may not, and when to ask again.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) until_ms: i64,
-    pub(crate) reason: String,
-}
-
 impl Admission {
     pub(crate) fn new(settings: preflight::Settings) -> Self {
         Self {
@@ -65,18 +50,22 @@ impl Admission {
     }
 }
 
-impl Engine {
+impl Launchpad {
     /// Whether the host itself has what a run of this task needs: room and money. A person is told once.
     pub(crate) async fn affords(
         &self,
         task: TaskId,
         item: &str,
     ) -> anyhow::Result<Option<Refusal>> {
-        if let Err(full) = crate::gc::has_room(self) {
+        if let Err(full) = room::has_room(&self.paths, &self.config.now()) {
             return Ok(Some(self.refused("the disk", "disk", full).await));
         }
         self.forget_told("the disk");
-        let Some(overdrawn) = self.over_budget(task).await? else {
+        let (budgets, now) = (self.config.now().budgets.clone(), self.ledger.now());
+        let asked = self
+            .ledger
+            .read(move |tx| Box::pin(async move { over_budget(tx, task, &budgets, now).await }));
+        let Some(overdrawn) = asked.await? else {
             self.forget_told(item);
             return Ok(None);
         };
@@ -91,10 +80,10 @@ impl Engine {
         Refusal { until_ms, reason }
     }
 
-    /// Asks for a start. Whoever is admitted reports by [`Engine::run_reported`].
+    /// Asks for a start. Whoever is admitted reports by [`Launchpad::run_reported`].
     pub(crate) async fn admit(&self, who: &Candidate<'_>) -> Result<(), Refusal> {
-        let now = self.now();
-        let admission = &self.0.admission;
+        let now = self.ledger.now();
+        let admission = &self.admission;
         let key = key_of(who.agent);
         let probes = match admission.breakers(|b| b.admit(&key, now)) {
             Admit::Yes => false,
@@ -129,13 +118,13 @@ impl Engine {
     ) -> Refusal {
         self.tell(name, marker, &reason).await;
         Refusal {
-            until_ms: self.now() + ASK_AGAIN_MS,
+            until_ms: self.ledger.now() + ASK_AGAIN_MS,
             reason,
         }
     }
 
     async fn preflight(&self, who: &Candidate<'_>, forced: bool) -> Result<(), Failure> {
-        let config = self.config();
+        let config = self.config.now();
         if !config.preflight.enabled {
             return Ok(());
         }
@@ -159,7 +148,7 @@ impl Engine {
             env: who.env.clone(),
             credential,
         };
-        let (cache, name, now) = (&self.0.admission.cache, cache_key(who), self.now());
+        let (cache, name, now) = (&self.admission.cache, cache_key(who), self.ledger.now());
         let answer = if forced {
             cache.forced(&name, &subject, now).await
         } else {
@@ -176,8 +165,8 @@ impl Engine {
         outcome: &RunOutcome,
         log: &str,
     ) {
-        let now = self.now();
-        let admission = &self.0.admission;
+        let now = self.ledger.now();
+        let admission = &self.admission;
         admission.breakers(|b| b.record(&key_of(agent), Signal::of(outcome), now));
         let ended_well = matches!(outcome, RunOutcome::Completed | RunOutcome::NoChange);
         if !ended_well && preflight::has_auth_marker(log) {
@@ -190,7 +179,6 @@ impl Engine {
     async fn tell(&self, name: &str, marker: &'static str, reason: &str) {
         {
             let mut told = self
-                .0
                 .admission
                 .told
                 .lock()
@@ -199,55 +187,28 @@ impl Engine {
                 return;
             }
         }
-        let now = self.now();
-        let (key, text) = (
-            format!("preflight:{name}:{marker}:{now}"),
-            reason.to_owned(),
-        );
-        let written = self
-            .0
-            .store
-            .write(move |tx| {
-                Box::pin(async move { tx.push_outbox(None, "alert", &key, &text, now).await })
-            })
-            .await;
-        if let Err(error) = written {
+        let key = format!("preflight:{name}:{marker}:{}", self.ledger.now());
+        if let Err(error) = self.ledger.alert(None, key, reason.to_owned()).await {
             tracing::error!(error = %error, reason, "an alert cannot be written");
         }
     }
 
     fn forget_told(&self, name: &str) {
-        let told = &self.0.admission.told;
+        let told = &self.admission.told;
         told.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(name);
     }
 
-    /// Preflight and breakers as they stand.
-    pub(crate) async fn resilience_view(&self) -> Result<serde_json::Value, CommandError> {
-        let (config, now) = (self.config(), self.now());
-        let admission = &self.0.admission;
-        let preflight: serde_json::Map<_, _> = config
-            .agents
-            .iter()
-            .filter_map(|(name, agent)| {
-                let known = admission.cache.known(&name_key(name, agent))?;
-                let (ok, says) = match &known.answer {
-                    Ok(passed) => (true, passed.version.clone()),
-                    Err(failure) => (false, failure.to_string()),
-                };
-                let view = json!({"ok": ok, "says": says, "asked_ms": known.asked_ms});
-                Some((name.clone(), view))
-            })
-            .collect();
-        let stats = self.0.store.stats();
-        Ok(json!({
-            "budget": self.budget_view().await?,
-            "pauses": self.pause_views().await?,
-            "store": {"commands": stats.commands, "commits": stats.commits},
-            "preflight": preflight,
-            "breakers": admission.breakers(|b| b.snapshot(now)),
-        }))
+    /// What preflight last found of an agent; none if it was not asked yet.
+    pub(crate) fn preflight_of(&self, name: &str, agent: &AgentConfig) -> Option<preflight::Known> {
+        self.admission.cache.known(&name_key(name, agent))
+    }
+
+    /// The breakers as they stand.
+    pub(crate) fn breakers(&self) -> Vec<breaker::KeyedSnapshot> {
+        let now = self.ledger.now();
+        self.admission.breakers(|b| b.snapshot(now))
     }
 }
 

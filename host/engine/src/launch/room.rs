@@ -1,14 +1,16 @@
 //! Whether the disk has room for another run.
 
-use crate::engine::Engine;
+use orch_config::HostConfig;
+
+use crate::ledger::paths::Paths;
 
 const MIB: u64 = 1024 * 1024;
 
 /// Whether the file system of the data folder has the configured space free; the text says what would free some.
 /// Asked before every launch.
-pub(crate) fn has_room(engine: &Engine) -> Result<(), String> {
-    let folder = engine.0.paths.data();
-    let floor_mib = engine.config().disk.floor_mib;
+pub(crate) fn has_room(paths: &Paths, config: &HostConfig) -> Result<(), String> {
+    let folder = paths.data();
+    let floor_mib = config.disk.floor_mib;
     let free_mib = match rustix::fs::statvfs(folder) {
         Ok(found) => found.f_bavail.saturating_mul(found.f_frsize) / MIB,
         Err(error) => {

@@ -3,12 +3,12 @@
 use orch_domain::id::TaskId;
 use orch_domain::job::JobKind;
 use orch_domain::pipeline::Pipeline;
-use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
 use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
 use orch_store::{CasOutcome, NewJob, StoreError, TaskRecord, Tx};
 
-use crate::messages;
+use super::messages;
+use super::turn::{give_turn, merge_lease, wake_waiters};
 use orch_config::Effective;
 
 /// Who hands the event in, and when.
@@ -31,11 +31,6 @@ pub(crate) enum Applied {
 /// Key that lets a task have at most one live job of its own.
 pub(crate) fn task_key(task: TaskId) -> String {
     format!("task:{task}")
-}
-
-/// Name of a repository's merge lease.
-pub(crate) fn merge_lease(repo: &str) -> String {
-    format!("merge:{repo}")
 }
 
 pub(crate) fn pipeline_of(config: &str) -> Result<Pipeline, StoreError> {
@@ -76,7 +71,7 @@ pub(crate) async fn apply(
             return Err(StoreError::Refused("the task moved meanwhile".to_owned()));
         }
     }
-    crate::turns::give_turn(tx, &task, &pipeline, by.now).await?;
+    give_turn(tx, &task, &pipeline, by.now).await?;
     let data = messages::event_data(event, &record.task, &task);
     tx.append_event(Some(id), event.name(), &by.actor, &data, by.now)
         .await?;
@@ -180,32 +175,6 @@ async fn carry_out(
             )
             .await?;
         }
-    }
-    Ok(())
-}
-
-/// Wakes whoever waits for what a task held.
-pub(crate) async fn wake_waiters_of(tx: &mut Tx, id: TaskId, now: i64) -> Result<(), StoreError> {
-    let task = tx.task(id).await?.task;
-    wake_waiters(tx, &task, now).await
-}
-
-/// A lease that is given back may be what other tasks of the repository wait for: the oldest looks first.
-async fn wake_waiters(tx: &mut Tx, task: &Task, now: i64) -> Result<(), StoreError> {
-    let live = tx.tasks(true, 1000).await?;
-    let oldest = live
-        .iter()
-        .rev()
-        .map(|r| &r.task)
-        .find(|t| {
-            t.repo == task.repo
-                && t.id != task.id
-                && t.stage == Stage::DeployStaging
-                && matches!(t.status, Status::Waiting { .. })
-        })
-        .map(|t| t.id);
-    if let Some(oldest) = oldest {
-        tx.make_due(oldest, now).await?;
     }
     Ok(())
 }

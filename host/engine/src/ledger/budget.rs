@@ -6,11 +6,12 @@
 use orch_domain::id::TaskId;
 use orch_store::{Spending, StoreError, Tx};
 
-use crate::engine::Engine;
 use orch_config::BudgetsConfig;
 
 /// A day, milliseconds.
-const DAY_MS: i64 = 24 * 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
+/// How long a job waits until it asks again for a run that was refused, milliseconds.
+pub(crate) const ASK_AGAIN_MS: i64 = 15_000;
 /// Share of a budget from which a person is told.
 const WARN_SHARE: f64 = 0.8;
 
@@ -47,7 +48,7 @@ pub(crate) async fn over_budget(
             let reason = format!(
                 "the task has cost {charged:.2} of {limit:.2} USD and a run may cost {each:.2}; raise `budgets.task_usd` in orch.yaml, or stop the task"
             );
-            let until_ms = now + super::ASK_AGAIN_MS;
+            let until_ms = now + ASK_AGAIN_MS;
             return Ok(Some(Overdrawn { reason, until_ms }));
         }
     }
@@ -60,7 +61,7 @@ pub(crate) async fn over_budget(
                 "today has cost {charged:.2} of {limit:.2} USD with {open} runs under way, and a run may cost {each:.2}; runs go on tomorrow (UTC), or raise `budgets.day_usd` in orch.yaml"
             );
             // Looked at again before midnight, because the limit may be raised.
-            let until_ms = (now + super::ASK_AGAIN_MS).min(day + DAY_MS);
+            let until_ms = (now + ASK_AGAIN_MS).min(day + DAY_MS);
             return Ok(Some(Overdrawn { reason, until_ms }));
         }
     }
@@ -91,36 +92,6 @@ pub(crate) async fn warn(
         tx.push_outbox(of, "alert", &key, &text, now).await?;
     }
     Ok(())
-}
-
-impl Engine {
-    /// Why no run of this task may start now for want of money, and when to ask again.
-    pub(super) async fn over_budget(&self, task: TaskId) -> anyhow::Result<Option<Overdrawn>> {
-        let (budgets, now) = (self.config().budgets.clone(), self.now());
-        let store = &self.0.store;
-        let asked = store
-            .read(move |tx| Box::pin(async move { over_budget(tx, task, &budgets, now).await }));
-        Ok(asked.await?)
-    }
-
-    /// What was spent today, for people.
-    pub(crate) async fn budget_view(&self) -> Result<serde_json::Value, StoreError> {
-        let day = day_of(self.now());
-        let today = self
-            .0
-            .store
-            .read(|tx| Box::pin(tx.spending(None, day)))
-            .await?;
-        let budgets = &self.config().budgets;
-        Ok(serde_json::json!({
-            "spent_today_usd": today.known_usd,
-            "reserved_today_usd": today.reserved_usd,
-            "runs_under_way": today.open,
-            "day_usd": budgets.day_usd,
-            "task_usd": budgets.task_usd,
-            "run_usd": budgets.run_usd,
-        }))
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use orch_domain::task::Status;
 use orch_domain::transition::{Event, TrackerState};
 use orch_store::{EvidenceRow, StoreError, TaskRecord, Tx};
 
-use crate::apply::{Applied, By, apply, pipeline_of};
+use super::apply::{Applied, By, apply, pipeline_of};
 use orch_config::HostConfig;
 
 /// A decision; who takes it is in [`By`].

@@ -1,82 +1,12 @@
-//! The local forge as gates and handlers see it: required contexts, pull requests, merge preparations.
+//! What the host found out, under which names and in which form it is stored.
 
-use orch_domain::id::ObjectId;
-use orch_domain::imports::{
-    CatchUp, Check, CheckState, CommitStatus, LeaseHolder, MergeLease, Preparation,
-    PullRequestInfo, TestRun,
-};
-use orch_store::TaskRecord;
+use orch_domain::imports::{CatchUp, LeaseHolder, MergeLease, Preparation, TestRun};
 use serde::{Deserialize, Serialize};
-
-use crate::engine::Engine;
 
 /// Name of the evidence that holds the latest merge preparation.
 pub(crate) const PREPARATION: &str = "merge/preparation";
 /// Name of the evidence that holds the host's own test run.
 pub(crate) const LOCAL_TESTS: &str = "tests/local";
-
-/// Combines the required contexts of a commit. Nothing required is `none` without checks; a required context
-/// that nobody posted is pending.
-pub(crate) async fn commit_status(
-    engine: &Engine,
-    repo: &str,
-    sha: &ObjectId,
-    required: &[String],
-) -> anyhow::Result<CommitStatus> {
-    let (name, commit) = (repo.to_owned(), sha.to_string());
-    let posted = engine
-        .0
-        .store
-        .read(|tx| Box::pin(async move { tx.statuses(&name, &commit).await }))
-        .await?;
-    let checks: Vec<Check> = required
-        .iter()
-        .map(|context| {
-            let found = posted.iter().find(|status| status.context == *context);
-            Check {
-                context: context.clone(),
-                state: found.map_or(CheckState::None, |s| s.state),
-                url: None,
-            }
-        })
-        .collect();
-    let any = |wanted: &[CheckState]| checks.iter().any(|c| wanted.contains(&c.state));
-    let state = if checks.is_empty() {
-        CheckState::None
-    } else if any(&[CheckState::Failure, CheckState::Error]) {
-        CheckState::Failure
-    } else if any(&[CheckState::Pending, CheckState::None]) {
-        CheckState::Pending
-    } else {
-        CheckState::Success
-    };
-    Ok(CommitStatus {
-        sha: sha.to_string(),
-        state,
-        checks,
-    })
-}
-
-/// The task's pull request.
-pub(crate) async fn pull_request(
-    engine: &Engine,
-    record: &TaskRecord,
-    head: &ObjectId,
-) -> anyhow::Result<Option<PullRequestInfo>> {
-    let (repo, branch) = (record.task.repo.to_string(), record.branch.clone());
-    let found = engine
-        .0
-        .store
-        .read(|tx| Box::pin(async move { tx.pull_request(&repo, &branch).await }))
-        .await?;
-    Ok(found.map(|request| PullRequestInfo {
-        number: u64::try_from(request.id).unwrap_or(0),
-        open: request.state == "open",
-        merged: request.state == "merged",
-        head_sha: head.to_string(),
-        reviews: Vec::new(),
-    }))
-}
 
 /// A preparation as it is stored.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,289 +1,78 @@
-//! Tests a commit in a clean checkout: the local forge's CI, and the re-test before landing.
-
-use std::path::Path;
-use std::time::Duration;
+//! Tests a commit: the local forge's CI.
 
 use anyhow::Context;
-use orch_agents::supervise::{TOKEN_VARIABLE, sweep_marked};
-use orch_domain::id::ObjectId;
+use orch_config::LOCAL_CI_CONTEXT;
+use orch_domain::id::{ObjectId, UnixMs};
 use orch_domain::imports::CheckState;
-use orch_process::sandbox::{Confinement, Limits, NOT_CONFINED, Network};
-use orch_process::{Spec, run};
 use orch_store::{ClaimedJob, EvidenceRow};
 use serde::Deserialize;
 
-use crate::engine::{Engine, Repo};
-use crate::forge::{LOCAL_TESTS, StoredRun};
-use crate::handlers::Extra;
-use orch_config::{CiConfig, LOCAL_CI_CONTEXT, SandboxMode};
+use super::checkout::{Checkouts, Tested};
+use crate::ledger::Ledger;
+use crate::ledger::ending::{Ending, Write};
+use crate::ledger::evidence::LOCAL_TESTS;
+use crate::ledger::repos::Repos;
 
 /// Name of the evidence with the report of the covered lines.
 const COVERAGE: &str = "ci/coverage";
-/// Largest coverage report, bytes.
-const COVERAGE_BYTES_MAX: u64 = 3 * 1024 * 1024;
-/// Bytes of output that are kept as evidence and reach the developer.
-const TAIL_BYTES: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 struct Payload {
     sha: String,
 }
 
-pub(crate) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
-    let (record, repo, effective) = engine.subject(job).await?;
-    let payload: Payload = serde_json::from_str(&job.payload).context("payload of a CI job")?;
-    let sha = ObjectId::new(payload.sha)?;
-    // A commit that somebody else pushed may not be in the mirror yet.
-    repo.base_tip().await?;
-    let ci = effective.ci.context("the repository has no test command")?;
-    let tested = test_commit(engine, repo, &sha, &ci).await?;
-    tracing::info!(repo = repo.name, sha = %sha, passed = tested.run.passed, "CI ended");
-    let task = record.task.id;
-    let now = engine.now();
-    let write = record_run(repo.name.clone(), task, sha, tested, now);
-    let extra: Extra = Box::new(move |tx| {
-        Box::pin(async move {
-            write(tx).await?;
-            // Whoever waits for this commit may look again at once.
-            tx.make_due(task, now).await.map(|_| ())
-        })
-    });
-    engine.finish_quietly(job, extra).await
+/// Runs a repository's tests on one commit and posts the status.
+#[derive(Debug, Clone)]
+pub(super) struct CiStep {
+    pub(super) ledger: Ledger,
+    pub(super) repos: Repos,
+    pub(super) checkouts: Checkouts,
 }
 
-/// What came of testing a commit.
-pub(crate) struct Tested {
-    pub(crate) run: StoredRun,
-    /// The coverage report, if the repository has one and the tests ran.
-    pub(crate) coverage: Option<String>,
+impl CiStep {
+    pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
+        let (record, effective) = self.ledger.subject(job).await?;
+        let repo = self.repos.ready(record.task.repo.as_str()).await?;
+        let payload: Payload = serde_json::from_str(&job.payload).context("payload of a CI job")?;
+        let sha = ObjectId::new(payload.sha)?;
+        // A commit that somebody else pushed may not be in the mirror yet.
+        repo.base_tip().await?;
+        let ci = effective.ci.context("the repository has no test command")?;
+        let tested = self.checkouts.test(repo, &sha, &ci).await?;
+        tracing::info!(repo = repo.name, sha = %sha, passed = tested.run.passed, "CI ended");
+        let mut also = record_run(&sha, tested, self.ledger.now());
+        // Whoever waits for this commit may look again at once.
+        also.push(Write::WakeTask);
+        Ok(Ending::Quiet { also })
+    }
 }
 
 /// Posts the status of a tested commit and keeps the run as evidence.
-pub(crate) fn record_run(
-    repo: String,
-    task: orch_domain::id::TaskId,
-    sha: ObjectId,
-    tested: Tested,
-    now: i64,
-) -> Extra {
-    let Tested {
-        run: tested,
-        coverage,
-    } = tested;
-    Box::new(move |tx| {
-        Box::pin(async move {
-            let state = if tested.passed {
-                CheckState::Success
-            } else {
-                CheckState::Failure
-            };
-            let description = format!("exit code {}", tested.exit_code);
-            tx.set_status(
-                &repo,
-                sha.as_str(),
-                LOCAL_CI_CONTEXT,
-                state,
-                &description,
-                now,
-            )
-            .await?;
-            let content = serde_json::to_string(&tested).unwrap_or_default();
-            let row = |name: &str, content: String| EvidenceRow {
-                name: name.to_owned(),
-                sha: sha.to_string(),
-                obtained_ms: now,
-                content,
-            };
-            tx.put_evidence(task, &row(LOCAL_TESTS, content)).await?;
-            if let Some(report) = coverage {
-                tx.put_evidence(task, &row(COVERAGE, report)).await?;
-            }
-            let output = tested.output_tail.clone();
-            tx.put_evidence(task, &row(&format!("ci/{LOCAL_CI_CONTEXT}"), output))
-                .await
+pub(super) fn record_run(sha: &ObjectId, tested: Tested, now: UnixMs) -> Vec<Write> {
+    let Tested { run, coverage } = tested;
+    let evidence = |name: &str, content: String| {
+        Write::Evidence(EvidenceRow {
+            name: name.to_owned(),
+            sha: sha.to_string(),
+            obtained_ms: now,
+            content,
         })
-    })
-}
-
-/// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
-fn coverage(tree: &Path, name: &str, passed: bool) -> String {
-    let read = || -> std::io::Result<String> {
-        let path = std::fs::canonicalize(tree.join(name))?;
-        let outside = || std::io::Error::other("it is a link that leads out of the checkout");
-        if !path.starts_with(std::fs::canonicalize(tree)?) {
-            return Err(outside());
-        }
-        let file = std::fs::File::open(&path)?;
-        if !file.metadata()?.is_file() {
-            return Err(std::io::Error::other("it is no regular file"));
-        }
-        let mut content = Vec::new();
-        std::io::Read::read_to_end(
-            &mut std::io::Read::take(file, COVERAGE_BYTES_MAX + 1),
-            &mut content,
-        )?;
-        if content.len() as u64 > COVERAGE_BYTES_MAX {
-            let text = format!("it has more than {COVERAGE_BYTES_MAX} bytes");
-            return Err(std::io::Error::other(text));
-        }
-        String::from_utf8(content).map_err(std::io::Error::other)
     };
-    let (content, problem) = match read() {
-        Ok(content) => (content, None),
-        Err(error) => (String::new(), Some(error.to_string())),
+    let state = if run.passed {
+        CheckState::Success
+    } else {
+        CheckState::Failure
     };
-    serde_json::json!({"path": name, "passed": passed, "content": content, "problem": problem})
-        .to_string()
-}
-
-/// Runs set-up and tests of a commit in a clean checkout.
-pub(crate) async fn test_commit(
-    engine: &Engine,
-    repo: &Repo,
-    sha: &ObjectId,
-    ci: &CiConfig,
-) -> anyhow::Result<Tested> {
-    let checkout = checkout(engine, repo, sha).await?;
-    let timeout = Duration::from_secs(u64::from(ci.timeout_s));
-    let mut output = String::new();
-    let mut duration_ms = 0;
-    let report = |passed| {
-        let name = ci.coverage.as_deref()?;
-        Some(coverage(&checkout.path().join("tree"), name, passed))
-    };
-    // Setting up may fetch what the tests need; the tests themselves talk to nobody but themselves.
-    let setup = ci.setup.iter().map(|command| (command, Network::Host));
-    for (command, network) in setup.chain([(&ci.test, Network::None)]) {
-        let spec = plain_environment(
-            Spec::shell(command, checkout.path().join("tree"), timeout),
-            &checkout,
-        );
-        let token = token_of(checkout.path());
-        let spec = confined(engine, spec, &checkout, network, timeout);
-        let done = run(&spec).await?;
-        tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
-        let stderr = done.stderr.text();
-        if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
-            // The machine's fault and not the commit's.
-            anyhow::bail!("the tests could not be confined: {}", stderr.trim());
-        }
-        duration_ms += u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
-        output.push_str(&format!("$ {command}\n{}\n", done.tail(TAIL_BYTES)));
-        if done.timed_out {
-            output.push_str(&format!("(ended after {} s)\n", ci.timeout_s));
-        }
-        if !done.success() {
-            let exit_code = if done.timed_out {
-                124
-            } else {
-                done.exit.code()
-            };
-            let run = StoredRun {
-                passed: false,
-                exit_code,
-                output_tail: output,
-                duration_ms,
-            };
-            return Ok(Tested {
-                run,
-                coverage: report(false),
-            });
-        }
-    }
-    let run = StoredRun {
-        passed: true,
-        exit_code: 0,
-        output_tail: output,
-        duration_ms,
-    };
-    Ok(Tested {
-        run,
-        coverage: report(true),
-    })
-}
-
-/// The same command, confined to its checkout as the operator's configuration says.
-fn confined(
-    engine: &Engine,
-    spec: Spec,
-    checkout: &tempfile::TempDir,
-    network: Network,
-    timeout: Duration,
-) -> Spec {
-    let config = engine.config();
-    if config.sandbox.mode == SandboxMode::Off {
-        return spec;
-    }
-    let confinement = Confinement {
-        read: config.sandbox.read.clone(),
-        write: vec![checkout.path().to_owned()],
-        hide: vec![engine.0.paths.socket()],
-        network,
-        limits: Limits {
-            // Of each process; a machine with many cores may spend more than its wall clock.
-            cpu_s: timeout.as_secs().saturating_mul(64).max(1),
-            ..Limits::default()
+    let mut writes = vec![
+        Write::Status {
+            sha: sha.clone(),
+            context: LOCAL_CI_CONTEXT.to_owned(),
+            state,
+            description: format!("exit code {}", run.exit_code),
         },
-    };
-    let (program, args) = confinement.wrap(&engine.0.orch, &spec.program, &spec.args);
-    Spec {
-        program,
-        args,
-        ..spec
-    }
-}
-
-/// Marks what runs in a folder of the checkouts: the name of such a folder is never used twice.
-pub(crate) fn token_of(folder: &Path) -> String {
-    format!("checkout-{}", folder.display())
-}
-
-/// Ends what a dead host left running in its checkouts, and removes them: a hook of the past must not work
-/// beside the one that takes its place.
-pub(crate) async fn sweep_checkouts(engine: &Engine) -> anyhow::Result<()> {
-    let root = engine.0.paths.checkouts();
-    let Ok(entries) = std::fs::read_dir(&root) else {
-        // None was ever made.
-        return Ok(());
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let token = token_of(&path);
-        let ended = tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
-        if ended > 0 {
-            tracing::warn!(folder = %path.display(), ended, "ended what a dead host had left running");
-        }
-        if let Err(error) = std::fs::remove_dir_all(&path) {
-            tracing::warn!(folder = %path.display(), error = %error, "a checkout of the past cannot be removed");
-        }
-    }
-    Ok(())
-}
-
-/// A clean checkout with a home and a temporary folder of its own, removed when dropped.
-pub(crate) async fn checkout(
-    engine: &Engine,
-    repo: &Repo,
-    sha: &ObjectId,
-) -> anyhow::Result<tempfile::TempDir> {
-    let root = engine.0.paths.checkouts();
-    std::fs::create_dir_all(&root)?;
-    let folder = tempfile::Builder::new()
-        .prefix(&format!("{}-", repo.name))
-        .tempdir_in(&root)?;
-    for name in ["home", "tmp"] {
-        std::fs::create_dir(folder.path().join(name))?;
-    }
-    repo.mirror.export(sha, &folder.path().join("tree")).await?;
-    Ok(folder)
-}
-
-/// The environment of tests and hooks: where programs are, a home and a place for temporary files.
-pub(crate) fn plain_environment(spec: Spec, checkout: &tempfile::TempDir) -> Spec {
-    spec.env("PATH", std::env::var("PATH").unwrap_or_default())
-        .env("HOME", checkout.path().join("home").display().to_string())
-        .env("TMPDIR", checkout.path().join("tmp").display().to_string())
-        .env("LANG", "C.UTF-8")
-        .env(TOKEN_VARIABLE, token_of(checkout.path()))
-        .env("CI", "true")
+        evidence(LOCAL_TESTS, serde_json::to_string(&run).unwrap_or_default()),
+        evidence(&format!("ci/{LOCAL_CI_CONTEXT}"), run.output_tail),
+    ];
+    writes.extend(coverage.map(|report| evidence(COVERAGE, report)));
+    writes
 }

@@ -8,8 +8,9 @@ use orch_process::{Finished, Spec, run};
 use orch_store::{EvidenceRow, TaskRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::ci::{checkout, plain_environment};
-use crate::engine::{Engine, Repo};
+use super::checkout::{Checkouts, plain_environment};
+use crate::ledger::Ledger;
+use crate::ledger::repos::Repo;
 use orch_config::ImageConfig;
 
 /// Name of the evidence.
@@ -33,7 +34,8 @@ struct Seen {
 /// Compares the image with the commit to land; on a mismatch it is rebuilt, once for a commit. None if the
 /// repository has no image.
 pub(super) async fn look(
-    engine: &Engine,
+    ledger: &Ledger,
+    checkouts: &Checkouts,
     record: &TaskRecord,
     repo: &Repo,
     tip: &ObjectId,
@@ -43,15 +45,13 @@ pub(super) async fn look(
         return Ok(None);
     };
     let (task, sha) = (record.task.id, tip.to_string());
-    let before = engine
-        .0
-        .store
+    let before = ledger
         .read(|tx| Box::pin(async move { tx.evidence_for(task, IMAGE_LABEL, &sha).await }))
         .await?;
     let before: Seen = before
         .and_then(|row| serde_json::from_str(&row.content).ok())
         .unwrap_or_default();
-    let folder = checkout(engine, repo, tip).await?;
+    let folder = checkouts.make(repo, tip).await?;
     let command = |text: &str| {
         let timeout = Duration::from_secs(u64::from(image.timeout_s));
         let spec = Spec::shell(text, folder.path().join("tree"), timeout);
@@ -66,7 +66,7 @@ pub(super) async fn look(
     Ok(Some(EvidenceRow {
         name: IMAGE_LABEL.to_owned(),
         sha: tip.to_string(),
-        obtained_ms: engine.now(),
+        obtained_ms: ledger.now(),
         content: serde_json::to_string(&seen)?,
     }))
 }

@@ -6,22 +6,35 @@ use std::time::Duration;
 
 use anyhow::Context;
 use orch_agents::supervise::TOKEN_VARIABLE;
+use orch_config::{Effective, PostDeployConfig};
 use orch_domain::artefact::{self, POST_DEPLOY_LOG};
 use orch_domain::id::ObjectId;
 use orch_domain::job::JobKind;
 use orch_domain::transition::Judgement;
 use orch_process::{Spec, run};
-use orch_store::{ClaimedJob, EvidenceRow, FinishOutcome, NewJob, TaskRecord};
+use orch_store::{ClaimedJob, EvidenceRow, NewJob, TaskRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Engine, Repo};
-use crate::provider::Provider;
-use orch_config::{Effective, PostDeployConfig};
+use super::checkout::{Checkouts, token_of};
+use super::docs_branch::publish_docs;
+use super::gate::{Judging, Subject};
+use crate::ledger::Ledger;
+use crate::ledger::ending::{Ending, Write};
+use crate::ledger::repos::{Repo, Repos};
 
 /// Name of the evidence.
 const PROBES: &str = "post-deploy/probes";
 /// Bytes of a failed probe's output in the series.
 const TAIL_BYTES: usize = 500;
+
+/// Probes production for a while after a deploy.
+#[derive(Debug, Clone)]
+pub(super) struct MonitorStep {
+    pub(super) ledger: Ledger,
+    pub(super) repos: Repos,
+    pub(super) checkouts: Checkouts,
+    pub(super) judging: Judging,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Payload {
@@ -87,175 +100,144 @@ pub(super) fn job(repo: &Repo, record: &TaskRecord, landed: &ObjectId, now: i64)
     })
 }
 
-pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
-    let (record, repo, effective) = engine.subject(job).await?;
-    let payload: Payload = serde_json::from_str(&job.payload).context("payload of a monitor")?;
-    let landed = ObjectId::new(payload.sha)?;
-    let Some(watch) = &repo.config.post_deploy else {
-        // The operator has taken the probe away meanwhile.
-        return engine.finish_quietly(job, super::nothing()).await;
-    };
-    let mut series = series(engine, &record, &landed, watch).await?;
-    match series.due(engine.now()) {
-        None => conclude(engine, job, &record, repo, &effective, &landed).await,
-        Some(at) if at > engine.now() => put_off(engine, job, at, None).await,
-        Some(_) => {
-            series
-                .probes
-                .push(probe(engine, repo, watch, &landed).await?);
-            let row = EvidenceRow {
-                name: PROBES.to_owned(),
-                sha: landed.to_string(),
-                obtained_ms: engine.now(),
-                content: serde_json::to_string(&series)?,
-            };
-            let next = series.due(engine.now()).unwrap_or_else(|| engine.now());
-            put_off(engine, job, next, Some(row)).await
+impl MonitorStep {
+    pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
+        let (record, effective) = self.ledger.subject(job).await?;
+        let repo = self.repos.ready(record.task.repo.as_str()).await?;
+        let payload: Payload =
+            serde_json::from_str(&job.payload).context("payload of a monitor")?;
+        let landed = ObjectId::new(payload.sha)?;
+        let Some(watch) = &repo.config.post_deploy else {
+            // The operator has taken the probe away meanwhile.
+            return Ok(Ending::Quiet { also: Vec::new() });
+        };
+        let mut series = self.series(&record, &landed, watch).await?;
+        let now = self.ledger.now();
+        match series.due(now) {
+            None => self.conclude(job, &record, repo, &effective, &landed).await,
+            Some(at) if at > now => Ok(next_probe(at, None)),
+            Some(_) => {
+                series.probes.push(self.probe(repo, watch, &landed).await?);
+                let now = self.ledger.now();
+                let row = EvidenceRow {
+                    name: PROBES.to_owned(),
+                    sha: landed.to_string(),
+                    obtained_ms: now,
+                    content: serde_json::to_string(&series)?,
+                };
+                Ok(next_probe(series.due(now).unwrap_or(now), Some(row)))
+            }
         }
     }
-}
 
-async fn series(
-    engine: &Engine,
-    record: &TaskRecord,
-    landed: &ObjectId,
-    watch: &PostDeployConfig,
-) -> anyhow::Result<Series> {
-    let (task, sha) = (record.task.id, landed.to_string());
-    let kept = engine
-        .0
-        .store
-        .read(|tx| Box::pin(async move { tx.evidence_for(task, PROBES, &sha).await }))
-        .await?;
-    match kept {
-        Some(row) => serde_json::from_str(&row.content).context("the series of probes"),
-        None => Ok(Series {
-            started_ms: engine.now(),
-            window_s: watch.window_s,
-            planned: watch.probes,
-            probes: Vec::new(),
-        }),
+    async fn series(
+        &self,
+        record: &TaskRecord,
+        landed: &ObjectId,
+        watch: &PostDeployConfig,
+    ) -> anyhow::Result<Series> {
+        let (task, sha) = (record.task.id, landed.to_string());
+        let kept = self
+            .ledger
+            .read(|tx| Box::pin(async move { tx.evidence_for(task, PROBES, &sha).await }))
+            .await?;
+        match kept {
+            Some(row) => serde_json::from_str(&row.content).context("the series of probes"),
+            None => Ok(Series {
+                started_ms: self.ledger.now(),
+                window_s: watch.window_s,
+                planned: watch.probes,
+                probes: Vec::new(),
+            }),
+        }
     }
-}
 
-async fn probe(
-    engine: &Engine,
-    repo: &Repo,
-    watch: &PostDeployConfig,
-    landed: &ObjectId,
-) -> anyhow::Result<Probe> {
-    let root = engine.0.paths.checkouts();
-    std::fs::create_dir_all(&root)?;
-    let folder = tempfile::Builder::new()
-        .prefix(&format!("{}-probe-", repo.name))
-        .tempdir_in(&root)?;
-    let timeout = Duration::from_secs(u64::from(watch.timeout_s));
-    let spec = Spec::shell(&watch.probe, folder.path().to_owned(), timeout)
-        .env("PATH", std::env::var("PATH").unwrap_or_default())
-        .env("HOME", folder.path().display().to_string())
-        .env("LANG", "C.UTF-8")
-        .env("EXPECTED_REVISION", landed.to_string())
-        .env(TOKEN_VARIABLE, crate::ci::token_of(folder.path()));
-    let at_ms = engine.now();
-    let done = run(&spec).await?;
-    let output = match (done.success(), done.timed_out) {
-        (true, _) => String::new(),
-        (false, true) => format!("no answer within {} s", watch.timeout_s),
-        (false, false) => done.tail(TAIL_BYTES),
-    };
-    Ok(Probe {
-        at_ms,
-        ok: done.success(),
-        exit_code: done.exit.code(),
-        output,
-    })
+    async fn probe(
+        &self,
+        repo: &Repo,
+        watch: &PostDeployConfig,
+        landed: &ObjectId,
+    ) -> anyhow::Result<Probe> {
+        let folder = self.checkouts.empty(&format!("{}-probe", repo.name))?;
+        let timeout = Duration::from_secs(u64::from(watch.timeout_s));
+        let spec = Spec::shell(&watch.probe, folder.path().to_owned(), timeout)
+            .env("PATH", std::env::var("PATH").unwrap_or_default())
+            .env("HOME", folder.path().display().to_string())
+            .env("LANG", "C.UTF-8")
+            .env("EXPECTED_REVISION", landed.to_string())
+            .env(TOKEN_VARIABLE, token_of(folder.path()));
+        let at_ms = self.ledger.now();
+        let done = run(&spec).await?;
+        let output = match (done.success(), done.timed_out) {
+            (true, _) => String::new(),
+            (false, true) => format!("no answer within {} s", watch.timeout_s),
+            (false, false) => done.tail(TAIL_BYTES),
+        };
+        Ok(Probe {
+            at_ms,
+            ok: done.success(),
+            exit_code: done.exit.code(),
+            output,
+        })
+    }
+
+    /// Has the gate read the series, and writes down what it says.
+    async fn conclude(
+        &self,
+        job: &ClaimedJob,
+        record: &TaskRecord,
+        repo: &Repo,
+        effective: &Effective,
+        landed: &ObjectId,
+    ) -> anyhow::Result<Ending> {
+        let pipeline = effective.pipeline()?;
+        let Some(entry) = pipeline.watch_entry() else {
+            return Ok(Ending::Quiet { also: Vec::new() });
+        };
+        let subject = Subject {
+            job,
+            record,
+            repo,
+            head: landed,
+            base: landed,
+        };
+        let answered = self.judging.ask(subject, entry, effective).await?;
+        let item = &record.task.work_item;
+        let text = match &answered.judged.judgement {
+            Judgement::Pass | Judgement::NotApplicable => None,
+            Judgement::Fail { findings } => Some(format!(
+                "{item}: production is degraded after {landed}\n{findings}"
+            )),
+            Judgement::Wait { reason, .. } => Some(format!(
+                "{item}: nobody knows how production is after {landed}: {reason}"
+            )),
+            Judgement::Inconclusive { reason, detail } => Some(format!(
+                "{item}: nobody knows how production is after {landed}: {}: {detail}",
+                reason.as_str()
+            )),
+        };
+        if let Some((name, log)) = answered.owned()
+            && name == POST_DEPLOY_LOG
+        {
+            let path = format!("{}/{name}", artefact::folder(item));
+            publish_docs(self.ledger.now(), record, repo, landed, &path, log).await?;
+        }
+        let mut also = vec![answered.keep()];
+        also.extend(text.map(|text| Write::Alert {
+            key: format!("post-deploy:{landed}"),
+            text,
+        }));
+        Ok(Ending::Quiet { also })
+    }
 }
 
 /// Ends this claim and keeps what was seen under it.
-async fn put_off(
-    engine: &Engine,
-    job: &ClaimedJob,
-    at: i64,
-    row: Option<EvidenceRow>,
-) -> anyhow::Result<()> {
-    let (key, task) = (job.key, job.task.context("a monitor without a task")?);
-    engine
-        .0
-        .store
-        .write(move |tx| {
-            Box::pin(async move {
-                let reason = "the next probe of production";
-                if tx.put_off(key, at, reason, true).await? == FinishOutcome::Fenced {
-                    return Ok(());
-                }
-                match row {
-                    Some(row) => tx.put_evidence(task, &row).await,
-                    None => Ok(()),
-                }
-            })
-        })
-        .await?;
-    Ok(())
-}
-
-/// Has the gate read the series, and writes down what it says.
-async fn conclude(
-    engine: &Engine,
-    job: &ClaimedJob,
-    record: &TaskRecord,
-    repo: &Repo,
-    effective: &Effective,
-    landed: &ObjectId,
-) -> anyhow::Result<()> {
-    let pipeline = effective.pipeline()?;
-    let Some(entry) = pipeline.watch_entry() else {
-        return engine.finish_quietly(job, super::nothing()).await;
-    };
-    let provider = Provider::gather(engine, record, repo, effective, landed, landed, entry).await?;
-    let subject = super::gate::Subject {
-        job,
-        record,
-        repo,
-        head: landed,
-        base: landed,
-    };
-    let answered = super::gate::ask(engine, subject, entry, provider, effective).await?;
-    let item = &record.task.work_item;
-    let text = match (&answered.judged.judgement, &answered.owned) {
-        (Judgement::Pass | Judgement::NotApplicable, _) => None,
-        (Judgement::Fail { findings }, _) => Some(format!(
-            "{item}: production is degraded after {landed}\n{findings}"
-        )),
-        (Judgement::Wait { reason, .. }, _) => Some(format!(
-            "{item}: nobody knows how production is after {landed}: {reason}"
-        )),
-        (Judgement::Inconclusive { reason, detail }, _) => Some(format!(
-            "{item}: nobody knows how production is after {landed}: {}: {detail}",
-            reason.as_str()
-        )),
-    };
-    if let Some((name, log)) = &answered.owned
-        && name == POST_DEPLOY_LOG
-    {
-        let path = format!("{}/{name}", artefact::folder(item));
-        super::deploy::publish_docs(engine, record, repo, landed, &path, log).await?;
+fn next_probe(until_ms: i64, seen: Option<EvidenceRow>) -> Ending {
+    Ending::PutOff {
+        until_ms,
+        reason: "the next probe of production".to_owned(),
+        also: seen.into_iter().map(Write::Evidence).collect(),
     }
-    let (task, now, key) = (
-        record.task.id,
-        engine.now(),
-        format!("post-deploy:{landed}"),
-    );
-    let kept = answered.keep(task, now);
-    let extra: super::Extra = Box::new(move |tx| {
-        Box::pin(async move {
-            kept(tx).await?;
-            match text {
-                Some(text) => tx.push_outbox(Some(task), "alert", &key, &text, now).await,
-                None => Ok(()),
-            }
-        })
-    });
-    engine.finish_quietly(job, extra).await
 }
 
 #[cfg(test)]

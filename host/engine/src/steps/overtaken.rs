@@ -6,20 +6,18 @@
 use orch_domain::pipeline::{Entry, Mode};
 use orch_domain::transition::{Judgement, WorkFailure};
 
-use super::gate::{Subject, ask};
-use crate::engine::Engine;
-use crate::provider::Provider;
+use super::gate::{Judging, Subject};
 use orch_config::Effective;
 
 /// Has every overtaken gate judge the commit that would land; answers why it may not, if one says so.
 pub(super) async fn judge_again(
-    engine: &Engine,
+    judging: &Judging,
     subject: Subject<'_>,
     effective: &Effective,
 ) -> anyhow::Result<Option<WorkFailure>> {
     let (task, name) = (subject.record.task.id, subject.repo.name.clone());
-    let store = &engine.0.store;
-    let gates = store
+    let gates = judging
+        .ledger
         .read(|tx| Box::pin(async move { tx.overtaken_gates(task, &name).await }))
         .await?;
     if gates.is_empty() {
@@ -33,7 +31,7 @@ pub(super) async fn judge_again(
             gate.entry = %entry.id,
             "another landing changed what this gate judged by; it judges again"
         );
-        if let Some(failure) = judge(engine, subject, effective, entry).await? {
+        if let Some(failure) = judge(judging, subject, effective, entry).await? {
             return Ok(Some(failure));
         }
     }
@@ -41,33 +39,24 @@ pub(super) async fn judge_again(
 }
 
 async fn judge(
-    engine: &Engine,
+    judging: &Judging,
     subject: Subject<'_>,
     effective: &Effective,
     entry: &Entry,
 ) -> anyhow::Result<Option<WorkFailure>> {
-    let Subject {
-        job,
-        record,
-        repo,
-        head,
-        base,
-    } = subject;
-    let provider = Provider::gather(engine, record, repo, effective, head, base, entry).await?;
-    let answered = ask(engine, subject, entry, provider, effective).await?;
+    let (key, task) = (subject.job.key, subject.record.task.id);
+    let answered = judging.ask(subject, entry, effective).await?;
     let failure = refusal(entry, &answered.judged.judgement);
     // A refusal leaves what it staged before in place, so that the next try asks it again.
-    let kept = answered.keep(record.task.id, engine.now());
-    let key = job.key;
-    let held = engine
-        .0
-        .store
+    let (kept, now) = (answered.kept, judging.ledger.now());
+    let held = judging
+        .ledger
         .write(move |tx| {
             Box::pin(async move {
                 if !tx.holds(key).await? {
                     return Ok(false);
                 }
-                kept(tx).await?;
+                kept.write(tx, task, now).await?;
                 Ok(true)
             })
         })

@@ -7,7 +7,8 @@ use orch_domain::stage::Role;
 use orch_process::git::Blob;
 use orch_store::TaskRecord;
 
-use crate::engine::{Engine, Repo};
+use crate::ledger::Ledger;
+use crate::ledger::repos::Repo;
 
 /// Longest foreign text in a prompt, bytes; what is cut is said.
 const QUOTE_BYTES_MAX: usize = 32 * 1024;
@@ -26,7 +27,7 @@ fn shipped(role: Role) -> &'static str {
 
 /// The prompt of a run of `role`. A repository may bring its own words for a role at its trusted base.
 pub(crate) async fn assemble(
-    engine: &Engine,
+    ledger: &Ledger,
     record: &TaskRecord,
     repo: &Repo,
     base: &ObjectId,
@@ -59,7 +60,7 @@ pub(crate) async fn assemble(
         &record.body,
     ));
     let id = task.id;
-    let comments = engine.0.store.read(|tx| Box::pin(tx.comments(id))).await?;
+    let comments = ledger.read(|tx| Box::pin(tx.comments(id))).await?;
     for comment in comments.iter().filter(|c| c.author != "orch") {
         prompt.push_str(&quote(
             "A comment",

@@ -3,85 +3,93 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use orch_config::StagingConfig;
 use orch_domain::artefact::STAGING_LOG;
 use orch_domain::pipeline::HostWork;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_process::{Finished, Spec, run};
 use orch_store::ClaimedJob;
 
-use crate::ci::{checkout, plain_environment};
-use crate::clock;
-use crate::engine::Engine;
-use orch_config::StagingConfig;
+use super::checkout::{Checkouts, plain_environment};
+use crate::ledger::Ledger;
+use crate::ledger::clock;
+use crate::ledger::ending::{Ending, Write};
+use crate::ledger::repos::Repos;
 
 /// Bytes of each command's output in the log.
 const TAIL_BYTES: usize = 4 * 1024;
 
-pub(super) async fn handle(engine: &Engine, job: &ClaimedJob) -> anyhow::Result<()> {
-    let (record, repo, _) = engine.subject(job).await?;
-    let Some(staging) = &repo.config.staging else {
-        let detail = format!(
-            "repository `{}` has no staging; set `repositories.{}.staging`, or give stage `deploy-staging` a pipeline without it",
-            repo.name, repo.name
-        );
-        let failure = WorkFailure::Config { detail };
-        return engine
-            .finish(
-                job,
-                Event::WorkFailed {
-                    work: HostWork::Staging,
-                    failure,
-                },
-                super::nothing(),
-            )
-            .await;
-    };
-    let base = repo.base_tip().await?;
-    let head = record.task.head.clone().unwrap_or(base);
-    let folder = checkout(engine, repo, &head).await?;
-    let tree = folder.path().join("tree");
-    let command = |text: &str| {
-        let spec = Spec::shell(
-            text,
-            &tree,
-            Duration::from_secs(u64::from(staging.timeout_s)),
-        );
-        plain_environment(spec, &folder)
-            .env("EXPECTED_REVISION", head.to_string())
-            .env("ORCH_BASE_URL", staging.base_url.clone())
-    };
-    let deployed = run(&command(&staging.hook)).await?;
-    let mut checks = Vec::new();
-    if deployed.success() {
-        for check in &staging.suite {
-            checks.push((check, run(&command(&check.run)).await?));
-        }
-    }
-    if let Some(text) = &staging.cleanup {
-        let cleaned = run(&command(text)).await?;
-        if !cleaned.success() {
-            tracing::warn!(
-                repo = repo.name,
-                output = cleaned.tail(500),
-                "cleaning up staging failed"
+/// Deploys to staging and runs the staging suite.
+#[derive(Debug, Clone)]
+pub(super) struct StagingStep {
+    pub(super) ledger: Ledger,
+    pub(super) repos: Repos,
+    pub(super) checkouts: Checkouts,
+}
+
+impl StagingStep {
+    pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
+        let record = self.ledger.record(job).await?;
+        let repo = self.repos.ready(record.task.repo.as_str()).await?;
+        let Some(staging) = &repo.config.staging else {
+            let detail = format!(
+                "repository `{}` has no staging; set `repositories.{}.staging`, or give stage `deploy-staging` a pipeline without it",
+                repo.name, repo.name
             );
+            return Ok(Ending::failed(
+                HostWork::Staging,
+                WorkFailure::Config { detail },
+            ));
+        };
+        let base = repo.base_tip().await?;
+        let head = record.task.head.clone().unwrap_or(base);
+        let folder = self.checkouts.make(repo, &head).await?;
+        let tree = folder.path().join("tree");
+        let command = |text: &str| {
+            let spec = Spec::shell(
+                text,
+                &tree,
+                Duration::from_secs(u64::from(staging.timeout_s)),
+            );
+            plain_environment(spec, &folder)
+                .env("EXPECTED_REVISION", head.to_string())
+                .env("ORCH_BASE_URL", staging.base_url.clone())
+        };
+        let deployed = run(&command(&staging.hook)).await?;
+        let mut checks = Vec::new();
+        if deployed.success() {
+            for check in &staging.suite {
+                checks.push((check, run(&command(&check.run)).await?));
+            }
         }
-    }
-    let log = log(staging, &deployed, &checks, head.as_str(), engine.now());
-    let (task, now) = (record.task.id, engine.now());
-    let extra: super::Extra = Box::new(move |tx| {
-        Box::pin(async move { tx.put_host_artefact(task, STAGING_LOG, &log, now).await })
-    });
-    engine
-        .finish(
-            job,
-            Event::WorkDone {
+        if let Some(text) = &staging.cleanup {
+            let cleaned = run(&command(text)).await?;
+            if !cleaned.success() {
+                tracing::warn!(
+                    repo = repo.name,
+                    output = cleaned.tail(500),
+                    "cleaning up staging failed"
+                );
+            }
+        }
+        let content = log(
+            staging,
+            &deployed,
+            &checks,
+            head.as_str(),
+            self.ledger.now(),
+        );
+        Ok(Ending::Event {
+            event: Event::WorkDone {
                 work: HostWork::Staging,
                 head: None,
             },
-            extra,
-        )
-        .await
+            also: vec![Write::HostArtefact {
+                name: STAGING_LOG.to_owned(),
+                content,
+            }],
+        })
+    }
 }
 
 /// The staging log. Checks of the infrastructure are waived only when every real check is green.

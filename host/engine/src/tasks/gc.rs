@@ -6,7 +6,6 @@
 
 mod checkouts;
 mod refs;
-mod room;
 mod rules;
 mod runs;
 mod trash;
@@ -14,23 +13,26 @@ mod usage;
 mod workspaces;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use orch_config::LiveConfig;
 use orch_domain::id::TaskId;
 use orch_store::{StoreError, TaskRecord};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
+use super::driver::Stop;
 use crate::commands::CommandError;
-use crate::engine::Engine;
-
-pub(crate) use room::has_room;
+use crate::launch::room::has_room;
+use crate::ledger::Ledger;
+use crate::ledger::paths::Paths;
+use crate::ledger::repos::Repos;
 
 /// Time from the start of the host to the first look: a start has enough to do.
 const FIRST: Duration = Duration::from_secs(300);
 /// Time between two looks.
-const EVERY: Duration = Duration::from_secs(3600);
+pub(crate) const EVERY: Duration = Duration::from_secs(3600);
 
 /// What a look found, and what became of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,14 +127,24 @@ enum Action {
     DropRef(Box<refs::OldRef>),
 }
 
-impl Engine {
+/// What removes leftovers. Clones share the look: two at once would take each other's for failures.
+#[derive(Debug, Clone)]
+pub struct Collector {
+    pub(crate) ledger: Ledger,
+    pub(crate) config: LiveConfig,
+    pub(crate) paths: Paths,
+    pub(crate) repos: Repos,
+    pub(crate) one_at_a_time: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Collector {
     /// Looks for what nobody needs any more and, unless it is a dry run, removes it.
     ///
     /// # Errors
     /// [`CommandError::Host`] when the store does not answer. What could not be looked at or removed is in the
     /// report.
     pub async fn gc(&self, dry_run: bool) -> Result<Report, CommandError> {
-        let one_at_a_time = self.0.collecting.lock().await;
+        let one_at_a_time = self.one_at_a_time.lock().await;
         let (planned, problems) = plan(self).await;
         let mut items = Vec::with_capacity(planned.len());
         for planned in planned {
@@ -143,37 +155,37 @@ impl Engine {
             });
         }
         drop(one_at_a_time);
-        let counts = self.0.store.read(|tx| Box::pin(tx.row_counts())).await?;
+        let counts = self.ledger.read(|tx| Box::pin(tx.row_counts())).await?;
         let rows = counts.into_iter().map(|count| Rows {
             table: count.table,
             rows: count.rows,
         });
         Ok(Report {
             dry_run,
-            folder: self.0.paths.data().to_owned(),
+            folder: self.paths.data().to_owned(),
             trashed_bytes: sum(&items, |kind| !matches!(kind, Kind::Trash | Kind::Ref)),
             freed_bytes: sum(&items, |kind| kind == Kind::Trash),
             items,
             rows: rows.collect(),
-            full: has_room(self).err(),
+            full: has_room(&self.paths, &self.config.now()).err(),
             problems,
         })
     }
 }
 
 /// Removes what nobody needs any more, again and again, until the host ends.
-pub(crate) async fn run(engine: Engine, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn run(collector: Collector, mut stop: Stop) {
     let mut pause = FIRST;
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = stopped.changed() => return,
+            () = stop.asked() => return,
         }
         pause = EVERY;
         // Every step may be broken off: the next look finds the rest.
         let looked = tokio::select! {
-            looked = engine.gc(false) => looked,
-            _ = stopped.changed() => return,
+            looked = collector.gc(false) => looked,
+            () = stop.asked() => return,
         };
         match looked {
             Ok(report) => {
@@ -194,14 +206,14 @@ pub(crate) async fn run(engine: Engine, mut stopped: watch::Receiver<bool>) {
 }
 
 /// Everything that could go, and what could not be looked at: one broken mirror must not fill the disk.
-async fn plan(engine: &Engine) -> (Vec<Planned>, Vec<String>) {
+async fn plan(collector: &Collector) -> (Vec<Planned>, Vec<String>) {
     let (mut planned, mut problems) = (Vec::new(), Vec::new());
     for (what, found) in [
-        ("workspaces", workspaces::look(engine).await),
-        ("run folders", runs::look(engine).await),
-        ("checkouts", checkouts::look(engine).await),
-        ("refs", refs::look(engine).await),
-        ("trash", trash::look(engine).await),
+        ("workspaces", workspaces::look(collector).await),
+        ("run folders", runs::look(collector).await),
+        ("checkouts", checkouts::look(collector).await),
+        ("refs", refs::look(collector).await),
+        ("trash", trash::look(collector).await),
     ] {
         match found {
             Ok(found) => planned.extend(found),
@@ -217,7 +229,7 @@ async fn plan(engine: &Engine) -> (Vec<Planned>, Vec<String>) {
 
 /// Removes what goes. Only a workspace is looked at once more: what else goes can come into nobody's use again,
 /// but for a person who looks at it, whom the rename does not disturb.
-async fn carry_out(engine: &Engine, planned: Planned) -> Item {
+async fn carry_out(collector: &Collector, planned: Planned) -> Item {
     let Planned { mut item, action } = planned;
     let Fate::Goes(proof) = &item.fate else {
         return item;
@@ -225,8 +237,8 @@ async fn carry_out(engine: &Engine, planned: Planned) -> Item {
     let proof = proof.clone();
     let done = match action {
         Action::Keep => return item,
-        Action::TrashWorkspace(leftover) => workspaces::remove(engine, *leftover).await,
-        Action::Trash(path) => trash::put(engine, path).await.map(|()| Ok(proof)),
+        Action::TrashWorkspace(leftover) => workspaces::remove(collector, *leftover).await,
+        Action::Trash(path) => trash::put(collector, path).await.map(|()| Ok(proof)),
         Action::Delete(path) => trash::delete(path).await.map(|()| Ok(proof)),
         Action::DropRef(old) => refs::remove(*old).await.map(|()| Ok(proof)),
     };
@@ -253,10 +265,9 @@ fn sum(items: &[Item], of: impl Fn(Kind) -> bool) -> u64 {
 }
 
 /// The task with this id; none if the store does not know it.
-async fn task(engine: &Engine, id: i64) -> anyhow::Result<Option<TaskRecord>> {
-    let found = engine
-        .0
-        .store
+async fn task(collector: &Collector, id: i64) -> anyhow::Result<Option<TaskRecord>> {
+    let found = collector
+        .ledger
         .read(|tx| Box::pin(tx.task(TaskId(id))))
         .await;
     match found {
@@ -267,8 +278,8 @@ async fn task(engine: &Engine, id: i64) -> anyhow::Result<Option<TaskRecord>> {
 }
 
 /// A path as reports name it.
-fn name_of(engine: &Engine, path: &std::path::Path) -> String {
-    let below = path.strip_prefix(engine.0.paths.data());
+fn name_of(collector: &Collector, path: &std::path::Path) -> String {
+    let below = path.strip_prefix(collector.paths.data());
     below.unwrap_or(path).display().to_string()
 }
 

@@ -3,25 +3,33 @@
 use anyhow::Context;
 use orch_agents::driver::{Driver, PlanInput};
 use orch_agents::folder::{Launch, Limits, PROMPT, PROTOCOL, RunFolder};
-use orch_agents::launcher;
 use orch_agents::workspace::bot;
 use orch_domain::artefact;
-use orch_domain::id::{ObjectId, RunId};
+use orch_domain::id::ObjectId;
 use orch_domain::stage::Role;
 use orch_process::resolve_program;
 use orch_store::NewRun;
 
-use super::super::insert_run;
-use super::{BEGAN, Began, Under};
-use crate::admission::{Overdrawn, over_budget};
-use crate::prompts;
+use super::{AgentRun, BEGAN, Began, Started};
+use crate::launch::insert_run;
+use crate::ledger::budget::{Overdrawn, over_budget};
+use crate::steps::prompts;
 use orch_config as config;
 
-impl Under<'_> {
+/// What preparing a run came to.
+#[must_use]
+pub(super) enum Launched {
+    /// It is under way.
+    Started(Started),
+    /// There is no money for it after all; nothing of it is left.
+    Overdrawn(Overdrawn),
+}
+
+impl AgentRun<'_> {
     /// Prepares a run, records it, and starts it; nothing of it is left if there is no money for it after all.
-    pub(super) async fn launch(&self) -> anyhow::Result<Result<(RunId, RunFolder), Overdrawn>> {
+    pub(super) async fn launch(&self) -> anyhow::Result<Launched> {
         let task = &self.record.task;
-        let config = self.engine.config();
+        let config = self.step.config.now();
         let role_config = config.role(self.role).with_context(|| {
             format!(
                 "no agent works as `{}`; set `roles.{}` or `roles.default` in orch.yaml",
@@ -59,15 +67,15 @@ impl Under<'_> {
             task.work_item, self.role, self.job.key.epoch
         );
         let folder = RunFolder::at(
-            self.engine
-                .0
+            self.step
+                .launchpad
                 .paths
                 .runs()
                 .join(&self.repo.name)
                 .join(format!("{}-{}", self.job.key.id, name)),
         );
         let prompt =
-            prompts::assemble(self.engine, &self.record, self.repo, &base, self.role).await?;
+            prompts::assemble(&self.step.ledger, &self.record, self.repo, &base, self.role).await?;
         let driver = driver_of(agent, role_config.model.as_ref(), config.budgets.run_usd);
         let input = PlanInput {
             program: program.clone(),
@@ -85,7 +93,7 @@ impl Under<'_> {
             cwd: self.workspace.tree(),
             prompt_on_stdin: plan.prompt_on_stdin,
             terminal_line: plan.terminal_line,
-            token: self.engine.run_token(&folder),
+            token: self.step.launchpad.run_token(&folder),
             limits: limits_of(role_config),
         };
         folder.create(&launch, &prompt)?;
@@ -107,11 +115,10 @@ impl Under<'_> {
             head_before: Some(head.to_string()),
             reserved_usd: config.budgets.run_usd.unwrap_or(0.0),
         };
-        let (now, key, budgets) = (self.engine.now(), self.job.key, config.budgets.clone());
+        let (now, key, budgets) = (self.step.ledger.now(), self.job.key, config.budgets.clone());
         let recorded = self
-            .engine
-            .0
-            .store
+            .step
+            .ledger
             .write(move |tx| {
                 Box::pin(async move {
                     match over_budget(tx, row.task, &budgets, now).await? {
@@ -125,12 +132,12 @@ impl Under<'_> {
             Ok(run) => run,
             Err(overdrawn) => {
                 std::fs::remove_dir_all(folder.path())?;
-                return Ok(Err(overdrawn));
+                return Ok(Launched::Overdrawn(overdrawn));
             }
         };
-        launcher::spawn_supervisor(&self.engine.0.orch, &folder)?;
+        self.step.launchpad.start(&folder)?;
         tracing::info!(run.id = run.0, role = %self.role, folder = %folder.path().display(), "run launched");
-        Ok(Ok((run, folder)))
+        Ok(Launched::Started(Started { id: run, folder }))
     }
 
     /// Where the run begins. A developer who comes back while the base has moved begins with the base merged
@@ -148,7 +155,7 @@ impl Under<'_> {
             return Ok((head.clone(), None));
         }
         let tree = git.merge_tree(head, base).await?;
-        let who = bot(self.engine.now());
+        let who = bot(self.step.ledger.now());
         let merged = git
             .commit_on(
                 &tree,
@@ -164,9 +171,8 @@ impl Under<'_> {
     async fn overlay_host_artefacts(&self) -> anyhow::Result<()> {
         let id = self.record.task.id;
         let list = self
-            .engine
-            .0
-            .store
+            .step
+            .ledger
             .read(|tx| Box::pin(tx.host_artefacts(id)))
             .await?;
         let folder = self

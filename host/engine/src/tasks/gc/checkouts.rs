@@ -1,13 +1,12 @@
 //! Which folders of tests, tools and probes a host left behind.
 
 use super::rules::DAY_MS;
-use super::{Action, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
-use crate::engine::Engine;
+use super::{Action, Collector, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
 
 /// Checkouts that were last written more than a day ago: whoever makes one removes it within its timeout, and
 /// the start of a host removes those of the dead.
-pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
-    let (folder, now) = (engine.0.paths.checkouts(), engine.now());
+pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> {
+    let (folder, now) = (collector.paths.checkouts(), collector.ledger.now());
     let found = off_thread(move || {
         let users = usage::Users::look()?;
         let old = usage::folders_in(&folder).into_iter().filter_map(|path| {
@@ -30,7 +29,7 @@ pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
         .map(|(path, age_ms, fate, bytes)| Planned {
             item: Item {
                 kind: Kind::Checkout,
-                name: name_of(engine, &path),
+                name: name_of(collector, &path),
                 bytes,
                 age_s: age_ms / 1000,
                 why: "whoever made it did not remove it within a day".to_owned(),

@@ -6,8 +6,7 @@ use orch_domain::task::Status;
 use orch_process::git::{Git, RefEntry, RefOutcome};
 
 use super::rules::TaskState;
-use super::{Action, Fate, Item, Kind, Planned, off_thread, rules, task, usage};
-use crate::engine::Engine;
+use super::{Action, Collector, Fate, Item, Kind, Planned, off_thread, rules, task, usage};
 
 /// Where work that never landed is kept in a mirror.
 const KEPT: [&str; 2] = ["refs/orch/wip", "refs/orch/cancelled"];
@@ -19,10 +18,10 @@ pub(super) struct OldRef {
 }
 
 /// Refs of every mirror whose commit, and whose task's end, are long past.
-pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
-    let root = engine.0.paths.mirrors();
+pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> {
+    let root = collector.paths.mirrors();
     let mirrors: Vec<PathBuf> = off_thread(move || usage::folders_in(&root)).await?;
-    let (days, now) = (engine.config().disk.wip_days, engine.now());
+    let (days, now) = (collector.config.now().disk.wip_days, collector.ledger.now());
     let mut planned = Vec::new();
     for path in mirrors.iter().filter(|path| path.join("HEAD").exists()) {
         let name = usage::file_name(path);
@@ -35,7 +34,7 @@ pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
                     continue;
                 }
                 let record = match rules::task_of_ref(&entry.name) {
-                    Some(id) => task(engine, id).await?,
+                    Some(id) => task(collector, id).await?,
                     None => None,
                 };
                 let of_repo = record.filter(|record| record.task.repo.as_str() == repo);

@@ -7,23 +7,25 @@ use orch_agents::folder::{self, RunFolder};
 use orch_domain::id::RunId;
 
 use super::rules::RunState;
-use super::{Action, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
-use crate::engine::Engine;
+use super::{Action, Collector, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
 
 /// Rows that are read at once.
 const PAGE: u32 = 5_000;
 
 /// Folders of runs that were taken in long ago, and old ones that no run has.
-pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
-    let root = engine.0.paths.runs();
+pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> {
+    let root = collector.paths.runs();
     let listed = off_thread(move || {
         let repos = usage::folders_in(&root);
         let folders: Vec<PathBuf> = repos.iter().flat_map(|r| usage::folders_in(r)).collect();
         folders
     })
     .await?;
-    let states = states(engine, &listed).await?;
-    let (days, now) = (engine.config().disk.logs_days, engine.now());
+    let states = states(collector, &listed).await?;
+    let (days, now) = (
+        collector.config.now().disk.logs_days,
+        collector.ledger.now(),
+    );
     let found = off_thread(move || {
         let users = usage::Users::look()?;
         let old = listed.into_iter().filter_map(|path| {
@@ -48,7 +50,7 @@ pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
         .map(|(path, state, since, fate, bytes)| Planned {
             item: Item {
                 kind: Kind::RunFolder,
-                name: name_of(engine, &path),
+                name: name_of(collector, &path),
                 bytes,
                 age_s: (now - since).max(0) / 1000,
                 why: why(state, days),
@@ -67,14 +69,17 @@ fn why(state: RunState, days: u32) -> String {
 }
 
 /// What the store knows of these folders.
-async fn states(engine: &Engine, folders: &[PathBuf]) -> anyhow::Result<HashMap<String, RunState>> {
+async fn states(
+    collector: &Collector,
+    folders: &[PathBuf],
+) -> anyhow::Result<HashMap<String, RunState>> {
     let mut states: HashMap<String, RunState> = folders
         .iter()
         .map(|path| (key(path), RunState::Unknown))
         .collect();
     let mut after = RunId(0);
     while !states.is_empty() {
-        let store = &engine.0.store;
+        let store = &collector.ledger;
         let page = store
             .read(|tx| Box::pin(tx.run_folders(after, PAGE)))
             .await?;

@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::{Action, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
-use crate::engine::Engine;
+use super::{Action, Collector, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
 
 /// What lies in the trash, and whether it has lain there for long enough.
-pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
+pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> {
     let (folder, days, now) = (
-        engine.0.paths.trash(),
-        engine.config().disk.trash_days,
-        engine.now(),
+        collector.paths.trash(),
+        collector.config.now().disk.trash_days,
+        collector.ledger.now(),
     );
     let found = off_thread(move || {
         let users = usage::Users::look()?;
@@ -31,7 +30,7 @@ pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
     let planned = found.into_iter().map(|(path, at, fate, bytes)| Planned {
         item: Item {
             kind: Kind::Trash,
-            name: name_of(engine, &path),
+            name: name_of(collector, &path),
             bytes,
             age_s: at.map_or(0, |at| (now - at).max(0) / 1000),
             why: "it is in the trash".to_owned(),
@@ -56,12 +55,11 @@ fn fate(at: Option<i64>, days: u32, now: i64, pids: &[u32]) -> Fate {
 }
 
 /// Renames a folder into the trash. It can be brought back by a rename until it is deleted.
-pub(super) async fn put(engine: &Engine, path: PathBuf) -> anyhow::Result<()> {
-    let to = engine
-        .0
-        .paths
-        .trash()
-        .join(rules::trash_name(engine.now(), &name_of(engine, &path)));
+pub(super) async fn put(collector: &Collector, path: PathBuf) -> anyhow::Result<()> {
+    let to = collector.paths.trash().join(rules::trash_name(
+        collector.ledger.now(),
+        &name_of(collector, &path),
+    ));
     off_thread(move || {
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder)

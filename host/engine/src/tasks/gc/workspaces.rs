@@ -10,8 +10,9 @@ use orch_process::git::Git;
 use orch_store::TaskRecord;
 
 use super::rules::{TaskState, WorkspaceFacts};
-use super::{Action, Fate, Item, Kind, Planned, name_of, off_thread, rules, task, trash, usage};
-use crate::engine::Engine;
+use super::{
+    Action, Collector, Fate, Item, Kind, Planned, name_of, off_thread, rules, task, trash, usage,
+};
 
 /// Messages of the outbox that are looked at for removals that are due anyway.
 const DUE_MAX: u32 = 1_000;
@@ -51,8 +52,8 @@ impl Leftover {
 }
 
 /// Every workspace, those of live tasks too.
-pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
-    let root = engine.0.paths.workspaces();
+pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> {
+    let root = collector.paths.workspaces();
     let listed = off_thread(move || {
         let repos = usage::folders_in(&root);
         let paths: Vec<PathBuf> = repos.iter().flat_map(|r| usage::folders_in(r)).collect();
@@ -60,12 +61,13 @@ pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
     })
     .await?;
     let users = off_thread(usage::Users::look).await??;
-    let now = engine.now();
+    let now = collector.ledger.now();
     let mut planned = Vec::new();
     for path in listed {
-        let leftover = leftover(engine, path).await?;
-        let facts = facts(engine, &leftover, &users).await?;
-        let fate = match rules::workspace(&facts).and_then(|p| Ok((p, home(engine, &leftover)?))) {
+        let leftover = leftover(collector, path).await?;
+        let facts = facts(collector, &leftover, &users).await?;
+        let fate = match rules::workspace(&facts).and_then(|p| Ok((p, home(collector, &leftover)?)))
+        {
             Ok((proof, Some((_, id)))) => Fate::Goes(format!(
                 "{proof}; what is on no ref goes to `{}` first",
                 name_of_ref(id)
@@ -87,7 +89,7 @@ pub(super) async fn look(engine: &Engine) -> anyhow::Result<Vec<Planned>> {
         planned.push(Planned {
             item: Item {
                 kind: Kind::Workspace,
-                name: name_of(engine, &leftover.path),
+                name: name_of(collector, &leftover.path),
                 bytes,
                 age_s: (now - since).max(0) / 1000,
                 why: leftover.why(),
@@ -108,7 +110,7 @@ const EMPTY: &str = "it holds no work tree";
 
 /// Mirror and task to keep the work for; none if there is no work tree. A dry run can say no more: to know what
 /// differs it would have to write into the mirror.
-fn home(engine: &Engine, leftover: &Leftover) -> Result<Option<(PathBuf, i64)>, String> {
+fn home(collector: &Collector, leftover: &Leftover) -> Result<Option<(PathBuf, i64)>, String> {
     if !is_folder(&Workspace::at(&leftover.path).tree()) {
         return Ok(None);
     }
@@ -118,7 +120,7 @@ fn home(engine: &Engine, leftover: &Leftover) -> Result<Option<(PathBuf, i64)>, 
                 .to_owned(),
         );
     };
-    let mirror = engine.0.paths.mirror(&leftover.repo);
+    let mirror = collector.paths.mirror(&leftover.repo);
     if !mirror.join("HEAD").exists() {
         return Err(format!(
             "repository `{}` has no mirror to keep its work in; register it again, or remove the folder by hand",
@@ -132,17 +134,17 @@ fn name_of_ref(id: i64) -> String {
     format!("refs/orch/wip/{id}/gc")
 }
 
-async fn leftover(engine: &Engine, path: PathBuf) -> anyhow::Result<Leftover> {
+async fn leftover(collector: &Collector, path: PathBuf) -> anyhow::Result<Leftover> {
     let repo = path.parent().map(usage::file_name).unwrap_or_default();
     let id = rules::task_of_workspace(&usage::file_name(&path));
     let record = match id {
-        Some(id) => task(engine, id).await?,
+        Some(id) => task(collector, id).await?,
         None => None,
     };
     // A store that began anew gives the same ids to other tasks.
     let is_its = |record: &TaskRecord| {
         let (repo, item) = (record.task.repo.as_str(), record.task.work_item.as_str());
-        engine.0.paths.workspace(repo, record.task.id.0, item) == path
+        collector.paths.workspace(repo, record.task.id.0, item) == path
     };
     let record = record.filter(is_its);
     Ok(Leftover {
@@ -154,14 +156,14 @@ async fn leftover(engine: &Engine, path: PathBuf) -> anyhow::Result<Leftover> {
 }
 
 async fn facts(
-    engine: &Engine,
+    collector: &Collector,
     leftover: &Leftover,
     users: &usage::Users,
 ) -> anyhow::Result<WorkspaceFacts> {
     let (mut open_runs, mut is_removal_due) = (0, false);
     if let Some(record) = &leftover.record {
-        let (id, now) = (record.task.id, engine.now());
-        let store = &engine.0.store;
+        let (id, now) = (record.task.id, collector.ledger.now());
+        let store = &collector.ledger;
         open_runs = store.read(|tx| Box::pin(tx.open_runs(id))).await?.len();
         let due = store
             .read(|tx| Box::pin(tx.due_outbox(now, DUE_MAX)))
@@ -180,33 +182,36 @@ async fn facts(
 
 /// Keeps the work of a leftover and puts it into the trash; answers the proof, or what speaks against it now.
 pub(super) async fn remove(
-    engine: &Engine,
+    collector: &Collector,
     seen: Leftover,
 ) -> anyhow::Result<Result<String, String>> {
-    let leftover = leftover(engine, seen.path).await?;
-    let kept = match keep(engine, &leftover).await? {
+    let leftover = leftover(collector, seen.path).await?;
+    let kept = match keep(collector, &leftover).await? {
         Ok(kept) => kept,
         Err(reason) => return Ok(Err(reason)),
     };
     // Looked at after the snapshot: whoever wrote meanwhile is still there or wrote before it.
     let users = off_thread(usage::Users::look).await??;
-    let proof = match rules::workspace(&facts(engine, &leftover, &users).await?) {
+    let proof = match rules::workspace(&facts(collector, &leftover, &users).await?) {
         Ok(proof) => proof,
         Err(reason) => return Ok(Err(reason)),
     };
-    trash::put(engine, leftover.path).await?;
+    trash::put(collector, leftover.path).await?;
     Ok(Ok(format!("{proof}; {kept}")))
 }
 
 /// Sees to it that the work of a leftover is on a ref; answers on which, or why it cannot be.
-async fn keep(engine: &Engine, leftover: &Leftover) -> anyhow::Result<Result<String, String>> {
-    let (mirror, id) = match home(engine, leftover) {
+async fn keep(
+    collector: &Collector,
+    leftover: &Leftover,
+) -> anyhow::Result<Result<String, String>> {
+    let (mirror, id) = match home(collector, leftover) {
         Ok(Some(home)) => home,
         Ok(None) => return Ok(Ok(EMPTY.to_owned())),
         Err(reason) => return Ok(Err(reason)),
     };
     let git = Git::at(mirror)?;
-    let Some(head) = head(engine, leftover, &git).await? else {
+    let Some(head) = head(collector, leftover, &git).await? else {
         return Ok(Err(format!(
             "nothing says which commit it began with; register repository `{}` again, or remove the folder by hand",
             leftover.repo
@@ -229,9 +234,9 @@ async fn keep(engine: &Engine, leftover: &Leftover) -> anyhow::Result<Result<Str
     {
         return Ok(Ok(format!("its work is commit {head}, held by `{name}`")));
     }
-    let name = free_name(engine, &git, id, &head, &tree).await?;
+    let name = free_name(collector, &git, id, &head, &tree).await?;
     // Dated now: the ref is to be kept for as long as if the work had been left today.
-    let who = bot(engine.now());
+    let who = bot(collector.ledger.now());
     let message = "Work in progress that was left in a workspace";
     let commit = git.commit(&tree, &head, message, &who).await?;
     git.set_ref(&name, &commit).await?;
@@ -239,11 +244,15 @@ async fn keep(engine: &Engine, leftover: &Leftover) -> anyhow::Result<Result<Str
 }
 
 /// The commit that the workspace began with: the task's head, or the base that the mirror knows.
-async fn head(engine: &Engine, leftover: &Leftover, git: &Git) -> anyhow::Result<Option<ObjectId>> {
+async fn head(
+    collector: &Collector,
+    leftover: &Leftover,
+    git: &Git,
+) -> anyhow::Result<Option<ObjectId>> {
     let base = match &leftover.record {
         Some(TaskRecord { task, .. }) if task.head.is_some() => return Ok(task.head.clone()),
         Some(record) => record.base_branch.clone(),
-        None => match engine.0.repos.get(&leftover.repo) {
+        None => match collector.repos.find(&leftover.repo) {
             Some(repo) => repo.config.base.clone(),
             None => return Ok(None),
         },
@@ -253,7 +262,7 @@ async fn head(engine: &Engine, leftover: &Leftover, git: &Git) -> anyhow::Result
 
 /// Name of a ref that holds nothing, or nothing but this very work.
 async fn free_name(
-    engine: &Engine,
+    collector: &Collector,
     git: &Git,
     id: i64,
     head: &ObjectId,
@@ -267,7 +276,7 @@ async fn free_name(
     if is_same {
         return Ok(name);
     }
-    Ok(format!("{name}-{}", engine.now()))
+    Ok(format!("{name}-{}", collector.ledger.now()))
 }
 
 fn is_folder(path: &Path) -> bool {

@@ -12,26 +12,26 @@ use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
 use orch_store::{StoreError, TaskRecord, Tx, UnderWay};
 
-use super::{Standing, tell};
-use crate::apply::{Applied, apply, pipeline_of};
-use crate::engine::{Engine, Repo};
-use crate::handlers::{ask_ci, own_pushes};
+use super::{Reconciler, Standing, tell};
+use crate::ledger::apply::{Applied, apply, pipeline_of};
+use crate::ledger::ci_request::ask_ci;
+use crate::ledger::intent::own_pushes;
+use crate::ledger::repos::Repo;
+use crate::ledger::turn::gate_asks_person;
 use crate::sources::LocalForge;
-use crate::turns::gate_asks_person;
 use orch_config::LOCAL_CI_CONTEXT;
 
 /// Tasks that are read at once.
 const PAGE: u32 = 100;
 
 /// Looks at every task under way once.
-pub(super) async fn look(engine: &Engine, standing: &mut Standing) -> anyhow::Result<()> {
+pub(super) async fn look(reconciler: &Reconciler, standing: &mut Standing) -> anyhow::Result<()> {
     let mut forges = Forges::default();
     let mut found = Standing::new();
     let mut after = TaskId(0);
     loop {
-        let page = engine
-            .0
-            .store
+        let page = reconciler
+            .ledger
             .read(move |tx| Box::pin(tx.under_way(after, PAGE)))
             .await?;
         let Some(last) = page.last().map(|u| u.record.task.id) else {
@@ -40,7 +40,7 @@ pub(super) async fn look(engine: &Engine, standing: &mut Standing) -> anyhow::Re
         after = last;
         for under_way in page {
             let id = under_way.record.task.id;
-            match one(engine, &mut forges, &under_way, standing.get(&id)).await {
+            match one(reconciler, &mut forges, &under_way, standing.get(&id)).await {
                 Ok(Some(stands)) => {
                     found.insert(id, stands);
                 }
@@ -62,20 +62,25 @@ pub(super) async fn look(engine: &Engine, standing: &mut Standing) -> anyhow::Re
 struct Forges(BTreeMap<String, Option<Tips>>);
 
 impl Forges {
-    async fn tips(&mut self, engine: &Engine, repo: &Repo, record: &TaskRecord) -> Option<&Tips> {
+    async fn tips(
+        &mut self,
+        reconciler: &Reconciler,
+        repo: &Repo,
+        record: &TaskRecord,
+    ) -> Option<&Tips> {
         if !self.0.contains_key(&repo.name) {
             let source = format!("forge:{}", repo.name);
             let forge = LocalForge {
                 repo,
-                store: &engine.0.store,
+                store: reconciler.ledger.store(),
             };
             let tips = match forge.tips(&record.task.repo).await {
                 Ok(tips) => {
-                    engine.0.reconciliation.answered(&source);
+                    reconciler.status.answered(&source);
                     Some(tips)
                 }
                 Err(error) => {
-                    engine.0.reconciliation.failed(&source, &error);
+                    reconciler.status.failed(&source, &error);
                     None
                 }
             };
@@ -87,24 +92,23 @@ impl Forges {
 
 /// Looks at one task; answers a difference that stands and is not yet acted on.
 async fn one(
-    engine: &Engine,
+    reconciler: &Reconciler,
     forges: &mut Forges,
     under_way: &UnderWay,
     stood: Option<&(Drift, i64)>,
 ) -> anyhow::Result<Option<(Drift, i64)>> {
     let record = &under_way.record;
     let task = &record.task;
-    let now = engine.now();
-    let grace_ms = i64::from(engine.config().reconcile.grace_s) * 1000;
-    let repo = engine.repo(task.repo.as_str())?;
-    let Some(tips) = forges.tips(engine, repo, record).await else {
+    let now = reconciler.ledger.now();
+    let grace_ms = i64::from(reconciler.config.now().reconcile.grace_s) * 1000;
+    let repo = reconciler.repos.get(task.repo.as_str())?;
+    let Some(tips) = forges.tips(reconciler, repo, record).await else {
         return Ok(None);
     };
     let tip = tips.get(&record.branch).cloned();
-    test_again(engine, repo, record, now - grace_ms).await?;
-    let seen = engine
-        .0
-        .store
+    test_again(reconciler, repo, record, now - grace_ms).await?;
+    let seen = reconciler
+        .ledger
         .read({
             let (record, job) = (record.clone(), under_way.job);
             move |tx| Box::pin(async move { seen(tx, &record, job, tip).await })
@@ -120,7 +124,7 @@ async fn one(
     if now - since < grace_ms {
         return Ok(Some((found, since)));
     }
-    make_good(engine, record, &found).await?;
+    make_good(reconciler, record, &found).await?;
     Ok(None)
 }
 
@@ -148,10 +152,17 @@ async fn seen(
 }
 
 /// Acts on a difference, if the task and its job are still as they were when it was seen.
-async fn make_good(engine: &Engine, record: &TaskRecord, found: &Drift) -> anyhow::Result<()> {
+async fn make_good(
+    reconciler: &Reconciler,
+    record: &TaskRecord,
+    found: &Drift,
+) -> anyhow::Result<()> {
     let (id, version) = (record.task.id, record.task.version);
     let item = record.task.work_item.to_string();
-    let effective = engine.stored_config(&record.config_digest).await?;
+    let effective = reconciler
+        .ledger
+        .configuration(&record.config_digest)
+        .await?;
     let (event, text, tested) = match found {
         Drift::JobLost => (
             Event::JobLost,
@@ -182,16 +193,15 @@ async fn make_good(engine: &Engine, record: &TaskRecord, found: &Drift) -> anyho
         }
     };
     let (by, wanted) = (
-        engine.by("reconciler"),
-        engine.config().reconcile.notify_unblock,
+        reconciler.ledger.by("reconciler"),
+        reconciler.config.now().reconcile.notify_unblock,
     );
     // A block alerts by itself.
     let wanted = wanted && *found != Drift::BranchGone;
     let (expected, name, repo) = (found.clone(), found.name(), record.task.repo.to_string());
     let alert = format!("{item}: {text}");
-    let moved = engine
-        .0
-        .store
+    let moved = reconciler
+        .ledger
         .write(move |tx| {
             Box::pin(async move {
                 let present = tx.task(id).await?.task;
@@ -219,14 +229,14 @@ async fn make_good(engine: &Engine, record: &TaskRecord, found: &Drift) -> anyho
         })
         .await?;
     if moved {
-        engine.made_good(&item, name);
+        reconciler.made_good(&item, name);
     }
     Ok(())
 }
 
 /// Asks again for the test of a task's commit that nobody runs.
 async fn test_again(
-    engine: &Engine,
+    reconciler: &Reconciler,
     repo: &Repo,
     record: &TaskRecord,
     before_ms: i64,
@@ -236,15 +246,14 @@ async fn test_again(
     };
     let forge = LocalForge {
         repo,
-        store: &engine.0.store,
+        store: reconciler.ledger.store(),
     };
     let heads = [head];
     let untested = forge.untested(&record.task.repo, &heads, before_ms).await?;
     for head in untested {
-        let (id, name, now) = (record.task.id, repo.name.clone(), engine.now());
-        let again = engine
-            .0
-            .store
+        let (id, name, now) = (record.task.id, repo.name.clone(), reconciler.ledger.now());
+        let again = reconciler
+            .ledger
             .write(move |tx| {
                 Box::pin(async move {
                     let posted = tx.statuses(&name, head.as_str()).await?;
@@ -262,7 +271,7 @@ async fn test_again(
             })
             .await?;
         if again {
-            engine.made_good(record.task.work_item.as_str(), JobKind::Ci.as_str());
+            reconciler.made_good(record.task.work_item.as_str(), JobKind::Ci.as_str());
         }
     }
     Ok(())

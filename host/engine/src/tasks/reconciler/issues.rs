@@ -4,10 +4,9 @@ use orch_domain::reconcile::{Asked, asked};
 use orch_domain::source::{IssueMove, Tracker};
 use orch_store::{StoreError, Tx};
 
-use super::tell;
-use crate::apply::{Applied, By};
-use crate::decisions::{Decision, decide, refusal};
-use crate::engine::Engine;
+use super::{Reconciler, tell};
+use crate::ledger::apply::{Applied, By};
+use crate::ledger::decisions::{Decision, decide, refusal};
 use crate::sources::LocalTracker;
 
 /// Name under which the position is kept.
@@ -27,40 +26,41 @@ enum Handled {
 
 /// Takes moves up in their order. Without a hint, one has to have stood for the grace: its notice may be on
 /// its way.
-pub(super) async fn look(engine: &Engine, hinted: bool) -> anyhow::Result<()> {
-    let store = &engine.0.store;
-    let config = engine.config();
+pub(super) async fn look(reconciler: &Reconciler, hinted: bool) -> anyhow::Result<()> {
+    let ledger = &reconciler.ledger;
+    let config = reconciler.config.now();
     let grace_ms = i64::from(config.reconcile.grace_s) * 1000;
-    let mut position = store
+    let mut position = ledger
         .read(|tx| Box::pin(tx.source_position(SOURCE)))
         .await?;
     loop {
-        let moves = LocalTracker(store).moves(position, MOVES_MAX).await?;
+        let moves = LocalTracker(reconciler.ledger.store())
+            .moves(position, MOVES_MAX)
+            .await?;
         let Some(last) = moves.last().map(|m| m.position) else {
             return Ok(());
         };
-        let newest_ms = engine.now() - grace_ms;
+        let newest_ms = reconciler.ledger.now() - grace_ms;
         for moved in moves {
             if !hinted && moved.at_ms > newest_ms {
                 return Ok(());
             }
-            take(engine, moved, hinted).await?;
+            take(reconciler, moved, hinted).await?;
         }
         position = last;
     }
 }
 
 /// Decision, issue and position are one transaction: a crash leaves the move to be taken again, or done.
-async fn take(engine: &Engine, moved: IssueMove, hinted: bool) -> anyhow::Result<()> {
-    let config = engine.config();
+async fn take(reconciler: &Reconciler, moved: IssueMove, hinted: bool) -> anyhow::Result<()> {
+    let config = reconciler.config.now();
     let by = By {
         actor: moved.actor.clone(),
-        ..engine.by("")
+        ..reconciler.ledger.by("")
     };
     let wanted = config.reconcile.notify_unblock && !hinted;
-    let (item, handled) = engine
-        .0
-        .store
+    let (item, handled) = reconciler
+        .ledger
         .write(move |tx| {
             Box::pin(async move {
                 if !tx.advance_source(SOURCE, moved.position).await? {
@@ -84,7 +84,7 @@ async fn take(engine: &Engine, moved: IssueMove, hinted: bool) -> anyhow::Result
         Handled::Done(what) if hinted => {
             tracing::info!(work_item = item, what, "an issue was moved")
         }
-        Handled::Done(what) => engine.made_good(&item, what),
+        Handled::Done(what) => reconciler.made_good(&item, what),
         Handled::Refused(why) => {
             tracing::warn!(
                 work_item = item,

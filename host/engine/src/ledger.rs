@@ -1,0 +1,144 @@
+//! The way to the store and the clock: what was recorded, and what is recorded now.
+//!
+//! Everything that writes has a [`Ledger`] and nothing wider. Not here: what follows from an event (the transition in
+//! the domain), and anything outside of the database.
+
+pub(crate) mod apply;
+pub(crate) mod budget;
+pub(crate) mod ci_request;
+pub(crate) mod clock;
+pub(crate) mod decisions;
+pub(crate) mod ending;
+pub(crate) mod evidence;
+pub(crate) mod intent;
+pub(crate) mod messages;
+pub(crate) mod paths;
+pub(crate) mod repos;
+pub(crate) mod status;
+pub(crate) mod turn;
+
+use anyhow::Context;
+use orch_config::Effective;
+use orch_domain::id::{TaskId, UnixMs};
+use orch_store::{BoxFuture, ClaimedJob, Owner, Store, StoreError, TaskRecord, Tx};
+
+use self::apply::By;
+use self::clock::Clock;
+
+/// The store and the host's clock. Clones share both.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    store: Store,
+    clock: Clock,
+}
+
+impl Ledger {
+    pub(crate) fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Unix milliseconds; no step of the wall clock moves it.
+    pub(crate) fn now(&self) -> UnixMs {
+        self.clock.now_ms()
+    }
+
+    /// A draw for jitter.
+    pub(crate) fn chance(&self) -> f64 {
+        self.clock.chance()
+    }
+
+    /// This process, as the owner of claims and leases.
+    pub(crate) fn owner(&self) -> Owner {
+        self.store.owner().clone()
+    }
+
+    /// The store itself, for what waits for its wake-ups and for its implementations of ports.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// One snapshot of the store.
+    pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
+    {
+        self.store.read(read).await
+    }
+
+    /// One transaction: all of it or nothing.
+    pub(crate) async fn write<T, F>(&self, write: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+    {
+        self.store.write(write).await
+    }
+
+    /// `actor`, now.
+    pub(crate) fn by(&self, actor: &str) -> By {
+        By {
+            actor: actor.to_owned(),
+            now: self.now(),
+            chance: self.chance(),
+        }
+    }
+
+    /// The task of a job.
+    pub(crate) async fn record(&self, job: &ClaimedJob) -> anyhow::Result<TaskRecord> {
+        let id = job
+            .task
+            .with_context(|| format!("job {} has no task", job.key.id))?;
+        Ok(self.read(move |tx| Box::pin(tx.task(id))).await?)
+    }
+
+    /// The task of a job with the configuration that it began with.
+    pub(crate) async fn subject(
+        &self,
+        job: &ClaimedJob,
+    ) -> anyhow::Result<(TaskRecord, Effective)> {
+        let record = self.record(job).await?;
+        let effective = self.configuration(&record.config_digest).await?;
+        Ok((record, effective))
+    }
+
+    /// A stored configuration.
+    pub(crate) async fn configuration(&self, digest: &str) -> anyhow::Result<Effective> {
+        let digest = digest.to_owned();
+        let text = self
+            .read(|tx| Box::pin(async move { tx.config(&digest).await }))
+            .await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Appends an event that moves nothing, such as the intent before an irreversible act.
+    pub(crate) async fn note(
+        &self,
+        task: TaskId,
+        kind: &'static str,
+        data: String,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        self.write(move |tx| {
+            Box::pin(async move {
+                tx.append_event(Some(task), kind, "host", &data, now)
+                    .await
+                    .map(|_| ())
+            })
+        })
+        .await
+    }
+
+    /// Tells a person something, once per `key`.
+    pub(crate) async fn alert(
+        &self,
+        task: Option<TaskId>,
+        key: String,
+        text: String,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        self.write(move |tx| {
+            Box::pin(async move { tx.push_outbox(task, "alert", &key, &text, now).await })
+        })
+        .await
+    }
+}

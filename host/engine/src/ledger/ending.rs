@@ -1,0 +1,377 @@
+//! What a job came to, as data; one place writes it.
+//!
+//! Job, event and everything that belongs to them are one transaction under the job's claim. A claim that no longer
+//! holds writes nothing.
+
+use anyhow::Context;
+use orch_config::BudgetsConfig;
+use orch_domain::id::{ObjectId, RunId, TaskId, UnixMs};
+use orch_domain::job::JobKind;
+use orch_domain::pipeline::HostWork;
+use orch_domain::task::BlockReason;
+use orch_domain::transition::{Event, WorkFailure};
+use orch_store::{
+    ClaimedJob, EnqueueOutcome, EvidenceRow, FinishOutcome, MergeMark, NewEvaluation, NewJob,
+    RunEnd, StoreError, Tx,
+};
+
+use super::Ledger;
+use super::apply::apply;
+use super::budget::warn;
+use super::ci_request::ask_ci;
+
+/// Tries of jobs that no pipeline budget counts.
+const TRIES_MAX: i64 = 5;
+
+/// What a job came to.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Ending {
+    /// It moves its task.
+    Event { event: Event, also: Vec<Write> },
+    /// It moves nothing.
+    Quiet { also: Vec<Write> },
+    /// It has to be done later; nothing is used up.
+    PutOff {
+        until_ms: UnixMs,
+        reason: String,
+        also: Vec<Write>,
+    },
+}
+
+impl Ending {
+    /// Nothing belongs to the event.
+    pub(crate) fn event(event: Event) -> Self {
+        Self::Event {
+            event,
+            also: Vec::new(),
+        }
+    }
+
+    /// The host's work did not do what it should.
+    pub(crate) fn failed(work: HostWork, failure: WorkFailure) -> Self {
+        Self::event(Event::WorkFailed { work, failure })
+    }
+}
+
+/// Something that is written together with the end of a job.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// Refuse everything if the task is not as it was seen: what was found is about something else then.
+    ExpectTask {
+        version: i64,
+        head: Option<ObjectId>,
+    },
+    /// The end of a run; refused if it was taken in before.
+    RunEnded { run: RunId, end: RunEnd },
+    /// Which artefacts a run left, with their blobs.
+    Provenance {
+        run: RunId,
+        role: String,
+        artefacts: Vec<(String, String)>,
+    },
+    /// A warning if most of a budget is used up.
+    BudgetWarning {
+        work_item: String,
+        budgets: BudgetsConfig,
+    },
+    /// A commit is to be tested.
+    AskCi(ObjectId),
+    /// What came of testing a commit.
+    Status {
+        sha: ObjectId,
+        context: String,
+        state: orch_domain::imports::CheckState,
+        description: String,
+    },
+    /// Something that the host found out.
+    Evidence(EvidenceRow),
+    /// An artefact of the host.
+    HostArtefact { name: String, content: String },
+    /// A judgement with what belongs to it.
+    Evaluation(Box<KeptEvaluation>),
+    /// What gates staged comes into force.
+    ApplyMemory,
+    /// The pull request of a branch has landed as a commit.
+    Merged { branch: String, sha: ObjectId },
+    /// Another job, unless it is queued already.
+    Enqueue(NewJob),
+    /// Whoever waits for something of this task may look again.
+    WakeTask,
+    /// A person is told, once per key.
+    Alert { key: String, text: String },
+}
+
+/// A judgement as it is kept.
+#[derive(Debug)]
+pub(crate) struct KeptEvaluation {
+    pub(crate) row: NewEvaluation,
+    /// Its recording; none if it cannot be replayed.
+    pub(crate) recording: Option<String>,
+    /// Whether it replaces what the gate staged before for the task.
+    pub(crate) replaces: bool,
+    pub(crate) staged: Vec<crate::rights::Staged>,
+    /// The artefact that belongs to the gate, with its name.
+    pub(crate) artefact: Option<(String, String)>,
+}
+
+impl KeptEvaluation {
+    /// Writes the evaluation and everything that belongs to it.
+    pub(crate) async fn write(
+        self,
+        tx: &mut Tx,
+        task: TaskId,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let id = tx.insert_evaluation(&self.row, now).await?;
+        if let Some(text) = self.recording {
+            tx.put_recording(id, &text).await?;
+        }
+        let gate = &self.row.gate;
+        if self.replaces && self.row.reused_from.is_none() {
+            tx.unstage_memory(task, gate).await?;
+        }
+        for staged in self.staged {
+            let value = staged.value.as_deref();
+            tx.stage_memory(task, gate, &staged.key, value, staged.read_version)
+                .await?;
+        }
+        match self.artefact {
+            Some((name, text)) => tx.put_host_artefact(task, &name, &text, now).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A job's repository and task, for what is written about them.
+struct Of<'a> {
+    task: TaskId,
+    repo: &'a str,
+    now: UnixMs,
+}
+
+impl Write {
+    async fn carry_out(self, tx: &mut Tx, of: &Of<'_>) -> Result<(), StoreError> {
+        let &Of { task, repo, now } = of;
+        match self {
+            Self::ExpectTask { version, head } => {
+                let present = tx.task(task).await?.task;
+                if present.version == version && present.head == head {
+                    return Ok(());
+                }
+                Err(StoreError::Refused(
+                    "the task moved under the evaluation; it is asked again".to_owned(),
+                ))
+            }
+            Self::RunEnded { run, end } => {
+                if tx.finalise_run(run, &end, now).await? {
+                    return Ok(());
+                }
+                Err(StoreError::Refused(format!(
+                    "run {run} was taken in before"
+                )))
+            }
+            Self::Provenance {
+                run,
+                role,
+                artefacts,
+            } => {
+                for (path, blob) in &artefacts {
+                    tx.record_provenance(task, path, blob, &role, run).await?;
+                }
+                Ok(())
+            }
+            Self::BudgetWarning { work_item, budgets } => {
+                warn(tx, task, &work_item, &budgets, now).await
+            }
+            Self::AskCi(sha) => ask_ci(tx, repo, task, &sha, "queued", now).await,
+            Self::Status {
+                sha,
+                context,
+                state,
+                description,
+            } => {
+                tx.set_status(repo, sha.as_str(), &context, state, &description, now)
+                    .await
+            }
+            Self::Evidence(row) => tx.put_evidence(task, &row).await,
+            Self::HostArtefact { name, content } => {
+                tx.put_host_artefact(task, &name, &content, now).await
+            }
+            Self::Evaluation(kept) => kept.write(tx, task, now).await,
+            Self::ApplyMemory => {
+                for key in &tx.apply_memory(task, repo).await?.overtaken {
+                    tracing::warn!(
+                        task.id = task.0,
+                        key,
+                        "another landing overtook what a gate wanted to keep; it is dropped"
+                    );
+                }
+                Ok(())
+            }
+            Self::Merged { branch, sha } => {
+                match tx.mark_merged(repo, &branch, sha.as_str(), now).await? {
+                    MergeMark::Merged => Ok(()),
+                    MergeMark::AlreadyMerged(before) if before == sha.as_str() => Ok(()),
+                    MergeMark::AlreadyMerged(before) => Err(StoreError::Refused(format!(
+                        "the pull request was merged before, as {before}"
+                    ))),
+                }
+            }
+            Self::Enqueue(job) => {
+                let (EnqueueOutcome::Enqueued(_) | EnqueueOutcome::AlreadyQueued(_)) =
+                    tx.enqueue(&job, now).await?;
+                Ok(())
+            }
+            Self::WakeTask => tx.make_due(task, now).await.map(|_| ()),
+            Self::Alert { key, text } => {
+                tx.push_outbox(Some(task), "alert", &key, &text, now).await
+            }
+        }
+    }
+}
+
+async fn carry_out_all(tx: &mut Tx, also: Vec<Write>, of: &Of<'_>) -> Result<(), StoreError> {
+    for write in also {
+        write.carry_out(tx, of).await?;
+    }
+    Ok(())
+}
+
+impl Ledger {
+    /// Ends a job: its row, what belongs to it, and the event, in one transaction.
+    pub(crate) async fn end(&self, job: &ClaimedJob, ending: Ending) -> anyhow::Result<()> {
+        let key = job.key;
+        let task = job
+            .task
+            .with_context(|| format!("job {} has no task", key.id))?;
+        let (repo, by) = (job.repo.clone(), self.by(&format!("job:{}", key.id)));
+        let done = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let of = Of {
+                        task,
+                        repo: &repo,
+                        now: by.now,
+                    };
+                    let (event, also) = match ending {
+                        Ending::PutOff {
+                            until_ms,
+                            reason,
+                            also,
+                        } => {
+                            let done = tx.put_off(key, until_ms, &reason, true).await?;
+                            if done == FinishOutcome::Finished {
+                                carry_out_all(tx, also, &of).await?;
+                            }
+                            return Ok(done);
+                        }
+                        Ending::Event { event, also } => (Some(event), also),
+                        Ending::Quiet { also } => (None, also),
+                    };
+                    let hinted = tx.was_hinted(key).await?;
+                    let done = tx.complete(key, by.now).await?;
+                    if done == FinishOutcome::Fenced {
+                        return Ok(done);
+                    }
+                    carry_out_all(tx, also, &of).await?;
+                    if let Some(event) = event {
+                        // An event that does not fit changes nothing; the job has ended all the same.
+                        apply(tx, task, &event, &by).await?;
+                        if hinted {
+                            tx.make_due(task, by.now).await?;
+                        }
+                    }
+                    Ok(done)
+                })
+            })
+            .await?;
+        note_fenced(job, done);
+        Ok(())
+    }
+
+    /// Ends a job for good with its error.
+    pub(crate) async fn bury(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
+        let (key, now, error) = (job.key, self.now(), error.to_owned());
+        let done = self
+            .write(move |tx| Box::pin(async move { tx.bury(key, &error, now).await }))
+            .await?;
+        note_fenced(job, done);
+        Ok(())
+    }
+
+    /// Tries a job again later that no pipeline budget counts, or ends it when that was done often enough.
+    pub(crate) async fn again_or_bury(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
+        if job.attempt >= TRIES_MAX && job.kind != JobKind::Stop {
+            return self.bury(job, error).await;
+        }
+        if job.attempt == TRIES_MAX {
+            // A stop is never given up: its task could be neither stopped nor resumed any more.
+            let text = format!("stopping the task keeps failing and is tried again: {error}");
+            self.alert(job.task, format!("stop:{}", job.key.id), text)
+                .await?;
+        }
+        let failures = u32::try_from(job.attempt).unwrap_or(1);
+        let delay = orch_domain::retry::backoff_ms(
+            orch_domain::retry::BACKOFF_BASE_MS,
+            failures,
+            self.chance(),
+        );
+        let (key, at, error) = (job.key, self.now() + delay, error.to_owned());
+        let done = self
+            .write(move |tx| Box::pin(async move { tx.put_off(key, at, &error, false).await }))
+            .await?;
+        note_fenced(job, done);
+        Ok(())
+    }
+
+    /// Ends a job that takes its host or handler down again and again, and blocks its task.
+    pub(crate) async fn crash_loop(&self, job: &ClaimedJob) -> anyhow::Result<()> {
+        let detail = format!(
+            "job {} ({}) took its host or handler down {} times; the host's log says how",
+            job.key.id,
+            job.kind.as_str(),
+            job.crashes
+        );
+        tracing::error!(
+            job.id = job.key.id.0,
+            task.id = job.task.map(|t| t.0),
+            "{detail}"
+        );
+        let (key, task, kind) = (job.key, job.task, job.kind);
+        let by = self.by(&format!("job:{}", key.id));
+        self.write(move |tx| {
+            Box::pin(async move {
+                if tx.bury(key, &detail, by.now).await? == FinishOutcome::Fenced {
+                    return Ok(());
+                }
+                match task.filter(|_| !matches!(kind, JobKind::Ci | JobKind::Monitor)) {
+                    Some(task) => {
+                        let event = Event::Halted {
+                            reason: BlockReason::CrashLoop,
+                            detail,
+                        };
+                        apply(tx, task, &event, &by).await.map(|_| ())
+                    }
+                    None => {
+                        let alert = format!("crash-loop:{}", key.id);
+                        tx.push_outbox(task, "alert", &alert, &detail, by.now).await
+                    }
+                }
+            })
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+fn note_fenced(job: &ClaimedJob, done: FinishOutcome) {
+    match done {
+        FinishOutcome::Finished => {}
+        FinishOutcome::Fenced => tracing::warn!(
+            job.id = job.key.id.0,
+            job.epoch = job.key.epoch,
+            "a late write of a job was refused"
+        ),
+    }
+}

@@ -1,0 +1,66 @@
+//! Where does the host keep its files?
+
+use std::path::{Path, PathBuf};
+
+/// Where the host keeps its files.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    data: PathBuf,
+}
+
+impl Paths {
+    /// Below `data`.
+    pub fn below(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+        }
+    }
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("orch.db")
+    }
+    /// The unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.data.join("orch.sock")
+    }
+    /// The access token.
+    pub fn token(&self) -> PathBuf {
+        self.data.join("token")
+    }
+    pub(crate) fn mirror(&self, repo: &str) -> PathBuf {
+        self.mirrors().join(format!("{repo}.git"))
+    }
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+    pub(crate) fn mirrors(&self) -> PathBuf {
+        self.data.join("mirrors")
+    }
+    pub(crate) fn workspaces(&self) -> PathBuf {
+        self.data.join("workspaces")
+    }
+    /// What was removed and can still be brought back.
+    pub(crate) fn trash(&self) -> PathBuf {
+        self.data.join("trash")
+    }
+    /// Run folders.
+    pub fn runs(&self) -> PathBuf {
+        self.data.join("runs")
+    }
+    pub(crate) fn workspace(&self, repo: &str, task: i64, work_item: &str) -> PathBuf {
+        self.workspaces()
+            .join(repo)
+            .join(format!("{task}-{work_item}"))
+    }
+    /// Images and kept versions of gates.
+    pub(crate) fn gates(&self) -> PathBuf {
+        self.data.join("gates")
+    }
+    /// Answers of the advisories' feed.
+    pub(crate) fn advisories(&self) -> PathBuf {
+        self.data.join("advisories")
+    }
+    pub(crate) fn checkouts(&self) -> PathBuf {
+        self.data.join("checkouts")
+    }
+}

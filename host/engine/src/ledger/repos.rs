@@ -1,0 +1,150 @@
+//! Which repositories are registered, and where are their base branches now?
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use orch_config::{Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig};
+use orch_domain::id::ObjectId;
+use orch_process::git::{Blob, Git};
+use sha2::{Digest, Sha256};
+
+use super::paths::Paths;
+
+/// Bytes of the repository's own configuration file that are read.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// The registered repositories. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Repos(Arc<BTreeMap<String, Repo>>);
+
+/// A registered repository: the forge's bare repository and the host's mirror of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Repo {
+    pub(crate) name: String,
+    pub(crate) config: RepositoryConfig,
+    pub(crate) mirror: Git,
+    pub(crate) forge: Git,
+    /// Held while the mirror's branches are brought up to date: git refuses two fetches of one branch.
+    fetching: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What applies to a task that begins now.
+pub(crate) struct InForce {
+    pub(crate) effective: Effective,
+    /// As it is stored with the task.
+    pub(crate) text: String,
+    pub(crate) digest: String,
+}
+
+impl Repos {
+    /// Those of the configuration, with their mirrors.
+    pub(crate) fn of(config: &HostConfig, paths: &Paths) -> anyhow::Result<Self> {
+        let mut repos = BTreeMap::new();
+        for (name, repository) in &config.repositories {
+            let repo = Repo {
+                name: name.clone(),
+                config: repository.clone(),
+                mirror: Git::at(paths.mirror(name))?,
+                forge: Git::at(&repository.path)?,
+                fetching: Arc::default(),
+            };
+            repos.insert(name.clone(), repo);
+        }
+        Ok(Self(Arc::new(repos)))
+    }
+
+    /// Every repository, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Repo> {
+        self.0.values()
+    }
+
+    /// The names of all.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// A repository, if it is registered.
+    pub(crate) fn find(&self, name: &str) -> Option<&Repo> {
+        self.0.get(name)
+    }
+
+    /// A registered repository; the error names those there are.
+    pub(crate) fn get(&self, name: &str) -> anyhow::Result<&Repo> {
+        self.find(name).with_context(|| {
+            format!(
+                "no repository `{name}`; registered are: {}",
+                self.names().join(", ")
+            )
+        })
+    }
+
+    /// A repository that can be used: its mirror is there.
+    pub(crate) async fn ready(&self, name: &str) -> anyhow::Result<&Repo> {
+        let repo = self.get(name)?;
+        repo.prepare().await?;
+        Ok(repo)
+    }
+}
+
+impl Repo {
+    /// Checks that the repository can be used and makes its mirror.
+    pub(crate) async fn prepare(&self) -> anyhow::Result<()> {
+        self.forge
+            .require_bare()
+            .await
+            .with_context(|| format!("repository `{}`", self.name))?;
+        self.mirror.init().await?;
+        Ok(())
+    }
+
+    /// Where the base branch is now, after bringing the mirror up to date.
+    pub(crate) async fn base_tip(&self) -> anyhow::Result<ObjectId> {
+        let held = self.fetching.lock().await;
+        self.mirror
+            .fetch(self.forge.git_dir())
+            .await
+            .with_context(|| format!("fetch `{}`", self.name))?;
+        drop(held);
+        let name = format!("refs/remotes/origin/{}", self.config.base);
+        let tip = self.mirror.resolve(&name).await?;
+        tip.with_context(|| {
+            format!(
+                "repository `{}` has no branch `{}`; push one, or set `repositories.{}.base`",
+                self.name, self.config.base, self.name
+            )
+        })
+    }
+
+    /// What applies to a task that begins now on `base`: the operator's word and the repository's own file there.
+    pub(crate) async fn in_force(
+        &self,
+        config: &HostConfig,
+        base: &ObjectId,
+    ) -> anyhow::Result<InForce> {
+        let file = self.file_at(base).await?;
+        let effective = Effective::combine(config, &self.name, &file)?;
+        let text = serde_json::to_string(&effective)?;
+        let digest = hex::encode(Sha256::digest(text.as_bytes()));
+        Ok(InForce {
+            effective,
+            text,
+            digest,
+        })
+    }
+
+    /// The repository's own configuration at a trusted commit.
+    async fn file_at(&self, base: &ObjectId) -> anyhow::Result<RepoFile> {
+        let text = match self.mirror.read(base, REPO_FILE, FILE_BYTES_MAX).await? {
+            Blob::Text(text) => text,
+            Blob::Missing => String::new(),
+            Blob::TooLarge(_) | Blob::NotText => {
+                anyhow::bail!(
+                    "`{REPO_FILE}` of `{}` must be text of at most 256 KiB",
+                    self.name
+                )
+            }
+        };
+        Ok(RepoFile::parse(&text)?)
+    }
+}

@@ -1,0 +1,81 @@
+//! When a task gives its turn back, and what that wakes.
+
+use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::pipeline::{Pipeline, Step};
+use orch_domain::stage::Stage;
+use orch_domain::task::{Status, Task};
+use orch_store::{StoreError, Tx};
+
+/// Name of a repository's merge lease.
+pub(crate) fn merge_lease(repo: &str) -> String {
+    format!("merge:{repo}")
+}
+
+/// Name of the lease on a serial repository.
+pub(crate) fn serial_lease(repo: &str) -> String {
+    format!("serial:{repo}")
+}
+
+/// Gives a serial repository back when its task stands still or has ended, and wakes whoever waits for either.
+pub(crate) async fn give_turn(
+    tx: &mut Tx,
+    task: &Task,
+    pipeline: &Pipeline,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let ended = task.status == Status::Ended;
+    if !ended && !waits_for_person(task, pipeline) {
+        return Ok(());
+    }
+    let repo = task.repo.as_str();
+    let freed = tx.release_lease(&serial_lease(repo), task.id).await?;
+    if ended || freed {
+        tx.wake_turns(task.id, repo, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether only a person can move the task on, a gate that asks for one included.
+fn waits_for_person(task: &Task, pipeline: &Pipeline) -> bool {
+    task.status.needs_person() || gate_asks_person(task, pipeline)
+}
+
+/// Whether the task waits at a gate that asks for a person.
+pub(crate) fn gate_asks_person(task: &Task, pipeline: &Pipeline) -> bool {
+    match (&task.status, pipeline.step(task.stage, task.step)) {
+        (Status::Waiting { .. }, Some(Step::Gate(id))) => {
+            pipeline.entry(id).is_some_and(|entry| entry.awaits_person)
+        }
+        _ => false,
+    }
+}
+
+/// Wakes whoever waits for what a task held.
+pub(crate) async fn wake_waiters_of(
+    tx: &mut Tx,
+    id: TaskId,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let task = tx.task(id).await?.task;
+    wake_waiters(tx, &task, now).await
+}
+
+/// A lease that is given back may be what other tasks of the repository wait for: the oldest looks first.
+pub(crate) async fn wake_waiters(tx: &mut Tx, task: &Task, now: UnixMs) -> Result<(), StoreError> {
+    let live = tx.tasks(true, 1000).await?;
+    let oldest = live
+        .iter()
+        .rev()
+        .map(|r| &r.task)
+        .find(|t| {
+            t.repo == task.repo
+                && t.id != task.id
+                && t.stage == Stage::DeployStaging
+                && matches!(t.status, Status::Waiting { .. })
+        })
+        .map(|t| t.id);
+    if let Some(oldest) = oldest {
+        tx.make_due(oldest, now).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,272 @@
+//! Takes in a run that ended: how it ended, what it changed, and what that comes to.
+
+use orch_agents::classify::{Known, classify};
+use orch_agents::driver::{Driver, Reading};
+use orch_agents::folder::{RunFolder, RunResult, RunState, STDERR, STDOUT};
+use orch_agents::supervise;
+use orch_domain::artefact;
+use orch_domain::id::ObjectId;
+use orch_domain::outcome::{KillReason, RunOutcome, RunPolicy};
+use orch_domain::stage::{Role, Stage};
+use orch_domain::task::BlockReason;
+use orch_domain::transition::Event;
+use orch_process::git::Delta;
+use orch_store::{RunEnd, Tokens};
+
+use super::commit::Committed;
+use super::{AgentRun, BEGAN, Began, Started};
+use crate::launch::TOO_OLD;
+use crate::ledger::ending::{Ending, Write};
+
+/// Bytes of an agent's output that are read for its end.
+const TAIL_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of what it said that are searched for marks of a lost login.
+const SAID_BYTES: usize = 64 * 1024;
+
+/// What a run left behind, read once.
+struct Left {
+    outcome: RunOutcome,
+    reading: Reading,
+    exit_code: Option<i32>,
+    began: Began,
+    head: ObjectId,
+    delta: Vec<Delta>,
+}
+
+impl AgentRun<'_> {
+    /// Takes in a run that ended, once.
+    pub(super) async fn take_in(
+        &self,
+        run: Started,
+        state: RunState,
+        has_ci: bool,
+    ) -> anyhow::Result<Ending> {
+        let left = self.left(&run.folder, state).await?;
+        let Left {
+            outcome,
+            reading,
+            exit_code,
+            began,
+            head,
+            delta,
+        } = left;
+        let policy = outcome.policy(self.role.edits_code());
+        let committed = if policy == RunPolicy::Advance {
+            self.commit(&head, &began, &delta).await?
+        } else {
+            self.keep(run.id, &head, &delta).await?;
+            Committed::Nothing
+        };
+        tracing::info!(run.id = run.id.0, outcome = outcome.name(), "run ended");
+        let mut end = RunEnd {
+            outcome: outcome.name().to_owned(),
+            detail: outcome.describe(),
+            exit_code,
+            ..RunEnd::default()
+        };
+        (end.cost_usd, end.tokens) = match &reading {
+            // What never began cost nothing; about every other silence nobody knows.
+            _ if matches!(outcome, RunOutcome::LaunchFailed(_)) => (Some(0.0), None),
+            Reading::Terminal(terminal) => (terminal.cost_usd, terminal.usage.map(tokens_of)),
+            Reading::Nothing { .. } | Reading::ExitCode => (None, None),
+        };
+        let mut also = Vec::new();
+        let event = match committed {
+            Committed::Advanced(commit) => {
+                also.push(Write::Provenance {
+                    run: run.id,
+                    role: self.role.to_string(),
+                    artefacts: self.provenance(&commit).await?,
+                });
+                if has_ci && self.role == Role::Developer {
+                    also.push(Write::AskCi(commit.clone()));
+                }
+                Event::RunEnded {
+                    outcome,
+                    head: Some(commit),
+                }
+            }
+            Committed::Nothing => Event::RunEnded {
+                outcome,
+                head: None,
+            },
+            Committed::Foreign(head) if self.record.task.stage >= Stage::Development => {
+                end.detail = format!("somebody else moved the branch to {head}");
+                if has_ci {
+                    also.push(Write::AskCi(head.clone()));
+                }
+                Event::ForeignPush { head }
+            }
+            Committed::Foreign(head) => self.branch_lost(format!(
+                "somebody else moved branch `{}` to {head} before development; move it back or remove it, then `orch task resume {}`",
+                self.record.branch, self.record.task.work_item
+            )),
+            Committed::Gone => self.branch_lost(format!(
+                "branch `{}` is gone from the forge; push it back{}, then `orch task resume {}`, or stop the task",
+                self.record.branch,
+                self.record.task.head.as_ref().map(|head| format!(" to {head}")).unwrap_or_default(),
+                self.record.task.work_item
+            )),
+        };
+        also.extend([
+            Write::RunEnded { run: run.id, end },
+            Write::BudgetWarning {
+                work_item: self.record.task.work_item.to_string(),
+                budgets: self.step.config.now().budgets.clone(),
+            },
+        ]);
+        Ok(Ending::Event { event, also })
+    }
+
+    /// What the run said could not be put where it belongs: only a person can say what is to become of the branch.
+    fn branch_lost(&self, detail: String) -> Event {
+        Event::Halted {
+            reason: BlockReason::Config,
+            detail,
+        }
+    }
+
+    /// Reads what the run left: its output, its result, its work tree.
+    async fn left(&self, folder: &RunFolder, state: RunState) -> anyhow::Result<Left> {
+        let result = match state {
+            RunState::Finished(result) => Some(result),
+            RunState::Running | RunState::NotStarted | RunState::Lost => {
+                // The supervisor is dead; what it owned may not be.
+                if let Ok(launch) = folder.launch() {
+                    let token = launch.token;
+                    tokio::task::spawn_blocking(move || supervise::sweep_marked(&token)).await?;
+                }
+                None
+            }
+        };
+        let driver = self.driver(&self.agent_name())?;
+        let reading = driver.read(&folder.tail(STDOUT, TAIL_BYTES));
+        let stderr = String::from_utf8_lossy(&folder.tail(STDERR, SAID_BYTES)).into_owned();
+        let began: Began = serde_json::from_slice(&std::fs::read(folder.path().join(BEGAN))?)?;
+        let head = ObjectId::new(began.head.clone())?;
+        let tree = ObjectId::new(began.tree.clone())?;
+        let left = self
+            .workspace
+            .read_back(&self.repo.mirror, &head, &tree)
+            .await?;
+        let laid = self.laid().await?;
+        let delta = self.without_host_artefacts(left.delta, &laid);
+        let outcome = match self.outcome(result.as_ref(), &driver, &reading, &stderr, &delta) {
+            // The reaper's stop is a limit like the others; only a person's stop cancels.
+            RunOutcome::Cancelled if stopped_for_age(result.as_ref()) => {
+                RunOutcome::Killed(KillReason::Wall)
+            }
+            outcome => outcome,
+        };
+        let log = String::from_utf8_lossy(&folder.tail(STDOUT, SAID_BYTES)).into_owned();
+        self.report(&outcome, &(log + &stderr));
+        Ok(Left {
+            outcome,
+            reading,
+            exit_code: result.and_then(|r| r.exit_code),
+            began,
+            head,
+            delta,
+        })
+    }
+
+    /// Names of the artefacts that the host laid into the workspace, those that gates made among them.
+    async fn laid(&self) -> anyhow::Result<Vec<String>> {
+        let id = self.record.task.id;
+        let ledger = &self.step.ledger;
+        let list = ledger.read(|tx| Box::pin(tx.host_artefacts(id))).await?;
+        Ok(list.into_iter().map(|a| a.path).collect())
+    }
+
+    fn without_host_artefacts(&self, delta: Vec<Delta>, laid: &[String]) -> Vec<Delta> {
+        let folder = artefact::folder(&self.record.task.work_item);
+        let own = |path: &str| {
+            let name = path
+                .strip_prefix(&folder)
+                .and_then(|rest| rest.strip_prefix('/'));
+            name.is_some_and(|name| {
+                artefact::owner(name) == artefact::Owner::Host || laid.iter().any(|n| n == name)
+            })
+        };
+        // The host laid its artefacts into the workspace itself; the store's copy is the only one that counts.
+        delta
+            .into_iter()
+            .filter(|change| !own(&change.path))
+            .collect()
+    }
+
+    fn outcome(
+        &self,
+        result: Option<&RunResult>,
+        driver: &Driver,
+        reading: &Reading,
+        stderr: &str,
+        delta: &[Delta],
+    ) -> RunOutcome {
+        let item = &self.record.task.work_item;
+        let out_of_scope = delta
+            .iter()
+            .filter(|c| c.is_repository() || !artefact::may_write(self.role, item, &c.path))
+            .map(|c| c.path.clone())
+            .collect();
+        let folder = self.workspace.tree().join(artefact::folder(item));
+        let filled = |name: &str| {
+            std::fs::metadata(folder.join(name)).is_ok_and(|m| m.is_file() && m.len() > 0)
+        };
+        let records: Vec<String> = std::fs::read_dir(folder.join("06-adr"))
+            .map(|entries| {
+                entries
+                    .filter_map(|e| e.ok()?.file_name().into_string().ok())
+                    .map(|n| format!("06-adr/{n}"))
+                    .collect()
+            })
+            .unwrap_or_default();
+        let missing = artefact::owes(self.role, filled, records.iter().map(String::as_str));
+        classify(&Known {
+            result,
+            reading,
+            declared: driver.declared(result.and_then(|r| r.exit_code)),
+            stderr,
+            out_of_scope,
+            missing,
+            // A branch that is written anew is changed, even if the last tree was clean already.
+            changed: !delta.is_empty() || self.purges_history(),
+            // `7:10pm` was said when the run ended; it may be taken in much later.
+            now_ms: result.map_or_else(|| self.step.ledger.now(), |r| r.ended_ms),
+        })
+    }
+
+    /// Blob ids of the artefacts that this role owns at `commit`: only now do they have an author.
+    async fn provenance(&self, commit: &ObjectId) -> anyhow::Result<Vec<(String, String)>> {
+        let folder = artefact::folder(&self.record.task.work_item);
+        let entries = self.repo.mirror.list(commit, &folder).await?;
+        Ok(entries
+            .into_iter()
+            .filter_map(|entry| {
+                let name = entry
+                    .path
+                    .strip_prefix(&folder)?
+                    .strip_prefix('/')?
+                    .to_owned();
+                (artefact::owner(&name) == artefact::Owner::Role(self.role))
+                    .then(|| (name, entry.blob.to_string()))
+            })
+            .collect())
+    }
+}
+
+fn stopped_for_age(result: Option<&RunResult>) -> bool {
+    let reason = result.and_then(|r| r.stopped.as_deref());
+    reason == Some(TOO_OLD)
+}
+
+/// Tokens as they are stored; more than fit are as many as fit.
+fn tokens_of(usage: orch_agents::driver::Usage) -> Tokens {
+    let of = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    Tokens {
+        input: of(usage.input_tokens),
+        output: of(usage.output_tokens),
+        cache_read: of(usage.cache_read_input_tokens),
+        cache_write: of(usage.cache_creation_input_tokens),
+    }
+}

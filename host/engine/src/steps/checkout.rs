@@ -1,0 +1,247 @@
+//! Clean checkouts of commits, in which tests, hooks and probes run, and the tests themselves.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use orch_agents::supervise::{TOKEN_VARIABLE, sweep_marked};
+use orch_config::{CiConfig, LiveConfig, SandboxMode};
+use orch_domain::id::ObjectId;
+use orch_process::sandbox::{Confinement, Limits, NOT_CONFINED, Network};
+use orch_process::{Spec, run};
+use tempfile::TempDir;
+
+use crate::ledger::evidence::StoredRun;
+use crate::ledger::paths::Paths;
+use crate::ledger::repos::Repo;
+
+/// Largest coverage report, bytes.
+const COVERAGE_BYTES_MAX: u64 = 3 * 1024 * 1024;
+/// Bytes of output that are kept as evidence and reach the developer.
+const TAIL_BYTES: usize = 16 * 1024;
+
+/// What makes checkouts. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkouts {
+    folder: PathBuf,
+    /// Hidden from whatever runs in a checkout.
+    socket: PathBuf,
+    /// The program that confines.
+    orch: PathBuf,
+    config: LiveConfig,
+}
+
+/// What came of testing a commit.
+pub(crate) struct Tested {
+    pub(crate) run: StoredRun,
+    /// The coverage report, if the repository has one and the tests ran.
+    pub(crate) coverage: Option<String>,
+}
+
+impl Checkouts {
+    pub(crate) fn new(paths: &Paths, orch: PathBuf, config: LiveConfig) -> Self {
+        Self {
+            folder: paths.checkouts(),
+            socket: paths.socket(),
+            orch,
+            config,
+        }
+    }
+
+    /// The folder in which all of them lie.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The host's socket, which nothing in a checkout may see.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The program that confines.
+    pub(crate) fn orch(&self) -> &Path {
+        &self.orch
+    }
+
+    /// An empty folder whose name is never used twice, removed when dropped.
+    pub(crate) fn empty(&self, name: &str) -> anyhow::Result<TempDir> {
+        std::fs::create_dir_all(&self.folder)?;
+        Ok(tempfile::Builder::new()
+            .prefix(&format!("{name}-"))
+            .tempdir_in(&self.folder)?)
+    }
+
+    /// Runs set-up and tests of a commit in a clean checkout.
+    pub(crate) async fn test(
+        &self,
+        repo: &Repo,
+        sha: &ObjectId,
+        ci: &CiConfig,
+    ) -> anyhow::Result<Tested> {
+        let checkout = self.make(repo, sha).await?;
+        let timeout = Duration::from_secs(u64::from(ci.timeout_s));
+        let mut output = String::new();
+        let mut duration_ms = 0;
+        let report = |passed| {
+            let name = ci.coverage.as_deref()?;
+            Some(coverage(&checkout.path().join("tree"), name, passed))
+        };
+        // Setting up may fetch what the tests need; the tests themselves talk to nobody but themselves.
+        let setup = ci.setup.iter().map(|command| (command, Network::Host));
+        for (command, network) in setup.chain([(&ci.test, Network::None)]) {
+            let spec = plain_environment(
+                Spec::shell(command, checkout.path().join("tree"), timeout),
+                &checkout,
+            );
+            let token = token_of(checkout.path());
+            let spec = self.confined(spec, &checkout, network, timeout);
+            let done = run(&spec).await?;
+            tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
+            let stderr = done.stderr.text();
+            if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
+                // The machine's fault and not the commit's.
+                anyhow::bail!("the tests could not be confined: {}", stderr.trim());
+            }
+            duration_ms += u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
+            output.push_str(&format!("$ {command}\n{}\n", done.tail(TAIL_BYTES)));
+            if done.timed_out {
+                output.push_str(&format!("(ended after {} s)\n", ci.timeout_s));
+            }
+            if !done.success() {
+                let exit_code = if done.timed_out {
+                    124
+                } else {
+                    done.exit.code()
+                };
+                let run = StoredRun {
+                    passed: false,
+                    exit_code,
+                    output_tail: output,
+                    duration_ms,
+                };
+                return Ok(Tested {
+                    run,
+                    coverage: report(false),
+                });
+            }
+        }
+        let run = StoredRun {
+            passed: true,
+            exit_code: 0,
+            output_tail: output,
+            duration_ms,
+        };
+        Ok(Tested {
+            run,
+            coverage: report(true),
+        })
+    }
+
+    /// The same command, confined to its checkout as the operator's configuration says.
+    fn confined(
+        &self,
+        spec: Spec,
+        checkout: &TempDir,
+        network: Network,
+        timeout: Duration,
+    ) -> Spec {
+        let config = self.config.now();
+        if config.sandbox.mode == SandboxMode::Off {
+            return spec;
+        }
+        let confinement = Confinement {
+            read: config.sandbox.read.clone(),
+            write: vec![checkout.path().to_owned()],
+            hide: vec![self.socket.clone()],
+            network,
+            limits: Limits {
+                // Of each process; a machine with many cores may spend more than its wall clock.
+                cpu_s: timeout.as_secs().saturating_mul(64).max(1),
+                ..Limits::default()
+            },
+        };
+        let (program, args) = confinement.wrap(&self.orch, &spec.program, &spec.args);
+        Spec {
+            program,
+            args,
+            ..spec
+        }
+    }
+
+    /// Ends what a dead host left running in its checkouts, and removes them: a hook of the past must not work
+    /// beside the one that takes its place.
+    pub(crate) async fn sweep(&self) -> anyhow::Result<()> {
+        let root = &self.folder;
+        let Ok(entries) = std::fs::read_dir(root) else {
+            // None was ever made.
+            return Ok(());
+        };
+        for entry in entries {
+            let path = entry?.path();
+            let token = token_of(&path);
+            let ended = tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
+            if ended > 0 {
+                tracing::warn!(folder = %path.display(), ended, "ended what a dead host had left running");
+            }
+            if let Err(error) = std::fs::remove_dir_all(&path) {
+                tracing::warn!(folder = %path.display(), error = %error, "a checkout of the past cannot be removed");
+            }
+        }
+        Ok(())
+    }
+
+    /// A clean checkout with a home and a temporary folder of its own, removed when dropped.
+    pub(crate) async fn make(&self, repo: &Repo, sha: &ObjectId) -> anyhow::Result<TempDir> {
+        let folder = self.empty(&repo.name)?;
+        for name in ["home", "tmp"] {
+            std::fs::create_dir(folder.path().join(name))?;
+        }
+        repo.mirror.export(sha, &folder.path().join("tree")).await?;
+        Ok(folder)
+    }
+}
+
+/// The environment of tests and hooks: where programs are, a home and a place for temporary files.
+pub(crate) fn plain_environment(spec: Spec, checkout: &TempDir) -> Spec {
+    spec.env("PATH", std::env::var("PATH").unwrap_or_default())
+        .env("HOME", checkout.path().join("home").display().to_string())
+        .env("TMPDIR", checkout.path().join("tmp").display().to_string())
+        .env("LANG", "C.UTF-8")
+        .env(TOKEN_VARIABLE, token_of(checkout.path()))
+        .env("CI", "true")
+}
+
+/// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
+fn coverage(tree: &Path, name: &str, passed: bool) -> String {
+    let read = || -> std::io::Result<String> {
+        let path = std::fs::canonicalize(tree.join(name))?;
+        let outside = || std::io::Error::other("it is a link that leads out of the checkout");
+        if !path.starts_with(std::fs::canonicalize(tree)?) {
+            return Err(outside());
+        }
+        let file = std::fs::File::open(&path)?;
+        if !file.metadata()?.is_file() {
+            return Err(std::io::Error::other("it is no regular file"));
+        }
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(
+            &mut std::io::Read::take(file, COVERAGE_BYTES_MAX + 1),
+            &mut content,
+        )?;
+        if content.len() as u64 > COVERAGE_BYTES_MAX {
+            let text = format!("it has more than {COVERAGE_BYTES_MAX} bytes");
+            return Err(std::io::Error::other(text));
+        }
+        String::from_utf8(content).map_err(std::io::Error::other)
+    };
+    let (content, problem) = match read() {
+        Ok(content) => (content, None),
+        Err(error) => (String::new(), Some(error.to_string())),
+    };
+    serde_json::json!({"path": name, "passed": passed, "content": content, "problem": problem})
+        .to_string()
+}
+
+/// Marks what runs in a folder of the checkouts: the name of such a folder is never used twice.
+pub(crate) fn token_of(folder: &Path) -> String {
+    format!("checkout-{}", folder.display())
+}

@@ -1,0 +1,147 @@
+//! Gathers what an evaluation sees, from git, the store, the forge and the tracker.
+//!
+//! It is fixed when the evaluation begins: a push in the middle cannot show one gate two states.
+
+use std::collections::BTreeMap;
+
+use orch_config::Effective;
+use orch_domain::artefact;
+use orch_domain::id::ObjectId;
+use orch_domain::imports::{ArtefactInfo, Author, Subject};
+use orch_domain::pipeline::Entry;
+use orch_store::EvidenceRow;
+
+use super::ask::Subject as Asked;
+use super::forge;
+use crate::ledger::Ledger;
+use crate::ledger::evidence::{PREPARATION, read_preparation};
+use crate::ledger::repos::Repo;
+use crate::provider::{Item, Provider, Source};
+
+/// Gathers what one evaluation sees.
+pub(super) async fn gather(
+    ledger: &Ledger,
+    asked: Asked<'_>,
+    effective: &Effective,
+    entry: &Entry,
+) -> anyhow::Result<Provider> {
+    let Asked {
+        record,
+        repo,
+        head,
+        base,
+        ..
+    } = asked;
+    let task = &record.task;
+    let id = task.id;
+    let (host, provenance, evidence, tracker) = ledger
+        .read(|tx| {
+            Box::pin(async move {
+                Ok((
+                    tx.host_artefacts(id).await?,
+                    tx.provenance(id).await?,
+                    tx.evidence(id).await?,
+                    tx.issue_state(id).await.ok(),
+                ))
+            })
+        })
+        .await?;
+    let folder = artefact::folder(&task.work_item);
+    let mut items: BTreeMap<String, Item> = BTreeMap::new();
+    for entry in repo.mirror.list(head, &folder).await? {
+        let Some(name) = entry
+            .path
+            .strip_prefix(&folder)
+            .and_then(|r| r.strip_prefix('/'))
+        else {
+            continue;
+        };
+        // A link could show a gate another file under an artefact's name.
+        if !entry.mode.starts_with("100") || artefact::owner(name) == artefact::Owner::Host {
+            continue;
+        }
+        let author = provenance
+            .iter()
+            .find(|p| p.path == name && p.blob == entry.blob.as_str())
+            .map_or(Author::Unknown, |p| Author::Role(p.role.clone()));
+        let info = ArtefactInfo {
+            path: name.to_owned(),
+            size: entry.size,
+            written_by: author,
+        };
+        items.insert(
+            name.to_owned(),
+            Item {
+                info,
+                source: Source::Blob(entry),
+            },
+        );
+    }
+    for item in host {
+        let info = ArtefactInfo {
+            path: item.path.clone(),
+            size: item.content.len() as u64,
+            written_by: Author::Host,
+        };
+        items.insert(
+            item.path,
+            Item {
+                info,
+                source: Source::Store(item.content),
+            },
+        );
+    }
+    let evidence = of_same_code(repo, &folder, head, evidence).await?;
+    let preparation = evidence
+        .iter()
+        .find(|row| row.name == PREPARATION)
+        .and_then(|row| read_preparation(&row.content).ok());
+    Ok(Provider {
+        subject: Subject {
+            work_item: task.work_item.to_string(),
+            title: task.title.clone(),
+            repo: task.repo.to_string(),
+            stage: task.stage.to_string(),
+            branch: record.branch.clone(),
+            base_branch: record.base_branch.clone(),
+            head_sha: head.to_string(),
+            base_sha: base.to_string(),
+            attempt: task.attempt(),
+        },
+        settings: entry.settings.clone(),
+        git: repo.mirror.clone(),
+        head: head.clone(),
+        base: base.clone(),
+        artefacts: items.into_values().collect(),
+        status: Some(
+            forge::commit_status(ledger, &repo.name, head, &effective.required_contexts).await?,
+        ),
+        pull_request: forge::pull_request(ledger, record, head).await?,
+        tracker,
+        preparation,
+        evidence,
+        rights: None,
+    })
+}
+
+/// Evidence for commits with the head's code counts for the head: what a role writes into the task's folder
+/// changes nothing that was tried, and is not tried again.
+async fn of_same_code(
+    repo: &Repo,
+    folder: &str,
+    head: &ObjectId,
+    mut rows: Vec<EvidenceRow>,
+) -> anyhow::Result<Vec<EvidenceRow>> {
+    let code = repo.mirror.code_tree(head, folder).await?;
+    for row in rows.iter_mut().filter(|row| row.sha != head.as_str()) {
+        let Ok(sha) = ObjectId::new(row.sha.clone()) else {
+            continue;
+        };
+        // A commit that is gone from the mirror was of a branch that is gone.
+        let of_row = repo.mirror.code_tree(&sha, folder).await;
+        if of_row.is_ok_and(|tree| tree == code) {
+            head.as_str().clone_into(&mut row.sha);
+        }
+    }
+    Ok(rows)
+}

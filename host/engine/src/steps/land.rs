@@ -1,0 +1,133 @@
+//! Moves the base to the prepared commit: by fast-forward, to exactly the tested commit, or not at all.
+
+use orch_domain::id::ObjectId;
+use orch_domain::imports::Preparation;
+use orch_domain::pipeline::HostWork;
+use orch_domain::transition::{Event, WorkFailure};
+use orch_process::git::RefOutcome;
+use orch_store::{ClaimedJob, TaskRecord};
+
+use super::gate::{Judging, Subject};
+use super::lease::MergeLease;
+use super::overtaken;
+use crate::ledger::Ledger;
+use crate::ledger::ending::{Ending, Write};
+use crate::ledger::evidence::{PREPARATION, read_preparation};
+use crate::ledger::intent::LAND_INTENT;
+use crate::ledger::repos::Repos;
+use crate::ledger::turn::merge_lease;
+
+/// What this step is to the pipeline.
+const WORK: HostWork = HostWork::Land;
+
+/// Moves the base to the prepared commit.
+#[derive(Debug, Clone)]
+pub(super) struct LandStep {
+    pub(super) ledger: Ledger,
+    pub(super) repos: Repos,
+    pub(super) lease: MergeLease,
+    pub(super) judging: Judging,
+}
+
+/// What may land, as the preparation proved it.
+struct Prepared {
+    head: ObjectId,
+    /// The base that it was tested on.
+    base: ObjectId,
+    holds_lease: bool,
+}
+
+impl LandStep {
+    pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
+        let (record, effective) = self.ledger.subject(job).await?;
+        let repo = self.repos.ready(record.task.repo.as_str()).await?;
+        let stale = |detail: &str| {
+            let detail = detail.to_owned();
+            Ok(Ending::failed(WORK, WorkFailure::Stale { detail }))
+        };
+        let Prepared {
+            head,
+            base,
+            holds_lease,
+        } = match self.prepared(&record).await? {
+            Ok(prepared) => prepared,
+            Err(why) => return stale(why),
+        };
+        let name = format!("refs/heads/{}", record.base_branch);
+        let at = repo.forge.resolve(&name).await?;
+        if at.as_ref() != Some(&head) {
+            if !holds_lease {
+                return stale("the merge lease is no longer held");
+            }
+            let subject = Subject {
+                job,
+                record: &record,
+                repo,
+                head: &head,
+                base: &base,
+            };
+            // No other landing may come between this look and the landing itself, however long the gates take.
+            let overtaken = tokio::select! {
+                judged = overtaken::judge_again(&self.judging, subject, &effective) => judged?,
+                error = self.lease.keep(job, &record) => return Err(error),
+            };
+            if let Some(failure) = overtaken {
+                return Ok(Ending::failed(WORK, failure));
+            }
+            let data =
+                serde_json::json!({"head": head.as_str(), "base": base.as_str()}).to_string();
+            self.ledger.note(record.task.id, LAND_INTENT, data).await?;
+            match repo.forge.move_ref(&name, &head, &base).await? {
+                RefOutcome::Done => {}
+                RefOutcome::Refused { actual } => {
+                    let branch = &record.base_branch;
+                    return stale(&format!("`{branch}` moved to {actual:?} after the re-test"));
+                }
+            }
+        }
+        tracing::info!(repo = repo.name, sha = %head, base = record.base_branch, "landed");
+        let merged = Write::Merged {
+            branch: record.branch.clone(),
+            sha: head.clone(),
+        };
+        Ok(Ending::Event {
+            event: Event::WorkDone {
+                work: WORK,
+                head: Some(head),
+            },
+            also: vec![Write::ApplyMemory, merged],
+        })
+    }
+
+    /// The commit that was prepared, if it is the task's and its tests passed; else why it may not land.
+    async fn prepared(
+        &self,
+        record: &TaskRecord,
+    ) -> anyhow::Result<Result<Prepared, &'static str>> {
+        let lease = merge_lease(record.task.repo.as_str());
+        let (task, now) = (record.task.id, self.ledger.now());
+        let (row, holds_lease) = self
+            .ledger
+            .read(|tx| {
+                Box::pin(async move {
+                    let rows = tx.evidence(task).await?;
+                    let row = rows.into_iter().find(|row| row.name == PREPARATION);
+                    Ok((row, tx.holds_lease(&lease, task, now).await?))
+                })
+            })
+            .await?;
+        let prepared: Option<Preparation> = row.and_then(|row| read_preparation(&row.content).ok());
+        let (Some(prepared), Some(head)) = (prepared, record.task.head.clone()) else {
+            return Ok(Err("there is no preparation"));
+        };
+        let tested = prepared.retest.as_ref().is_some_and(|run| run.passed);
+        if prepared.head_sha != head.as_str() || !tested {
+            return Ok(Err("the preparation is of another commit"));
+        }
+        Ok(Ok(Prepared {
+            head,
+            base: ObjectId::new(prepared.base_sha)?,
+            holds_lease,
+        }))
+    }
+}

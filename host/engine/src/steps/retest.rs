@@ -1,0 +1,50 @@
+//! Tests the commit that would land, unless it has a pass already.
+
+use orch_config::Effective;
+use orch_domain::id::ObjectId;
+use orch_store::TaskRecord;
+
+use super::checkout::{Checkouts, Tested};
+use crate::ledger::Ledger;
+use crate::ledger::evidence::{LOCAL_TESTS, StoredRun};
+use crate::ledger::repos::Repo;
+
+/// Answers how the tests of `tip` ended, now or before.
+pub(super) async fn retest(
+    ledger: &Ledger,
+    checkouts: &Checkouts,
+    record: &TaskRecord,
+    repo: &Repo,
+    effective: &Effective,
+    tip: &ObjectId,
+) -> anyhow::Result<Tested> {
+    let Some(ci) = &effective.ci else {
+        let output_tail =
+            "the repository says that nothing is tested (`required_contexts: []`)".to_owned();
+        let run = StoredRun {
+            passed: true,
+            exit_code: 0,
+            output_tail,
+            duration_ms: 0,
+        };
+        return Ok(Tested {
+            run,
+            coverage: None,
+        });
+    };
+    let (task, sha) = (record.task.id, tip.to_string());
+    let known = ledger
+        .read(|tx| Box::pin(async move { tx.evidence_for(task, LOCAL_TESTS, &sha).await }))
+        .await?;
+    if let Some(run) = known
+        .and_then(|row| serde_json::from_str::<StoredRun>(&row.content).ok())
+        .filter(|r| r.passed)
+    {
+        // Its coverage is evidence already.
+        return Ok(Tested {
+            run,
+            coverage: None,
+        });
+    }
+    checkouts.test(repo, tip, ci).await
+}

@@ -1,0 +1,13 @@
+//! What runs in the background as long as the host does: each task in a file of its own, started and watched by
+//! [`driver`].
+
+pub(crate) mod attend;
+pub(crate) mod attended;
+pub(crate) mod driver;
+pub(crate) mod files;
+pub mod gc;
+pub(crate) mod lanes;
+pub(crate) mod outbox;
+pub(crate) mod reaper;
+pub(crate) mod reconciler;
+pub(crate) mod retention;

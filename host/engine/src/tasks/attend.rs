@@ -1,0 +1,108 @@
+//! Runs the step of one claimed job for as long as its claim holds, and writes what it came to.
+
+use std::time::Duration;
+
+use orch_config::LiveConfig;
+use orch_domain::job::JobKind;
+use orch_store::{ClaimedJob, RenewOutcome};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::attended::Attended;
+use crate::ledger::Ledger;
+use crate::steps::{Failed, Steps};
+
+/// How long a claim holds without renewal.
+pub(super) const LEASE_MS: i64 = 60_000;
+/// How often a running step's claim is checked, so that a stop ends it soon.
+const CHECK: Duration = Duration::from_millis(500);
+/// How often a claim is renewed.
+const RENEW: Duration = Duration::from_secs(20);
+
+/// What runs claimed jobs. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Attendant {
+    pub(crate) ledger: Ledger,
+    pub(crate) config: LiveConfig,
+    pub(crate) steps: Steps,
+    pub(crate) attended: Attended,
+}
+
+impl Attendant {
+    /// Runs a job to its end, or until its claim is gone.
+    pub(super) async fn attend(self, job: ClaimedJob) {
+        let span = tracing::info_span!(
+            "job",
+            job.id = job.key.id.0,
+            job.epoch = job.key.epoch,
+            job.kind = job.kind.as_str(),
+            job.attempt = job.attempt,
+            task.id = job.task.map(|task| task.0),
+        );
+        let _attending = self.attended.enter(job.key);
+        async {
+            tokio::select! {
+                () = self.work(&job) => {}
+                () = self.lost(&job) => tracing::info!("the claim is gone; the step is dropped"),
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn work(&self, job: &ClaimedJob) {
+        let crashes_max = i64::from(self.config.now().reaper.crashes_max);
+        if job.crashes >= crashes_max && job.kind != JobKind::Stop {
+            if let Err(error) = self.ledger.crash_loop(job).await {
+                tracing::error!(error = format!("{error:#}"), "a crash loop cannot be ended");
+            }
+            return;
+        }
+        let ended = match self.steps.run(job).await {
+            Ok(ending) => self.ledger.end(job, ending).await,
+            Err(error) => Err(error),
+        };
+        let Err(error) = ended else { return };
+        let error = format!("{error:#}");
+        tracing::warn!(error, "a job failed");
+        if let Err(error) = self.record_failure(job, &error).await {
+            tracing::error!(error = format!("{error:#}"), "a failure cannot be recorded");
+        }
+    }
+
+    async fn record_failure(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
+        match self.steps.failed(job, error).await? {
+            Failed::Ending(ending) => self.ledger.end(job, ending).await,
+            Failed::Again => self.ledger.again_or_bury(job, error).await,
+            Failed::Bury => self.ledger.bury(job, error).await,
+        }
+    }
+
+    /// Ends when the claim no longer holds.
+    async fn lost(&self, job: &ClaimedJob) {
+        let key = job.key;
+        let mut renewed = Instant::now();
+        loop {
+            tokio::time::sleep(CHECK).await;
+            match self.ledger.read(|tx| Box::pin(tx.holds(key))).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(error = %error, "a claim cannot be checked"),
+            }
+            if renewed.elapsed() < RENEW {
+                continue;
+            }
+            renewed = Instant::now();
+            let now = self.ledger.now();
+            let done = self
+                .ledger
+                .write(move |tx| Box::pin(tx.renew(key, now, LEASE_MS)))
+                .await;
+            match done {
+                Ok(RenewOutcome::Lost) if job.kind != JobKind::Stop => return,
+                Ok(RenewOutcome::Renewed | RenewOutcome::Lost) => {}
+                Err(error) => tracing::warn!(error = %error, "a claim cannot be renewed"),
+            }
+        }
+    }
+}
