@@ -8,6 +8,18 @@ use orch_frontmatter::{Value, render_scalar};
 /// Status value of a gate that does not apply.
 pub const NOT_APPLICABLE: &str = "NOT_APPLICABLE";
 
+/// Keys the host writes into an artefact itself.
+pub(crate) const HOST_KEYS: [&str; 5] = ["gate", "version", "digest", "head_sha", "summary"];
+
+/// Whether `key` can stand in frontmatter without quoting.
+pub(crate) fn is_plain_key(key: &str) -> bool {
+    key.len() <= 64
+        && key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
 /// What the host adds to a verdict.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp<'a> {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use crate::compile::Compiler;
-use crate::load::{LoadError, first_line};
+use crate::gate::{LoadError, first_line};
 use crate::runtime::GateRuntime;
 
 /// The folder of images; only this user may enter it.

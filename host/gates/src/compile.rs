@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::io::AsyncReadExt;
 use wasmtime::Engine;
 
-use crate::load::{LoadError, first_line};
+use crate::gate::{LoadError, first_line};
 use crate::runtime::{GateRuntime, RuntimeConfig, engine_config};
 
 /// Data segment of the compiler, bytes: address space that can be written.

@@ -2,8 +2,8 @@
 
 use orch_domain::verdict::Descriptor;
 
-use crate::evaluate::{HOST_KEYS, is_plain_key};
-use crate::load::LoadError;
+use crate::artefact::{HOST_KEYS, NOT_APPLICABLE, is_plain_key};
+use crate::gate::LoadError;
 
 /// Holds a description to its rules; answers the validator of the settings.
 pub(crate) fn check_description(
@@ -44,12 +44,10 @@ pub(crate) fn check_description(
     {
         return bad("the status values must be two different words of A-Z, 0-9 and _".to_owned());
     }
-    if about.status_pass == crate::artefact::NOT_APPLICABLE
-        || about.status_fail == crate::artefact::NOT_APPLICABLE
-    {
+    if about.status_pass == NOT_APPLICABLE || about.status_fail == NOT_APPLICABLE {
         return bad(format!(
             "`{}` is the host's own status value",
-            crate::artefact::NOT_APPLICABLE
+            NOT_APPLICABLE
         ));
     }
     if let Some(name) = &about.artefact {

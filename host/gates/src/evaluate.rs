@@ -3,29 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orch_domain::imports::{GateImports, LogLevel};
-use orch_domain::verdict::{Descriptor, Inconclusive, InconclusiveReason, Scalar, Verdict};
+use orch_domain::imports::GateImports;
+use orch_domain::verdict::{Descriptor, Inconclusive, InconclusiveReason, Verdict};
 use wasmtime::{Store, Trap};
 
 use crate::contract::Grants;
 use crate::contract::bindings::orch::gate::types::GateError;
 use crate::contract::bindings::{Full, FullPre};
 use crate::convert;
-use crate::limits::Limits;
-use crate::load::LoadedGate;
-use crate::meter::Refused;
+use crate::gate::LoadedGate;
+use crate::limits::{Limits, Seed};
+use crate::meter::{LogLine, Refused};
 use crate::record::{Recorder, Recording, Replay, Tape};
 use crate::runtime::{GateRuntime, TICK};
 use crate::state::State;
-
-/// What the clock and the random numbers of an evaluation are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Seed {
-    /// Id of the evaluation.
-    pub evaluation: i64,
-    /// Its start, Unix milliseconds.
-    pub now_ms: i64,
-}
+use crate::verdict::{check_verdict, clean};
 
 /// What an evaluation used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,7 +42,7 @@ pub struct Evaluation {
     /// What it used.
     pub stats: EvaluationStats,
     /// What the gate logged, within the bounds.
-    pub logs: Vec<(LogLevel, String)>,
+    pub logs: Vec<LogLine>,
 }
 
 impl Evaluation {
@@ -62,6 +54,15 @@ impl Evaluation {
             logs: Vec::new(),
         }
     }
+}
+
+/// An evaluation with what the host answered in it.
+#[derive(Debug, Clone)]
+pub struct RecordedEvaluation {
+    /// What it came to.
+    pub evaluation: Evaluation,
+    /// The answers; none if there was no call, or if they were too many to keep.
+    pub recording: Option<Recording>,
 }
 
 /// Which export is called.
@@ -95,7 +96,7 @@ impl GateRuntime {
         self.judged(gate, state, limits).await.0
     }
 
-    /// Judges one task and writes down what the host answered; no recording if that was too much.
+    /// Judges one task and writes down what the host answered.
     pub async fn evaluate_recorded(
         &self,
         gate: &LoadedGate,
@@ -103,9 +104,12 @@ impl GateRuntime {
         grants: &Grants,
         limits: &Limits,
         seed: Seed,
-    ) -> (Evaluation, Option<Recording>) {
-        if let Some(denied) = denied(gate, grants) {
-            return (denied, None);
+    ) -> RecordedEvaluation {
+        if let Some(evaluation) = denied(gate, grants) {
+            return RecordedEvaluation {
+                evaluation,
+                recording: None,
+            };
         }
         let mut state = State::new(Some(imports), *limits, seed);
         state.tape = Tape::Recording(Recorder::default());
@@ -114,7 +118,10 @@ impl GateRuntime {
             Tape::Recording(recorder) => recorder.finish(&gate.name, &gate.digest, seed, *limits),
             Tape::Off | Tape::Replaying(_) => None,
         };
-        (evaluation, recording)
+        RecordedEvaluation {
+            evaluation,
+            recording,
+        }
     }
 
     /// Judges again what was judged before, with the host's answers of then. For the same bytes the verdict
@@ -369,108 +376,4 @@ fn reason(
         Some(trap) => Inconclusive::new(InconclusiveReason::Trap, trap.to_string()),
         None => Inconclusive::new(otherwise, text),
     }
-}
-
-/// Keys the host writes into an artefact itself.
-pub(crate) const HOST_KEYS: [&str; 5] = ["gate", "version", "digest", "head_sha", "summary"];
-
-/// Whether `key` can stand in frontmatter without quoting.
-pub(crate) fn is_plain_key(key: &str) -> bool {
-    key.len() <= 64
-        && key.starts_with(|c: char| c.is_ascii_lowercase())
-        && key
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-}
-
-/// Holds a verdict to what the contract asks for, and cuts texts to their bounds.
-fn check_verdict(
-    mut verdict: Verdict,
-    about: &Descriptor,
-    limits: &Limits,
-) -> Result<Verdict, Inconclusive> {
-    let bad = |detail: String| Err(Inconclusive::new(InconclusiveReason::BadVerdict, detail));
-    if verdict.findings.len() > limits.findings {
-        let detail = format!(
-            "it returned {} findings, more than {}",
-            verdict.findings.len(),
-            limits.findings
-        );
-        return Err(Inconclusive::new(InconclusiveReason::Output, detail));
-    }
-    if verdict.fields.len() > limits.fields {
-        let detail = format!(
-            "it returned {} fields, more than {}",
-            verdict.fields.len(),
-            limits.fields
-        );
-        return Err(Inconclusive::new(InconclusiveReason::Output, detail));
-    }
-    let text_bytes = |value: &Scalar| match value {
-        Scalar::Text(text) => text.len(),
-        Scalar::Integer(_) | Scalar::Number(_) | Scalar::Flag(_) => 0,
-    };
-    let fields_bytes: usize = verdict
-        .fields
-        .iter()
-        .map(|(_, value)| text_bytes(value))
-        .sum();
-    if fields_bytes > limits.text_bytes {
-        // The strict parser would refuse to read such a frontmatter back.
-        let detail = format!(
-            "its fields have {fields_bytes} bytes, more than {}",
-            limits.text_bytes
-        );
-        return Err(Inconclusive::new(InconclusiveReason::Output, detail));
-    }
-    for (index, (key, value)) in verdict.fields.iter().enumerate() {
-        if !is_plain_key(key) || *key == about.status_key || HOST_KEYS.contains(&key.as_str()) {
-            return bad(format!(
-                "`{}` cannot be a field of the verdict",
-                clean(key, 80)
-            ));
-        }
-        if verdict.fields[..index].iter().any(|(k, _)| k == key) {
-            return bad(format!("field `{key}` stands twice"));
-        }
-        if matches!(value, Scalar::Number(number) if !number.is_finite()) {
-            return bad(format!("field `{key}` is not a finite number"));
-        }
-    }
-    verdict.summary =
-        clean(&verdict.summary, limits.text_bytes.min(2048)).replace(['\n', '\r'], " ");
-    for finding in &mut verdict.findings {
-        finding.rule = clean(&finding.rule, 200).replace(['\n', '\r'], " ");
-        finding.message = clean(&finding.message, limits.text_bytes);
-        finding.help = finding
-            .help
-            .as_ref()
-            .map(|help| clean(help, limits.text_bytes));
-        finding.path = finding
-            .path
-            .as_ref()
-            .map(|path| clean(path, 1024).replace(['\n', '\r'], " "));
-    }
-    if verdict.report.len() > limits.report_bytes {
-        verdict.report = format!(
-            "{}\n\n(the report is cut here)",
-            clean(&verdict.report, limits.report_bytes)
-        );
-    } else {
-        verdict.report = clean(&verdict.report, limits.report_bytes);
-    }
-    Ok(verdict)
-}
-
-/// Cuts a text and replaces control characters, which could repaint a terminal or hide text.
-fn clean(text: &str, bytes_max: usize) -> String {
-    let mut end = text.len().min(bytes_max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let keep = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    text[..end]
-        .chars()
-        .map(|c| if keep(c) { c } else { '\u{fffd}' })
-        .collect()
 }

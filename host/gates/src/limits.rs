@@ -1,4 +1,13 @@
-//! What one evaluation may use.
+//! Under what does one evaluation run: what it may use, and what its clock and random numbers are made of?
+
+/// What the clock and the random numbers of an evaluation are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Seed {
+    /// Id of the evaluation.
+    pub evaluation: i64,
+    /// Its start, Unix milliseconds.
+    pub now_ms: i64,
+}
 
 /// Limits of one evaluation. The defaults are the production limits; configuration may only lower them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

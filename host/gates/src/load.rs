@@ -1,17 +1,18 @@
-//! From a file to a gate that can be asked: checks, compilation, description, publication.
+//! How does a file become a gate that can be asked? Checks, compilation, description; publishing is the
+//! library's business.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_domain::verdict::{Descriptor, Inconclusive, InconclusiveReason};
+use orch_domain::verdict::InconclusiveReason;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use crate::contract::bindings::FullPre;
 use crate::contract::{CONTRACT, Interface};
 use crate::description::check_description;
+use crate::gate::{LoadError, LoadedGate, first_line};
 use crate::runtime::GateRuntime;
-use crate::state::State;
 
 /// Packages of WASI that a gate may import because every compiled program links them; all of them are empty
 /// here. Sockets and HTTP are not among them.
@@ -22,93 +23,6 @@ const WASI: [&str; 5] = [
     "wasi:io/",
     "wasi:random/",
 ];
-
-/// A gate that can be asked.
-pub struct LoadedGate {
-    /// Name: the file's stem.
-    pub name: String,
-    /// The file, if it came from one.
-    pub file: Option<PathBuf>,
-    /// SHA-256 of the bytes, hexadecimal.
-    pub digest: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// What it says of itself.
-    pub descriptor: Descriptor,
-    /// What it may ask: its imports from the contract, in order.
-    pub imports: Vec<Interface>,
-    pub(crate) pre: FullPre<State>,
-    pub(crate) settings_validator: Option<jsonschema::Validator>,
-}
-
-impl LoadedGate {
-    /// The beginning of its digest, for people.
-    pub fn short_digest(&self) -> &str {
-        self.digest.get(..12).unwrap_or(&self.digest)
-    }
-
-    /// Its machine code, to be kept and loaded again by the same build of the host.
-    ///
-    /// # Errors
-    /// When the code cannot be serialised.
-    pub fn to_aot(&self) -> Result<Vec<u8>, LoadError> {
-        let component = self.pre.instance_pre().component();
-        component
-            .serialize()
-            .map_err(|e| LoadError::NotComponent(first_line(&e)))
-    }
-}
-
-impl std::fmt::Debug for LoadedGate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoadedGate")
-            .field("name", &self.name)
-            .field("digest", &self.digest)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a file is not a gate that can be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file cannot be read.
-    #[error("the file cannot be read: {0}")]
-    Read(#[from] std::io::Error),
-    /// The file is too large.
-    #[error("the file has {bytes} bytes; at most {max} are loaded")]
-    TooLarge {
-        /// Its size.
-        bytes: u64,
-        /// The bound.
-        max: u64,
-    },
-    /// The bytes are no component.
-    #[error(
-        "not a WebAssembly component that can run here: {0}; `orch gate build` makes one (for Rust: `--target wasm32-wasip2`)"
-    )]
-    NotComponent(String),
-    /// It imports something outside of the contract.
-    #[error("it imports `{import}`, which is not in the contract {CONTRACT}")]
-    UnknownImport {
-        /// The import.
-        import: String,
-    },
-    /// It speaks another version of the contract, or lacks an export.
-    #[error("it does not fit the contract {CONTRACT}: {0}")]
-    Incompatible(String),
-    /// It did not describe itself.
-    #[error("`describe` failed ({0})")]
-    Describe(Inconclusive),
-    /// What it says of itself cannot be used.
-    #[error("its description cannot be used: {0}")]
-    Description(String),
-    /// The compiler did not come to an end.
-    #[error("the compiler gave up on it: {0}")]
-    Compiler(String),
-    /// The lock file pins another version.
-    #[error("it is not the version that is locked: {0}")]
-    Locked(String),
-}
 
 pub(crate) fn stem(path: &Path) -> String {
     path.file_stem()
@@ -153,30 +67,42 @@ pub(crate) async fn read_whole(
     Ok(content)
 }
 
-pub(crate) async fn load_file(
-    runtime: &GateRuntime,
-    path: &Path,
-) -> Result<Arc<LoadedGate>, LoadError> {
-    let gate = load_file_as(runtime, path, &stem(path)).await?;
-    check_name(&gate.name, &gate.descriptor.name)?;
-    Ok(gate)
-}
+impl GateRuntime {
+    /// Loads one file without publishing it.
+    ///
+    /// # Errors
+    /// [`LoadError`] with the reason.
+    pub async fn load_file(&self, path: &Path) -> Result<Arc<LoadedGate>, LoadError> {
+        let gate = self.load_file_as(path, &stem(path)).await?;
+        check_name(&gate.name, &gate.descriptor.name)?;
+        Ok(gate)
+    }
 
-pub(crate) async fn load_file_as(
-    runtime: &GateRuntime,
-    path: &Path,
-    name: &str,
-) -> Result<Arc<LoadedGate>, LoadError> {
-    let content = read_whole(path, None, runtime.0.config.file_bytes_max).await?;
-    load(runtime, name.to_owned(), Some(path.to_owned()), content).await
-}
+    /// Loads one file under another name than its own, as it served once or would serve. Reserved names are
+    /// allowed here, because nothing is published.
+    ///
+    /// # Errors
+    /// [`LoadError`] with the reason.
+    pub async fn load_file_as(
+        &self,
+        path: &Path,
+        name: &str,
+    ) -> Result<Arc<LoadedGate>, LoadError> {
+        let content = read_whole(path, None, self.0.config.file_bytes_max).await?;
+        load(self, name.to_owned(), Some(path.to_owned()), content).await
+    }
 
-pub(crate) async fn load_bytes(
-    runtime: &GateRuntime,
-    name: &str,
-    content: Vec<u8>,
-) -> Result<Arc<LoadedGate>, LoadError> {
-    load(runtime, name.to_owned(), None, content).await
+    /// Loads a component from memory without publishing it.
+    ///
+    /// # Errors
+    /// [`LoadError`] with the reason.
+    pub async fn load_bytes(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Arc<LoadedGate>, LoadError> {
+        load(self, name.to_owned(), None, bytes).await
+    }
 }
 
 /// Where a component came from.
@@ -269,16 +195,6 @@ pub(crate) fn check_name(file: &str, own: &str) -> Result<(), LoadError> {
         )));
     }
     Ok(())
-}
-
-pub(crate) fn first_line(error: &wasmtime::Error) -> String {
-    format!("{error:#}")
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(500)
-        .collect()
 }
 
 /// Reads the permissions off the component: an import is what it may do.

@@ -73,6 +73,15 @@ impl Paused {
     }
 }
 
+/// One line that a gate logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// The line, cut to its bound.
+    pub text: String,
+}
+
 /// What one evaluation has used.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -84,7 +93,7 @@ pub(crate) struct Meter {
     table_elements: u64,
     pub(crate) host_calls: u64,
     pub(crate) read_bytes: u64,
-    pub(crate) logs: Vec<(LogLevel, String)>,
+    pub(crate) logs: Vec<LogLine>,
     logs_cut: bool,
     pub(crate) paused: Arc<Paused>,
 }
@@ -158,8 +167,10 @@ impl Meter {
         if self.logs.len() >= self.limits.log_lines {
             if !self.logs_cut && self.limits.log_lines > 0 {
                 self.logs_cut = true;
-                self.logs
-                    .push((LogLevel::Warn, "(further log lines are dropped)".to_owned()));
+                self.logs.push(LogLine {
+                    level: LogLevel::Warn,
+                    text: "(further log lines are dropped)".to_owned(),
+                });
             }
             return;
         }
@@ -167,7 +178,10 @@ impl Meter {
         while !message.is_char_boundary(end) {
             end -= 1;
         }
-        self.logs.push((level, message[..end].to_owned()));
+        self.logs.push(LogLine {
+            level,
+            text: message[..end].to_owned(),
+        });
     }
 }
 

@@ -9,8 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::evaluate::Seed;
-use crate::limits::Limits;
+use crate::limits::{Limits, Seed};
 
 /// Bytes of a recording; an evaluation that was answered with more cannot be replayed.
 pub const RECORDING_BYTES_MAX: usize = 4 * 1024 * 1024;

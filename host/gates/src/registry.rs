@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::load::{LoadError, LoadedGate};
+use crate::gate::{LoadError, LoadedGate};
 
 /// A file that is not in force, and why.
 #[derive(Debug, Clone)]

@@ -1,6 +1,5 @@
 //! The engine: one configuration, one linker, one ticker, one published set of gates.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::contract::bindings::Full;
-use crate::load::{self, LoadError, LoadedGate};
 use crate::registry::Registry;
 use crate::state::State;
 
@@ -106,42 +104,14 @@ impl GateRuntime {
         })))
     }
 
-    /// Loads one file without publishing it.
-    ///
-    /// # Errors
-    /// [`LoadError`] with the reason.
-    pub async fn load_file(&self, path: &Path) -> Result<Arc<LoadedGate>, LoadError> {
-        load::load_file(self, path).await
-    }
-
-    /// Loads one file under another name than its own, as it served once or would serve; reserved names are
-    /// no matter here, because nothing is published.
-    ///
-    /// # Errors
-    /// [`LoadError`] with the reason.
-    pub async fn load_file_as(
-        &self,
-        path: &Path,
-        name: &str,
-    ) -> Result<Arc<LoadedGate>, LoadError> {
-        load::load_file_as(self, path, name).await
-    }
-
-    /// Loads a component from memory without publishing it.
-    ///
-    /// # Errors
-    /// [`LoadError`] with the reason.
-    pub async fn load_bytes(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-    ) -> Result<Arc<LoadedGate>, LoadError> {
-        load::load_bytes(self, name, bytes).await
-    }
-
     /// The published set as it is now.
     pub fn snapshot(&self) -> Arc<Registry> {
         self.0.registry.load_full()
+    }
+
+    /// Puts another set in force as a whole; evaluations under way keep the one they began with.
+    pub(crate) fn publish(&self, next: Registry) {
+        self.0.registry.store(Arc::new(next));
     }
 }
 

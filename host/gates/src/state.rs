@@ -10,8 +10,7 @@ use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
 };
 
-use crate::evaluate::Seed;
-use crate::limits::Limits;
+use crate::limits::{Limits, Seed};
 use crate::meter::Meter;
 use crate::record::Tape;
 

@@ -67,7 +67,7 @@ async fn flood_of_log_lines_is_cut_once_and_harmless() {
     assert!(
         done.logs
             .last()
-            .is_some_and(|(_, line)| line.contains("dropped"))
+            .is_some_and(|line| line.text.contains("dropped"))
     );
     assert_eq!(done.stats.host_calls, 5_000);
 }

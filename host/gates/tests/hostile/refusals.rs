@@ -98,9 +98,10 @@ async fn export_of_another_type_is_refused() {
 
 #[tokio::test]
 async fn precompiled_code_is_no_gate() {
-    let runtime = runtime();
-    let gate = load(&runtime, made(Guest::default())).await;
-    let native = gate.to_aot().expect("it is serialised");
+    let engine = wasmtime::Engine::default();
+    let native = engine
+        .precompile_component(&made(Guest::default()))
+        .expect("it is compiled");
     let error = refused(native).await;
     assert!(matches!(&error, LoadError::NotComponent(_)), "{error}");
 }

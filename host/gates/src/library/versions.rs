@@ -1,5 +1,5 @@
-//! What the library remembers across restarts: which version of each gate served last, which ones it can go
-//! back to, and what is in quarantine.
+//! What does the library remember across restarts? Which version of each gate served last, which ones it can
+//! go back to, and what is in quarantine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// Versions of one gate that are kept.
-pub(crate) const VERSIONS_MAX: usize = 10;
+const VERSIONS_MAX: usize = 10;
 /// Digests whose traps are counted, the oldest forgotten first by name.
 const TRAPPED_MAX: usize = 200;
 
-/// What is known of one gate.
+/// The versions of one gate.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct GateVersions {
     /// Digest that served last.
     pub(crate) current: String,
     /// Digests that served, the latest last.
@@ -23,11 +23,11 @@ pub(crate) struct Known {
     pub(crate) left: Option<String>,
 }
 
-/// The whole memory.
+/// The versions of every gate.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Memory {
+pub(crate) struct Versions {
     #[serde(default)]
-    pub(crate) gates: BTreeMap<String, Known>,
+    pub(crate) gates: BTreeMap<String, GateVersions>,
     /// Reasons by digest.
     #[serde(default)]
     pub(crate) quarantined: BTreeMap<String, String>,
@@ -36,12 +36,12 @@ pub(crate) struct Memory {
     pub(crate) trapped: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Memory {
+impl Versions {
     fn path(folder: &Path) -> PathBuf {
         folder.join("state.json")
     }
 
-    /// Reads the memory; there is none at the first start.
+    /// Reads what was written; there is nothing at the first start.
     pub(crate) fn read(folder: &Path) -> std::io::Result<Self> {
         match std::fs::read_to_string(Self::path(folder)) {
             Ok(text) => serde_json::from_str(&text).map_err(std::io::Error::other),
@@ -50,7 +50,7 @@ impl Memory {
         }
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes everything, whole or not at all.
     pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
         orch_durable::replace(&Self::path(folder), text.as_bytes())
