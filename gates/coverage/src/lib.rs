@@ -4,6 +4,7 @@
 //! repository's best measure is kept in the gate's memory and moves up only, with the landing of the change.
 
 mod cobertura;
+mod format;
 mod lcov;
 mod measure;
 mod number;
@@ -12,7 +13,8 @@ use orch_gate_sdk::evidence::{EvidenceError, Item};
 use orch_gate_sdk::{Finding, Gate, GateError, Host, Verdict, describe, finding};
 use serde::Deserialize;
 
-use crate::measure::{Format, Measure};
+use crate::format::Format;
+use crate::measure::Measure;
 use crate::number::Share;
 
 /// Name of the host's coverage report.
@@ -88,7 +90,7 @@ impl Gate for Coverage {
         }
         let read = match report.problem {
             Some(problem) => Err(problem),
-            None => measure::read(&report.content, settings.format),
+            None => format::read(&report.content, settings.format),
         };
         let measure = match read {
             Ok(measure) => measure,
