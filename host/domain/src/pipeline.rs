@@ -35,11 +35,6 @@ impl HostWork {
     pub fn is_irreversible(self) -> bool {
         matches!(self, Self::Land | Self::Deploy)
     }
-
-    /// Whether the merge lease is held while the step runs.
-    pub fn holds_merge_lease(self) -> bool {
-        matches!(self, Self::MergePrepare | Self::Land)
-    }
 }
 
 /// One step of a stage.

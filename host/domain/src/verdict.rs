@@ -94,11 +94,6 @@ impl Decision {
             Self::NotApplicable => "not-applicable",
         }
     }
-
-    /// Whether an enforced gate with this decision lets the task move on.
-    pub fn advances(self) -> bool {
-        matches!(self, Self::Pass | Self::NotApplicable)
-    }
 }
 
 /// The verdict as the gate returned it.
