@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use orch_domain::verdict::{Decision, InconclusiveReason};
-use orch_gates::{GateRuntime, Interface, Limits, LoadedGate};
+use orch_domain::transition::Judgement;
+use orch_domain::verdict::InconclusiveReason;
+use orch_gates::{GateRuntime, Interface, Limits, LoadedGate, judge};
 use serde::Serialize;
 
 use crate::cases::{Case, Expect};
@@ -87,7 +88,14 @@ fn needed_grants(gate: &LoadedGate) -> Option<String> {
             Interface::Tools => Some("tools/PROFILE"),
             Interface::Http => Some("http/https://HOST/"),
             Interface::Memory => Some("memory"),
-            _ => None,
+            Interface::Task
+            | Interface::Artefacts
+            | Interface::Repository
+            | Interface::Forge
+            | Interface::Tracker
+            | Interface::Merge
+            | Interface::Evidence
+            | Interface::Advisories => None,
         })
         .collect();
     let name = &gate.descriptor.name;
@@ -117,24 +125,34 @@ async fn empty_task(runtime: &GateRuntime, gate: &LoadedGate) -> Note {
     let done = runtime
         .evaluate(gate, imagined, &grants(), &limits, seed(&case))
         .await;
-    match &done.result {
-        Ok(verdict) if verdict.decision == Decision::Pass => note(
+    let judged = judge(&done, gate, &"a".repeat(40));
+    let (decision, summary) = (judged.decision(), &judged.summary);
+    match &judged.judgement {
+        Judgement::Pass => note(
             Level::Warning,
             "it passes a task with nothing in it; a gate should fail what it cannot see",
         ),
-        Ok(verdict) => {
-            let (decision, summary) = (verdict.decision.as_str(), &verdict.summary);
-            note(
-                Level::Note,
-                format!("of a task with nothing in it, it says {decision}: {summary}"),
-            )
-        }
-        Err(cause) => {
-            let level = match cause.reason {
+        Judgement::NotApplicable | Judgement::Fail { .. } | Judgement::Wait { .. } => note(
+            Level::Note,
+            format!("of a task with nothing in it, it says {decision}: {summary}"),
+        ),
+        Judgement::Inconclusive { reason, detail } => {
+            let level = match reason {
                 InconclusiveReason::Unavailable | InconclusiveReason::Misconfigured => Level::Note,
-                _ => Level::Error,
+                InconclusiveReason::Trap
+                | InconclusiveReason::Cpu
+                | InconclusiveReason::Wall
+                | InconclusiveReason::Memory
+                | InconclusiveReason::Table
+                | InconclusiveReason::Output
+                | InconclusiveReason::HostCalls
+                | InconclusiveReason::Denied
+                | InconclusiveReason::BadVerdict
+                | InconclusiveReason::Init
+                | InconclusiveReason::Load
+                | InconclusiveReason::Incompatible
+                | InconclusiveReason::Internal => Level::Error,
             };
-            let (reason, detail) = (cause.reason.as_str(), &cause.detail);
             note(
                 level,
                 format!("of a task with nothing in it, it says {reason}: {detail}"),

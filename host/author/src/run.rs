@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use orch_domain::verdict::{Decision, Finding, Inconclusive, InconclusiveReason, Scalar, Verdict};
-use orch_gates::artefact::{Stamp, read_back, render};
-use orch_gates::{Evaluation, GateRuntime, Grants, Interface, Limits, LoadedGate, Seed};
+use orch_domain::verdict::{Finding, Inconclusive, InconclusiveReason, Scalar};
+use orch_gates::{
+    Evaluation, GateRuntime, Grants, Interface, Judged, Limits, LoadedGate, Seed, judge,
+};
 use serde::Serialize;
 
 use crate::cases::{Case, Expect};
@@ -120,35 +121,12 @@ fn result(
     imagined: &Imagined,
 ) -> CaseResult {
     let stats = evaluation.stats;
-    let verdict = evaluation.result.and_then(|verdict| read(gate, verdict));
-    let none: &[Finding] = &[];
-    let (decision, reason, summary, findings) = match &verdict {
-        Ok(verdict) => (
-            verdict.decision.as_str(),
-            None,
-            verdict.summary.clone(),
-            verdict.findings.as_slice(),
-        ),
-        Err(cause) => (
-            "inconclusive",
-            Some(cause.reason.as_str().to_owned()),
-            cause.detail.clone(),
-            none,
-        ),
-    };
-    let mut problems = Vec::new();
-    compare(
-        &case.expect,
-        decision,
-        reason.as_deref(),
-        &summary,
-        findings,
-        &mut problems,
-    );
-    let fields = verdict
-        .as_ref()
-        .map(|v| v.fields.as_slice())
-        .unwrap_or_default();
+    let judged = judge(&evaluation, gate, &"a".repeat(40));
+    // A verdict that could not be read back counts for nothing.
+    let verdict = evaluation.result.ok().filter(|_| judged.reason().is_none());
+    let findings: &[Finding] = verdict.as_ref().map_or(&[], |v| &v.findings);
+    let mut problems = compare(&case.expect, &judged, findings);
+    let fields: &[(String, Scalar)] = verdict.as_ref().map_or(&[], |v| &v.fields);
     for (key, wanted) in &case.expect.fields {
         let found = fields.iter().find(|(k, _)| k == key).map(|(_, v)| json(v));
         if found.as_ref() != Some(wanted) {
@@ -168,9 +146,9 @@ fn result(
     CaseResult {
         name: case.name.clone(),
         problems,
-        decision: decision.to_owned(),
-        reason,
-        summary,
+        decision: judged.decision().to_owned(),
+        reason: judged.reason().map(|r| r.as_str().to_owned()),
+        summary: judged.summary,
         rules: findings.iter().map(|f| f.rule.clone()).collect(),
         log: imagined.logged(),
         elapsed_us: stats.elapsed_us,
@@ -180,32 +158,11 @@ fn result(
     }
 }
 
-/// The verdict as the host takes it: written as an artefact and read back.
-fn read(gate: &LoadedGate, mut verdict: Verdict) -> Result<Verdict, Inconclusive> {
-    if matches!(verdict.decision, Decision::Wait { .. }) {
-        return Ok(verdict);
-    }
-    let head = "a".repeat(40);
-    let stamp = Stamp {
-        gate: &gate.name,
-        digest: &gate.digest,
-        head_sha: &head,
-    };
-    let text = render(&verdict, &gate.descriptor, &stamp).unwrap_or_default();
-    let back = read_back(&text, &gate.descriptor)
-        .map_err(|why| Inconclusive::new(InconclusiveReason::BadVerdict, why))?;
-    verdict.decision = back.decision();
-    Ok(verdict)
-}
-
-fn compare(
-    expect: &Expect,
-    decision: &str,
-    reason: Option<&str>,
-    summary: &str,
-    findings: &[Finding],
-    problems: &mut Vec<String>,
-) {
+/// What differs from what was expected of decision and findings.
+fn compare(expect: &Expect, judged: &Judged, findings: &[Finding]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let (decision, summary) = (judged.decision(), &judged.summary);
+    let reason = judged.reason().map(|r| r.as_str());
     if let Some(wanted) = expect
         .decision
         .as_deref()
@@ -247,6 +204,7 @@ fn compare(
             problems.push(format!("no finding's message holds `{text}`"));
         }
     }
+    problems
 }
 
 fn json(value: &Scalar) -> serde_json::Value {

@@ -9,7 +9,6 @@ pub mod commands;
 mod costs;
 pub mod gate_orders;
 mod issues;
-mod judgement;
 mod judges;
 mod launch;
 mod leases;

@@ -13,11 +13,10 @@ use orch_domain::id::WorkItem;
 use orch_domain::imports::{ArtefactInfo, Author, Subject};
 use orch_domain::transition::Judgement;
 use orch_domain::verdict::Finding;
-use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed};
+use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed, judge};
 use orch_process::git::Git;
 
 use crate::advisories::{OsvClient, OsvConfig};
-use crate::judgement::judge;
 use crate::provider::{Item, Provider, Source};
 use crate::rights::Rights;
 use crate::tools::ToolBox;
@@ -222,7 +221,7 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         Ok(problems) => anyhow::bail!("settings: {}", problems.join("; ")),
         Err(inconclusive) => orch_gates::Evaluation::refused(inconclusive),
     };
-    let judged = judge(&evaluation, Some(&gate), head.as_str());
+    let judged = judge(&evaluation, &gate, head.as_str());
     let exit_code = match &judged.judgement {
         Judgement::Pass | Judgement::NotApplicable => 0,
         Judgement::Fail { .. } => 1,
@@ -233,8 +232,8 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         gate: gate.name.clone(),
         version: gate.descriptor.version.clone(),
         digest: gate.digest.clone(),
-        decision: judged.decision.to_owned(),
-        reason: judged.reason.map(|r| r.as_str().to_owned()),
+        decision: judged.decision().to_owned(),
+        reason: judged.reason().map(|r| r.as_str().to_owned()),
         summary: judged.summary,
         findings: evaluation
             .result

@@ -2,11 +2,10 @@
 //! other bytes to see what a new gate would have said.
 
 use orch_domain::id::EvaluationId;
-use orch_gates::{GateRuntime, LoadedGate, Recording};
+use orch_gates::{GateRuntime, LoadedGate, Recording, judge};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::CommandError;
-use crate::judgement::judge;
 use crate::wire::Engine;
 use orch_config::{Waiver, waivers};
 
@@ -90,17 +89,17 @@ pub async fn replay(
     if let Ok(verdict) = &mut again.result {
         waivers::apply(verdict, &kept.waivers, kept.recording.seed.now_ms);
     }
-    let judged = judge(&again, Some(gate), &evaluation.head_sha);
-    let reason = judged.reason.map(|r| r.as_str().to_owned());
-    let identical = judged.decision == evaluation.decision
+    let judged = judge(&again, gate, &evaluation.head_sha);
+    let reason = judged.reason().map(|r| r.as_str().to_owned());
+    let identical = judged.decision() == evaluation.decision
         && reason == evaluation.reason
         && judged.summary == evaluation.summary
-        && judged.artefact.unwrap_or_default() == evaluation.artefact;
+        && judged.artefact.as_deref().unwrap_or_default() == evaluation.artefact;
     Replayed {
         id: evaluation.id,
         work_item: evaluation.work_item.clone(),
         was: evaluation.decision.clone(),
-        is: judged.decision.to_owned(),
+        is: judged.decision().to_owned(),
         reason,
         summary: judged.summary,
         same_gate: gate.digest == evaluation.digest,

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use orch_domain::verdict::{Decision, Descriptor, Scalar, Verdict};
+use orch_domain::verdict::{Descriptor, Scalar, Verdict};
 use orch_frontmatter::{Value, render_scalar};
 
 /// Status value of a gate that does not apply.
-pub const NOT_APPLICABLE: &str = "NOT_APPLICABLE";
+pub(crate) const NOT_APPLICABLE: &str = "NOT_APPLICABLE";
 
 /// Keys the host writes into an artefact itself.
 pub(crate) const HOST_KEYS: [&str; 5] = ["gate", "version", "digest", "head_sha", "summary"];
@@ -22,44 +22,37 @@ pub(crate) fn is_plain_key(key: &str) -> bool {
 
 /// What the host adds to a verdict.
 #[derive(Debug, Clone, Copy)]
-pub struct Stamp<'a> {
+pub(crate) struct Stamp<'a> {
     /// Gate component.
-    pub gate: &'a str,
+    pub(crate) gate: &'a str,
     /// Digest of the component.
-    pub digest: &'a str,
+    pub(crate) digest: &'a str,
     /// Commit under judgement.
-    pub head_sha: &'a str,
+    pub(crate) head_sha: &'a str,
 }
 
-/// A decision as it was read back from an artefact.
+/// What the status key of an artefact can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadBack {
-    /// The status value of a pass.
+pub(crate) enum Status {
+    /// The gate's word for a pass.
     Pass,
-    /// The status value of a fail.
+    /// The gate's word for a fail.
     Fail,
-    /// The host's status value for a gate that does not apply.
+    /// The host's word for a gate that does not apply.
     NotApplicable,
 }
 
-impl ReadBack {
-    /// The decision it stands for.
-    pub fn decision(self) -> Decision {
-        match self {
-            Self::Pass => Decision::Pass,
-            Self::Fail => Decision::Fail,
-            Self::NotApplicable => Decision::NotApplicable,
-        }
-    }
-}
-
-/// Writes a verdict. A wait writes nothing.
-pub fn render(verdict: &Verdict, about: &Descriptor, stamp: &Stamp<'_>) -> Option<String> {
-    let status = match verdict.decision {
-        Decision::Pass => about.status_pass.as_str(),
-        Decision::Fail => about.status_fail.as_str(),
-        Decision::NotApplicable => NOT_APPLICABLE,
-        Decision::Wait { .. } => return None,
+/// Writes a verdict with this status.
+pub(crate) fn render(
+    verdict: &Verdict,
+    status: Status,
+    about: &Descriptor,
+    stamp: &Stamp<'_>,
+) -> String {
+    let status = match status {
+        Status::Pass => about.status_pass.as_str(),
+        Status::Fail => about.status_fail.as_str(),
+        Status::NotApplicable => NOT_APPLICABLE,
     };
     let mut text = String::from("---\n");
     line(&mut text, &about.status_key, &render_scalar(status));
@@ -80,7 +73,7 @@ pub fn render(verdict: &Verdict, about: &Descriptor, stamp: &Stamp<'_>) -> Optio
     line(&mut text, "summary", &render_scalar(&verdict.summary));
     text.push_str("---\n");
     body(&mut text, verdict);
-    Some(text)
+    text
 }
 
 fn line(text: &mut String, key: &str, value: &str) {
@@ -100,7 +93,7 @@ fn body(text: &mut String, verdict: &Verdict) {
 }
 
 /// The findings as a Markdown list: what the next run reads, verbatim.
-pub fn findings(verdict: &Verdict) -> String {
+pub(crate) fn findings(verdict: &Verdict) -> String {
     let mut text = String::new();
     for finding in &verdict.findings {
         let place = match (&finding.path, finding.line) {
@@ -128,16 +121,16 @@ pub fn findings(verdict: &Verdict) -> String {
 ///
 /// # Errors
 /// What is wrong, if the artefact does not hold exactly one of the three status values.
-pub fn read_back(text: &str, about: &Descriptor) -> Result<ReadBack, String> {
+pub(crate) fn read_back(text: &str, about: &Descriptor) -> Result<Status, String> {
     let document = orch_frontmatter::parse(text).map_err(|e| e.to_string())?;
     match document
         .mapping
         .get(&about.status_key)
         .and_then(Value::as_text)
     {
-        Some(value) if value == about.status_pass => Ok(ReadBack::Pass),
-        Some(value) if value == about.status_fail => Ok(ReadBack::Fail),
-        Some(NOT_APPLICABLE) => Ok(ReadBack::NotApplicable),
+        Some(value) if value == about.status_pass => Ok(Status::Pass),
+        Some(value) if value == about.status_fail => Ok(Status::Fail),
+        Some(NOT_APPLICABLE) => Ok(Status::NotApplicable),
         Some(_) | None => Err(format!("`{}` does not hold a status", about.status_key)),
     }
 }
@@ -153,7 +146,7 @@ pub fn frontmatter(artefact: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orch_domain::verdict::{Finding, Severity};
+    use orch_domain::verdict::{Decision, Finding, Severity};
 
     fn about() -> Descriptor {
         Descriptor {
@@ -168,9 +161,9 @@ mod tests {
         }
     }
 
-    fn verdict(decision: Decision, summary: &str) -> Verdict {
+    fn verdict(summary: &str) -> Verdict {
         Verdict {
-            decision,
+            decision: Decision::Fail,
             summary: summary.into(),
             fields: vec![],
             findings: vec![],
@@ -185,27 +178,15 @@ mod tests {
     };
 
     #[test]
-    fn every_decision_reads_back_as_itself() {
-        for (decision, read) in [
-            (Decision::Pass, ReadBack::Pass),
-            (Decision::Fail, ReadBack::Fail),
-            (Decision::NotApplicable, ReadBack::NotApplicable),
-        ] {
-            let text = render(&verdict(decision, "fine"), &about(), &STAMP).unwrap();
-            assert_eq!(read_back(&text, &about()), Ok(read));
+    fn every_status_reads_back_as_itself() {
+        for status in [Status::Pass, Status::Fail, Status::NotApplicable] {
+            let text = render(&verdict("fine"), status, &about(), &STAMP);
+            assert_eq!(read_back(&text, &about()), Ok(status));
             assert!(
                 text.starts_with("---\nx_status: "),
                 "the status comes first: {text}"
             );
         }
-        assert!(
-            render(
-                &verdict(Decision::Wait { after_ms: 1 }, ""),
-                &about(),
-                &STAMP
-            )
-            .is_none()
-        );
     }
 
     #[test]
@@ -216,7 +197,7 @@ mod tests {
             "\"\nx_status: PASS",
             "a: b # c",
         ] {
-            let mut fail = verdict(Decision::Fail, nasty);
+            let mut fail = verdict(nasty);
             fail.fields
                 .push(("note".into(), Scalar::Text(nasty.into())));
             fail.report = nasty.into();
@@ -229,16 +210,16 @@ mod tests {
                 help: None,
                 blocking: true,
             });
-            let text = render(&fail, &about(), &STAMP).unwrap();
-            assert_eq!(read_back(&text, &about()), Ok(ReadBack::Fail), "{text}");
+            let text = render(&fail, Status::Fail, &about(), &STAMP);
+            assert_eq!(read_back(&text, &about()), Ok(Status::Fail), "{text}");
         }
     }
 
     #[test]
     fn whole_number_stays_a_number() {
-        let mut pass = verdict(Decision::Pass, "s");
+        let mut pass = verdict("s");
         pass.fields.push(("coverage".into(), Scalar::Number(80.0)));
-        let text = render(&pass, &about(), &STAMP).unwrap();
+        let text = render(&pass, Status::Pass, &about(), &STAMP);
         let document = orch_frontmatter::parse(&text).unwrap();
         assert_eq!(document.mapping.get("coverage"), Some(&Value::Number(80.0)));
         assert_eq!(frontmatter(&text).lines().last(), Some("---"));

@@ -8,7 +8,6 @@ use orch_domain::pipeline::Step;
 use orch_domain::transition::Event;
 use orch_store::ClaimedJob;
 
-pub(super) use self::ask::SECRET_RULE;
 pub(crate) use self::ask::{Judging, Subject};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
@@ -45,7 +44,7 @@ impl GateStep {
         };
         let answered = self.judging.ask(subject, entry, &effective).await?;
         let judgement = answered.judged.judgement.clone();
-        let rotate = answered.reveals_secret.then(|| {
+        let rotate = answered.judged.reveals_secret.then(|| {
             let (item, gate) = (&record.task.work_item, &entry.gate);
             Write::Alert {
                 key: format!("rotate:{}:{head}", record.task.id.0),

@@ -7,7 +7,7 @@ use orch_process::git::{Delta, RefOutcome};
 
 use super::{AgentRun, Began};
 use crate::ledger::intent::{PUSH_INTENT, intent};
-use crate::steps::gate::SECRET_RULE;
+use orch_gates::SECRET_RULES;
 
 /// Where the branch is after the run.
 #[must_use]
@@ -101,7 +101,7 @@ impl AgentRun<'_> {
         // `- [severity] rule …`, as findings are written; a path with the same word in it is none.
         let of_secret = |line: &str| {
             let rule = line.strip_prefix("- [").and_then(|l| l.split_once("] "));
-            rule.is_some_and(|(_, rule)| rule.starts_with(SECRET_RULE))
+            rule.is_some_and(|(_, rule)| rule.starts_with(SECRET_RULES))
         };
         self.role == Role::Developer && findings.lines().any(of_secret)
     }

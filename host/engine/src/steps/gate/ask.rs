@@ -9,12 +9,13 @@ use orch_domain::id::{EvaluationId, ObjectId, TaskId};
 use orch_domain::pipeline::Entry;
 use orch_domain::transition::Judgement;
 use orch_domain::verdict::{Decision, Inconclusive, InconclusiveReason, Verdict};
-use orch_gates::{Evaluation, Interface, Limits, LoadedGate, Seed};
+use orch_gates::{
+    Evaluation, Interface, Judged, Limits, LoadedGate, RecordedEvaluation, Seed, judge,
+};
 use orch_store::{ClaimedJob, NewEvaluation, ReuseKey, TaskRecord};
 use sha2::{Digest, Sha256};
 
 use super::gather::gather;
-use crate::judgement::{Judged, judge};
 use crate::judges::Judges;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{KeptEvaluation, Write};
@@ -24,9 +25,6 @@ use crate::replay::Kept;
 use crate::rights::{Rights, Staged};
 use crate::steps::checkout::Checkouts;
 use crate::tools::ToolBox;
-
-/// Beginning of the rules that say that a secret was found, whichever gate found it.
-pub(in crate::steps) const SECRET_RULE: &str = "secret/";
 
 /// What asks gates. Clones are the same.
 #[derive(Debug, Clone)]
@@ -50,8 +48,6 @@ pub(crate) struct Subject<'a> {
 /// What a gate answered, and what is kept of that.
 pub(crate) struct Answered {
     pub(crate) judged: Judged,
-    /// Whether the findings of a fail name a secret.
-    pub(crate) reveals_secret: bool,
     pub(crate) kept: KeptEvaluation,
 }
 
@@ -116,20 +112,24 @@ impl Judging {
                 }
             },
         };
-        for (level, line) in &evaluation.logs {
-            tracing::debug!(gate.name = entry.gate, level = ?level, "{line}");
+        for line in &evaluation.logs {
+            tracing::debug!(gate.name = entry.gate, level = ?line.level, "{}", line.text);
         }
         if let (Some(gate), Err(cause)) = (&gate, &evaluation.result)
             && cause.reason == InconclusiveReason::Trap
         {
             self.quarantine_if_it_traps_everywhere(record, gate).await?;
         }
-        let judged = judge(&evaluation, gate.as_deref(), head.as_str());
+        let judged = match (&evaluation.result, &gate) {
+            (_, Some(gate)) => judge(&evaluation, gate, head.as_str()),
+            (Err(cause), None) => Judged::inconclusive(cause),
+            (Ok(_), None) => anyhow::bail!("an evaluation without a gate has no verdict"),
+        };
         tracing::info!(
             task.id = record.task.id.0,
             gate.entry = %entry.id,
             gate.name = entry.gate,
-            decision = judged.decision,
+            decision = judged.decision(),
             elapsed_us = evaluation.stats.elapsed_us,
             reused = reused_from.is_some(),
             "gate judged"
@@ -146,8 +146,8 @@ impl Judging {
             stage: record.task.stage.to_string(),
             attempt: record.task.attempt(),
             head_sha: head.to_string(),
-            decision: judged.decision.to_owned(),
-            reason: judged.reason.map(|r| r.as_str().to_owned()),
+            decision: judged.decision().to_owned(),
+            reason: judged.reason().map(|r| r.as_str().to_owned()),
             summary: judged.summary.clone(),
             artefact: judged.artefact.clone().unwrap_or_default(),
             elapsed_us: i64::try_from(evaluation.stats.elapsed_us).unwrap_or(i64::MAX),
@@ -158,13 +158,6 @@ impl Judging {
             .as_ref()
             .and_then(|g| g.descriptor.artefact.clone())
             .zip(judged.artefact.clone());
-        let reveals_secret = match (&evaluation.result, &judged.judgement) {
-            (Ok(verdict), Judgement::Fail { .. }) => verdict
-                .findings
-                .iter()
-                .any(|f| f.rule.starts_with(SECRET_RULE)),
-            _ => false,
-        };
         let replaces = matches!(judged.judgement, Judgement::Pass | Judgement::NotApplicable);
         let kept = KeptEvaluation {
             row,
@@ -173,11 +166,7 @@ impl Judging {
             staged,
             artefact,
         };
-        Ok(Answered {
-            judged,
-            reveals_secret,
-            kept,
-        })
+        Ok(Answered { judged, kept })
     }
 
     /// A gate that traps on tasks of two repositories is at fault itself: it judges nothing until it is mended.
@@ -292,7 +281,10 @@ impl Judging {
         });
         let limits = limits_of(entry);
         let imports = Arc::new(provider);
-        let (mut evaluation, recording) = gates
+        let RecordedEvaluation {
+            mut evaluation,
+            recording,
+        } = gates
             .evaluate_recorded(gate, imports.clone(), &grants.interfaces(), &limits, seed)
             .await;
         let passes = matches!(&evaluation.result, Ok(v) if v.decision == Decision::Pass);
