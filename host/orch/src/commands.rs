@@ -1,5 +1,8 @@
 //! Carries out a command line.
 
+mod author;
+mod replay;
+
 use anyhow::Context;
 use orch_author::report::Format;
 use orch_engine::{AssumedRole, OfflineRequest, OfflineRights, judge_offline};
@@ -8,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Cli, Command, Config, Gate, GateRun, Issue, Lease, Order, Task};
 use crate::client::{Host, load_config};
-use crate::{author, demo, replay, serve, show};
+use crate::{demo, serve, show};
 
 /// Exit code for a command line that makes no sense.
 const USAGE: u8 = 64;

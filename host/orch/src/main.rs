@@ -1,12 +1,10 @@
 //! The `orch` program: reads the command line, sets up logging, hands over.
 
-mod author;
 mod cli;
 mod client;
 mod commands;
 mod demo;
 mod logging;
-mod replay;
 mod serve;
 mod show;
 
