@@ -1,0 +1,61 @@
+//! The host itself: whether it answers, what it is, what it carries.
+
+use serde::{Deserialize, Serialize};
+
+use crate::endpoint::Endpoint;
+use crate::message::Nothing;
+
+/// Whether the host answers; open to everybody.
+pub const HEALTH: Endpoint<0, Nothing, HealthView> = Endpoint::get("/health");
+/// What the host is and how much it carries.
+pub const STATUS: Endpoint<0, Nothing, StatusView> = Endpoint::get("/status");
+
+/// The host answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthView {
+    /// How it is.
+    pub status: Health,
+}
+
+/// How the host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// It answers.
+    Ok,
+}
+
+/// What the host is and how much it carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Version of the program.
+    pub version: String,
+    /// When it started, Unix milliseconds.
+    pub started_ms: i64,
+    /// Its clock, Unix milliseconds.
+    pub now_ms: i64,
+    /// Repositories it started with.
+    pub repositories: Vec<String>,
+    /// Tasks.
+    pub tasks: TaskCounts,
+    /// Gates.
+    pub gates: GateCounts,
+}
+
+/// How many tasks there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskCounts {
+    /// Under way.
+    pub live: u64,
+    /// Those of them that only a person can move on.
+    pub blocked: u64,
+}
+
+/// How many gates there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateCounts {
+    /// Loaded.
+    pub loaded: u64,
+    /// With something to be looked at.
+    pub failed: u64,
+}

@@ -1,0 +1,34 @@
+//! The local tracker's issues, and moving them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::endpoint::Endpoint;
+use crate::message::Message;
+use crate::page::{ListRequest, Page};
+
+/// Issues, newest first.
+pub const LIST: Endpoint<0, ListRequest, Page<IssueView>> = Endpoint::get("/issues");
+/// Moves an issue.
+pub const MOVE: Endpoint<1, MoveRequest, Message> = Endpoint::post("/issues/{item}/move");
+
+/// An issue in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct IssueView {
+    pub work_item: String,
+    pub title: String,
+    pub state: String,
+    /// Who moved it there; `orch` for the host.
+    pub moved_by: String,
+    pub moved: String,
+}
+
+/// Where an issue goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoveRequest {
+    /// The state.
+    pub state: String,
+    /// Who moves it.
+    pub by: String,
+}

@@ -1,0 +1,26 @@
+//! What does the host show, and what may be asked of it? Every type that crosses from the host to whoever looks at
+//! it: command line, HTTP, pages.
+//!
+//! The types are data and nothing else: the engine fills them, and whoever shows them decides how it looks. Nothing
+//! of ours is used here, so that a client needs no engine. One file for each noun holds its views, the requests
+//! about it and its endpoints.
+
+pub mod author;
+pub mod costs;
+pub mod disk;
+pub mod doctor;
+pub mod endpoint;
+pub mod finding;
+pub mod gate;
+pub mod host;
+pub mod issue;
+pub mod job;
+pub mod lease;
+pub mod message;
+pub mod page;
+pub mod pause;
+pub mod problem;
+pub mod queue;
+pub mod replay;
+pub mod resilience;
+pub mod task;

@@ -1,0 +1,51 @@
+//! Lanes and repositories that are held back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::endpoint::Endpoint;
+use crate::message::Message;
+use crate::page::{Page, PageRequest};
+
+/// Everything that is held back now.
+pub const LIST: Endpoint<0, PageRequest, Page<PauseView>> = Endpoint::get("/pauses");
+/// Holds a lane or repository back.
+pub const PAUSE: Endpoint<0, PauseRequest, Message> = Endpoint::post("/pauses");
+/// Lets it go on.
+pub const UNPAUSE: Endpoint<0, UnpauseRequest, Message> = Endpoint::post("/pauses/release");
+
+/// What is held back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct PauseView {
+    pub scope: String,
+    pub until_ms: Option<i64>,
+    pub reason: String,
+    pub by: String,
+    pub since_ms: i64,
+}
+
+/// What to hold back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// `lane:agents`, `lane:gates`, `lane:effects` or `repo:REPOSITORY`.
+    pub scope: String,
+    /// For how long, such as `30m` or `2h`; without it until somebody ends it.
+    #[serde(default, rename = "for")]
+    pub period: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// Who.
+    pub by: String,
+}
+
+/// What to let go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnpauseRequest {
+    /// As it was paused.
+    pub scope: String,
+    /// Who.
+    pub by: String,
+}

@@ -1,0 +1,46 @@
+//! What does a refusal look like? A code that programs match on, a text for people, and what would help.
+
+use serde::{Deserialize, Serialize};
+
+/// Why something was refused. The codes are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemCode {
+    /// The request makes no sense as it was given.
+    Invalid,
+    /// It has no valid token.
+    Unauthorized,
+    /// Whoever asks may not give orders.
+    Forbidden,
+    /// What it names is not there.
+    NotFound,
+    /// The address is there for something else: to look or to order.
+    MethodNotAllowed,
+    /// What it names is in no state for it.
+    Conflict,
+    /// It is larger than the host reads.
+    TooLarge,
+    /// The host itself failed.
+    Host,
+    /// The command failed before the host was asked, or beside it; no host answers so.
+    Failed,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What programs match on.
+    pub code: ProblemCode,
+    /// What is wrong; safe to show.
+    pub message: String,
+    /// What would help, where the message does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// A refusal as it crosses the wire and as `--json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The refusal.
+    pub error: Problem,
+}

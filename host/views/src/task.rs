@@ -1,0 +1,253 @@
+//! Tasks: in one line, with everything that belongs to them, and what people ask of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::costs::{CostView, TokensView};
+use crate::endpoint::Endpoint;
+use crate::message::Nothing;
+use crate::page::{ListRequest, Page};
+
+/// Tasks, newest first.
+pub const LIST: Endpoint<0, ListRequest, Page<TaskLine>> = Endpoint::get("/tasks");
+/// Begins a task.
+pub const NEW: Endpoint<0, NewRequest, Done> = Endpoint::post("/tasks");
+/// A task with everything that belongs to it.
+pub const SHOW: Endpoint<1, Nothing, TaskView> = Endpoint::get("/tasks/{item}");
+/// What a task waits for.
+pub const WHY: Endpoint<1, Nothing, WhyView> = Endpoint::get("/tasks/{item}/why");
+/// Approves what a task waits for.
+pub const APPROVE: Endpoint<1, ByRequest, Done> = Endpoint::post("/tasks/{item}/approve");
+/// Rejects what a task waits for.
+pub const REJECT: Endpoint<1, RejectRequest, Done> = Endpoint::post("/tasks/{item}/reject");
+/// Takes a task out of a block.
+pub const RESUME: Endpoint<1, ResumeRequest, Done> = Endpoint::post("/tasks/{item}/resume");
+/// Stops a task.
+pub const STOP: Endpoint<1, ByRequest, Done> = Endpoint::post("/tasks/{item}/stop");
+/// Says how urgent a task is.
+pub const PRIORITY: Endpoint<1, PriorityRequest, Done> = Endpoint::post("/tasks/{item}/priority");
+
+/// What a task does, without its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskStatus {
+    /// A job for its step is queued or running.
+    Active,
+    /// Its step asked to wait.
+    Waiting,
+    /// A person has to approve.
+    AwaitingApproval,
+    /// A person has to say more.
+    NeedsInput,
+    /// A person has to resume it.
+    Blocked,
+    /// It is being stopped.
+    Stopping,
+    /// It is done or was stopped.
+    Ended,
+}
+
+impl TaskStatus {
+    /// Its name on the wire and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Waiting => "waiting",
+            Self::AwaitingApproval => "awaiting-approval",
+            Self::NeedsInput => "needs-input",
+            Self::Blocked => "blocked",
+            Self::Stopping => "stopping",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A task in one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct TaskLine {
+    pub work_item: String,
+    pub repo: String,
+    pub title: String,
+    pub stage: String,
+    pub step: String,
+    pub status: TaskStatus,
+    pub attempt: u32,
+    pub rework_rounds: u32,
+    pub priority: i64,
+    pub updated: String,
+}
+
+/// A task with everything that belongs to it. Of each list the latest are shown; `totals` says how many there are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct TaskView {
+    #[serde(flatten)]
+    pub line: TaskLine,
+    pub why: String,
+    pub branch: String,
+    pub head: Option<String>,
+    pub merged_commit: Option<String>,
+    /// What its runs have cost so far, dollars.
+    pub cost_usd: f64,
+    /// Its runs added up by stage, dearest first.
+    pub costs: Vec<CostView>,
+    pub findings: Option<String>,
+    pub stages: Vec<StageVisit>,
+    pub verdicts: Vec<VerdictView>,
+    pub runs: Vec<RunView>,
+    pub comments: Vec<String>,
+    pub totals: TaskTotals,
+}
+
+/// How many there are of what a [`TaskView`] lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the lists")]
+pub struct TaskTotals {
+    pub stages: u64,
+    pub verdicts: u64,
+    pub runs: u64,
+    pub comments: u64,
+}
+
+/// What a task waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyView {
+    /// The task.
+    pub work_item: String,
+    /// What it waits for, since when, and what would move it.
+    pub why: String,
+}
+
+/// One stay in a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct StageVisit {
+    pub stage: String,
+    pub attempt: u32,
+    pub entered_ms: i64,
+    pub left_ms: Option<i64>,
+}
+
+/// One judgement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct VerdictView {
+    /// Number of the evaluation, for `orch gate replay`.
+    pub evaluation: i64,
+    pub entry: String,
+    pub gate: String,
+    pub version: String,
+    pub digest: String,
+    pub mode: String,
+    pub stage: String,
+    pub attempt: u32,
+    pub decision: String,
+    pub reason: Option<String>,
+    pub summary: String,
+    pub head_sha: String,
+    pub elapsed_us: i64,
+    pub reused: bool,
+    pub at_ms: i64,
+    pub frontmatter: String,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct RunView {
+    pub id: i64,
+    pub role: String,
+    pub agent: String,
+    pub stage: String,
+    pub attempt: u32,
+    pub outcome: Option<String>,
+    pub detail: Option<String>,
+    pub exit_code: Option<i32>,
+    pub cost_usd: Option<f64>,
+    pub tokens: Option<TokensView>,
+    pub reattached: i64,
+    pub folder: String,
+    pub started_ms: i64,
+    pub finished_ms: Option<i64>,
+}
+
+/// A request for a new task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRequest {
+    /// Repository.
+    pub repo: String,
+    /// One line.
+    pub title: String,
+    /// The request, Markdown.
+    #[serde(default)]
+    pub body: String,
+    /// Work item id; made up from the repository's prefix if there is none.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Who asks.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// Work items that have to be done first.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// How urgent it is, 1 (first) to 9; 5 if not given.
+    #[serde(default)]
+    pub priority: Option<i64>,
+}
+
+/// A decision that needs nothing but a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByRequest {
+    /// Who decides.
+    pub by: String,
+}
+
+/// A rejection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectRequest {
+    /// Who decides.
+    pub by: String,
+    /// What to change; reaches the next run verbatim.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// A way out of a block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// Who decides.
+    pub by: String,
+    /// Stage to go on at; where it stopped if not given.
+    #[serde(default)]
+    pub stage: Option<String>,
+    /// Rework rounds to add.
+    #[serde(default)]
+    pub rounds: u32,
+}
+
+/// How urgent a task is from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorityRequest {
+    /// Who decides.
+    pub by: String,
+    /// 1 (first) to 9.
+    pub priority: i64,
+}
+
+/// What a command about a task came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Work item.
+    pub work_item: String,
+    /// Stage it is in now.
+    pub stage: String,
+    /// Status it has now.
+    pub status: TaskStatus,
+    /// One line.
+    pub message: String,
+}
