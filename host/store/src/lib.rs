@@ -22,6 +22,7 @@ pub use table::jobs::rows::JobRow;
 pub use table::jobs::{ClaimedJob, EnqueueOutcome, FinishOutcome, JobKey, NewJob, RenewOutcome};
 pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
 pub use table::memory::{MemoryApplied, Remembered};
+pub use table::pages::{QueuedJob, TaskTally, WaitingPlace};
 pub use table::pauses::Pause;
 pub use table::reap::{Reaping, RunningJob};
 pub use table::reconcile::UnderWay;

@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod leases;
 pub(crate) mod memory;
+pub(crate) mod pages;
 pub(crate) mod pauses;
 #[cfg(test)]
 mod plans;

@@ -50,6 +50,17 @@ pub enum CostsBy {
     Agent,
 }
 
+impl CostsBy {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Day => "date(runs.started_ms / 1000, 'unixepoch')",
+            Self::Stage => "runs.stage",
+            Self::Task => "tasks.work_item",
+            Self::Agent => "runs.agent",
+        }
+    }
+}
+
 /// Runs of one day, stage, task or agent, added up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CostRow {
@@ -102,7 +113,7 @@ impl Tx {
     }
 
     /// Costs of the agents' runs that began since `since_ms`, dearest first, days latest first; at most `most`
-    /// rows; of one task, or of all.
+    /// rows behind the first `skip`; of one task, or of all.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -111,24 +122,25 @@ impl Tx {
         by: CostsBy,
         task: Option<TaskId>,
         since_ms: UnixMs,
+        skip: u32,
         most: u32,
     ) -> Result<Vec<CostRow>, StoreError> {
-        let (name, order) = match by {
-            CostsBy::Day => ("date(runs.started_ms / 1000, 'unixepoch')", "1 DESC"),
-            CostsBy::Stage => ("runs.stage", "known + held DESC, 1"),
-            CostsBy::Task => ("tasks.work_item", "known + held DESC, 1"),
-            CostsBy::Agent => ("runs.agent", "known + held DESC, 1"),
+        let name = by.column();
+        let order = match by {
+            CostsBy::Day => "1 DESC",
+            CostsBy::Stage | CostsBy::Task | CostsBy::Agent => "known + held DESC, 1",
         };
         let sql = format!(
             "SELECT {name}, count(*), {SPENDING}, coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), \
              coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_tokens), 0) \
              FROM runs JOIN tasks ON tasks.id = runs.task_id WHERE role <> 'deploy-hook' AND started_ms >= ?1 \
-             AND (?2 IS NULL OR task_id = ?2) GROUP BY 1 ORDER BY {order} LIMIT ?3"
+             AND (?2 IS NULL OR task_id = ?2) GROUP BY 1 ORDER BY {order} LIMIT ?3 OFFSET ?4"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(since_ms)
             .bind(task.map(|t| t.0))
             .bind(most)
+            .bind(skip)
             .fetch_all(&mut self.conn)
             .await
             .doing("add up costs")?;
@@ -151,5 +163,27 @@ impl Tx {
                 })
             })
             .collect()
+    }
+
+    /// How many rows [`Tx::costs`] has in all.
+    pub async fn count_costs(
+        &mut self,
+        by: CostsBy,
+        task: Option<TaskId>,
+        since_ms: UnixMs,
+    ) -> Result<u64, StoreError> {
+        let sql = format!(
+            "SELECT count(DISTINCT {}) FROM runs JOIN tasks ON tasks.id = runs.task_id \
+             WHERE role <> 'deploy-hook' AND started_ms >= ?1 AND (?2 IS NULL OR task_id = ?2)",
+            by.column()
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(since_ms)
+            .bind(task.map(|t| t.0))
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("count rows of costs")?;
+        let count: i64 = get(&row, 0)?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 }

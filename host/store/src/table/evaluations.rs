@@ -173,20 +173,22 @@ impl Tx {
         row.map(|row| get(&row, "content")).transpose()
     }
 
-    /// The latest evaluations of a gate that have a recording, newest first, at most `most`.
+    /// The latest evaluations of a gate before `before` that have a recording, newest first, at most `most`.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn recorded(
         &mut self,
         gate: &str,
+        before: Option<EvaluationId>,
         most: u32,
     ) -> Result<Vec<EvaluationId>, StoreError> {
         let rows = sqlx::query(
             "SELECT e.id FROM evaluations e JOIN recordings r ON r.evaluation_id = e.id WHERE e.gate = ? \
-             ORDER BY e.id DESC LIMIT ?",
+             AND e.id < ? ORDER BY e.id DESC LIMIT ?",
         )
         .bind(gate)
+        .bind(before.map_or(i64::MAX, |id| id.0))
         .bind(most)
         .fetch_all(&mut self.conn)
         .await
@@ -194,6 +196,19 @@ impl Tx {
         rows.iter()
             .map(|row| Ok(EvaluationId(get(row, "id")?)))
             .collect()
+    }
+
+    /// How many evaluations of a gate have a recording.
+    pub async fn count_recorded(&mut self, gate: &str) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM evaluations e JOIN recordings r ON r.evaluation_id = e.id WHERE e.gate = ?",
+        )
+        .bind(gate)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("count recordings")?;
+        let count: i64 = get(&row, 0)?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// How often a gate decided what, in its latest evaluations, at most `most`.
@@ -296,7 +311,7 @@ impl Tx {
     }
 }
 
-fn evaluation(row: &SqliteRow) -> Result<Evaluation, StoreError> {
+pub(super) fn evaluation(row: &SqliteRow) -> Result<Evaluation, StoreError> {
     let reused: Option<i64> = get(row, "reused_from")?;
     Ok(Evaluation {
         id: EvaluationId(get(row, "id")?),

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{ageing, jobs, reap, turns};
+use super::{ageing, jobs, pages, reap, turns};
 use crate::{Owner, Store};
 
 /// The plan's lines that read a table.
@@ -53,6 +53,20 @@ async fn every_tick_reads_by_index_and_sorts_nothing() {
             scans || sorts
         });
         assert_eq!(wrong, None, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn page_of_waiting_jobs_reads_no_more_than_it_shows() {
+    let (_folder, store) = store().await;
+    for sql in [pages::ready_sql(), pages::scheduled_sql()] {
+        let lines = plan(&store, sql.clone()).await;
+        assert!(
+            !lines
+                .iter()
+                .any(|l| l.contains("SCAN") || l.contains("TEMP B-TREE")),
+            "{sql}: {lines:?}"
+        );
     }
 }
 

@@ -87,7 +87,7 @@ pub struct RunEnd {
     pub tokens: Option<Tokens>,
 }
 
-const COLUMNS: &str = "id, job_id, task_id, role, agent, stage, attempt, folder, head_before, state, attached, \
+pub(super) const COLUMNS: &str = "id, job_id, task_id, role, agent, stage, attempt, folder, head_before, state, attached, \
     outcome, detail, exit_code, cost_usd, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, \
     started_ms, finished_ms";
 
@@ -230,7 +230,7 @@ impl Tx {
     }
 }
 
-fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
+pub(super) fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
     let state: String = get(row, "state")?;
     let input: Option<i64> = get(row, "input_tokens")?;
     let tokens = match input {

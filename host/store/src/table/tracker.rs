@@ -22,6 +22,8 @@ pub struct CommentRow {
 /// An issue as it stands in the tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssueRow {
+    /// Its task.
+    pub task: TaskId,
     /// Work item of its task.
     pub work_item: String,
     /// Its title.
@@ -138,19 +140,25 @@ impl Tx {
             .collect()
     }
 
-    /// Issues as they stand, those of tasks under way only unless `all`, newest first.
+    /// Issues of tasks before `before` as they stand, those of tasks under way only unless `all`, newest first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn issues(&mut self, all: bool, most: u32) -> Result<Vec<IssueRow>, StoreError> {
+    pub async fn issues(
+        &mut self,
+        all: bool,
+        before: Option<TaskId>,
+        most: u32,
+    ) -> Result<Vec<IssueRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT t.work_item, t.title, coalesce(m.state, i.state), coalesce(m.actor, ?), \
-             coalesce(m.at_ms, i.updated_ms) FROM issues i JOIN tasks t ON t.id = i.task_id LEFT JOIN issue_moves m \
+             coalesce(m.at_ms, i.updated_ms), t.id FROM issues i JOIN tasks t ON t.id = i.task_id LEFT JOIN issue_moves m \
              ON m.id = (SELECT max(id) FROM issue_moves WHERE task_id = i.task_id) \
-             WHERE ? OR t.stage NOT IN ('done', 'cancelled') ORDER BY t.id DESC LIMIT ?",
+             WHERE (? OR t.stage NOT IN ('done', 'cancelled')) AND t.id < ? ORDER BY t.id DESC LIMIT ?",
         )
         .bind(HOST_ACTOR)
         .bind(all)
+        .bind(before.map_or(i64::MAX, |id| id.0))
         .bind(most)
         .fetch_all(&mut self.conn)
         .await
@@ -166,6 +174,7 @@ impl Tx {
                     "issue state",
                 )?;
                 Ok(IssueRow {
+                    task: TaskId(get(row, 5)?),
                     work_item,
                     title: get(row, 1)?,
                     state: known,
@@ -174,6 +183,20 @@ impl Tx {
                 })
             })
             .collect()
+    }
+
+    /// How many issues there are; those of tasks under way only unless `all`.
+    pub async fn count_issues(&mut self, all: bool) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM issues i JOIN tasks t ON t.id = i.task_id \
+             WHERE ? OR t.stage NOT IN ('done', 'cancelled')",
+        )
+        .bind(all)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("count issues")?;
+        let count: i64 = get(&row, 0)?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// How far a source has been dealt with; 0 at the beginning.
