@@ -1,6 +1,14 @@
-//! Blocks of the queue's view that belong to no mechanism's own file: the watch after a deploy, and security.
+//! What do the mechanisms say of themselves: a block of the queue's view each.
 
-use serde_json::json;
+use orch_agents::breaker::{KeyedSnapshot, Phase, Reason};
+use orch_store::{Pause, Spending, StoreError, Tx};
+use orch_views::queue::{
+    LastReaped, MadeGood, PostDeployView, ReaperView, ReconcileView, SecurityView,
+};
+use orch_views::resilience::{
+    BreakerKey, BreakerPhase, BreakerReason, BreakerState, BreakerView, BudgetView, PreflightView,
+    ResilienceView, StoreView,
+};
 
 use crate::wire::Engine;
 
@@ -9,42 +17,144 @@ const SECURITY: &str = "security";
 /// Verdicts that are counted, the latest first.
 const VERDICTS: u32 = 200;
 
+/// Landed commits that are watched now.
+pub(crate) async fn watching(tx: &mut Tx) -> Result<i64, StoreError> {
+    tx.live_jobs_with("monitor:").await
+}
+
+/// What the security gate decided lately, and how often.
+pub(crate) async fn decisions(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
+    tx.decisions_of(SECURITY, VERDICTS).await
+}
+
 impl Engine {
-    /// Which repositories are watched after a deploy, and how many landed commits are being watched now.
-    pub(crate) async fn post_deploy_view(
-        &self,
-    ) -> Result<serde_json::Value, orch_store::StoreError> {
-        let watching = self
-            .0
-            .ledger
-            .read(|tx| Box::pin(tx.live_jobs_with("monitor:")))
-            .await?;
-        let config = self.config();
-        let watched = config.repositories.iter();
-        let watched: Vec<&String> = watched
-            .filter(|(_, repo)| repo.post_deploy.is_some())
-            .map(|(name, _)| name)
-            .collect();
-        Ok(json!({"enabled": !watched.is_empty(), "repositories": watched, "watching": watching}))
+    /// Which repositories are watched after a deploy: those that the host started with.
+    pub(crate) fn post_deploy(&self, watching: i64) -> PostDeployView {
+        let repos = self.0.repos.all();
+        let watched = repos.filter(|repo| repo.config.post_deploy.is_some());
+        let repositories: Vec<String> = watched.map(|repo| repo.name.clone()).collect();
+        PostDeployView {
+            enabled: !repositories.is_empty(),
+            repositories,
+            watching,
+        }
     }
 
     /// Where the security gate judges, and what it decided lately.
-    pub(crate) async fn security_view(&self) -> Result<serde_json::Value, orch_store::StoreError> {
-        let decisions = self
-            .0
-            .ledger
-            .read(|tx| Box::pin(tx.decisions_of(SECURITY, VERDICTS)))
-            .await?;
-        let uses: serde_json::Map<_, _> = self
-            .config()
-            .uses_of(SECURITY)
-            .into_iter()
-            .map(|(repo, mode)| (repo, json!(mode)))
-            .collect();
-        let decisions: serde_json::Map<_, _> = decisions
-            .into_iter()
-            .map(|(decision, count)| (decision, json!(count)))
-            .collect();
-        Ok(json!({"enabled": !uses.is_empty(), "repositories": uses, "decisions": decisions}))
+    pub(crate) fn security(&self, decisions: Vec<(String, i64)>) -> SecurityView {
+        let uses = self.config().uses_of(SECURITY).into_iter();
+        // A repository that the file names since the start is not in force.
+        let repositories = uses
+            .filter(|(repo, _)| self.0.repos.find(repo).is_some())
+            .map(|(repo, mode)| (repo, mode.to_owned()))
+            .collect::<std::collections::BTreeMap<_, _>>();
+        SecurityView {
+            enabled: !repositories.is_empty(),
+            repositories,
+            decisions: decisions.into_iter().collect(),
+        }
+    }
+}
+
+impl Engine {
+    /// The reaper's block.
+    pub(crate) fn reaper_view(&self) -> ReaperView {
+        let config = self.config();
+        let counts = self.0.reaper.now();
+        ReaperView {
+            enabled: config.reaper.enabled,
+            interval: config.reaper.interval_s,
+            last_run_ts: counts.last_run_ms,
+            reaped_total: counts.reaped,
+            last_reaped: counts.last.map(|last| LastReaped {
+                job_id: last.job.0,
+                agent: last.agent,
+                outcome: last.reason.to_owned(),
+            }),
+            lease_reclaimed_total: counts.reclaimed,
+        }
+    }
+
+    /// The reconciler's block.
+    pub(crate) fn reconcile_view(&self) -> ReconcileView {
+        let config = self.config();
+        let counts = self.0.reconciler.now();
+        ReconcileView {
+            enabled: config.reconcile.enabled,
+            interval: config.reconcile.interval_s,
+            grace: config.reconcile.grace_s,
+            last_run_ts: counts.last_run_ms,
+            looks_total: counts.looks,
+            made_good_total: counts.made_good,
+            last_made_good: counts.last.map(|last| MadeGood {
+                work_item: last.work_item,
+                what: last.what,
+            }),
+            failing: counts.failing,
+        }
+    }
+
+    /// What keeps agents from starting, as it stands.
+    pub(crate) fn resilience(&self, today: &Spending, pauses: Vec<Pause>) -> ResilienceView {
+        let config = self.config();
+        let launchpad = &self.0.launchpad;
+        let known = config.agents.iter().filter_map(|(name, agent)| {
+            let known = launchpad.preflight_of(name, agent)?;
+            let (ok, says) = match &known.answer {
+                Ok(passed) => (true, passed.version.clone()),
+                Err(failure) => (false, failure.to_string()),
+            };
+            let view = PreflightView {
+                ok,
+                says,
+                asked_ms: known.asked_ms,
+            };
+            Some((name.clone(), view))
+        });
+        let stats = self.0.ledger.store().stats();
+        let budgets = &config.budgets;
+        ResilienceView {
+            budget: BudgetView {
+                spent_today_usd: today.known_usd,
+                reserved_today_usd: today.reserved_usd,
+                runs_under_way: today.open,
+                day_usd: budgets.day_usd,
+                task_usd: budgets.task_usd,
+                run_usd: budgets.run_usd,
+            },
+            pauses: pauses.into_iter().map(crate::pauses::view).collect(),
+            store: StoreView {
+                commands: stats.commands,
+                commits: stats.commits,
+            },
+            preflight: known.collect(),
+            breakers: launchpad.breakers().into_iter().map(breaker_view).collect(),
+        }
+    }
+}
+
+fn breaker_view(of: KeyedSnapshot) -> BreakerView {
+    let breaker = of.breaker;
+    BreakerView {
+        key: BreakerKey {
+            program: of.key.program,
+            account: of.key.account,
+        },
+        breaker: BreakerState {
+            phase: match breaker.phase {
+                Phase::Closed => BreakerPhase::Closed,
+                Phase::Open => BreakerPhase::Open,
+                Phase::HalfOpen => BreakerPhase::HalfOpen,
+            },
+            failures: breaker.failures,
+            successes: breaker.successes,
+            openings: breaker.openings,
+            held_until_ms: breaker.held_until_ms,
+            reason: breaker.reason.map(|reason| match reason {
+                Reason::Failures => BreakerReason::Failures,
+                Reason::RateLimited => BreakerReason::RateLimited,
+                Reason::ProbeOutstanding => BreakerReason::ProbeOutstanding,
+            }),
+        },
     }
 }

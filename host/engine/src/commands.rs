@@ -4,12 +4,13 @@ use orch_domain::id::{TaskId, WorkItem};
 use orch_domain::stage::Stage;
 use orch_domain::transition::Event;
 use orch_store::{NewTask, StoreError, TaskRecord};
-use serde::{Deserialize, Serialize};
+use orch_views::task::{Done, NewRequest, PriorityRequest, RejectRequest, ResumeRequest};
 
 use crate::ledger::apply::{Applied, apply};
 use crate::ledger::decisions::{Decision, decide, refusal};
 use crate::ledger::messages;
 use crate::ledger::repos::InForce;
+use crate::queries::status_of;
 use crate::wire::Engine;
 
 /// Longest title, bytes.
@@ -55,44 +56,6 @@ impl From<StoreError> for CommandError {
 
 fn host(error: anyhow::Error) -> CommandError {
     CommandError::Host(format!("{error:#}"))
-}
-
-/// A request for a new task.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewRequest {
-    /// Repository.
-    pub repo: String,
-    /// One line.
-    pub title: String,
-    /// The request, Markdown.
-    #[serde(default)]
-    pub body: String,
-    /// Work item id; made up from the repository's prefix if there is none.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// Who asks.
-    #[serde(default)]
-    pub author: Option<String>,
-    /// Work items that have to be done first.
-    #[serde(default)]
-    pub after: Vec<String>,
-    /// How urgent it is, 1 (first) to 9; 5 if not given.
-    #[serde(default)]
-    pub priority: Option<i64>,
-}
-
-/// What a command came to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Done {
-    /// Work item.
-    pub work_item: String,
-    /// Stage it is in now.
-    pub stage: String,
-    /// Status it has now.
-    pub status: String,
-    /// One line.
-    pub message: String,
 }
 
 impl Engine {
@@ -229,7 +192,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError::Conflict`] if nothing waits for approval.
-    pub async fn reject(&self, item: &str, by: &str, comment: &str) -> Result<Done, CommandError> {
+    pub async fn reject(&self, item: &str, request: &RejectRequest) -> Result<Done, CommandError> {
+        let RejectRequest { by, comment } = request;
         let decision = Decision::Reject(comment.to_owned());
         if comment.trim().is_empty() || comment.len() > BODY_BYTES_MAX {
             return Err(CommandError::Invalid(
@@ -243,14 +207,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError::Conflict`] if it is not blocked or the stage cannot be resumed at.
-    pub async fn resume(
-        &self,
-        item: &str,
-        by: &str,
-        stage: Option<&str>,
-        rounds: u32,
-    ) -> Result<Done, CommandError> {
+    pub async fn resume(&self, item: &str, request: &ResumeRequest) -> Result<Done, CommandError> {
+        let ResumeRequest { by, stage, rounds } = request;
         let stage = stage
+            .as_deref()
             .map(|name| {
                 Stage::parse(name).ok_or_else(|| {
                     let known: Vec<&str> = Stage::ALL
@@ -265,7 +225,10 @@ impl Engine {
                 })
             })
             .transpose()?;
-        let decision = Decision::Resume { stage, rounds };
+        let decision = Decision::Resume {
+            stage,
+            rounds: *rounds,
+        };
         self.decide(item, decision, by, "resumed").await
     }
 
@@ -285,16 +248,15 @@ impl Engine {
     pub async fn prioritise(
         &self,
         item: &str,
-        by: &str,
-        priority: i64,
+        request: PriorityRequest,
     ) -> Result<Done, CommandError> {
-        let priority = checked_priority(priority)?;
+        let priority = checked_priority(request.priority)?;
         let task = self.task_of_item(item).await?.task;
         if task.stage.is_terminal() {
             let text = format!("{item} has ended in `{}`", task.stage);
             return Err(CommandError::Conflict(text));
         }
-        let (id, by, now) = (task.id, by.to_owned(), self.now());
+        let (id, by, now) = (task.id, request.by, self.now());
         let data = serde_json::json!({"priority": priority}).to_string();
         self.0
             .ledger
@@ -310,7 +272,7 @@ impl Engine {
         Ok(Done {
             work_item: item.to_owned(),
             stage: task.stage.to_string(),
-            status: task.status.name().to_owned(),
+            status: status_of(&task.status),
             message: format!("its priority is {priority}"),
         })
     }
@@ -401,7 +363,7 @@ fn done(applied: Applied, message: &str) -> Result<Done, CommandError> {
         Applied::Moved(task) => Ok(Done {
             work_item: task.work_item.to_string(),
             stage: task.stage.to_string(),
-            status: task.status.name().to_owned(),
+            status: status_of(&task.status),
             message: message.to_owned(),
         }),
         Applied::Ignored(reason) => Err(CommandError::Conflict(reason)),

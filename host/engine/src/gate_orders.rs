@@ -1,20 +1,11 @@
 //! What people order about gates: where they judge, which version serves, what is pinned.
 
 use orch_gates::LibraryError;
-use serde::{Deserialize, Serialize};
+use orch_views::gate::{EnableRequest, GateDone};
 
 use crate::commands::CommandError;
 use crate::wire::Engine;
 use orch_config::{ExtraGate, GateGrants, HostConfig, Replaced};
-
-/// What came of an order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct GateDone {
-    /// Gate, or empty for all.
-    pub gate: String,
-    /// What was done, for people.
-    pub message: String,
-}
 
 fn done(gate: &str, message: String) -> GateDone {
     GateDone {
@@ -87,7 +78,14 @@ impl Engine {
     /// # Errors
     /// [`CommandError`] when the gate is not there, the configuration would not hold, or the file's form
     /// leaves no place to write the line; the text then has the line to add.
-    pub async fn gate_enable(&self, extra: ExtraGate) -> Result<GateDone, CommandError> {
+    pub async fn gate_enable(&self, request: EnableRequest) -> Result<GateDone, CommandError> {
+        let extra = ExtraGate {
+            gate: request.gate,
+            stage: request.stage,
+            repo: request.repo,
+            mode: request.mode,
+            settings: request.settings,
+        };
         let registry = self.0.judges.runtime.snapshot();
         let gate = registry
             .judge(&extra.gate)
@@ -136,6 +134,18 @@ impl Engine {
             "gate `{}` judges new tasks at {}, mode {}",
             extra.gate, extra.stage, extra.mode
         );
+        match replaced {
+            Replaced::Wholly => {}
+            Replaced::RestartNeeded => message.push_str(
+                "; other changes of the file come into force at the next start of the host",
+            ),
+            Replaced::Held(key) => {
+                return Err(CommandError::Conflict(format!(
+                    "`{}` has nothing under `{key}` any more, so it is not taken over; restart the host if that is meant",
+                    path.display()
+                )));
+            }
+        }
         match replaced {
             Replaced::Wholly => {}
             Replaced::RestartNeeded => message.push_str(

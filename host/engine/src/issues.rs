@@ -1,49 +1,44 @@
 //! The local tracker as people use it: issues, and moving them.
 
+use orch_domain::id::TaskId;
 use orch_domain::source::HOST_ACTOR;
 use orch_domain::transition::TrackerState;
-use serde::{Deserialize, Serialize};
+use orch_store::IssueRow;
+use orch_views::issue::{IssueView, MoveRequest};
+use orch_views::message::Message;
+use orch_views::page::{ListRequest, Page};
 
 use crate::commands::CommandError;
 use crate::ledger::clock::stamp;
+use crate::pages;
 use crate::wire::Engine;
 
-/// Issues that are listed at most.
-const LISTED_MAX: u32 = 500;
 /// Longest name of a person, bytes.
 const ACTOR_BYTES_MAX: usize = 200;
-
-/// An issue in one line.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are those of the columns")]
-pub struct IssueView {
-    pub work_item: String,
-    pub title: String,
-    pub state: String,
-    /// Who moved it there; `orch` for the host.
-    pub moved_by: String,
-    pub moved: String,
-}
 
 impl Engine {
     /// Issues, newest first; those of ended tasks too if `all`.
     ///
     /// # Errors
-    /// [`CommandError::Host`] when the store does not answer.
-    pub async fn issue_views(&self, all: bool) -> Result<Vec<IssueView>, CommandError> {
-        let list = self
-            .0
-            .ledger
-            .read(move |tx| Box::pin(tx.issues(all, LISTED_MAX)))
-            .await?;
-        let view = |row: orch_store::IssueRow| IssueView {
+    /// [`CommandError::Invalid`] for a page that makes no sense.
+    pub async fn issue_views(&self, request: ListRequest) -> Result<Page<IssueView>, CommandError> {
+        let limit = pages::limit(request.limit)?;
+        let before = pages::after(request.after.as_deref())?.map(TaskId);
+        let read = self.0.ledger.read(move |tx| {
+            Box::pin(async move {
+                let rows = tx.issues(request.all, before, limit + 1).await?;
+                Ok((rows, tx.count_issues(request.all).await?))
+            })
+        });
+        let (rows, total) = read.await?;
+        let place = |row: &IssueRow| row.task.to_string();
+        Ok(pages::page(rows, limit, total, place, |row| IssueView {
             work_item: row.work_item,
             title: row.title,
             state: row.state.as_str().to_owned(),
             moved_by: row.actor,
             moved: stamp(row.at_ms),
-        };
-        Ok(list.into_iter().map(view).collect())
+        }))
     }
 
     /// Moves an issue in the local tracker, as a person does on its board. What that asks of the task is found
@@ -54,9 +49,9 @@ impl Engine {
     pub async fn move_issue(
         &self,
         item: &str,
-        state: &str,
-        by: &str,
-    ) -> Result<String, CommandError> {
+        request: &MoveRequest,
+    ) -> Result<Message, CommandError> {
+        let MoveRequest { state, by } = request;
         let Some(to) = TrackerState::parse(state) else {
             let known: Vec<&str> = TrackerState::ALL.iter().map(|s| s.as_str()).collect();
             let known = known.join(", ");
@@ -79,6 +74,8 @@ impl Engine {
             .write(move |tx| Box::pin(async move { tx.move_issue(id, to, &who, now).await }))
             .await?;
         self.0.reconciler.hint();
-        Ok(format!("{item} is moved to `{state}`"))
+        Ok(Message {
+            message: format!("{item} is moved to `{state}`"),
+        })
     }
 }

@@ -1,66 +1,43 @@
 //! Leases as people see and free them: merge leases, and a task's transition as a view of its running job.
 
+use std::collections::BTreeMap;
+
 use orch_domain::id::TaskId;
-use orch_store::{LeaseRow, Reaping, RunningJob};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use orch_domain::job::JobKind;
+use orch_store::{LeaseRow, Reaping, RunningJob, StoreError, Tx};
+use orch_views::lease::LeaseView;
+use orch_views::message::Message;
+use orch_views::page::{LIMIT_MAX, Page, PageRequest};
+use orch_views::queue::TransitionLeaseView;
 
 use crate::commands::CommandError;
+use crate::pages;
 use crate::wire::Engine;
 
-/// A lease that is held.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct LeaseView {
-    /// `merge:REPOSITORY` or `task:WORK-ITEM`.
-    pub resource: String,
-    /// Work item of the task that holds it.
-    pub work_item: String,
-    /// Rises with every acquisition or claim.
-    pub epoch: i64,
-    /// Job under which it is held.
-    pub job: Option<i64>,
-    /// What that job does; empty for a merge lease.
-    pub kind: String,
-    /// Process that holds it: boot, process id and start.
-    pub owner: String,
-    /// Since when, Unix milliseconds.
-    pub since_ms: Option<i64>,
-    /// Until when unless it is renewed, Unix milliseconds.
-    pub expires_ms: Option<i64>,
+/// Leases, running jobs, and the work items of both, read at one moment.
+pub(crate) type Held = (Vec<LeaseRow>, Vec<RunningJob>, BTreeMap<TaskId, String>);
+
+/// Everything that holds something now.
+pub(crate) async fn held(tx: &mut Tx) -> Result<Held, StoreError> {
+    let (leases, running) = (tx.leases().await?, tx.running_jobs().await?);
+    let holders = leases.iter().filter_map(|lease| lease.holder);
+    let ids: Vec<TaskId> = holders
+        .chain(running.iter().filter_map(|j| j.task))
+        .collect();
+    let names = tx.work_items(&ids).await?;
+    Ok((leases, running, names))
 }
 
 impl Engine {
     /// Every lease that is held now.
     ///
     /// # Errors
-    /// [`CommandError::Host`] when the store does not answer.
-    pub async fn lease_views(&self) -> Result<Vec<LeaseView>, CommandError> {
-        let (leases, running, tasks) = self
-            .0
-            .ledger
-            .read(|tx| {
-                Box::pin(async move {
-                    Ok((
-                        tx.leases().await?,
-                        tx.running_jobs().await?,
-                        tx.tasks(true, 1_000).await?,
-                    ))
-                })
-            })
-            .await?;
-        let item = |id: Option<TaskId>| {
-            let record = tasks.iter().find(|r| Some(r.task.id) == id);
-            record.map_or_else(String::new, |r| r.task.work_item.to_string())
-        };
-        let merges = leases
-            .iter()
-            .filter(|l| l.holder.is_some())
-            .map(|l| of_merge(l, item(l.holder)));
-        let transitions = running
-            .iter()
-            .filter(|j| j.task.is_some())
-            .map(|j| of_task(j, item(j.task)));
-        Ok(merges.chain(transitions).collect())
+    /// [`CommandError::Invalid`] for a page that makes no sense.
+    pub async fn lease_views(&self, request: PageRequest) -> Result<Page<LeaseView>, CommandError> {
+        let limit = pages::limit(request.limit)?;
+        let skip = pages::after(request.after.as_deref())?.unwrap_or(0);
+        let (leases, running, names) = self.0.ledger.read(|tx| Box::pin(held(tx))).await?;
+        Ok(Page::of_list(views(&leases, &running, &names), skip, limit))
     }
 
     /// Frees a lease by force: `merge:REPOSITORY`, or `task:WORK-ITEM`, whose job goes back to the queue under a
@@ -68,7 +45,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError::NotFound`] when nobody holds it.
-    pub async fn release_lease(&self, resource: &str) -> Result<String, CommandError> {
+    pub async fn release_lease(&self, resource: &str) -> Result<Message, CommandError> {
         let free = || CommandError::NotFound(format!("nobody holds `{resource}`"));
         if let Some(item) = resource.strip_prefix("task:") {
             let task = self.task_of_item(item).await?.task.id;
@@ -103,14 +80,16 @@ impl Engine {
         }
         tracing::warn!(lease = resource, "lease freed by a person");
         self.0.reaper.change(|c| c.reclaimed += 1);
-        Ok(format!("`{resource}` is free"))
+        Ok(Message {
+            message: format!("`{resource}` is free"),
+        })
     }
 
     async fn release_transition(
         &self,
         item: &str,
         task: TaskId,
-    ) -> Result<Option<String>, CommandError> {
+    ) -> Result<Option<Message>, CommandError> {
         let now = self.now();
         let released = self.0.ledger
             .write(move |tx| {
@@ -141,25 +120,54 @@ impl Engine {
                 task.id = task.0,
                 "transition released by a person"
             );
-            format!("`task:{item}` is free; job {} begins anew", key.id)
+            Message {
+                message: format!("`task:{item}` is free; job {} begins again", key.id),
+            }
         }))
     }
 
     /// The leases' block of the queue.
-    pub(crate) async fn leases_block(&self) -> Result<serde_json::Value, CommandError> {
-        let leases = self.lease_views().await?;
-        let owned = leases.iter().filter(|l| is_finaliser(&l.kind)).count();
-        Ok(json!({
-            "leases": leases,
-            "finalizer_owned": owned,
-            "finalizer_defers_total": self.0.reaper.now().deferred,
-        }))
+    pub(crate) fn leases_block(
+        &self,
+        leases: &[LeaseRow],
+        running: &[RunningJob],
+        names: &BTreeMap<TaskId, String>,
+    ) -> TransitionLeaseView {
+        let mut leases = views(leases, running, names);
+        leases.truncate(usize::try_from(LIMIT_MAX).unwrap_or(usize::MAX));
+        let owned = running.iter().filter(|job| is_uninterrupted(job)).count();
+        TransitionLeaseView {
+            leases,
+            finalizer_owned: owned as u64,
+            finalizer_defers_total: self.0.reaper.now().deferred,
+        }
     }
 }
 
-/// Jobs in whose hands the reaper and others leave a transition.
-fn is_finaliser(kind: &str) -> bool {
-    matches!(kind, "gate" | "merge-prepare" | "land" | "deploy")
+/// Whether reaper and others leave a transition in the hands of this job.
+fn is_uninterrupted(job: &RunningJob) -> bool {
+    let leaves = match job.kind {
+        JobKind::Gate | JobKind::MergePrepare | JobKind::Land | JobKind::Deploy => true,
+        JobKind::Agent | JobKind::Staging | JobKind::Ci | JobKind::Monitor | JobKind::Stop => false,
+    };
+    leaves && job.task.is_some()
+}
+
+fn views(
+    leases: &[LeaseRow],
+    running: &[RunningJob],
+    names: &BTreeMap<TaskId, String>,
+) -> Vec<LeaseView> {
+    let name = |id: Option<TaskId>| {
+        id.and_then(|id| names.get(&id))
+            .cloned()
+            .unwrap_or_default()
+    };
+    let merges = leases.iter().filter(|l| l.holder.is_some());
+    let merges = merges.map(|l| of_merge(l, name(l.holder)));
+    let transitions = running.iter().filter(|j| j.task.is_some());
+    let transitions = transitions.map(|j| of_task(j, name(j.task)));
+    merges.chain(transitions).collect()
 }
 
 fn of_merge(lease: &LeaseRow, work_item: String) -> LeaseView {

@@ -15,6 +15,7 @@ use orch_domain::transition::Judgement;
 use orch_domain::verdict::Finding;
 use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed, judge};
 use orch_process::git::Git;
+use orch_views::finding::FindingView;
 
 use crate::advisories::{OsvClient, OsvConfig};
 use crate::provider::{Item, Provider, Source};
@@ -94,30 +95,15 @@ pub struct OfflineJudgement {
     pub exit_code: i32,
 }
 
-/// A finding, as it is shown.
-#[derive(Debug, Clone, serde::Serialize)]
-#[expect(missing_docs, reason = "the names are the contract's")]
-pub struct FindingView {
-    pub rule: String,
-    pub severity: String,
-    pub blocking: bool,
-    pub message: String,
-    pub path: Option<String>,
-    pub line: Option<u32>,
-    pub help: Option<String>,
-}
-
-impl From<&Finding> for FindingView {
-    fn from(finding: &Finding) -> Self {
-        Self {
-            rule: finding.rule.clone(),
-            severity: finding.severity.as_str().to_owned(),
-            blocking: finding.blocking,
-            message: finding.message.clone(),
-            path: finding.path.clone(),
-            line: finding.line,
-            help: finding.help.clone(),
-        }
+fn finding_view(finding: &Finding) -> FindingView {
+    FindingView {
+        rule: finding.rule.clone(),
+        severity: finding.severity.as_str().to_owned(),
+        blocking: finding.blocking,
+        message: finding.message.clone(),
+        path: finding.path.clone(),
+        line: finding.line,
+        help: finding.help.clone(),
     }
 }
 
@@ -238,7 +224,7 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         findings: evaluation
             .result
             .as_ref()
-            .map(|verdict| verdict.findings.iter().map(FindingView::from).collect())
+            .map(|verdict| verdict.findings.iter().map(finding_view).collect())
             .unwrap_or_default(),
         artefact: judged.artefact.unwrap_or_default(),
         head_sha: head.to_string(),

@@ -2,42 +2,18 @@
 
 use jiff::SignedDuration;
 use orch_domain::job::{JobState, Lane};
-use orch_store::{JobRow, Pause};
-use serde::{Deserialize, Serialize};
+use orch_store::{JobRow, Pause, StoreError, Tx};
+use orch_views::message::Message;
+use orch_views::page::{Page, PageRequest};
+use orch_views::pause::{PauseRequest, PauseView, UnpauseRequest};
 
 use crate::commands::CommandError;
 use crate::ledger::clock::stamp;
+use crate::pages;
 use crate::wire::Engine;
 
 /// Longest pause with an end, days: past it somebody meant something else.
 const DAYS_MAX: i64 = 366;
-
-/// What to hold back.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct PauseRequest {
-    /// `lane:agents`, `lane:gates`, `lane:effects` or `repo:REPOSITORY`.
-    pub scope: String,
-    /// For how long, such as `30m` or `2h`; without it until somebody ends it.
-    #[serde(default, rename = "for")]
-    pub period: Option<String>,
-    /// Why.
-    #[serde(default)]
-    pub reason: String,
-    /// Who.
-    pub by: String,
-}
-
-/// What is held back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are those of the columns")]
-pub struct PauseView {
-    pub scope: String,
-    pub until_ms: Option<i64>,
-    pub reason: String,
-    pub by: String,
-    pub since_ms: i64,
-}
 
 impl Engine {
     /// Holds a lane or repository back: nothing of it is claimed, what is under way goes on, and stops are
@@ -45,7 +21,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError::Invalid`] for a scope or period that makes no sense.
-    pub async fn pause(&self, request: PauseRequest) -> Result<String, CommandError> {
+    pub async fn pause(&self, request: PauseRequest) -> Result<Message, CommandError> {
         self.check_scope(&request.scope)?;
         let now = self.now();
         let until_ms = match &request.period {
@@ -76,16 +52,19 @@ impl Engine {
             || "until `orch unpause`".to_owned(),
             |at| format!("until {}", stamp(at)),
         );
-        Ok(format!("`{}` is held back {until}", request.scope))
+        Ok(Message {
+            message: format!("`{}` is held back {until}", request.scope),
+        })
     }
 
     /// Lets a lane or repository go on.
     ///
     /// # Errors
     /// [`CommandError::NotFound`] when it is not held back.
-    pub async fn unpause(&self, scope: &str, by: &str) -> Result<String, CommandError> {
-        self.check_scope(scope)?;
-        let (name, by, now) = (scope.to_owned(), by.to_owned(), self.now());
+    pub async fn unpause(&self, request: UnpauseRequest) -> Result<Message, CommandError> {
+        let UnpauseRequest { scope, by } = request;
+        self.check_scope(&scope)?;
+        let (name, now) = (scope.clone(), self.now());
         let data = serde_json::json!({"scope": scope}).to_string();
         let was = self
             .0
@@ -101,7 +80,9 @@ impl Engine {
             })
             .await?;
         if was {
-            Ok(format!("`{scope}` goes on"))
+            Ok(Message {
+                message: format!("`{scope}` goes on"),
+            })
         } else {
             Err(CommandError::NotFound(format!(
                 "`{scope}` is not held back"
@@ -112,67 +93,79 @@ impl Engine {
     /// Everything that is held back now.
     ///
     /// # Errors
-    /// [`CommandError::Host`] when the store does not answer.
-    pub async fn pause_views(&self) -> Result<Vec<PauseView>, CommandError> {
+    /// [`CommandError::Invalid`] for a page that makes no sense.
+    pub async fn pause_views(&self, request: PageRequest) -> Result<Page<PauseView>, CommandError> {
+        let limit = pages::limit(request.limit)?;
+        let skip = pages::after(request.after.as_deref())?.unwrap_or(0);
         let now = self.now();
-        let pauses = self.0.ledger.read(|tx| Box::pin(tx.pauses(now))).await?;
-        let view = |pause: Pause| PauseView {
-            scope: pause.scope,
-            until_ms: pause.until_ms,
-            reason: pause.reason,
-            by: pause.set_by,
-            since_ms: pause.set_ms,
-        };
-        Ok(pauses.into_iter().map(view).collect())
-    }
-
-    /// What holds a job back that is due, in words.
-    pub(crate) async fn held_back(&self, job: &JobRow) -> Result<Option<String>, CommandError> {
-        if !matches!(job.state, JobState::Ready | JobState::Scheduled) {
-            return Ok(None);
-        }
-        let scopes = [
-            format!("lane:{}", job.kind.lane().as_str()),
-            format!("repo:{}", job.repo),
-        ];
-        let pauses = self.pause_views().await?;
-        Ok(pauses
-            .into_iter()
-            .find(|pause| scopes.contains(&pause.scope))
-            .map(|pause| {
-                let until = pause
-                    .until_ms
-                    .map_or_else(String::new, |at| format!(" until {}", stamp(at)));
-                let why = if pause.reason.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", pause.reason)
-                };
-                format!(
-                    "{} holds `{}` back{until}{why}; `orch unpause {}` lets it go on",
-                    pause.by, pause.scope, pause.scope
-                )
-            }))
+        let pauses = self
+            .0
+            .ledger
+            .read(move |tx| Box::pin(tx.pauses(now)))
+            .await?;
+        let views = pauses.into_iter().map(view).collect();
+        Ok(Page::of_list(views, skip, limit))
     }
 
     fn check_scope(&self, scope: &str) -> Result<(), CommandError> {
         let lanes: Vec<&str> = Lane::ALL.iter().map(|lane| lane.as_str()).collect();
-        let config = self.config();
+        let repos = &self.0.repos;
         let is_known = match scope.split_once(':') {
             Some(("lane", name)) => lanes.contains(&name),
-            Some(("repo", name)) => config.repositories.contains_key(name),
+            Some(("repo", name)) => repos.contains_key(name),
             _ => false,
         };
         if is_known {
             return Ok(());
         }
-        let repos: Vec<&str> = config.repositories.keys().map(String::as_str).collect();
+        let repos: Vec<&str> = repos.keys().map(String::as_str).collect();
         Err(CommandError::Invalid(format!(
             "`{scope}` cannot be held back; use `lane:` with {}, or `repo:` with {}",
             lanes.join(", "),
             repos.join(", ")
         )))
     }
+}
+
+/// A pause as it is shown.
+pub(crate) fn view(pause: Pause) -> PauseView {
+    PauseView {
+        scope: pause.scope,
+        until_ms: pause.until_ms,
+        reason: pause.reason,
+        by: pause.set_by,
+        since_ms: pause.set_ms,
+    }
+}
+
+/// What holds a job back that is due, in words.
+pub(crate) async fn held_back(
+    tx: &mut Tx,
+    job: &JobRow,
+    now: i64,
+) -> Result<Option<String>, StoreError> {
+    if !matches!(job.state, JobState::Ready | JobState::Scheduled) {
+        return Ok(None);
+    }
+    let scopes = [
+        format!("lane:{}", job.kind.lane().as_str()),
+        format!("repo:{}", job.repo),
+    ];
+    let pauses = tx.pauses(now).await?;
+    let held = pauses.iter().find(|pause| scopes.contains(&pause.scope));
+    Ok(held.map(|pause| {
+        let until = pause.until_ms.map(|at| format!(" until {}", stamp(at)));
+        let until = until.unwrap_or_default();
+        let why = if pause.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", pause.reason)
+        };
+        format!(
+            "{} holds `{}` back{until}{why}; `orch unpause {}` lets it go on",
+            pause.set_by, pause.scope, pause.scope
+        )
+    }))
 }
 
 fn period_ms(text: &str) -> Result<i64, CommandError> {

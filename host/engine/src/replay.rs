@@ -2,11 +2,14 @@
 //! other bytes to see what a new gate would have said.
 
 use orch_domain::id::EvaluationId;
-use orch_gates::{GateRuntime, LoadedGate, Recording, judge};
+use orch_gates::{GateRuntime, LoadedGate, Recording};
+use orch_views::page::{Page, PageRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::CommandError;
-use crate::wire::Engine;
+use crate::engine::Engine;
+use crate::handlers::judge_offline_evaluation;
+use crate::pages;
 use orch_config::{Waiver, waivers};
 
 /// Evaluations that one backtest looks at.
@@ -89,17 +92,17 @@ pub async fn replay(
     if let Ok(verdict) = &mut again.result {
         waivers::apply(verdict, &kept.waivers, kept.recording.seed.now_ms);
     }
-    let judged = judge(&again, gate, &evaluation.head_sha);
-    let reason = judged.reason().map(|r| r.as_str().to_owned());
-    let identical = judged.decision() == evaluation.decision
+    let judged = judge_offline_evaluation(&again, gate, &evaluation.head_sha);
+    let reason = judged.reason.map(|r| r.as_str().to_owned());
+    let identical = judged.decision == evaluation.decision
         && reason == evaluation.reason
         && judged.summary == evaluation.summary
-        && judged.artefact.as_deref().unwrap_or_default() == evaluation.artefact;
+        && judged.artefact.unwrap_or_default() == evaluation.artefact;
     Replayed {
         id: evaluation.id,
         work_item: evaluation.work_item.clone(),
         was: evaluation.decision.clone(),
-        is: judged.decision().to_owned(),
+        is: judged.decision.to_owned(),
         reason,
         summary: judged.summary,
         same_gate: gate.digest == evaluation.digest,
@@ -117,7 +120,7 @@ impl Engine {
         let key = EvaluationId(id);
         let (found, text) = self
             .0
-            .ledger
+            .store
             .read(move |tx| {
                 Box::pin(async move { Ok((tx.evaluation(key).await?, tx.recording(key).await?)) })
             })
@@ -148,7 +151,7 @@ impl Engine {
             entry: evaluation.entry,
             gate: evaluation.gate,
             version: evaluation.gate_version,
-            gate_file: self.0.judges.library.file_of(&evaluation.gate_digest),
+            gate_file: self.0.library.file_of(&evaluation.gate_digest),
             digest: evaluation.gate_digest,
             head_sha: evaluation.head_sha,
             decision: evaluation.decision,
@@ -162,18 +165,23 @@ impl Engine {
     /// Numbers of the latest evaluations of a gate that can be made again, newest first.
     ///
     /// # Errors
-    /// [`CommandError::Host`] when the store does not answer.
+    /// [`CommandError::Invalid`] for a page that makes no sense.
     pub async fn recorded_evaluations(
         &self,
         gate: &str,
-        last: u32,
-    ) -> Result<Vec<i64>, CommandError> {
-        let (gate, last) = (gate.to_owned(), last.min(BACKTEST_MAX));
-        let rows = self
-            .0
-            .ledger
-            .read(move |tx| Box::pin(async move { tx.recorded(&gate, last).await }))
-            .await?;
-        Ok(rows.into_iter().map(|id| id.0).collect())
+        request: PageRequest,
+    ) -> Result<Page<i64>, CommandError> {
+        let limit = pages::limit(request.limit)?;
+        let before = pages::after(request.after.as_deref())?.map(EvaluationId);
+        let gate = gate.to_owned();
+        let read = self.0.store.read(move |tx| {
+            Box::pin(async move {
+                let rows = tx.recorded(&gate, before, limit + 1).await?;
+                Ok((rows, tx.count_recorded(&gate).await?))
+            })
+        });
+        let (rows, total) = read.await?;
+        let place = |id: &EvaluationId| id.0.to_string();
+        Ok(pages::page(rows, limit, total, place, |id| id.0))
     }
 }

@@ -20,7 +20,7 @@ use anyhow::Context;
 use orch_config::LiveConfig;
 use orch_domain::id::TaskId;
 use orch_store::{StoreError, TaskRecord};
-use serde::{Deserialize, Serialize};
+use orch_views::disk::{Fate, GcItem, GcView, ITEMS_MAX, LeftoverKind, TableRows};
 
 use super::driver::Stop;
 use crate::commands::CommandError;
@@ -34,87 +34,9 @@ const FIRST: Duration = Duration::from_secs(300);
 /// Time between two looks.
 pub(crate) const EVERY: Duration = Duration::from_secs(3600);
 
-/// What a look found, and what became of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Report {
-    /// Whether it was only a look.
-    pub dry_run: bool,
-    /// The data folder; paths of items are relative to it.
-    pub folder: PathBuf,
-    /// Everything that goes, and what could go but is kept.
-    pub items: Vec<Item>,
-    /// Bytes that go (or went) to the trash.
-    pub trashed_bytes: u64,
-    /// Bytes that are (or were) deleted from the trash.
-    pub freed_bytes: u64,
-    /// Rows of the tables that grow; the worker's sweep bounds them.
-    pub rows: Vec<Rows>,
-    /// Why no agent starts, if the disk is too full.
-    pub full: Option<String>,
-    /// What could not be looked at; nothing of it has gone.
-    pub problems: Vec<String>,
-}
-
-/// Rows of a table.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Rows {
-    /// The table.
-    pub table: String,
-    /// How many.
-    pub rows: i64,
-}
-
-/// Something that could go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Item {
-    /// What it is.
-    pub kind: Kind,
-    /// Path below the data folder, or mirror and ref.
-    pub name: String,
-    /// Bytes on disk; measured only of folders that go.
-    pub bytes: Option<u64>,
-    /// For how long it has been of no use, seconds.
-    pub age_s: i64,
-    /// Why it could go.
-    pub why: String,
-    /// What becomes of it.
-    #[serde(flatten)]
-    pub fate: Fate,
-}
-
-/// Kinds of what could go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// A task's workspace.
-    Workspace,
-    /// Folder of a run, with its logs.
-    RunFolder,
-    /// Folder in which tests, tools or probes ran.
-    Checkout,
-    /// Something in the trash.
-    Trash,
-    /// A ref that keeps work which never landed.
-    Ref,
-}
-
-/// What becomes of an item, with the proof or the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fate", content = "because", rename_all = "kebab-case")]
-pub enum Fate {
-    /// It would go; the proof that nothing is lost.
-    Goes(String),
-    /// It went; the proof that nothing is lost.
-    Went(String),
-    /// It stays; what speaks against its going.
-    Kept(String),
-    /// It should have gone and could not.
-    Failed(String),
-}
-
 /// An item with what is to be done if it goes.
 struct Planned {
-    item: Item,
+    item: GcItem,
     action: Action,
 }
 
@@ -143,7 +65,7 @@ impl Collector {
     /// # Errors
     /// [`CommandError::Host`] when the store does not answer. What could not be looked at or removed is in the
     /// report.
-    pub async fn gc(&self, dry_run: bool) -> Result<Report, CommandError> {
+    pub async fn gc(&self, dry_run: bool) -> Result<GcView, CommandError> {
         let one_at_a_time = self.one_at_a_time.lock().await;
         let (planned, problems) = plan(self).await;
         let mut items = Vec::with_capacity(planned.len());
@@ -156,16 +78,21 @@ impl Collector {
         }
         drop(one_at_a_time);
         let counts = self.ledger.read(|tx| Box::pin(tx.row_counts())).await?;
-        let rows = counts.into_iter().map(|count| Rows {
+        let rows = counts.into_iter().map(|count| TableRows {
             table: count.table,
             rows: count.rows,
         });
-        Ok(Report {
+        let goes_to_trash = |kind| match kind {
+            LeftoverKind::Workspace | LeftoverKind::RunFolder | LeftoverKind::Checkout => true,
+            LeftoverKind::Trash | LeftoverKind::Ref => false,
+        };
+        Ok(GcView {
             dry_run,
             folder: self.paths.data().to_owned(),
-            trashed_bytes: sum(&items, |kind| !matches!(kind, Kind::Trash | Kind::Ref)),
-            freed_bytes: sum(&items, |kind| kind == Kind::Trash),
-            items,
+            trashed_bytes: sum(&items, goes_to_trash),
+            freed_bytes: sum(&items, |kind| kind == LeftoverKind::Trash),
+            total: items.len() as u64,
+            items: first(items),
             rows: rows.collect(),
             full: has_room(&self.paths, &self.config.now()).err(),
             problems,
@@ -189,7 +116,7 @@ pub(crate) async fn run(collector: Collector, mut stop: Stop) {
         };
         match looked {
             Ok(report) => {
-                let gone = |item: &&Item| matches!(item.fate, Fate::Went(_));
+                let gone = |item: &&GcItem| matches!(item.fate, Fate::Went(_));
                 let removed = report.items.iter().filter(gone).count();
                 tracing::debug!(
                     removed,
@@ -229,7 +156,7 @@ async fn plan(collector: &Collector) -> (Vec<Planned>, Vec<String>) {
 
 /// Removes what goes. Only a workspace is looked at once more: what else goes can come into nobody's use again,
 /// but for a person who looks at it, whom the rename does not disturb.
-async fn carry_out(collector: &Collector, planned: Planned) -> Item {
+async fn carry_out(collector: &Collector, planned: Planned) -> GcItem {
     let Planned { mut item, action } = planned;
     let Fate::Goes(proof) = &item.fate else {
         return item;
@@ -257,7 +184,16 @@ async fn carry_out(collector: &Collector, planned: Planned) -> Item {
     item
 }
 
-fn sum(items: &[Item], of: impl Fn(Kind) -> bool) -> u64 {
+/// As many as a report shows; those that go or went come first.
+fn first(mut items: Vec<GcItem>) -> Vec<GcItem> {
+    if items.len() > ITEMS_MAX {
+        items.sort_by_key(|item| matches!(item.fate, Fate::Kept(_)));
+        items.truncate(ITEMS_MAX);
+    }
+    items
+}
+
+fn sum(items: &[GcItem], of: impl Fn(LeftoverKind) -> bool) -> u64 {
     let going = items
         .iter()
         .filter(|item| of(item.kind) && matches!(item.fate, Fate::Goes(_) | Fate::Went(_)));

@@ -1,7 +1,9 @@
 //! Which folders of tests, tools and probes a host left behind.
 
+use orch_views::disk::{Fate, GcItem, LeftoverKind};
+
 use super::rules::DAY_MS;
-use super::{Action, Collector, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
+use super::{Action, Collector, Planned, name_of, off_thread, rules, usage};
 
 /// Checkouts that were last written more than a day ago: whoever makes one removes it within its timeout, and
 /// the start of a host removes those of the dead.
@@ -27,8 +29,8 @@ pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> 
     let planned = found
         .into_iter()
         .map(|(path, age_ms, fate, bytes)| Planned {
-            item: Item {
-                kind: Kind::Checkout,
+            item: GcItem {
+                kind: LeftoverKind::Checkout,
                 name: name_of(collector, &path),
                 bytes,
                 age_s: age_ms / 1000,

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use orch_domain::task::Status;
 use orch_process::git::{Git, RefEntry, RefOutcome};
+use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
 use super::rules::TaskState;
-use super::{Action, Collector, Fate, Item, Kind, Planned, off_thread, rules, task, usage};
+use super::{Action, Collector, Planned, off_thread, rules, task, usage};
 
 /// Where work that never landed is kept in a mirror.
 const KEPT: [&str; 2] = ["refs/orch/wip", "refs/orch/cancelled"];
@@ -61,8 +62,8 @@ pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> 
                     entry.commit
                 );
                 planned.push(Planned {
-                    item: Item {
-                        kind: Kind::Ref,
+                    item: GcItem {
+                        kind: LeftoverKind::Ref,
                         name: format!("mirrors/{name} {}", entry.name),
                         bytes: None,
                         age_s: (now - since).max(0) / 1000,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use orch_agents::folder::{self, RunFolder};
 use orch_domain::id::RunId;
+use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
 use super::rules::RunState;
-use super::{Action, Collector, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
+use super::{Action, Planned, name_of, off_thread, rules, usage};
 
 /// Rows that are read at once.
 const PAGE: u32 = 5_000;
@@ -48,8 +49,8 @@ pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> 
     let planned = found
         .into_iter()
         .map(|(path, state, since, fate, bytes)| Planned {
-            item: Item {
-                kind: Kind::RunFolder,
+            item: GcItem {
+                kind: LeftoverKind::RunFolder,
                 name: name_of(collector, &path),
                 bytes,
                 age_s: (now - since).max(0) / 1000,

@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
-use super::{Action, Collector, Fate, Item, Kind, Planned, name_of, off_thread, rules, usage};
+use super::{Action, Planned, name_of, off_thread, rules, usage};
 
 /// What lies in the trash, and whether it has lain there for long enough.
 pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> {
@@ -28,8 +29,8 @@ pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> 
     })
     .await??;
     let planned = found.into_iter().map(|(path, at, fate, bytes)| Planned {
-        item: Item {
-            kind: Kind::Trash,
+        item: GcItem {
+            kind: LeftoverKind::Trash,
             name: name_of(collector, &path),
             bytes,
             age_s: at.map_or(0, |at| (now - at).max(0) / 1000),

@@ -8,11 +8,10 @@ use orch_domain::id::ObjectId;
 use orch_domain::task::Status;
 use orch_process::git::Git;
 use orch_store::TaskRecord;
+use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
 use super::rules::{TaskState, WorkspaceFacts};
-use super::{
-    Action, Collector, Fate, Item, Kind, Planned, name_of, off_thread, rules, task, trash, usage,
-};
+use super::{Action, Planned, name_of, off_thread, rules, task, trash, usage};
 
 /// Messages of the outbox that are looked at for removals that are due anyway.
 const DUE_MAX: u32 = 1_000;
@@ -87,8 +86,8 @@ pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> 
             .as_ref()
             .map_or(written_ms, |r| r.updated_ms);
         planned.push(Planned {
-            item: Item {
-                kind: Kind::Workspace,
+            item: GcItem {
+                kind: LeftoverKind::Workspace,
                 name: name_of(collector, &leftover.path),
                 bytes,
                 age_s: (now - since).max(0) / 1000,

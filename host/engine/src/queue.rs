@@ -1,0 +1,209 @@
+//! What does the queue look like: each mechanism's block, the jobs at work, and those that come next?
+
+use std::collections::BTreeMap;
+
+use orch_domain::id::TaskId;
+use orch_domain::job::JobState;
+use orch_store::{
+    JobRow, LeaseRow, Pause, QueuedJob, RunningJob, Spending, StoreError, TaskTally, Tx,
+    WaitingPlace,
+};
+use orch_views::job::{JobCounts, JobState as State, JobView, JobsView, RecentJob};
+use orch_views::page::{LIMIT_MAX, PageRequest};
+use orch_views::queue::{QueueView, StopView};
+
+use crate::commands::CommandError;
+use crate::ledger::budget::day_of;
+use crate::ledger::clock::stamp;
+use crate::tasks::lanes;
+use crate::wire::Engine;
+use crate::{blocks, leases, pages, pauses};
+
+/// Jobs that the queue's view shows as recent.
+const RECENT: u32 = 10;
+
+impl Engine {
+    /// The queue with a block for each mechanism.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn queue(&self) -> Result<QueueView, CommandError> {
+        let now = self.now();
+        let read = self.0.ledger.read(move |tx| Box::pin(rows(tx, now)));
+        let rows = read.await?;
+        Ok(QueueView {
+            counts: rows.counts,
+            max_concurrency: self.config().concurrency.agents,
+            poll_interval: lanes::POLL_MAX.as_secs_f64(),
+            resilience: self.resilience(&rows.today, rows.pauses),
+            reconcile: self.reconcile_view(),
+            reaper: self.reaper_view(),
+            post_deploy: self.post_deploy(rows.watching),
+            transition_lease: self.leases_block(&rows.leases, &rows.running, &rows.names),
+            stop: StopView {
+                stopping: rows.tally.stopping,
+            },
+            security: self.security(rows.decisions),
+            recent: rows.recent.into_iter().map(recent).collect(),
+        })
+    }
+
+    /// What runs and what comes next, soonest first.
+    ///
+    /// # Errors
+    /// [`CommandError::Invalid`] for a page that makes no sense.
+    pub async fn jobs(&self, request: PageRequest) -> Result<JobsView, CommandError> {
+        let limit = pages::limit(request.limit)?;
+        let after = request.after.as_deref().map(parse_place).transpose()?;
+        let now = self.now();
+        let read = self.0.ledger.read(move |tx| {
+            Box::pin(async move {
+                Ok((
+                    counts(tx).await?,
+                    tx.pauses(now).await?,
+                    tx.jobs_at_work(LIMIT_MAX).await?,
+                    tx.waiting_jobs(after, limit + 1).await?,
+                ))
+            })
+        });
+        let (counts, pauses, running, waiting) = read.await?;
+        let total = u64::try_from(counts.ready + counts.scheduled).unwrap_or_default();
+        let place = |job: &QueuedJob| place_text(job.place());
+        Ok(JobsView {
+            counts,
+            pauses: pauses.into_iter().map(pauses::view).collect(),
+            running: running.into_iter().map(job).collect(),
+            waiting: pages::page(waiting, limit, total, place, job),
+        })
+    }
+}
+
+/// What the queue's view is made of, read at one moment.
+struct Rows {
+    counts: JobCounts,
+    recent: Vec<JobRow>,
+    tally: TaskTally,
+    today: Spending,
+    pauses: Vec<Pause>,
+    watching: i64,
+    decisions: Vec<(String, i64)>,
+    leases: Vec<LeaseRow>,
+    running: Vec<RunningJob>,
+    names: BTreeMap<TaskId, String>,
+}
+
+async fn rows(tx: &mut Tx, now: i64) -> Result<Rows, StoreError> {
+    let (leases, running, names) = leases::held(tx).await?;
+    Ok(Rows {
+        counts: counts(tx).await?,
+        recent: tx.recent_jobs(RECENT).await?,
+        tally: tx.task_tally().await?,
+        today: tx.spending(None, day_of(now)).await?,
+        pauses: tx.pauses(now).await?,
+        watching: blocks::watching(tx).await?,
+        decisions: blocks::decisions(tx).await?,
+        leases,
+        running,
+        names,
+    })
+}
+
+async fn counts(tx: &mut Tx) -> Result<JobCounts, StoreError> {
+    let mut counts = JobCounts::default();
+    for (state, count) in tx.job_counts().await? {
+        let of_state = match state {
+            JobState::Scheduled => &mut counts.scheduled,
+            JobState::Ready => &mut counts.ready,
+            JobState::Running => &mut counts.running,
+            JobState::Done => &mut counts.done,
+            JobState::Dead => &mut counts.dead,
+            JobState::Cancelled => &mut counts.cancelled,
+        };
+        *of_state = count;
+    }
+    Ok(counts)
+}
+
+fn state(state: JobState) -> State {
+    match state {
+        JobState::Scheduled => State::Scheduled,
+        JobState::Ready => State::Ready,
+        JobState::Running => State::Running,
+        JobState::Done => State::Done,
+        JobState::Dead => State::Dead,
+        JobState::Cancelled => State::Cancelled,
+    }
+}
+
+fn recent(job: JobRow) -> RecentJob {
+    RecentJob {
+        id: job.id.0,
+        kind: job.kind.as_str().to_owned(),
+        state: state(job.state),
+        task_id: job.task.map(|t| t.0),
+        attempt: job.attempt,
+        epoch: job.epoch,
+        reason: job.reason,
+        last_error: job.last_error,
+    }
+}
+
+fn job(job: QueuedJob) -> JobView {
+    JobView {
+        id: job.id,
+        kind: job.kind,
+        lane: job.lane,
+        state: state(job.state),
+        repo: job.repo,
+        work_item: job.work_item,
+        priority: job.priority,
+        attempt: job.attempt,
+        due_ms: job.run_at_ms,
+        due: stamp(job.run_at_ms),
+        reason: job.reason,
+    }
+}
+
+/// A place among waiting jobs as pages name it.
+fn place_text(place: WaitingPlace) -> String {
+    match place {
+        WaitingPlace::Ready(priority, at, id) => format!("ready.{priority}.{at}.{id}"),
+        WaitingPlace::Scheduled(at, id) => format!("later.{at}.{id}"),
+    }
+}
+
+fn parse_place(text: &str) -> Result<WaitingPlace, CommandError> {
+    let mut parts = text.split('.');
+    let kind = parts.next();
+    let numbers: Option<Vec<i64>> = parts.map(|part| part.parse().ok()).collect();
+    match (kind, numbers.as_deref()) {
+        (Some("ready"), Some([priority, at, id])) => Ok(WaitingPlace::Ready(*priority, *at, *id)),
+        (Some("later"), Some([at, id])) => Ok(WaitingPlace::Scheduled(*at, *id)),
+        _ => Err(pages::unknown_place(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_as_they_are_written_and_nothing_else_is() {
+        for place in [
+            WaitingPlace::Ready(5, 1_700, 42),
+            WaitingPlace::Scheduled(1_700, 42),
+        ] {
+            assert_eq!(parse_place(&place_text(place)).unwrap(), place);
+        }
+        for wrong in [
+            "",
+            "42",
+            "ready.5.1",
+            "later.1.2.3",
+            "ready.a.b.c",
+            "done.1.2",
+        ] {
+            assert!(parse_place(wrong).is_err(), "{wrong}");
+        }
+    }
+}
