@@ -5,14 +5,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use orch_process::identity::{ancestors, parent};
+use orch_views::host;
+use orch_views::problem::ProblemCode;
 use subtle::ConstantTimeEq;
 
-use crate::routes::problem;
+use crate::refusal::Refusal;
 
 /// The host's access token.
 #[derive(Clone)]
@@ -60,7 +61,7 @@ pub(crate) async fn demand_token(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.uri().path() == "/health" {
+    if request.uri().path() == host::HEALTH.path {
         return next.run(request).await;
     }
     let given = request
@@ -71,8 +72,11 @@ pub(crate) async fn demand_token(
     if token.matches(given.strip_prefix("Bearer ").unwrap_or_default()) {
         return next.run(request).await;
     }
-    let remedy = "send `Authorization: Bearer TOKEN` with the token from the host's data folder";
-    problem(StatusCode::UNAUTHORIZED, "unauthorized", remedy).into_response()
+    Refusal::new(ProblemCode::Unauthorized, "the request has no valid token")
+        .with_remedy(
+            "send `Authorization: Bearer TOKEN` with the token from the host's data folder",
+        )
+        .into_response()
 }
 
 /// Variable that every process of a supervised run carries.

@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
 use orch_engine::Engine;
+use orch_views::host;
+use orch_views::problem::ProblemCode;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use crate::access::{Token, demand_token, may_order};
-use crate::routes::{problem, routes};
+use crate::api::router;
+use crate::refusal::Refusal;
 
 /// Why the host cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +97,7 @@ async fn check_peer(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.uri().path() == "/health" || pid.is_some_and(may_order) {
+    if request.uri().path() == host::HEALTH.path || pid.is_some_and(may_order) {
         return next.run(request).await;
     }
     tracing::warn!(
@@ -103,8 +105,12 @@ async fn check_peer(
         path = request.uri().path(),
         "a process of a run asked for orders and was refused"
     );
-    let message = "processes that the host started give it no orders";
-    problem(StatusCode::FORBIDDEN, "forbidden", message).into_response()
+    Refusal::new(
+        ProblemCode::Forbidden,
+        "a process that the host started may not give it orders",
+    )
+    .with_remedy("ask from a shell of your own")
+    .into_response()
 }
 
 impl Bound {
@@ -123,7 +129,7 @@ impl Bound {
         token: Token,
         stopped: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
-        let open: Router = routes(engine);
+        let open: Router = router(engine);
         let guarded = open
             .clone()
             .layer(middleware::from_fn_with_state(token, demand_token));
