@@ -1,5 +1,7 @@
 //! What do the mechanisms say of themselves: a block of the queue's view each.
 
+use std::collections::BTreeMap;
+
 use orch_agents::breaker::{KeyedSnapshot, Phase, Reason};
 use orch_store::{Pause, Spending, StoreError, Tx};
 use orch_views::queue::{
@@ -43,11 +45,8 @@ impl Engine {
     /// Where the security gate judges, and what it decided lately.
     pub(crate) fn security(&self, decisions: Vec<(String, i64)>) -> SecurityView {
         let uses = self.config().uses_of(SECURITY).into_iter();
-        // A repository that the file names since the start is not in force.
-        let repositories = uses
-            .filter(|(repo, _)| self.0.repos.find(repo).is_some())
-            .map(|(repo, mode)| (repo, mode.to_owned()))
-            .collect::<std::collections::BTreeMap<_, _>>();
+        let repositories: BTreeMap<String, String> =
+            uses.map(|(repo, mode)| (repo, mode.to_owned())).collect();
         SecurityView {
             enabled: !repositories.is_empty(),
             repositories,

@@ -5,7 +5,15 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use orch_config::HostConfig;
 use orch_engine::{Engine, Paths, Setup};
-use serde_json::Value;
+use orch_http::Call;
+use orch_views::endpoint::{Endpoint, Method};
+use orch_views::host;
+use orch_views::message::Nothing;
+use orch_views::problem::Refused;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::show::problem::HostRefused;
 
 /// The host, running or not.
 pub(crate) enum Host {
@@ -14,17 +22,39 @@ pub(crate) enum Host {
     Stopped(Box<Engine>),
 }
 
+/// What to do where no host has run yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unborn {
+    /// Nothing can be said of a host that never was: a wrong configuration must not look like an empty host.
+    Refuse,
+    /// The command begins something, so the data folder may be made.
+    Make,
+}
+
 pub(crate) fn load_config(path: &Path) -> anyhow::Result<HostConfig> {
     Ok(HostConfig::load(path, |name| std::env::var(name).ok())?)
 }
 
 impl Host {
-    /// Finds the host of this configuration.
+    /// Finds the host of this configuration; it has run before.
     pub(crate) async fn find(config: &Path) -> anyhow::Result<Self> {
-        let config = load_config(config)?;
-        let socket = Paths::below(config.data_dir()).socket();
-        if let Some(host) = Self::at(&socket).await {
+        Self::find_or(config, Unborn::Refuse).await
+    }
+
+    /// Finds the host of this configuration.
+    pub(crate) async fn find_or(file: &Path, unborn: Unborn) -> anyhow::Result<Self> {
+        let config = load_config(file)?;
+        let paths = Paths::below(config.data_dir());
+        if let Some(host) = Self::at(&paths.socket()).await {
             return Ok(host);
+        }
+        if unborn == Unborn::Refuse && !paths.database().exists() {
+            bail!(
+                "no host of `{}` has run yet: there is no `{}`; start it with `orch serve`, or name another \
+                 configuration with --config",
+                file.display(),
+                paths.database().display()
+            );
         }
         let orch = std::env::current_exe().context("this program's own path")?;
         Ok(Self::Stopped(Box::new(
@@ -38,58 +68,50 @@ impl Host {
             .unix_socket(socket)
             .build()
             .ok()?;
-        let healthy = client
-            .get("http://orch/health")
-            .send()
-            .await
-            .is_ok_and(|r| r.status().is_success());
-        healthy.then_some(Self::Running(client))
+        let host = Self::Running(client);
+        let healthy = host.ask(&host::HEALTH, [], &Nothing {}).await;
+        healthy.is_ok().then_some(host)
     }
 
-    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.ask("GET", path, None).await
+    /// Asks an endpoint about what `names` say.
+    pub(crate) async fn ask<const N: usize, Q: Serialize, A: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint<N, Q, A>,
+        names: [&str; N],
+        request: &Q,
+    ) -> anyhow::Result<A> {
+        let (status, body) = self.send(Call::of(endpoint, names, request)?).await?;
+        if (200..300).contains(&status) {
+            return serde_json::from_slice(&body)
+                .context("the host answers in another form; it may be of another version");
+        }
+        match serde_json::from_slice::<Refused>(&body) {
+            Ok(refused) => Err(HostRefused(refused.error).into()),
+            Err(_) => bail!(
+                "the host answered {status}: {}",
+                String::from_utf8_lossy(&body)
+            ),
+        }
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.ask("POST", path, Some(body)).await
-    }
-
-    async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let (status, answer) = match self {
+    async fn send(&self, call: Call) -> anyhow::Result<(u16, Vec<u8>)> {
+        match self {
             Self::Running(client) => {
-                let url = format!("http://orch{path}");
-                let mut request = match method {
-                    "GET" => client.get(url),
-                    _ => client.post(url),
+                let url = format!("http://orch{}", call.address);
+                let request = match call.method {
+                    Method::Get => client.get(url),
+                    Method::Post => client.post(url),
                 };
-                if let Some(body) = body {
-                    request = request.json(body);
-                }
+                let request = request
+                    .header("content-type", "application/json")
+                    .body(call.body);
                 let response = request.send().await.context("the host does not answer")?;
                 let status = response.status().as_u16();
-                let text = response
-                    .text()
-                    .await
-                    .context("the host's answer breaks off")?;
-                (
-                    status,
-                    serde_json::from_str(&text).unwrap_or(Value::String(text)),
-                )
+                let body = response.bytes().await;
+                let body = body.context("the host's answer breaks off")?;
+                Ok((status, body.to_vec()))
             }
-            Self::Stopped(engine) => {
-                orch_http::ask(Engine::clone(engine), method, path, body).await?
-            }
-        };
-        if status >= 400 {
-            let message = answer
-                .pointer("/error/message")
-                .and_then(Value::as_str)
-                .map(str::to_owned);
-            bail!(
-                "{}",
-                message.unwrap_or_else(|| format!("the host answered {status}: {answer}"))
-            );
+            Self::Stopped(engine) => Ok(orch_http::answer(Engine::clone(engine), call).await?),
         }
-        Ok(answer)
     }
 }

@@ -9,6 +9,7 @@ use std::io::IsTerminal;
 use anyhow::Context;
 
 use crate::cli::Demo;
+use crate::show::print;
 
 pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
     let gates = std::fs::canonicalize(&options.gates).with_context(|| {
@@ -25,8 +26,8 @@ pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
     let loud = !json;
     let interactive = std::io::stderr().is_terminal();
     let outcome = drive::carry_through(&place, options.crash, loud, interactive).await;
-    let summary = match outcome {
-        Ok(view) => report::summary(&view),
+    let view = match outcome {
+        Ok(view) => view,
         Err(error) => {
             let kept = folder.keep();
             eprintln!("the demo's folder is kept at {}", kept.display());
@@ -34,10 +35,7 @@ pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
         }
     };
     let kept = options.keep.then(|| folder.keep());
-    if json {
-        println!("{:#}", report::json(&summary, kept.as_deref()));
-    } else {
-        print!("{}", report::text(&summary, kept.as_deref()));
-    }
+    let summary = report::summary(view, kept.as_deref());
+    print(json, &summary, report::text)?;
     Ok(if summary.state == "done" { 0 } else { 1 })
 }

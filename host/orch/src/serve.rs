@@ -24,7 +24,7 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
         if let Some(error) = &gate.error {
             tracing::warn!(
                 gate.name = gate.name,
-                state = gate.state,
+                state = gate.state.as_str(),
                 error,
                 "gate needs attention"
             );

@@ -10,22 +10,23 @@ use orch_author::report::{self, About, Format, Remark};
 use orch_author::{Language, bench, check, project, run as cases_run};
 use orch_engine::OfflineJudgement;
 use orch_gates::{GateRuntime, LoadedGate, RuntimeConfig};
-use serde_json::{Value, json};
+use orch_views::author::{
+    AboutGate, BegunView, BenchView, BuiltView, CheckView, MeasureView, NoteView,
+};
 
-use crate::cli::{Author, Cases};
-use crate::commands::print;
-use crate::show;
-
-/// Exit code for a command line that makes no sense.
-const USAGE: u8 = 64;
+use super::USAGE;
+use crate::cli::gate::{Author, Cases};
+use crate::show::{self, out, print, problem};
 
 pub(crate) async fn run(verb: Author, json: bool) -> anyhow::Result<u8> {
     match verb {
         Author::New { name, lang, dir } => new(&name, &lang, dir, json),
         Author::Build { dir } => {
             let file = project::build(&dir)?;
-            let view = json!({"file": file.display().to_string()});
-            print(json, &view, |_| format!("built {}", file.display()));
+            let view = BuiltView {
+                file: file.display().to_string(),
+            };
+            print(json, &view, show::author::built)?;
             Ok(0)
         }
         Author::Check { file } => look(&file, json).await,
@@ -37,21 +38,22 @@ pub(crate) async fn run(verb: Author, json: bool) -> anyhow::Result<u8> {
 fn new(name: &str, lang: &str, dir: Option<PathBuf>, json: bool) -> anyhow::Result<u8> {
     let Some(language) = Language::parse(lang) else {
         let known = Language::ALL.map(Language::as_str).join(", ");
-        bail!("no language `{lang}`; there are: {known}");
+        bail!("unknown language `{lang}`; use one of {known}");
     };
     let folder = dir.unwrap_or_else(|| PathBuf::from(name));
     project::begin(name, language, &folder)?;
-    let shown = folder.display().to_string();
-    print(json, &json!({"folder": shown}), |_| {
-        format!(
-            "a {lang} gate lies in {shown}; next: cd {shown} && orch gate build && orch gate test"
-        )
-    });
+    let view = BegunView {
+        folder: folder.display().to_string(),
+    };
+    print(json, &view, show::author::begun)?;
     Ok(0)
 }
 
-pub(crate) fn unknown_format(name: &str) -> String {
-    format!("no format `{name}`; there are: text, json, junit, sarif")
+/// The format of a report; `--json` says the same as `--format json`.
+pub(super) fn format(name: &str, json: bool) -> anyhow::Result<Format> {
+    let format = Format::parse(name)
+        .with_context(|| format!("unknown format `{name}`; use text, json, junit or sarif"))?;
+    Ok(if json { Format::Json } else { format })
 }
 
 fn runtime() -> anyhow::Result<GateRuntime> {
@@ -71,13 +73,29 @@ async fn look(file: &Path, json: bool) -> anyhow::Result<u8> {
         Ok(gate) => check::check(&runtime, file, &gate).await,
         Err(error) => vec![check::Note {
             level: Level::Error,
-            text: show::chain(&error),
+            text: problem::chain(&error),
         }],
     };
     let errors = notes.iter().filter(|n| n.level == Level::Error).count();
-    let view = json!({"file": file.display().to_string(), "errors": errors, "notes": notes});
-    print(json, &view, show::notes);
+    let view = CheckView {
+        file: file.display().to_string(),
+        errors: errors as u64,
+        notes: notes.into_iter().map(note).collect(),
+    };
+    print(json, &view, show::author::notes)?;
     Ok(u8::from(errors > 0))
+}
+
+fn note(note: check::Note) -> NoteView {
+    let level = match note.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "note",
+    };
+    NoteView {
+        level: level.to_owned(),
+        text: note.text,
+    }
 }
 
 /// The gate file and its cases.
@@ -107,10 +125,13 @@ fn component_in(folder: &Path) -> anyhow::Result<PathBuf> {
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => bail!(
-            "`{}` holds no component; run `orch gate build` first",
+            "there is no component in `{}`; run `orch gate build` first",
             folder.display()
         ),
-        _ => bail!("`{}` holds several components; name one", folder.display()),
+        _ => bail!(
+            "there are several components in `{}`; name one",
+            folder.display()
+        ),
     }
 }
 
@@ -123,11 +144,10 @@ fn about(gate: &LoadedGate) -> About {
 }
 
 async fn test(cases: Cases, json: bool) -> anyhow::Result<u8> {
-    let format = match Format::parse(&cases.format) {
-        Some(_) if json => Format::Json,
-        Some(format) => format,
-        None => {
-            eprintln!("error: {}", unknown_format(&cases.format));
+    let format = match self::format(&cases.format, json) {
+        Ok(format) => format,
+        Err(error) => {
+            problem::report(&error, json)?;
             return Ok(USAGE);
         }
     };
@@ -139,7 +159,7 @@ async fn test(cases: Cases, json: bool) -> anyhow::Result<u8> {
     for case in &list {
         results.push(cases_run::run(&runtime, &gate, case).await);
     }
-    print!("{}", report::cases(&about(&gate), &results, format)?);
+    out(&report::cases(&about(&gate), &results, format)?)?;
     Ok(u8::from(results.iter().any(|r| !r.holds())))
 }
 
@@ -148,14 +168,35 @@ async fn measure(cases: Cases, times: u32, json: bool) -> anyhow::Result<u8> {
     let list = cases::read(&list)?;
     let runtime = runtime()?;
     let gate = load(&runtime, &file).await?;
-    let mut rows: Vec<Value> = Vec::new();
+    let mut rows = Vec::new();
     for case in list.iter().filter(|c| c.expect.settings_problems.is_none()) {
-        let measured = bench::measure(&runtime, &gate, case, times).await?;
-        rows.push(serde_json::to_value(measured)?);
+        rows.push(measured(
+            bench::measure(&runtime, &gate, case, times).await?,
+        ));
     }
-    let view = json!({"gate": about(&gate), "cases": rows});
-    print(json, &view, show::measured);
+    let view = BenchView {
+        gate: AboutGate {
+            gate: gate.name.clone(),
+            version: gate.descriptor.version.clone(),
+            digest: gate.digest.clone(),
+        },
+        cases: rows,
+    };
+    print(json, &view, show::author::measured)?;
     Ok(0)
+}
+
+fn measured(of: bench::Measured) -> MeasureView {
+    MeasureView {
+        name: of.name,
+        evaluations: of.evaluations,
+        p50_us: of.p50_us,
+        p99_us: of.p99_us,
+        max_us: of.max_us,
+        per_second: of.per_second,
+        cpu_us: of.cpu_us,
+        memory_bytes: of.memory_bytes,
+    }
 }
 
 /// A judgement for other programs.

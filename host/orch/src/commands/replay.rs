@@ -3,17 +3,38 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use orch_engine::{BACKTEST_MAX, KeptEvaluation, Replayed, replay};
+use orch_engine::{BACKTEST_MAX, KeptEvaluation, Replayed};
 use orch_gates::{GateRuntime, LoadedGate, RuntimeConfig};
-use serde_json::{Value, json};
+use orch_http::EVALUATION;
+use orch_views::message::Nothing;
+use orch_views::page::{LIMIT_MAX, PageRequest};
+use orch_views::replay::{self, BacktestRow, BacktestView, CandidateView, ReplayView};
 
 use crate::client::Host;
-use crate::commands::print;
-use crate::show;
+use crate::show::{self, print};
 
 async fn kept(host: &Host, id: i64) -> anyhow::Result<KeptEvaluation> {
-    let answer = host.get(&format!("/evaluations/{id}")).await?;
-    serde_json::from_value(answer).context("the host's answer")
+    host.ask(&EVALUATION, [&id.to_string()], &Nothing {}).await
+}
+
+/// Numbers of a gate's latest evaluations, page by page.
+async fn latest(host: &Host, gate: &str, last: u32) -> anyhow::Result<Vec<i64>> {
+    let mut ids = Vec::new();
+    let mut after = None;
+    let last = usize::try_from(last)?;
+    loop {
+        let request = PageRequest {
+            limit: Some(LIMIT_MAX),
+            after,
+        };
+        let page = host.ask(&replay::RECORDED, [gate], &request).await?;
+        ids.extend(page.items);
+        after = page.next;
+        if after.is_none() || ids.len() >= last {
+            ids.truncate(last);
+            return Ok(ids);
+        }
+    }
 }
 
 async fn load(
@@ -45,9 +66,9 @@ pub(crate) async fn one(
     };
     let runtime = GateRuntime::new(RuntimeConfig::default())?;
     let gate = load(&runtime, &file, &evaluation.gate).await?;
-    let replayed = replay(&runtime, &gate, &evaluation).await;
-    print(json, &serde_json::to_value(&replayed)?, show::replayed);
-    Ok(u8::from(!replayed.identical))
+    let view = view(orch_engine::replay(&runtime, &gate, &evaluation).await);
+    print(json, &view, show::replay::replayed)?;
+    Ok(u8::from(!view.identical))
 }
 
 /// Asks a candidate about the latest evaluations of a gate; exit code 1 if a decision would change.
@@ -64,42 +85,58 @@ pub(crate) async fn many(
     );
     let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned());
     let name = gate.or(stem).unwrap_or_default();
-    let answer = host
-        .get(&format!("/gates/{name}/evaluations?last={last}"))
-        .await?;
-    let ids: Vec<i64> = serde_json::from_value(answer).context("the host's answer")?;
+    let ids = latest(host, &name, last).await?;
     anyhow::ensure!(
         !ids.is_empty(),
         "no evaluation of gate `{name}` is recorded; `--gate` names another one"
     );
     let runtime = GateRuntime::new(RuntimeConfig::default())?;
     let candidate = load(&runtime, file, &name).await?;
-    let mut done: Vec<Replayed> = Vec::new();
+    let mut results = Vec::new();
     for id in ids {
         // One at a time: recordings are large.
-        done.push(replay(&runtime, &candidate, &kept(host, id).await?).await);
+        let evaluation = kept(host, id).await?;
+        results.push(row(
+            orch_engine::replay(&runtime, &candidate, &evaluation).await
+        ));
     }
-    let changed = done.iter().filter(|r| r.changes()).count();
-    let rows: Vec<Value> = done.iter().map(row).collect();
-    let view = json!({
-        "gate": name,
-        "candidate": {"file": file.display().to_string(), "version": candidate.descriptor.version, "digest": candidate.digest},
-        "evaluations": done.len(),
-        "changed": changed,
-        "results": rows,
-    });
-    print(json, &view, show::backtest);
+    let changed = results.iter().filter(|row| row.changes).count() as u64;
+    let view = BacktestView {
+        gate: name,
+        candidate: CandidateView {
+            file: file.display().to_string(),
+            version: candidate.descriptor.version.clone(),
+            digest: candidate.digest.clone(),
+        },
+        evaluations: results.len() as u64,
+        changed,
+        results,
+    };
+    print(json, &view, show::replay::backtest)?;
     Ok(u8::from(changed > 0))
 }
 
-fn row(replayed: &Replayed) -> Value {
-    json!({
-        "id": replayed.id,
-        "work_item": replayed.work_item,
-        "was": replayed.was,
-        "is": replayed.is,
-        "changes": replayed.changes(),
-        "reason": replayed.reason,
-        "summary": replayed.summary,
-    })
+fn view(replayed: Replayed) -> ReplayView {
+    ReplayView {
+        id: replayed.id,
+        work_item: replayed.work_item,
+        was: replayed.was,
+        is: replayed.is,
+        reason: replayed.reason,
+        summary: replayed.summary,
+        same_gate: replayed.same_gate,
+        identical: replayed.identical,
+    }
+}
+
+fn row(replayed: Replayed) -> BacktestRow {
+    BacktestRow {
+        changes: replayed.changes(),
+        id: replayed.id,
+        work_item: replayed.work_item,
+        was: replayed.was,
+        is: replayed.is,
+        reason: replayed.reason,
+        summary: replayed.summary,
+    }
 }

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use orch_engine::Paths;
-use serde_json::{Value, json};
+use orch_views::message::Nothing;
+use orch_views::task::{self, ByRequest, NewRequest, TaskStatus, TaskView};
 
 use super::setup::{BODY, Place, TITLE};
 use crate::client::Host;
+use crate::show::plain;
 
 /// Longest demo.
 const TIME_MAX: Duration = Duration::from_secs(300);
@@ -77,43 +79,36 @@ pub(super) async fn carry_through(
     crash: bool,
     loud: bool,
     interactive: bool,
-) -> anyhow::Result<Value> {
+) -> anyhow::Result<TaskView> {
     let mut process = start(place)?;
     let mut host = answering(place, &mut process).await?;
-    let request = json!({"repo": "shop", "title": TITLE, "body": BODY, "author": "demo"});
-    let begun = host.post("/tasks", &request).await?;
-    let item = begun["work_item"]
-        .as_str()
-        .context("the host named the task")?
-        .to_owned();
+    let item = begin(&host).await?;
     let progress = Progress::new(loud, interactive);
     progress.say(&format!("{item}: {TITLE}"));
     let started = Instant::now();
     let mut crashed = !crash;
     loop {
-        let view = host.get(&format!("/tasks/{item}")).await?;
+        let view = host.ask(&task::SHOW, [&item], &Nothing {}).await?;
         progress.show(&view);
-        let stage = view["stage"].as_str().unwrap_or_default();
-        let status = view["status"].as_str().unwrap_or_default();
-        match status {
-            "ended" => {
+        match view.line.status {
+            TaskStatus::Ended => {
                 progress.finish();
                 return Ok(view);
             }
-            "blocked" | "needs-input" => bail!("the task stands still: {}", view["why"]),
-            "awaiting-approval" => {
+            TaskStatus::Blocked | TaskStatus::NeedsInput => {
+                bail!("the task stands still: {}", view.why)
+            }
+            TaskStatus::AwaitingApproval => {
                 progress.say("a person approves the deploy");
-                host.post(&format!("/tasks/{item}/approve"), &json!({"by": "demo"}))
-                    .await?;
+                approve(&host, &item).await?;
             }
-            "waiting" if view["step"] == "analysis-approved" => {
+            TaskStatus::Waiting if view.line.step == "analysis-approved" => {
                 progress.say("a person approves the analysis");
-                host.post(&format!("/tasks/{item}/approve"), &json!({"by": "demo"}))
-                    .await?;
+                approve(&host, &item).await?;
             }
-            _ => {}
+            TaskStatus::Active | TaskStatus::Waiting | TaskStatus::Stopping => {}
         }
-        if !crashed && stage == "development" && developer_at_work(&view) {
+        if !crashed && view.line.stage == "development" && developer_at_work(&view) {
             progress
                 .say("the host is killed in the middle of the developer's run, and started again");
             drop(process);
@@ -122,20 +117,38 @@ pub(super) async fn carry_through(
             crashed = true;
         }
         if started.elapsed() > TIME_MAX {
-            bail!("the demo takes too long: {}", view["why"]);
+            bail!("the demo takes too long: {}", view.why);
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
+async fn begin(host: &Host) -> anyhow::Result<String> {
+    let request = NewRequest {
+        repo: "shop".to_owned(),
+        title: TITLE.to_owned(),
+        body: BODY.to_owned(),
+        id: None,
+        author: Some("demo".to_owned()),
+        after: Vec::new(),
+        priority: None,
+    };
+    Ok(host.ask(&task::NEW, [], &request).await?.work_item)
+}
+
+async fn approve(host: &Host, item: &str) -> anyhow::Result<()> {
+    let by = "demo".to_owned();
+    host.ask(&task::APPROVE, [item], &ByRequest { by }).await?;
+    Ok(())
+}
+
 /// Whether the developer's script has begun: its first output is in the run folder.
-fn developer_at_work(view: &Value) -> bool {
-    let runs = view["runs"].as_array().map_or(&[][..], Vec::as_slice);
-    runs.iter().any(|run| {
-        let folder = run["folder"].as_str().unwrap_or_default();
-        run["role"] == "developer"
-            && run["outcome"].is_null()
-            && std::fs::metadata(format!("{folder}/stdout.raw")).is_ok_and(|m| m.len() > 0)
+fn developer_at_work(view: &TaskView) -> bool {
+    view.runs.iter().any(|run| {
+        let output = format!("{}/stdout.raw", run.folder);
+        run.role == "developer"
+            && run.outcome.is_none()
+            && std::fs::metadata(output).is_ok_and(|m| m.len() > 0)
     })
 }
 
@@ -175,12 +188,11 @@ impl Progress {
         }
     }
 
-    fn show(&self, view: &Value) {
-        let text = |key: &str| view[key].as_str().unwrap_or_default().to_owned();
-        let stage = text("stage");
-        let message = format!("{stage} · {} ({})", text("step"), text("status"));
+    fn show(&self, view: &TaskView) {
+        let (stage, step) = (&view.line.stage, &view.line.step);
+        let message = plain::line(&format!("{stage} · {step} ({})", view.line.status.as_str()));
         if let Some(bar) = &self.bar {
-            bar.set_position(STAGES.iter().position(|s| *s == stage).unwrap_or(0) as u64);
+            bar.set_position(STAGES.iter().position(|s| s == stage).unwrap_or(0) as u64);
             bar.set_message(message.clone());
         }
         if *self.last.borrow() != message {

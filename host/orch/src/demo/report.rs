@@ -3,124 +3,110 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use orch_views::task::{StageVisit, TaskView, VerdictView};
+use serde::Serialize;
+
+use crate::show::plain;
 
 /// What happened.
+#[derive(Debug, Serialize)]
 pub(super) struct Summary {
+    /// Stage it ended in.
     pub(super) state: String,
-    stages: Vec<Value>,
-    verdicts: Vec<Value>,
+    work_item: String,
+    stages: Vec<Stay>,
+    verdicts: Vec<VerdictView>,
     merged_commit: Option<String>,
-    reattached_runs: i64,
-    rework_rounds: i64,
-    item: String,
+    rework_rounds: u32,
+    reattached_runs: usize,
+    /// The demo's folder, if it was left behind.
+    folder: Option<String>,
+    #[serde(skip)]
     findings: Vec<String>,
 }
 
-pub(super) fn summary(view: &Value) -> Summary {
-    let list = |key: &str| view[key].as_array().cloned().unwrap_or_default();
-    let runs = list("runs");
-    let reattached_runs = runs
-        .iter()
-        .filter(|r| r["reattached"].as_i64().unwrap_or(0) > 0)
-        .count();
-    let stages = list("stages")
-        .into_iter()
-        .map(|visit| {
-            let (entered, left) = (visit["entered_ms"].as_i64(), visit["left_ms"].as_i64());
-            let duration = entered.zip(left).map(|(a, b)| b - a);
-            json!({"stage": visit["stage"], "attempt": visit["attempt"], "entered_ms": entered,
-                   "left_ms": left, "duration_ms": duration})
-        })
-        .collect();
+/// A stay in a stage with its length.
+#[derive(Debug, Serialize)]
+struct Stay {
+    #[serde(flatten)]
+    visit: StageVisit,
+    duration_ms: Option<i64>,
+}
+
+pub(super) fn summary(view: TaskView, kept: Option<&Path>) -> Summary {
+    let stay = |visit: StageVisit| Stay {
+        duration_ms: visit.left_ms.map(|left| left - visit.entered_ms),
+        visit,
+    };
     Summary {
-        state: view["stage"].as_str().unwrap_or_default().to_owned(),
-        stages,
-        verdicts: list("verdicts"),
-        merged_commit: view["merged_commit"].as_str().map(str::to_owned),
-        reattached_runs: i64::try_from(reattached_runs).unwrap_or(0),
-        rework_rounds: view["rework_rounds"].as_i64().unwrap_or(0),
-        item: view["work_item"].as_str().unwrap_or_default().to_owned(),
-        findings: list("comments")
-            .iter()
-            .filter_map(|c| c.as_str().map(str::to_owned))
-            .collect(),
+        state: view.line.stage,
+        work_item: view.line.work_item,
+        stages: view.stages.into_iter().map(stay).collect(),
+        verdicts: view.verdicts,
+        merged_commit: view.merged_commit,
+        rework_rounds: view.line.rework_rounds,
+        reattached_runs: view.runs.iter().filter(|run| run.reattached > 0).count(),
+        folder: kept.map(|p| p.display().to_string()),
+        findings: view.comments,
     }
 }
 
-pub(super) fn json(summary: &Summary, kept: Option<&Path>) -> Value {
-    json!({
-        "state": summary.state,
-        "work_item": summary.item,
-        "stages": summary.stages,
-        "verdicts": summary.verdicts,
-        "merged_commit": summary.merged_commit,
-        "rework_rounds": summary.rework_rounds,
-        "reattached_runs": summary.reattached_runs,
-        "folder": kept.map(|p| p.display().to_string()),
-    })
-}
-
-pub(super) fn text(summary: &Summary, kept: Option<&Path>) -> String {
-    let mut page = format!("\n{} is {}.\n\nStages\n", summary.item, summary.state);
-    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
-    for stage in &summary.stages {
-        let took = stage["duration_ms"]
-            .as_i64()
-            .map_or(String::new(), |ms| format!("{:>7} ms", ms));
+pub(super) fn text(summary: &Summary) -> String {
+    let mut page = format!(
+        "\n{} is {}.\n\nStages\n",
+        plain::line(&summary.work_item),
+        plain::line(&summary.state)
+    );
+    for stay in &summary.stages {
+        let took = stay.duration_ms.map(|ms| format!("{ms:>7} ms"));
         // Writing to a String cannot fail.
         writeln!(
             page,
-            "  {:<15} attempt {}  {took}",
-            word(stage, "stage"),
-            stage["attempt"]
+            "  {:<15} attempt {}  {}",
+            plain::line(&stay.visit.stage),
+            stay.visit.attempt,
+            took.unwrap_or_default()
         )
         .ok();
     }
     page.push_str("\nVerdicts\n");
     for verdict in &summary.verdicts {
-        let digest: String = word(verdict, "digest").chars().take(12).collect();
-        writeln!(
-            page,
-            "  {:<18} {:<15} {} {} {digest}  {}",
-            word(verdict, "entry"),
-            word(verdict, "decision"),
-            word(verdict, "gate"),
-            word(verdict, "version"),
-            word(verdict, "summary"),
-        )
-        .ok();
+        writeln!(page, "  {}", line(verdict)).ok();
     }
     for finding in &summary.findings {
-        writeln!(
-            page,
-            "\nSent back with\n  {}",
-            finding.replace('\n', "\n  ")
-        )
-        .ok();
+        let finding = plain::block(finding).replace('\n', "\n  ");
+        writeln!(page, "\nSent back with\n  {finding}").ok();
     }
     if summary.reattached_runs > 0 {
+        let runs = summary.reattached_runs;
         writeln!(
             page,
-            "\n{} run was taken up again after the host was killed; it ran once.",
-            summary.reattached_runs
+            "\n{runs} run was taken up again after the host was killed; it ran once."
         )
         .ok();
     }
     if let Some(sha) = &summary.merged_commit {
-        writeln!(page, "\nLanded on main as {sha}").ok();
+        writeln!(page, "\nLanded on main as {}", plain::line(sha)).ok();
     }
-    match kept {
-        Some(folder) => {
-            let folder = folder.display();
-            writeln!(
-                page,
-                "\nThe artefacts lie in docs/work-items/{0} of {folder}/shop.git:\n  git -C {folder}/shop.git show main:docs/work-items/{0}/12-review.md\n\nNext\n  orch --config {folder}/orch.yaml task show {0}\n  orch --config {folder}/orch.yaml serve",
-                summary.item
-            )
-            .ok();
-        }
-        None => page.push_str("\nNext\n  cargo xtask demo --keep     leaves the folder with repository, artefacts and logs\n  cargo xtask demo --crash    kills the host in the middle\n  docs/operators/configuration.md says how to use a repository of your own\n"),
-    }
+    page.push_str(&next(summary));
     page
+}
+
+fn line(verdict: &VerdictView) -> String {
+    let digest: String = verdict.digest.chars().take(12).collect();
+    let line = format!(
+        "{:<18} {:<15} {} {} {digest}  {}",
+        verdict.entry, verdict.decision, verdict.gate, verdict.version, verdict.summary,
+    );
+    plain::line(&line)
+}
+
+fn next(summary: &Summary) -> String {
+    let item = plain::line(&summary.work_item);
+    match &summary.folder {
+        Some(folder) => format!(
+            "\nThe artefacts are in docs/work-items/{item} of {folder}/shop.git:\n  git -C {folder}/shop.git show main:docs/work-items/{item}/12-review.md\n\nNext\n  orch --config {folder}/orch.yaml task show {item}\n  orch --config {folder}/orch.yaml serve\n"
+        ),
+        None => "\nNext\n  cargo xtask demo --keep     leaves the folder with repository, artefacts and logs\n  cargo xtask demo --crash    kills the host in the middle\n  docs/operators/configuration.md says how to use a repository of your own\n".to_owned(),
+    }
 }

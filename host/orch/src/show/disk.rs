@@ -2,49 +2,52 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use orch_views::disk::{GcItem, GcView};
 
-use super::{list, table, text};
+use super::plain;
+use super::table::table;
 
 /// The report of `orch gc`.
-pub(crate) fn gc(value: &Value) -> String {
-    let columns = ["", "what", "age", "size", "why", "because"];
-    let mut page = table(&columns, list(&value["items"]), |item| {
-        vec![
-            text(item, "fate"),
-            text(item, "name"),
-            age(item["age_s"].as_i64().unwrap_or(0)),
-            item["bytes"].as_u64().map_or_else(String::new, size),
-            text(item, "why"),
-            text(item, "because"),
-        ]
-    });
-    let bytes = |key: &str| size(value[key].as_u64().unwrap_or(0));
-    let (trashed, freed) = (bytes("trashed_bytes"), bytes("freed_bytes"));
-    let folder = text(value, "folder");
-    // Writing to a String cannot fail.
-    if value["dry_run"] == true {
-        writeln!(page, "\n\n{trashed} would go to `{folder}/trash`, {freed} would be deleted from it; nothing was touched").ok();
-    } else {
-        writeln!(
-            page,
-            "\n\n{trashed} went to `{folder}/trash`, {freed} were deleted from it"
+pub(crate) fn gc(view: &GcView) -> String {
+    let mut page = items(&view.items);
+    if (view.items.len() as u64) < view.total {
+        // Writing to a String cannot fail.
+        write!(page, "\n\nshowing {} of {}", view.items.len(), view.total).ok();
+    }
+    let (trashed, freed) = (size(view.trashed_bytes), size(view.freed_bytes));
+    let folder = plain::line(&view.folder.display().to_string());
+    let sum = if view.dry_run {
+        format!(
+            "{trashed} would go to `{folder}/trash`, {freed} would be deleted from it; nothing was touched"
         )
-        .ok();
+    } else {
+        format!("{trashed} went to `{folder}/trash`, {freed} were deleted from it")
+    };
+    let rows = view.rows.iter();
+    let rows: Vec<String> = rows.map(|r| format!("{} {}", r.table, r.rows)).collect();
+    writeln!(page, "\n\n{sum}\nrows: {}", rows.join(", ")).ok();
+    if let Some(full) = &view.full {
+        writeln!(page, "FULL: {}", plain::block(full)).ok();
     }
-    let rows = list(&value["rows"]).iter();
-    let rows: Vec<String> = rows
-        .map(|row| format!("{} {}", text(row, "table"), text(row, "rows")))
-        .collect();
-    writeln!(page, "rows: {}", rows.join(", ")).ok();
-    let full = text(value, "full");
-    if !full.is_empty() {
-        writeln!(page, "FULL: {full}").ok();
-    }
-    for problem in list(&value["problems"]) {
-        writeln!(page, "could not be looked at: {}", super::plain(problem)).ok();
+    for problem in &view.problems {
+        writeln!(page, "could not be looked at: {}", plain::block(problem)).ok();
     }
     page
+}
+
+fn items(items: &[GcItem]) -> String {
+    let columns = ["", "what", "age", "size", "why", "because"];
+    table(columns, items, |item| {
+        let (fate, because) = item.fate.in_words();
+        [
+            fate.to_owned(),
+            item.name.clone(),
+            age(item.age_s),
+            item.bytes.map_or_else(String::new, size),
+            item.why.clone(),
+            because.to_owned(),
+        ]
+    })
 }
 
 fn size(bytes: u64) -> String {
@@ -72,34 +75,62 @@ fn age(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use orch_views::disk::{Fate, LeftoverKind, TableRows};
+
     use super::*;
-    use serde_json::json;
+    use crate::show::plain::tests::hostile;
+
+    fn item(name: &str, fate: Fate) -> GcItem {
+        GcItem {
+            kind: LeftoverKind::Workspace,
+            name: name.into(),
+            bytes: Some(20_480),
+            age_s: 200_000,
+            why: "task 1 (SHOP-1) has ended".into(),
+            fate,
+        }
+    }
+
+    fn report(items: Vec<GcItem>) -> GcView {
+        GcView {
+            dry_run: true,
+            folder: PathBuf::from("/data"),
+            total: items.len() as u64,
+            items,
+            trashed_bytes: 20_480,
+            freed_bytes: 0,
+            rows: vec![TableRows {
+                table: "jobs".into(),
+                rows: 3,
+            }],
+            full: None,
+            problems: vec![],
+        }
+    }
 
     #[test]
     fn report_says_what_goes_and_why() {
-        let report = json!({
-            "dry_run": true,
-            "folder": "/data",
-            "items": [{"kind": "workspace", "name": "workspaces/shop/1-SHOP-1", "bytes": 20_480, "age_s": 200_000,
-                       "why": "task 1 (SHOP-1) has ended", "fate": "goes", "because": "no open run"}],
-            "trashed_bytes": 20_480,
-            "freed_bytes": 0,
-            "rows": [{"table": "jobs", "rows": 3}],
-            "full": null,
-        });
-        let page = gc(&report);
-        for part in [
-            "goes",
-            "workspaces/shop/1-SHOP-1",
-            "2 d",
-            "20 KiB",
-            "has ended",
-            "no open run",
-            "20 KiB would go to `/data/trash`, 0 B would be deleted",
-            "rows: jobs 3",
-        ] {
-            assert!(page.contains(part), "{part}: {page}");
-        }
-        assert!(!page.contains("FULL"), "{page}");
+        insta::assert_snapshot!(gc(&report(vec![])), @"");
+        let goes = || item("workspaces/shop/1-SHOP-1", Fate::Goes("no open run".into()));
+        insta::assert_snapshot!(gc(&report(vec![goes()])), @"");
+        let many = GcView {
+            total: 2_000,
+            dry_run: false,
+            full: Some("the disk of `/data` has 3 MiB free".into()),
+            problems: vec!["refs: `git` is not there".into()],
+            ..report(vec![
+                goes(),
+                item("runs/shop/2", Fate::Kept("it runs".into())),
+            ])
+        };
+        insta::assert_snapshot!(gc(&many), @"");
+    }
+
+    #[test]
+    fn nothing_acts_in_the_name_of_a_leftover() {
+        let report = report(vec![item(&hostile(), Fate::Failed(hostile()))]);
+        insta::assert_snapshot!(gc(&report), @"");
     }
 }

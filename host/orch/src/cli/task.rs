@@ -1,0 +1,101 @@
+//! Verbs about tasks.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{Part, Who};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Begin a task.
+    New {
+        /// Repository, as named in the configuration.
+        #[arg(long)]
+        repo: String,
+        /// The request in one line.
+        #[arg(long)]
+        title: String,
+        /// The request in full, Markdown.
+        #[arg(long, default_value = "")]
+        body: String,
+        /// A file with the request in full; `-` reads standard input.
+        #[arg(long, conflicts_with = "body")]
+        body_file: Option<PathBuf>,
+        /// A work item that has to be done before this one begins; may be given several times.
+        #[arg(long)]
+        after: Vec<String>,
+        /// How urgent it is, 1 (first) to 9.
+        #[arg(long)]
+        priority: Option<i64>,
+        /// Work item id, such as SHOP-12; made up if not given.
+        #[arg(long)]
+        id: Option<String>,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// List tasks that are under way.
+    List {
+        /// Ended ones too.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Show a task with its verdicts and runs.
+    Show {
+        /// Work item.
+        id: String,
+    },
+    /// Say what a task waits for, since when, and what would move it.
+    Why {
+        /// Work item.
+        id: String,
+    },
+    /// Approve what the task waits for: its analysis or its deploy.
+    Approve {
+        /// Work item.
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Reject what the task waits for.
+    Reject {
+        /// Work item.
+        id: String,
+        /// What to change; reaches the agent verbatim.
+        #[arg(long)]
+        comment: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Take a task out of a block.
+    Resume {
+        /// Work item.
+        id: String,
+        /// Stage to go on at; not after the one it has reached.
+        #[arg(long)]
+        stage: Option<String>,
+        /// Rework rounds to add.
+        #[arg(long, default_value_t = 0)]
+        rounds: u32,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Say how urgent a task is; a task that waits long rises by itself.
+    Priority {
+        /// Work item.
+        id: String,
+        /// 1 (first) to 9; the default of a task is 5.
+        priority: i64,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Stop a task; its work is kept.
+    Stop {
+        /// Work item.
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
+}

@@ -1,0 +1,105 @@
+//! Judges a plain git repository with one gate, without a host.
+
+use std::path::Path;
+
+use anyhow::Context;
+use orch_author::report::Format;
+use orch_config::HostConfig;
+use orch_engine::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
+
+use super::{USAGE, author};
+use crate::cli::gate::GateRun;
+use crate::client::load_config;
+use crate::show::{out, plain, problem};
+
+pub(crate) async fn run(config: &Path, run: GateRun, json: bool) -> anyhow::Result<u8> {
+    let scratch = tempfile::tempdir().context("a scratch folder")?;
+    let (request, format) = match understood(config, run, json, scratch.path()) {
+        Ok(understood) => understood,
+        Err(error) => return usage(&error, json),
+    };
+    match judge_offline(&request).await {
+        Ok(judged) => {
+            show(&judged, format)?;
+            Ok(u8::try_from(judged.exit_code).unwrap_or(2))
+        }
+        Err(error) => usage(&error, json),
+    }
+}
+
+/// Says what makes no sense, as every refusal is said.
+fn usage(error: &anyhow::Error, json: bool) -> anyhow::Result<u8> {
+    problem::report(error, json)?;
+    Ok(USAGE)
+}
+
+fn understood(
+    config: &Path,
+    run: GateRun,
+    json: bool,
+    scratch: &Path,
+) -> anyhow::Result<(OfflineRequest, Format)> {
+    let format = author::format(&run.format, json)?;
+    let assumed: anyhow::Result<Vec<AssumedRole>> =
+        run.assume_role.iter().map(|text| assumed(text)).collect();
+    let rights = if run.tools {
+        Some(rights(config, scratch)?)
+    } else {
+        None
+    };
+    let request = OfflineRequest {
+        gate: run.file,
+        repo: run.repo,
+        work_item: run.work_item,
+        branch: run.branch,
+        base: run.base,
+        stage: run.stage,
+        settings: run.settings,
+        assumed: assumed?,
+        strict: run.strict,
+        rights,
+    };
+    Ok((request, format))
+}
+
+fn assumed(text: &str) -> anyhow::Result<AssumedRole> {
+    let parts = text.split_once('=');
+    let (file, role) =
+        parts.with_context(|| format!("--assume-role takes FILE=ROLE, not `{text}`"))?;
+    Ok(AssumedRole {
+        file: file.to_owned(),
+        role: role.to_owned(),
+    })
+}
+
+fn rights(config: &Path, scratch: &Path) -> anyhow::Result<OfflineRights> {
+    Ok(OfflineRights {
+        // Without a file the defaults apply: the host's own gates have their own grants.
+        config: if config.exists() {
+            load_config(config)?
+        } else {
+            HostConfig::default()
+        },
+        orch: std::env::current_exe().context("this program's own path")?,
+        folder: scratch.to_owned(),
+    })
+}
+
+fn show(judged: &OfflineJudgement, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => {
+            let text = serde_json::to_string_pretty(judged)?;
+            out(&format!("{}\n", plain::json(&text)))
+        }
+        Format::Junit | Format::Sarif => out(&author::judgement(judged, format)?),
+        Format::Text => {
+            out(&plain::block(&judged.artefact))?;
+            let reason = judged.reason.as_deref();
+            let reason = reason.map(|r| format!(" ({r})")).unwrap_or_default();
+            let line = format!("{}{reason}: {}", judged.decision, judged.summary);
+            eprintln!("{}", plain::line(&line));
+            eprintln!("provenance not checked: without a host, authors are assumed");
+            Ok(())
+        }
+    }
+}

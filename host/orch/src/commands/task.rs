@@ -1,0 +1,133 @@
+//! Tasks: begun, looked at, decided about.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use orch_engine::commands::BODY_BYTES_MAX;
+use orch_views::message::Nothing;
+use orch_views::task::{
+    self, ByRequest, NewRequest, PriorityRequest, RejectRequest, ResumeRequest,
+};
+
+use crate::cli::task::Task;
+use crate::client::{Host, Unborn};
+use crate::show::{self, print};
+
+pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<()> {
+    let unborn = match verb {
+        Task::New { .. } => Unborn::Make,
+        Task::List { .. }
+        | Task::Show { .. }
+        | Task::Why { .. }
+        | Task::Approve { .. }
+        | Task::Reject { .. }
+        | Task::Resume { .. }
+        | Task::Priority { .. }
+        | Task::Stop { .. } => Unborn::Refuse,
+    };
+    let host = Host::find_or(file, unborn).await?;
+    let done = match verb {
+        Task::List { all, part } => {
+            let list = host.ask(&task::LIST, [], &part.list(all)).await?;
+            return print(json, &list, show::task::list);
+        }
+        Task::Show { id } => {
+            let view = host.ask(&task::SHOW, [&id], &Nothing {}).await?;
+            return print(json, &view, show::task::task);
+        }
+        Task::Why { id } => {
+            let view = host.ask(&task::WHY, [&id], &Nothing {}).await?;
+            return print(json, &view, show::message::why);
+        }
+        Task::New {
+            repo,
+            title,
+            body,
+            body_file,
+            after,
+            priority,
+            id,
+            who,
+        } => {
+            let request = NewRequest {
+                repo,
+                title,
+                body: body_file.map_or(Ok(body), |file| body_of(&file))?,
+                id,
+                author: Some(who.by),
+                after,
+                priority,
+            };
+            host.ask(&task::NEW, [], &request).await?
+        }
+        Task::Approve { id, who } => {
+            let request = ByRequest { by: who.by };
+            host.ask(&task::APPROVE, [&id], &request).await?
+        }
+        Task::Reject { id, comment, who } => {
+            let by = who.by;
+            let request = RejectRequest { by, comment };
+            host.ask(&task::REJECT, [&id], &request).await?
+        }
+        Task::Resume {
+            id,
+            stage,
+            rounds,
+            who,
+        } => {
+            let by = who.by;
+            let request = ResumeRequest { by, stage, rounds };
+            host.ask(&task::RESUME, [&id], &request).await?
+        }
+        Task::Priority { id, priority, who } => {
+            let by = who.by;
+            let request = PriorityRequest { by, priority };
+            host.ask(&task::PRIORITY, [&id], &request).await?
+        }
+        Task::Stop { id, who } => {
+            let request = ByRequest { by: who.by };
+            host.ask(&task::STOP, [&id], &request).await?
+        }
+    };
+    print(json, &done, show::message::done)
+}
+
+/// The request in full, from a file or, for `-`, from standard input.
+fn body_of(file: &Path) -> anyhow::Result<String> {
+    let from: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        let opened = std::fs::File::open(file);
+        Box::new(opened.with_context(|| format!("cannot open `{}`", file.display()))?)
+    };
+    bounded(from).with_context(|| format!("cannot take the request from `{}`", file.display()))
+}
+
+fn bounded(from: impl Read) -> anyhow::Result<String> {
+    let most = BODY_BYTES_MAX as u64;
+    let mut bytes = Vec::new();
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    ensure!(
+        bytes.len() as u64 <= most,
+        "it has more than {} KiB; put long material into the repository and name it in the request",
+        most / 1024
+    );
+    String::from_utf8(bytes).context("it is not text in UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_is_read_up_to_its_bound_and_only_as_text() {
+        let fits = vec![b'a'; BODY_BYTES_MAX];
+        assert_eq!(bounded(fits.as_slice()).unwrap().len(), BODY_BYTES_MAX);
+        let larger = vec![b'a'; BODY_BYTES_MAX + 1];
+        let said = bounded(larger.as_slice()).unwrap_err().to_string();
+        assert!(said.contains("256 KiB"), "{said}");
+        let said = bounded([0xff].as_slice()).unwrap_err().to_string();
+        assert!(said.contains("UTF-8"), "{said}");
+    }
+}

@@ -1,0 +1,54 @@
+//! The trial of the confinement as text.
+
+use std::fmt::Write as _;
+
+use orch_views::doctor::DoctorView;
+
+use super::plain;
+
+pub(crate) fn doctor(view: &DoctorView) -> String {
+    let mut page = match &view.landlock {
+        Some(version) => format!("Landlock {}\n", plain::line(version)),
+        None => "Landlock: none; tools and tests cannot be confined on this kernel\n".to_owned(),
+    };
+    for check in &view.sandbox {
+        let mark = if check.held { "holds " } else { "BROKEN" };
+        // Writing to a String cannot fail.
+        writeln!(
+            page,
+            "{mark} a confined program {}",
+            plain::line(&check.name)
+        )
+        .ok();
+        if !check.held {
+            writeln!(page, "       {}", plain::line(&check.detail)).ok();
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_views::doctor::ConfinementCheck;
+
+    use super::*;
+    use crate::show::plain::tests::hostile;
+
+    #[test]
+    fn trial_that_held_that_broke_and_that_could_not_be_made() {
+        let check = |held, detail: &str| ConfinementCheck {
+            name: "reads no secret".into(),
+            held,
+            detail: detail.into(),
+        };
+        let view = |landlock: Option<&str>, sandbox| DoctorView {
+            landlock: landlock.map(str::to_owned),
+            sandbox,
+            held: false,
+        };
+        insta::assert_snapshot!(doctor(&view(None, vec![])), @"");
+        insta::assert_snapshot!(doctor(&view(Some("6"), vec![check(true, "")])), @"");
+        let broken = vec![check(true, ""), check(false, &hostile())];
+        insta::assert_snapshot!(doctor(&view(Some("6"), broken)), @"");
+    }
+}

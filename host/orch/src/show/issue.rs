@@ -1,0 +1,45 @@
+//! The local tracker's issues as text.
+
+use orch_views::issue::IssueView;
+use orch_views::page::Page;
+
+use super::table::page;
+
+pub(crate) fn list(issues: &Page<IssueView>) -> String {
+    let header = ["issue", "state", "moved by", "moved", "title"];
+    page(header, issues, |issue| {
+        [
+            issue.work_item.clone(),
+            issue.state.clone(),
+            issue.moved_by.clone(),
+            issue.moved.clone(),
+            issue.title.clone(),
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::plain::tests::hostile;
+
+    fn issue(item: &str, title: &str) -> IssueView {
+        IssueView {
+            work_item: item.into(),
+            title: title.into(),
+            state: "in-progress".into(),
+            moved_by: "orch".into(),
+            moved: "2026-11-21T10:00:00Z".into(),
+        }
+    }
+
+    #[test]
+    fn issues_none_one_many_and_of_a_hostile_title() {
+        let of = |rows| Page::of_list(rows, 0, 1);
+        insta::assert_snapshot!(list(&of(vec![])), @"");
+        insta::assert_snapshot!(list(&of(vec![issue("SHOP-1", "A discount")])), @"");
+        let many = vec![issue("SHOP-2", "Later"), issue("SHOP-1", "A discount")];
+        insta::assert_snapshot!(list(&of(many)), @"");
+        insta::assert_snapshot!(list(&of(vec![issue("SHOP-1", &hostile())])), @"");
+    }
+}

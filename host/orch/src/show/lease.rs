@@ -1,0 +1,58 @@
+//! Leases as text.
+
+use orch_views::lease::LeaseView;
+use orch_views::page::Page;
+
+use super::table::page;
+
+pub(crate) fn list(leases: &Page<LeaseView>) -> String {
+    let header = ["lease", "work item", "epoch", "job", "at work", "owner"];
+    page(header, leases, |lease| {
+        [
+            lease.resource.clone(),
+            lease.work_item.clone(),
+            lease.epoch.to_string(),
+            lease.job.map(|job| job.to_string()).unwrap_or_default(),
+            lease.kind.clone(),
+            lease.owner.clone(),
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::plain::tests::hostile;
+
+    fn lease(resource: &str, kind: &str) -> LeaseView {
+        LeaseView {
+            resource: resource.into(),
+            work_item: "SHOP-1".into(),
+            epoch: 2,
+            job: Some(7),
+            kind: kind.into(),
+            owner: "boot/4711/99".into(),
+            since_ms: Some(1),
+            expires_ms: None,
+        }
+    }
+
+    fn of(items: Vec<LeaseView>) -> Page<LeaseView> {
+        Page::of_list(items, 0, 50)
+    }
+
+    #[test]
+    fn leases_none_one_and_many() {
+        insta::assert_snapshot!(list(&of(vec![])), @"");
+        insta::assert_snapshot!(list(&of(vec![lease("merge:shop", "")])), @"");
+        let many = vec![lease("merge:shop", ""), lease("task:SHOP-1", "gate")];
+        insta::assert_snapshot!(list(&Page::of_list(many, 0, 1)), @"");
+    }
+
+    #[test]
+    fn nothing_acts_in_an_owner() {
+        let mut lease = lease("task:SHOP-1", "gate");
+        lease.owner = hostile();
+        insta::assert_snapshot!(list(&of(vec![lease])), @"");
+    }
+}

@@ -1,0 +1,253 @@
+//! Tasks as text: the list, and one with everything that belongs to it.
+
+use std::fmt::Write as _;
+
+use orch_views::page::Page;
+use orch_views::task::{RunView, TaskLine, TaskView, VerdictView};
+
+use super::plain;
+use super::table::{latest, page, table};
+
+pub(crate) fn list(tasks: &Page<TaskLine>) -> String {
+    let header = [
+        "item", "prio", "repo", "stage", "step", "status", "rework", "title",
+    ];
+    page(header, tasks, |task| {
+        [
+            task.work_item.clone(),
+            task.priority.to_string(),
+            task.repo.clone(),
+            task.stage.clone(),
+            task.step.clone(),
+            task.status.as_str().to_owned(),
+            task.rework_rounds.to_string(),
+            task.title.clone(),
+        ]
+    })
+}
+
+pub(crate) fn task(view: &TaskView) -> String {
+    let mut page = head(view);
+    for (what, rows) in [
+        (
+            latest("Verdicts", view.verdicts.len(), view.totals.verdicts),
+            verdicts(&view.verdicts),
+        ),
+        (
+            latest("Runs", view.runs.len(), view.totals.runs),
+            runs(&view.runs),
+        ),
+    ] {
+        // Writing to a String cannot fail.
+        write!(page, "\n{what}\n{rows}\n").ok();
+    }
+    page
+}
+
+fn head(view: &TaskView) -> String {
+    let line = &view.line;
+    let mut page = format!(
+        "{} {}\n",
+        plain::line(&line.work_item),
+        plain::line(&line.title)
+    );
+    let stage = format!("{} · {} ({})", line.stage, line.step, line.status.as_str());
+    let why = plain::block(&view.why).replace('\n', "\n              ");
+    let mut rows = vec![
+        ("repository", plain::line(&line.repo)),
+        ("stage", plain::line(&stage)),
+        ("why", why),
+        ("branch", plain::line(&view.branch)),
+    ];
+    if view.cost_usd > 0.0 {
+        rows.push(("cost", cost(view)));
+    }
+    if let Some(merged) = &view.merged_commit {
+        rows.push(("landed", plain::line(merged)));
+    }
+    for (name, text) in rows {
+        // Writing to a String cannot fail.
+        writeln!(page, "  {name:<11} {text}").ok();
+    }
+    page
+}
+
+fn cost(view: &TaskView) -> String {
+    let stages = view.costs.iter();
+    let stages: Vec<String> = stages
+        .map(|row| format!("{} {:.2}", plain::line(&row.name), row.cost_usd))
+        .collect();
+    format!("{:.2} USD ({})", view.cost_usd, stages.join(", "))
+}
+
+fn verdicts(rows: &[VerdictView]) -> String {
+    let header = [
+        "nr", "entry", "decision", "gate", "version", "µs", "summary",
+    ];
+    table(header, rows, |v| {
+        [
+            v.evaluation.to_string(),
+            v.entry.clone(),
+            v.decision.clone(),
+            v.gate.clone(),
+            v.version.clone(),
+            v.elapsed_us.to_string(),
+            v.summary.clone(),
+        ]
+    })
+}
+
+fn runs(rows: &[RunView]) -> String {
+    let header = ["role", "agent", "attempt", "outcome", "folder"];
+    table(header, rows, |r| {
+        [
+            r.role.clone(),
+            r.agent.clone(),
+            r.attempt.to_string(),
+            r.outcome.clone().unwrap_or_default(),
+            r.folder.clone(),
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_views::costs::{CostView, TokensView};
+    use orch_views::task::{TaskStatus, TaskTotals};
+
+    use super::*;
+    use crate::show::plain::tests::hostile;
+
+    fn line(item: &str, title: &str) -> TaskLine {
+        TaskLine {
+            work_item: item.into(),
+            repo: "shop".into(),
+            title: title.into(),
+            stage: "review".into(),
+            step: "review-gate".into(),
+            status: TaskStatus::Blocked,
+            attempt: 2,
+            rework_rounds: 1,
+            priority: 5,
+            updated: "2026-11-21T10:00:00Z".into(),
+        }
+    }
+
+    fn view(title: &str) -> TaskView {
+        TaskView {
+            line: line("SHOP-1", title),
+            why: "it is blocked (rework): too often\n`orch task resume SHOP-1` goes on".into(),
+            branch: "orch/SHOP-1-1".into(),
+            head: None,
+            merged_commit: None,
+            cost_usd: 0.0,
+            costs: vec![],
+            findings: None,
+            stages: vec![],
+            verdicts: vec![],
+            runs: vec![],
+            comments: vec![],
+            totals: TaskTotals::default(),
+        }
+    }
+
+    fn verdict(summary: &str) -> VerdictView {
+        VerdictView {
+            evaluation: 12,
+            entry: "review".into(),
+            gate: "review".into(),
+            version: "1.0.0".into(),
+            digest: "ab".repeat(32),
+            mode: "enforce".into(),
+            stage: "review".into(),
+            attempt: 1,
+            decision: "fail".into(),
+            reason: None,
+            summary: summary.into(),
+            head_sha: "c0".repeat(20),
+            elapsed_us: 812,
+            reused: false,
+            at_ms: 0,
+            frontmatter: String::new(),
+        }
+    }
+
+    fn run(outcome: Option<&str>) -> RunView {
+        RunView {
+            id: 3,
+            role: "developer".into(),
+            agent: "script".into(),
+            stage: "development".into(),
+            attempt: 1,
+            outcome: outcome.map(str::to_owned),
+            detail: None,
+            exit_code: None,
+            cost_usd: None,
+            tokens: None,
+            reattached: 0,
+            folder: "/data/runs/shop/3".into(),
+            started_ms: 0,
+            finished_ms: None,
+        }
+    }
+
+    fn page_of(items: Vec<TaskLine>) -> Page<TaskLine> {
+        Page {
+            total: items.len() as u64,
+            items,
+            next: None,
+        }
+    }
+
+    #[test]
+    fn list_of_none_one_and_many() {
+        insta::assert_snapshot!(list(&page_of(vec![])), @"");
+        insta::assert_snapshot!(list(&page_of(vec![line("SHOP-1", "A discount")])), @"");
+        let many = Page {
+            total: 160,
+            next: Some("159".into()),
+            items: vec![
+                line("SHOP-160", "The latest"),
+                line("SHOP-159", "One before"),
+            ],
+        };
+        insta::assert_snapshot!(list(&many), @"");
+    }
+
+    #[test]
+    fn task_with_nothing_yet_and_with_everything() {
+        insta::assert_snapshot!(task(&view("A discount")), @"");
+        let full = TaskView {
+            merged_commit: Some("c0".repeat(20)),
+            cost_usd: 1.5,
+            costs: vec![CostView {
+                name: "development".into(),
+                runs: 2,
+                cost_usd: 1.5,
+                reserved_usd: 0.0,
+                tokens: TokensView::default(),
+            }],
+            verdicts: vec![verdict("a test is missing")],
+            runs: vec![run(Some("completed")), run(None)],
+            totals: TaskTotals {
+                verdicts: 240,
+                runs: 2,
+                ..TaskTotals::default()
+            },
+            ..view("A discount")
+        };
+        insta::assert_snapshot!(task(&full), @"");
+    }
+
+    #[test]
+    fn nothing_acts_in_what_people_agents_and_gates_wrote() {
+        let hostile = hostile();
+        let task = TaskView {
+            why: hostile.chars().take(50).collect(),
+            verdicts: vec![verdict(&hostile)],
+            ..super::tests::view(&hostile)
+        };
+        insta::assert_snapshot!(super::task(&task), @"");
+        insta::assert_snapshot!(list(&page_of(vec![line("SHOP-1", &hostile)])), @"");
+    }
+}
