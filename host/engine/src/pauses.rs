@@ -112,13 +112,13 @@ impl Engine {
         let repos = &self.0.repos;
         let is_known = match scope.split_once(':') {
             Some(("lane", name)) => lanes.contains(&name),
-            Some(("repo", name)) => repos.contains_key(name),
+            Some(("repo", name)) => repos.find(name).is_some(),
             _ => false,
         };
         if is_known {
             return Ok(());
         }
-        let repos: Vec<&str> = repos.keys().map(String::as_str).collect();
+        let repos = repos.names();
         Err(CommandError::Invalid(format!(
             "`{scope}` cannot be held back; use `lane:` with {}, or `repo:` with {}",
             lanes.join(", "),

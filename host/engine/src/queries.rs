@@ -10,7 +10,10 @@ use orch_domain::task::Status;
 use orch_gates::LoadedGate;
 use orch_store::{CostsBy, Evaluation, EventRow, JobRow, RunRow, StoreError, TaskRecord, Tx};
 use orch_views::gate::{GateState, GateView};
-use orch_views::host::{GateCounts, Health, HealthView, StatusView, TaskCounts};
+use orch_views::host::{
+    BackgroundState, BackgroundView, GateCounts, Health, HealthView, PanicView, StatusView,
+    TaskCounts,
+};
 use orch_views::page::{ListRequest, Page, PageRequest};
 use orch_views::task::{
     RunView, StageVisit, TaskLine, TaskStatus, TaskTotals, TaskView, VerdictView, WhyView,
@@ -20,6 +23,7 @@ use serde::Deserialize;
 use crate::commands::CommandError;
 use crate::ledger::apply::pipeline_of;
 use crate::ledger::clock::stamp;
+use crate::tasks::driver::{TaskState, TaskStatus as Background};
 use crate::wire::Engine;
 use crate::{costs, pages, pauses};
 use orch_config::{GateGrants, HostConfig};
@@ -161,7 +165,27 @@ impl Engine {
                 loaded: loaded.count() as u64,
                 failed: failed.count() as u64,
             },
+            background: self.0.tasks.now().into_iter().map(background).collect(),
         })
+    }
+}
+
+fn background(task: Background) -> BackgroundView {
+    BackgroundView {
+        name: task.name.to_owned(),
+        description: task.description.to_owned(),
+        period_ms: task
+            .period
+            .map(|p| u64::try_from(p.as_millis()).unwrap_or(u64::MAX)),
+        state: match task.state {
+            TaskState::Running => BackgroundState::Running,
+            TaskState::Pausing => BackgroundState::Pausing,
+            TaskState::Ended => BackgroundState::Ended,
+        },
+        panics: task.panics,
+        last_panic: task
+            .last_panic
+            .map(|(at_ms, says)| PanicView { at_ms, says }),
     }
 }
 

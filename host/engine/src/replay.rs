@@ -2,14 +2,13 @@
 //! other bytes to see what a new gate would have said.
 
 use orch_domain::id::EvaluationId;
-use orch_gates::{GateRuntime, LoadedGate, Recording};
+use orch_gates::{GateRuntime, LoadedGate, Recording, judge};
 use orch_views::page::{Page, PageRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::CommandError;
-use crate::engine::Engine;
-use crate::handlers::judge_offline_evaluation;
 use crate::pages;
+use crate::wire::Engine;
 use orch_config::{Waiver, waivers};
 
 /// Evaluations that one backtest looks at.
@@ -92,17 +91,17 @@ pub async fn replay(
     if let Ok(verdict) = &mut again.result {
         waivers::apply(verdict, &kept.waivers, kept.recording.seed.now_ms);
     }
-    let judged = judge_offline_evaluation(&again, gate, &evaluation.head_sha);
-    let reason = judged.reason.map(|r| r.as_str().to_owned());
-    let identical = judged.decision == evaluation.decision
+    let judged = judge(&again, gate, &evaluation.head_sha);
+    let reason = judged.reason().map(|r| r.as_str().to_owned());
+    let identical = judged.decision() == evaluation.decision
         && reason == evaluation.reason
         && judged.summary == evaluation.summary
-        && judged.artefact.unwrap_or_default() == evaluation.artefact;
+        && judged.artefact.as_deref().unwrap_or_default() == evaluation.artefact;
     Replayed {
         id: evaluation.id,
         work_item: evaluation.work_item.clone(),
         was: evaluation.decision.clone(),
-        is: judged.decision.to_owned(),
+        is: judged.decision().to_owned(),
         reason,
         summary: judged.summary,
         same_gate: gate.digest == evaluation.digest,
@@ -120,7 +119,7 @@ impl Engine {
         let key = EvaluationId(id);
         let (found, text) = self
             .0
-            .store
+            .ledger
             .read(move |tx| {
                 Box::pin(async move { Ok((tx.evaluation(key).await?, tx.recording(key).await?)) })
             })
@@ -151,7 +150,7 @@ impl Engine {
             entry: evaluation.entry,
             gate: evaluation.gate,
             version: evaluation.gate_version,
-            gate_file: self.0.library.file_of(&evaluation.gate_digest),
+            gate_file: self.0.judges.library.file_of(&evaluation.gate_digest),
             digest: evaluation.gate_digest,
             head_sha: evaluation.head_sha,
             decision: evaluation.decision,
@@ -174,7 +173,7 @@ impl Engine {
         let limit = pages::limit(request.limit)?;
         let before = pages::after(request.after.as_deref())?.map(EvaluationId);
         let gate = gate.to_owned();
-        let read = self.0.store.read(move |tx| {
+        let read = self.0.ledger.read(move |tx| {
             Box::pin(async move {
                 let rows = tx.recorded(&gate, before, limit + 1).await?;
                 Ok((rows, tx.count_recorded(&gate).await?))

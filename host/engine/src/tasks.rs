@@ -5,7 +5,7 @@ pub(crate) mod attend;
 pub(crate) mod attended;
 pub(crate) mod driver;
 pub(crate) mod files;
-pub mod gc;
+pub(crate) mod gc;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
 pub(crate) mod reaper;

@@ -135,7 +135,7 @@ impl Engine {
     ///
     /// # Errors
     /// See [`Collector::gc`].
-    pub async fn gc(&self, dry_run: bool) -> Result<gc::Report, crate::CommandError> {
+    pub async fn gc(&self, dry_run: bool) -> Result<orch_views::disk::GcView, crate::CommandError> {
         self.0.collector.gc(dry_run).await
     }
 

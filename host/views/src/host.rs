@@ -40,6 +40,46 @@ pub struct StatusView {
     pub tasks: TaskCounts,
     /// Gates.
     pub gates: GateCounts,
+    /// What runs in the background.
+    pub background: Vec<BackgroundView>,
+}
+
+/// A background task of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackgroundView {
+    /// Its name.
+    pub name: String,
+    /// What it does, in one line.
+    pub description: String,
+    /// How often it looks by itself, milliseconds; none if it goes by something else.
+    pub period_ms: Option<u64>,
+    /// What it is doing.
+    pub state: BackgroundState,
+    /// Panics since the host started.
+    pub panics: u32,
+    /// The latest panic.
+    pub last_panic: Option<PanicView>,
+}
+
+/// What a background task is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackgroundState {
+    /// At work.
+    Running,
+    /// It panicked and is started again after a pause.
+    Pausing,
+    /// It has ended with the host.
+    Ended,
+}
+
+/// A panic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PanicView {
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// What it said.
+    pub says: String,
 }
 
 /// How many tasks there are.

@@ -70,17 +70,6 @@ pub(crate) enum TaskState {
     Ended,
 }
 
-impl TaskState {
-    /// Stable name for display.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Pausing => "pausing",
-            Self::Ended => "ended",
-        }
-    }
-}
-
 /// The tasks as they stand. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TaskStatuses(Arc<Mutex<Vec<TaskStatus>>>);

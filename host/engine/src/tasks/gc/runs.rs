@@ -8,7 +8,7 @@ use orch_domain::id::RunId;
 use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
 use super::rules::RunState;
-use super::{Action, Planned, name_of, off_thread, rules, usage};
+use super::{Action, Collector, Planned, name_of, off_thread, rules, usage};
 
 /// Rows that are read at once.
 const PAGE: u32 = 5_000;

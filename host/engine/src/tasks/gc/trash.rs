@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
-use super::{Action, Planned, name_of, off_thread, rules, usage};
+use super::{Action, Collector, Planned, name_of, off_thread, rules, usage};
 
 /// What lies in the trash, and whether it has lain there for long enough.
 pub(super) async fn look(collector: &Collector) -> anyhow::Result<Vec<Planned>> {

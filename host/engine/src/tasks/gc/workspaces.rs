@@ -11,7 +11,7 @@ use orch_store::TaskRecord;
 use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
 use super::rules::{TaskState, WorkspaceFacts};
-use super::{Action, Planned, name_of, off_thread, rules, task, trash, usage};
+use super::{Action, Collector, Planned, name_of, off_thread, rules, task, trash, usage};
 
 /// Messages of the outbox that are looked at for removals that are due anyway.
 const DUE_MAX: u32 = 1_000;
