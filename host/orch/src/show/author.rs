@@ -81,12 +81,17 @@ mod tests {
             level: level.into(),
             text: text.into(),
         };
-        insta::assert_snapshot!(notes(&view(0, vec![])), @"");
+        insta::assert_snapshot!(notes(&view(0, vec![])), @"mine.wasm: a host would take it");
         let some = vec![
             note("error", "it imports `wasi:sockets`"),
-            note("warning", &hostile()[..40]),
+            note("warning", &hostile()),
         ];
-        insta::assert_snapshot!(notes(&view(1, some)), @"");
+        insta::assert_snapshot!(notes(&view(1, some)), @r"
+        error    it imports `wasi:sockets`
+        warning  \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}
+        next
+        mine.wasm: a host would not take it
+        ");
     }
 
     #[test]
@@ -99,7 +104,7 @@ mod tests {
             },
             cases,
         };
-        insta::assert_snapshot!(measured(&view(vec![])), @"");
+        insta::assert_snapshot!(measured(&view(vec![])), @"nothing");
         let case = MeasureView {
             name: "passes".into(),
             evaluations: 200,
@@ -110,7 +115,10 @@ mod tests {
             cpu_us: 90,
             memory_bytes: 1_048_576,
         };
-        insta::assert_snapshot!(measured(&view(vec![case])), @"");
+        insta::assert_snapshot!(measured(&view(vec![case])), @r"
+        name    evaluations  p50_us  p99_us  max_us  per_second  cpu_us  memory_bytes
+        passes  200          120     400     900     8000        90      1048576
+        ");
     }
 
     #[test]
@@ -118,10 +126,10 @@ mod tests {
         let view = BegunView {
             folder: "mine".into(),
         };
-        insta::assert_snapshot!(begun(&view), @"");
+        insta::assert_snapshot!(begun(&view), @"the gate's project is in mine; next: cd mine && orch gate build && orch gate test");
         let view = BuiltView {
             file: "mine/mine.wasm".into(),
         };
-        insta::assert_snapshot!(built(&view), @"");
+        insta::assert_snapshot!(built(&view), @"built mine/mine.wasm");
     }
 }

@@ -112,9 +112,20 @@ mod tests {
 
     #[test]
     fn report_says_what_goes_and_why() {
-        insta::assert_snapshot!(gc(&report(vec![])), @"");
+        insta::assert_snapshot!(gc(&report(vec![])), @r"
+        nothing
+
+        20 KiB would go to `/data/trash`, 0 B would be deleted from it; nothing was touched
+        rows: jobs 3
+        ");
         let goes = || item("workspaces/shop/1-SHOP-1", Fate::Goes("no open run".into()));
-        insta::assert_snapshot!(gc(&report(vec![goes()])), @"");
+        insta::assert_snapshot!(gc(&report(vec![goes()])), @r"
+              what                      age  size    why                        because
+        goes  workspaces/shop/1-SHOP-1  2 d  20 KiB  task 1 (SHOP-1) has ended  no open run
+
+        20 KiB would go to `/data/trash`, 0 B would be deleted from it; nothing was touched
+        rows: jobs 3
+        ");
         let many = GcView {
             total: 2_000,
             dry_run: false,
@@ -125,12 +136,29 @@ mod tests {
                 item("runs/shop/2", Fate::Kept("it runs".into())),
             ])
         };
-        insta::assert_snapshot!(gc(&many), @"");
+        insta::assert_snapshot!(gc(&many), @r"
+              what                      age  size    why                        because
+        goes  workspaces/shop/1-SHOP-1  2 d  20 KiB  task 1 (SHOP-1) has ended  no open run
+        kept  runs/shop/2               2 d  20 KiB  task 1 (SHOP-1) has ended  it runs
+
+        showing 2 of 2000
+
+        20 KiB went to `/data/trash`, 0 B were deleted from it
+        rows: jobs 3
+        FULL: the disk of `/data` has 3 MiB free
+        could not be looked at: refs: `git` is not there
+        ");
     }
 
     #[test]
     fn nothing_acts_in_the_name_of_a_leftover() {
         let report = report(vec![item(&hostile(), Fate::Failed(hostile()))]);
-        insta::assert_snapshot!(gc(&report), @"");
+        insta::assert_snapshot!(gc(&report), @r"
+                what                                                            age  size    why                        because
+        failed  \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next  2 d  20 KiB  task 1 (SHOP-1) has ended  \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+
+        20 KiB would go to `/data/trash`, 0 B would be deleted from it; nothing was touched
+        rows: jobs 3
+        ");
     }
 }

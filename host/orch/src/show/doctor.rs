@@ -46,9 +46,17 @@ mod tests {
             sandbox,
             held: false,
         };
-        insta::assert_snapshot!(doctor(&view(None, vec![])), @"");
-        insta::assert_snapshot!(doctor(&view(Some("6"), vec![check(true, "")])), @"");
+        insta::assert_snapshot!(doctor(&view(None, vec![])), @"Landlock: none; tools and tests cannot be confined on this kernel");
+        insta::assert_snapshot!(doctor(&view(Some("6"), vec![check(true, "")])), @r"
+        Landlock 6
+        holds  a confined program reads no secret
+        ");
         let broken = vec![check(true, ""), check(false, &hostile())];
-        insta::assert_snapshot!(doctor(&view(Some("6"), broken)), @"");
+        insta::assert_snapshot!(doctor(&view(Some("6"), broken)), @r"
+        Landlock 6
+        holds  a confined program reads no secret
+        BROKEN a confined program reads no secret
+               \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+        ");
     }
 }

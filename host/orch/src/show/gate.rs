@@ -27,7 +27,7 @@ pub(crate) fn list(gates: &Page<GateView>) -> String {
 
 pub(crate) fn inspection(view: &InspectionView) -> String {
     let mut page = String::new();
-    let artefact = view.artefact.clone().unwrap_or_default();
+    let artefact = view.artefact.as_deref().unwrap_or("none");
     for (name, text) in [
         ("name", view.name.as_str()),
         ("version", &view.version),
@@ -36,7 +36,7 @@ pub(crate) fn inspection(view: &InspectionView) -> String {
         ("digest", &view.digest),
         ("size", &view.size.to_string()),
         ("status_key", &view.status_key),
-        ("artefact", &artefact),
+        ("artefact", artefact),
     ] {
         // Writing to a String cannot fail.
         writeln!(page, "{name:<11} {}", plain::line(text)).ok();
@@ -85,16 +85,28 @@ mod tests {
     fn gates_none_one_many_and_of_a_hostile_error() {
         let of = |rows| Page::of_list(rows, 0, 2);
         let good = || gate("review", GateState::Serves, None);
-        insta::assert_snapshot!(list(&of(vec![])), @"");
-        insta::assert_snapshot!(list(&of(vec![good()])), @"");
+        insta::assert_snapshot!(list(&of(vec![])), @"nothing");
+        insta::assert_snapshot!(list(&of(vec![good()])), @r"
+        gate    version  digest        state   imports        says
+        review  1.0.0    abababababab  serves  artefacts log  Reads what the reviewer wrote
+        ");
         let bad = gate(
             "ci",
             GateState::Missing,
             Some("not a WebAssembly component"),
         );
-        insta::assert_snapshot!(list(&of(vec![good(), bad, good()])), @"");
+        insta::assert_snapshot!(list(&of(vec![good(), bad, good()])), @r"
+        gate    version  digest        state    imports        says
+        review  1.0.0    abababababab  serves   artefacts log  Reads what the reviewer wrote
+        ci      1.0.0    abababababab  missing  artefacts log  not a WebAssembly component
+
+        showing 2 of 3; `--after 2` shows what follows, `--limit 3` shows more at once
+        ");
         let hostile = gate("ci", GateState::RolledBack, Some(&hostile()));
-        insta::assert_snapshot!(list(&of(vec![hostile])), @"");
+        insta::assert_snapshot!(list(&of(vec![hostile])), @r"
+        gate  version  digest        state        imports        says
+        ci    1.0.0    abababababab  rolled-back  artefacts log  \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+        ");
     }
 
     #[test]
@@ -123,6 +135,20 @@ mod tests {
             },
             settings_schema: serde_json::Value::Null,
         };
-        insta::assert_snapshot!(inspection(&view), @"");
+        insta::assert_snapshot!(inspection(&view), @r"
+        name        review
+        version     1.0.0
+        summary     \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+        contract    0.1.0
+        digest      abababababababababababababababababababababababababababababababab
+        size        4096
+        status_key  verdict
+        artefact    none
+        It may
+          log         writes lines into its own log
+        Limits
+          64 MiB of memory, 5000 ms of processor time, 30000 ms in all
+          10000 host calls that read 64 MiB, 500 findings
+        ");
     }
 }

@@ -36,10 +36,21 @@ mod tests {
     #[test]
     fn issues_none_one_many_and_of_a_hostile_title() {
         let of = |rows| Page::of_list(rows, 0, 1);
-        insta::assert_snapshot!(list(&of(vec![])), @"");
-        insta::assert_snapshot!(list(&of(vec![issue("SHOP-1", "A discount")])), @"");
+        insta::assert_snapshot!(list(&of(vec![])), @"nothing");
+        insta::assert_snapshot!(list(&of(vec![issue("SHOP-1", "A discount")])), @r"
+        issue   state        moved by  moved                 title
+        SHOP-1  in-progress  orch      2026-11-21T10:00:00Z  A discount
+        ");
         let many = vec![issue("SHOP-2", "Later"), issue("SHOP-1", "A discount")];
-        insta::assert_snapshot!(list(&of(many)), @"");
-        insta::assert_snapshot!(list(&of(vec![issue("SHOP-1", &hostile())])), @"");
+        insta::assert_snapshot!(list(&of(many)), @r"
+        issue   state        moved by  moved                 title
+        SHOP-2  in-progress  orch      2026-11-21T10:00:00Z  Later
+
+        showing 1 of 2; `--after 1` shows what follows, `--limit 2` shows more at once
+        ");
+        insta::assert_snapshot!(list(&of(vec![issue("SHOP-1", &hostile())])), @r"
+        issue   state        moved by  moved                 title
+        SHOP-1  in-progress  orch      2026-11-21T10:00:00Z  \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+        ");
     }
 }

@@ -43,16 +43,27 @@ mod tests {
 
     #[test]
     fn leases_none_one_and_many() {
-        insta::assert_snapshot!(list(&of(vec![])), @"");
-        insta::assert_snapshot!(list(&of(vec![lease("merge:shop", "")])), @"");
+        insta::assert_snapshot!(list(&of(vec![])), @"nothing");
+        insta::assert_snapshot!(list(&of(vec![lease("merge:shop", "")])), @r"
+        lease       work item  epoch  job  at work  owner
+        merge:shop  SHOP-1     2      7             boot/4711/99
+        ");
         let many = vec![lease("merge:shop", ""), lease("task:SHOP-1", "gate")];
-        insta::assert_snapshot!(list(&Page::of_list(many, 0, 1)), @"");
+        insta::assert_snapshot!(list(&Page::of_list(many, 0, 1)), @r"
+        lease       work item  epoch  job  at work  owner
+        merge:shop  SHOP-1     2      7             boot/4711/99
+
+        showing 1 of 2; `--after 1` shows what follows, `--limit 2` shows more at once
+        ");
     }
 
     #[test]
     fn nothing_acts_in_an_owner() {
         let mut lease = lease("task:SHOP-1", "gate");
         lease.owner = hostile();
-        insta::assert_snapshot!(list(&of(vec![lease])), @"");
+        insta::assert_snapshot!(list(&of(vec![lease])), @r"
+        lease        work item  epoch  job  at work  owner
+        task:SHOP-1  SHOP-1     2      7    gate     \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+        ");
     }
 }

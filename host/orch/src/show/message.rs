@@ -43,11 +43,11 @@ mod tests {
             status: TaskStatus::Active,
             message: "accepted".into(),
         };
-        insta::assert_snapshot!(done(&view), @"");
+        insta::assert_snapshot!(done(&view), @"SHOP-1: accepted (analysis, active)");
         let view = Message {
             message: "`lane:agents` goes on".into(),
         };
-        insta::assert_snapshot!(message(&view), @"");
+        insta::assert_snapshot!(message(&view), @"`lane:agents` goes on");
     }
 
     #[test]
@@ -56,6 +56,9 @@ mod tests {
             work_item: "SHOP-1".into(),
             why: hostile(),
         };
-        insta::assert_snapshot!(&why(&view)[..120], @"");
+        insta::assert_snapshot!(why(&view), @r"
+        \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}
+        next
+        ");
     }
 }

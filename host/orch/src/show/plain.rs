@@ -74,17 +74,19 @@ fn acts(c: char) -> bool {
 pub(crate) mod tests {
     use super::*;
 
-    /// A text that tries everything: colour, bell, return, direction, a second line, and a great length.
+    /// A text that tries everything: colour, bell, return, direction and a second line.
     pub(crate) fn hostile() -> String {
-        format!(
-            "\x1b[31mred\x1b[0m\x07\rover\u{202e}drawn\u{2066}\nnext{}",
-            "x".repeat(10_000)
-        )
+        "\x1b[31mred\x1b[0m\x07\rover\u{202e}drawn\u{2066}\nnext".to_owned()
+    }
+
+    /// The same, and it fills many screens.
+    pub(crate) fn hostile_and_long() -> String {
+        hostile() + &"x".repeat(10_000)
     }
 
     #[test]
     fn nothing_acts_in_a_line_and_its_length_is_bounded() {
-        let shown = line(&hostile());
+        let shown = line(&hostile_and_long());
         assert!(!shown.contains(|c| acts(c)), "{shown:?}");
         assert!(
             shown.starts_with(r"\u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next")

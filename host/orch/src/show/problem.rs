@@ -99,22 +99,53 @@ mod tests {
     #[test]
     fn refusal_of_the_host_says_what_would_help() {
         let error = refusal("nothing of SHOP-1 waits".into(), Some("wait"));
-        insta::assert_snapshot!(text(&error), @"");
-        insta::assert_snapshot!(json(&error), @"");
+        insta::assert_snapshot!(text(&error), @r"
+        nothing of SHOP-1 waits
+          try: wait
+        ");
+        insta::assert_snapshot!(json(&error), @r#"
+        {
+          "error": {
+            "code": "conflict",
+            "message": "nothing of SHOP-1 waits",
+            "remedy": "wait"
+          }
+        }
+        "#);
     }
 
     #[test]
     fn failure_beside_the_host_names_its_causes_once() {
         let error = anyhow!("no such file").context("`orch.yaml` cannot be read");
         let error = error.context("`orch.yaml` cannot be read");
-        insta::assert_snapshot!(text(&error), @"");
-        insta::assert_snapshot!(json(&error), @"");
+        insta::assert_snapshot!(text(&error), @r"
+        `orch.yaml` cannot be read
+          because: no such file
+        ");
+        insta::assert_snapshot!(json(&error), @r#"
+        {
+          "error": {
+            "code": "failed",
+            "message": "`orch.yaml` cannot be read\n  because: no such file"
+          }
+        }
+        "#);
     }
 
     #[test]
     fn nothing_acts_in_a_refusal() {
         let error = refusal(hostile(), None);
-        insta::assert_snapshot!(&text(&error)[..120], @"");
-        insta::assert_snapshot!(&json(&error)[..160], @"");
+        insta::assert_snapshot!(text(&error), @r"
+        \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}
+        next
+        ");
+        insta::assert_snapshot!(json(&error), @r#"
+        {
+          "error": {
+            "code": "conflict",
+            "message": "\u001b[31mred\u001b[0m\u0007\rover\u202edrawn\u2066\nnext"
+          }
+        }
+        "#);
     }
 }

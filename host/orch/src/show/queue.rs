@@ -120,8 +120,25 @@ mod tests {
 
     #[test]
     fn empty_queue_and_one_job() {
-        insta::assert_snapshot!(jobs(&view(vec![], vec![])), @"");
-        insta::assert_snapshot!(jobs(&view(vec![job(1, JobState::Running)], vec![])), @"");
+        insta::assert_snapshot!(jobs(&view(vec![], vec![])), @r"
+        scheduled 0  ready 0  running 0  done 0  dead 0  cancelled 0
+
+        At work
+        nothing
+
+        Next
+        nothing
+        ");
+        insta::assert_snapshot!(jobs(&view(vec![job(1, JobState::Running)], vec![])), @r"
+        scheduled 0  ready 0  running 1  done 0  dead 0  cancelled 0
+
+        At work
+        id  kind   item    repo  attempt
+        1   agent  SHOP-1  shop  0
+
+        Next
+        nothing
+        ");
     }
 
     #[test]
@@ -142,7 +159,20 @@ mod tests {
             by: "ann".into(),
             since_ms: 0,
         }];
-        insta::assert_snapshot!(jobs(&view), @"");
+        insta::assert_snapshot!(jobs(&view), @r"
+        scheduled 2  ready 158  running 0  done 0  dead 0  cancelled 0
+        ann holds `lane:agents` back: the provider is on fire
+
+        At work
+        nothing
+
+        Next
+        id  kind   item    repo  prio  due                   attempt  reason
+        2   agent  SHOP-2  shop  5     now                   0
+        3   agent  SHOP-3  shop  5     2026-11-21T10:00:00Z  0        the provider's rate limit
+
+        showing 2 of 160; `--after later.1.3` shows what follows, `--limit 160` shows more at once
+        ");
     }
 
     #[test]
@@ -156,6 +186,16 @@ mod tests {
             by: "ann".into(),
             since_ms: 0,
         }];
-        insta::assert_snapshot!(jobs(&view), @"");
+        insta::assert_snapshot!(jobs(&view), @r"
+        scheduled 0  ready 1  running 0  done 0  dead 0  cancelled 0
+        ann holds `lane:agents` back: \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+
+        At work
+        nothing
+
+        Next
+        id  kind   item    repo  prio  due  attempt  reason
+        2   agent  SHOP-2  shop  5     now  0        \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+        ");
     }
 }

@@ -65,7 +65,10 @@ mod tests {
             same_gate,
             identical,
         };
-        insta::assert_snapshot!(replayed(&view(true, true)), @"");
+        insta::assert_snapshot!(replayed(&view(true, true)), @r"
+        evaluation 12 of SHOP-1: pass then, fail now: the very same verdict
+        \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+        ");
         assert!(replayed(&view(false, true)).contains("NOT the verdict"));
         assert!(replayed(&view(false, false)).contains("another gate"));
     }
@@ -92,12 +95,17 @@ mod tests {
             changed: results.iter().filter(|r| r.changes).count() as u64,
             results,
         };
-        insta::assert_snapshot!(backtest(&view(vec![row(1, false, "ok")])), @"");
+        insta::assert_snapshot!(backtest(&view(vec![row(1, false, "ok")])), @"0 of 1 verdicts of `review` would change");
         let some = vec![
             row(1, false, "ok"),
             row(2, true, "it traps"),
             row(3, true, &hostile()),
         ];
-        insta::assert_snapshot!(backtest(&view(some)), @"");
+        insta::assert_snapshot!(backtest(&view(some)), @r"
+        2 of 3 verdicts of `review` would change
+        id  work_item  was   is            reason  summary
+        2   SHOP-1     pass  inconclusive  trap    it traps
+        3   SHOP-1     pass  inconclusive  trap    \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
+        ");
     }
 }

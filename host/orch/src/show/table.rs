@@ -22,6 +22,9 @@ pub(crate) fn table<T, const N: usize>(
     for row in rows {
         table.add_row(cells(row).map(|cell| plain::line(&cell)).to_vec());
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     let text = table.to_string();
     // Columns are filled up to their width, the last one too.
     text.lines()
@@ -76,7 +79,13 @@ mod tests {
             next: next.map(str::to_owned),
         };
         let shown = page(["n"], &of(vec![1, 2], Some("7")), |n| [n.to_string()]);
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @r"
+        n
+        1
+        2
+
+        showing 2 of 160; `--after 7` shows what follows, `--limit 160` shows more at once
+        ");
         assert!(!page(["n"], &of(vec![3], None), |n| [n.to_string()]).contains("160"));
     }
 }

@@ -116,7 +116,7 @@ mod tests {
     use orch_views::task::{TaskStatus, TaskTotals};
 
     use super::*;
-    use crate::show::plain::tests::hostile;
+    use crate::show::plain::tests::hostile_and_long;
 
     fn line(item: &str, title: &str) -> TaskLine {
         TaskLine {
@@ -201,8 +201,11 @@ mod tests {
 
     #[test]
     fn list_of_none_one_and_many() {
-        insta::assert_snapshot!(list(&page_of(vec![])), @"");
-        insta::assert_snapshot!(list(&page_of(vec![line("SHOP-1", "A discount")])), @"");
+        insta::assert_snapshot!(list(&page_of(vec![])), @"nothing");
+        insta::assert_snapshot!(list(&page_of(vec![line("SHOP-1", "A discount")])), @r"
+        item    prio  repo  stage   step         status   rework  title
+        SHOP-1  5     shop  review  review-gate  blocked  1       A discount
+        ");
         let many = Page {
             total: 160,
             next: Some("159".into()),
@@ -211,12 +214,31 @@ mod tests {
                 line("SHOP-159", "One before"),
             ],
         };
-        insta::assert_snapshot!(list(&many), @"");
+        insta::assert_snapshot!(list(&many), @r"
+        item      prio  repo  stage   step         status   rework  title
+        SHOP-160  5     shop  review  review-gate  blocked  1       The latest
+        SHOP-159  5     shop  review  review-gate  blocked  1       One before
+
+        showing 2 of 160; `--after 159` shows what follows, `--limit 160` shows more at once
+        ");
     }
 
     #[test]
     fn task_with_nothing_yet_and_with_everything() {
-        insta::assert_snapshot!(task(&view("A discount")), @"");
+        insta::assert_snapshot!(task(&view("A discount")), @r"
+        SHOP-1 A discount
+          repository  shop
+          stage       review · review-gate (blocked)
+          why         it is blocked (rework): too often
+                      `orch task resume SHOP-1` goes on
+          branch      orch/SHOP-1-1
+
+        Verdicts
+        nothing
+
+        Runs
+        nothing
+        ");
         let full = TaskView {
             merged_commit: Some("c0".repeat(20)),
             cost_usd: 1.5,
@@ -236,18 +258,53 @@ mod tests {
             },
             ..view("A discount")
         };
-        insta::assert_snapshot!(task(&full), @"");
+        insta::assert_snapshot!(task(&full), @r"
+        SHOP-1 A discount
+          repository  shop
+          stage       review · review-gate (blocked)
+          why         it is blocked (rework): too often
+                      `orch task resume SHOP-1` goes on
+          branch      orch/SHOP-1-1
+          cost        1.50 USD (development 1.50)
+          landed      c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
+
+        Verdicts (the latest 1 of 240)
+        nr  entry   decision  gate    version  µs   summary
+        12  review  fail      review  1.0.0    812  a test is missing
+
+        Runs
+        role       agent   attempt  outcome    folder
+        developer  script  1        completed  /data/runs/shop/3
+        developer  script  1                   /data/runs/shop/3
+        ");
     }
 
     #[test]
     fn nothing_acts_in_what_people_agents_and_gates_wrote() {
-        let hostile = hostile();
+        let hostile = hostile_and_long();
         let task = TaskView {
             why: hostile.chars().take(50).collect(),
             verdicts: vec![verdict(&hostile)],
             ..super::tests::view(&hostile)
         };
-        insta::assert_snapshot!(super::task(&task), @"");
-        insta::assert_snapshot!(list(&page_of(vec![line("SHOP-1", &hostile)])), @"");
+        insta::assert_snapshot!(super::task(&task), @r"
+        SHOP-1 \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎nextxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… (9830 more characters)
+          repository  shop
+          stage       review · review-gate (blocked)
+          why         \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}
+                      nextxxxxxxxxxxxxxxxxxxxx
+          branch      orch/SHOP-1-1
+
+        Verdicts (the latest 1 of 0)
+        nr  entry   decision  gate    version  µs   summary
+        12  review  fail      review  1.0.0    812  \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎nextxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… (9830 more characters)
+
+        Runs
+        nothing
+        ");
+        insta::assert_snapshot!(list(&page_of(vec![line("SHOP-1", &hostile)])), @r"
+        item    prio  repo  stage   step         status   rework  title
+        SHOP-1  5     shop  review  review-gate  blocked  1       \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎nextxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… (9830 more characters)
+        ");
     }
 }
