@@ -221,7 +221,7 @@ fn tokens_and_money_are_added_up_by_day_stage_task_and_agent() {
     let runs = done["runs"].as_array().unwrap();
     let agents = runs.iter().filter(|r| r["agent"] == "script");
     let count = agents.count();
-    let of = |by: &str| world.json(&["costs", "--by", by, "--days", "2"]);
+    let of = |by: &str| world.json(&["costs", "--by", by, "--days", "2"])["items"].clone();
     for (by, name) in [("task", item.as_str()), ("agent", "script")] {
         let rows = of(by);
         assert_eq!(rows[0]["name"], name, "{rows:#}");

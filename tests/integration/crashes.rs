@@ -165,7 +165,7 @@ fn database_that_another_program_locks_is_said_and_nothing_is_lost() {
     let done = world.follow(&item, |view| view["status"] == "ended");
     assert_eq!(done["stage"], "done", "{done:#}");
     let tasks = world.json(&["task", "list", "--all"]);
-    let count = tasks.as_array().unwrap().len();
+    let count = tasks["items"].as_array().unwrap().len();
     assert_eq!(count, 1, "what was refused is not there: {tasks:#}");
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 fn gate(world: &World, name: &str) -> Option<Value> {
     let list = world.json(&["gate", "list"]);
-    let mut list = list.as_array().unwrap().clone().into_iter();
+    let mut list = list["items"].as_array().unwrap().clone().into_iter();
     list.find(|gate| gate["name"] == name)
 }
 

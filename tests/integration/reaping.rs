@@ -139,6 +139,7 @@ fn transition_that_a_person_releases_is_begun_anew_and_nothing_runs_twice() {
     at_work(&world, &item);
     let leases = world.json(&["lease", "list"]);
     let name = format!("task:{item}");
+    let leases = &leases["items"];
     assert_eq!(leases[0]["resource"], name.as_str(), "{leases:#}");
     assert_eq!(leases[0]["kind"], "agent");
     world.json(&["lease", "release", &name]);
@@ -166,7 +167,7 @@ fn merge_lease_of_a_holder_that_is_gone_is_reclaimed_and_alerted() {
     let _host = world.serve();
     until("the start reclaims it", || {
         let leases = world.json(&["lease", "list"]);
-        leases.as_array().unwrap().is_empty().then_some(())
+        leases["items"].as_array().unwrap().is_empty().then_some(())
     });
     assert_eq!(reaper(&world)["lease_reclaimed_total"], 1);
     until("it is alerted", || {

@@ -134,9 +134,8 @@ impl Site {
     /// After a crash under the request: the task that was accepted all the same, or a new one.
     pub fn begin_again(&self) -> Option<String> {
         let known = self.ask(&["task", "list", "--all"])?;
-        let first = known
-            .as_array()
-            .or_else(|| known["tasks"].as_array())?
+        let first = known["items"]
+            .as_array()?
             .first()
             .and_then(|task| task["work_item"].as_str().map(str::to_owned));
         first.or_else(|| self.begin())
