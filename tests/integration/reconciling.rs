@@ -52,7 +52,13 @@ fn made_good(world: &World, what: &str) {
 fn issue(world: &World, item: &str) -> Value {
     let issues = world.json(&["issue", "list", "--all"]);
     let of = |row: &&Value| row["work_item"] == item;
-    issues["items"].as_array().unwrap().iter().find(of).unwrap().clone()
+    issues["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(of)
+        .unwrap()
+        .clone()
 }
 
 fn alerts(world: &World) -> String {

@@ -8,7 +8,6 @@ pub(crate) mod room;
 mod turns;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use orch_agents::folder::RunFolder;
 use orch_agents::launcher;
@@ -17,9 +16,9 @@ use orch_domain::id::{RunId, UnixMs};
 use orch_store::{ClaimedJob, JobKey, NewRun, StoreError, TaskRecord, Tx};
 use sha2::{Digest, Sha256};
 
-use self::admission::Admission;
 use self::turns::Turn;
 use crate::ledger::Ledger;
+use crate::ledger::admission::Admission;
 use crate::ledger::paths::Paths;
 
 /// Reason of a stop that the reaper asks for: the run counts as one that passed its time.
@@ -33,7 +32,7 @@ pub(crate) struct Launchpad {
     pub(crate) paths: Paths,
     /// The program that is started as a supervisor; normally this one.
     pub(crate) orch: PathBuf,
-    admission: Arc<Admission>,
+    admission: Admission,
 }
 
 /// Why a run may not start yet, and when to ask again.
@@ -56,8 +55,13 @@ pub(crate) enum Asked {
 }
 
 impl Launchpad {
-    pub(crate) fn new(ledger: Ledger, config: LiveConfig, paths: Paths, orch: PathBuf) -> Self {
-        let admission = Arc::new(Admission::new(config.now().preflight.settings()));
+    pub(crate) fn new(
+        ledger: Ledger,
+        config: LiveConfig,
+        paths: Paths,
+        orch: PathBuf,
+        admission: Admission,
+    ) -> Self {
         Self {
             ledger,
             config,

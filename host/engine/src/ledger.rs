@@ -3,6 +3,7 @@
 //! Everything that writes has a [`Ledger`] and nothing wider. Not here: what follows from an event (the transition in
 //! the domain), and anything outside of the database.
 
+pub(crate) mod admission;
 pub(crate) mod apply;
 pub(crate) mod budget;
 pub(crate) mod ci_request;

@@ -1,30 +1,24 @@
-//! The one place where the store, the gates and the agents meet: worker, stage handlers, commands, queries.
+//! The one place where the store, the gates and the agents meet.
 //!
-//! A task moves only in [`apply`]: an event goes in, and the transition's result is written in one transaction.
-//! Handlers do the work of one job each and end it with one event.
+//! A task moves only in `ledger::apply`: an event goes in, and the transition's result is written in one transaction.
+//! A step does the work of one job and answers what it came to; `ledger::ending` writes it.
+//!
+//! The rooms use each other in one direction: ledger, commands, views, launch, steps, tasks, wire.
 
 mod advisories;
-mod blocks;
 pub mod commands;
-mod costs;
-mod gate_orders;
-mod issues;
 mod judges;
 mod launch;
-mod leases;
 mod ledger;
 mod offline;
-mod pages;
-mod pauses;
 mod provider;
-mod queries;
-mod queue;
 mod replay;
 mod rights;
 mod sources;
 mod steps;
 mod tasks;
 mod tools;
+pub mod views;
 mod wire;
 
 pub use advisories::choose_tls;
@@ -35,4 +29,4 @@ pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, 
 pub use replay::{BACKTEST_MAX, KeptEvaluation, Replayed, replay};
 pub use tasks::driver::TaskDied;
 pub use tasks::gc::Collector;
-pub use wire::{Engine, Running, Setup};
+pub use wire::{Api, Host, Running, Setup, Views};

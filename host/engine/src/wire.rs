@@ -8,27 +8,29 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::future::BoxFuture;
 use orch_config::{HostConfig, LiveConfig};
-use orch_domain::id::UnixMs;
 use orch_domain::job::Lane;
 use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store};
 
+use crate::commands;
 use crate::judges::Judges;
 use crate::launch::Launchpad;
 use crate::ledger::Ledger;
+use crate::ledger::admission::Admission;
 use crate::ledger::clock::Clock;
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repos;
-use crate::ledger::status::{ReaperStatus, ReconcilerStatus};
+use crate::ledger::status::{BackgroundStatus, POLL_MAX, ReaperStatus, ReconcilerStatus};
 use crate::steps::{Checkouts, Steps};
 use crate::tasks::attend::Attendant;
 use crate::tasks::attended::Attended;
-use crate::tasks::driver::{Definition, Driver, Stop, TaskDied, TaskStatuses};
+use crate::tasks::driver::{Definition, Driver, Stop, TaskDied};
 use crate::tasks::gc::Collector;
 use crate::tasks::outbox::Delivery;
 use crate::tasks::reaper::Reaper;
 use crate::tasks::reconciler::Reconciler;
 use crate::tasks::{files, gc, lanes, outbox, retention};
+use crate::views;
 
 /// What an engine is made from.
 #[derive(Debug, Clone)]
@@ -39,34 +41,60 @@ pub struct Setup {
     pub orch: PathBuf,
 }
 
-pub(crate) struct Inner {
-    pub(crate) ledger: Ledger,
-    pub(crate) config: LiveConfig,
-    pub(crate) paths: Paths,
-    pub(crate) repos: Repos,
-    pub(crate) judges: Judges,
-    pub(crate) launchpad: Launchpad,
-    pub(crate) checkouts: Checkouts,
-    pub(crate) collector: Collector,
-    pub(crate) reaper: ReaperStatus,
-    pub(crate) reconciler: ReconcilerStatus,
-    pub(crate) tasks: TaskStatuses,
-    pub(crate) started_ms: UnixMs,
+/// What people and machines may ask of a host, by noun. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Orders about tasks.
+    pub tasks: commands::Tasks,
+    /// Orders about gates.
+    pub gates: commands::Gates,
+    /// Orders about pauses.
+    pub pauses: commands::Pauses,
+    /// Orders about leases.
+    pub leases: commands::Leases,
+    /// Orders about issues.
+    pub issues: commands::Issues,
+    /// Leftovers.
+    pub collector: Collector,
+    /// What can be seen.
+    pub views: Views,
 }
 
-/// The engine. Clones share everything.
-#[derive(Clone)]
-pub struct Engine(pub(crate) Arc<Inner>);
-
-impl std::fmt::Debug for Engine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("paths", &self.0.paths)
-            .finish_non_exhaustive()
-    }
+/// What people and machines may see of a host, by noun. Clones share everything.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is named after what it shows")]
+pub struct Views {
+    pub tasks: views::TaskViews,
+    pub queue: views::QueueViews,
+    pub gates: views::GateViews,
+    pub evaluations: views::EvaluationViews,
+    pub leases: views::LeaseViews,
+    pub pauses: views::PauseViews,
+    pub issues: views::IssueViews,
+    pub costs: views::CostViews,
+    pub host: views::HostViews,
 }
 
-impl Engine {
+/// A host that is open and does nothing yet. See [`Host::start`].
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// What may be asked of it.
+    pub api: Api,
+    /// Whether its configuration can be used.
+    pub configuration: commands::Configuration,
+    ledger: Ledger,
+    config: LiveConfig,
+    paths: Paths,
+    repos: Repos,
+    judges: Judges,
+    launchpad: Launchpad,
+    checkouts: Checkouts,
+    reaper: ReaperStatus,
+    reconciler: ReconcilerStatus,
+    background: BackgroundStatus,
+}
+
+impl Host {
     /// Opens the store, sets up the gate runtime and loads the gates. Nothing runs yet.
     ///
     /// # Errors
@@ -81,16 +109,63 @@ impl Engine {
         let config = LiveConfig::new(config);
         let judges = Judges::open(config.clone(), paths.clone(), orch.clone()).await?;
         let ledger = Ledger::new(store, Clock::default());
-        let launchpad = Launchpad::new(ledger.clone(), config.clone(), paths.clone(), orch.clone());
-        let collector = Collector {
+        let admission = Admission::new(config.now().preflight.settings());
+        let launchpad = Launchpad::new(
+            ledger.clone(),
+            config.clone(),
+            paths.clone(),
+            orch.clone(),
+            admission.clone(),
+        );
+        let reaper = ReaperStatus::default();
+        let reconciler = ReconcilerStatus::default();
+        let background = BackgroundStatus::default();
+        let mechanisms = views::Mechanisms {
             ledger: ledger.clone(),
             config: config.clone(),
-            paths: paths.clone(),
             repos: repos.clone(),
-            one_at_a_time: Arc::default(),
+            admission,
+            reaper: reaper.clone(),
+            reconciler: reconciler.clone(),
         };
-        let inner = Inner {
-            started_ms: ledger.now(),
+        let api = Api {
+            tasks: commands::Tasks {
+                ledger: ledger.clone(),
+                config: config.clone(),
+                repos: repos.clone(),
+            },
+            gates: commands::Gates {
+                config: config.clone(),
+                judges: judges.clone(),
+            },
+            pauses: commands::Pauses {
+                ledger: ledger.clone(),
+                repos: repos.clone(),
+            },
+            leases: commands::Leases {
+                ledger: ledger.clone(),
+                reaper: reaper.clone(),
+            },
+            issues: commands::Issues {
+                ledger: ledger.clone(),
+                reconciler: reconciler.clone(),
+            },
+            collector: Collector {
+                ledger: ledger.clone(),
+                config: config.clone(),
+                paths: paths.clone(),
+                repos: repos.clone(),
+                one_at_a_time: Arc::default(),
+            },
+            views: Views::new(&ledger, &config, &repos, &judges, mechanisms, &background),
+        };
+        Ok(Self {
+            api,
+            configuration: commands::Configuration {
+                config: config.clone(),
+                repos: repos.clone(),
+                judges: judges.clone(),
+            },
             checkouts: Checkouts::new(&paths, orch, config.clone()),
             ledger,
             config,
@@ -98,12 +173,10 @@ impl Engine {
             repos,
             judges,
             launchpad,
-            collector,
-            reaper: ReaperStatus::default(),
-            reconciler: ReconcilerStatus::default(),
-            tasks: TaskStatuses::default(),
-        };
-        Ok(Self(Arc::new(inner)))
+            reaper,
+            reconciler,
+            background,
+        })
     }
 
     /// Checks that every repository can be used and makes its mirror.
@@ -111,7 +184,7 @@ impl Engine {
     /// # Errors
     /// With the repository and the remedy.
     pub async fn check_repositories(&self) -> anyhow::Result<()> {
-        for repo in self.0.repos.all() {
+        for repo in self.repos.all() {
             repo.prepare().await?;
         }
         Ok(())
@@ -119,24 +192,7 @@ impl Engine {
 
     /// Where the host keeps its files.
     pub fn paths(&self) -> &Paths {
-        &self.0.paths
-    }
-
-    /// The host's configuration as it is in force now.
-    pub fn config(&self) -> Arc<HostConfig> {
-        self.0.config.now()
-    }
-
-    pub(crate) fn now(&self) -> UnixMs {
-        self.0.ledger.now()
-    }
-
-    /// Looks for what nobody needs any more and, unless it is a dry run, removes it.
-    ///
-    /// # Errors
-    /// See [`Collector::gc`].
-    pub async fn gc(&self, dry_run: bool) -> Result<orch_views::disk::GcView, crate::CommandError> {
-        self.0.collector.gc(dry_run).await
+        &self.paths
     }
 
     /// Recovers what a dead host left, then starts the background tasks.
@@ -144,43 +200,92 @@ impl Engine {
     /// # Errors
     /// When the store does not answer.
     pub async fn start(&self) -> anyhow::Result<Running> {
-        let inner = &self.0;
-        let ledger = inner.ledger.clone();
+        let ledger = self.ledger.clone();
         let attended = Attended::default();
         let reaper = Reaper {
             ledger: ledger.clone(),
-            config: inner.config.clone(),
+            config: self.config.clone(),
             attended: attended.clone(),
-            status: inner.reaper.clone(),
+            status: self.reaper.clone(),
         };
-        inner.checkouts.sweep().await?;
-        recover(&ledger, &inner.repos).await?;
+        self.checkouts.sweep().await?;
+        recover(&ledger, &self.repos).await?;
         reaper.reclaim_leases().await?;
         let steps = Steps::new(
             &ledger,
-            &inner.config,
-            &inner.repos,
-            &inner.judges,
-            &inner.launchpad,
-            &inner.checkouts,
+            &self.config,
+            &self.repos,
+            &self.judges,
+            &self.launchpad,
+            &self.checkouts,
         );
         let attendant = Attendant {
             ledger: ledger.clone(),
-            config: inner.config.clone(),
+            config: self.config.clone(),
             steps,
             attended,
         };
-        let tasks = definitions(inner, attendant, reaper);
+        let tasks = definitions(self, attendant, reaper);
         Ok(Running {
-            driver: Driver::start(&ledger, &inner.tasks, tasks),
+            driver: Driver::start(&ledger, &self.background, tasks),
             ledger,
         })
     }
 }
 
+impl Views {
+    fn new(
+        ledger: &Ledger,
+        config: &LiveConfig,
+        repos: &Repos,
+        judges: &Judges,
+        mechanisms: views::Mechanisms,
+        background: &BackgroundStatus,
+    ) -> Self {
+        let gates = views::GateViews {
+            config: config.clone(),
+            judges: judges.clone(),
+        };
+        let ledger = ledger.clone();
+        Self {
+            tasks: views::TaskViews {
+                ledger: ledger.clone(),
+            },
+            queue: views::QueueViews {
+                ledger: ledger.clone(),
+                mechanisms,
+            },
+            evaluations: views::EvaluationViews {
+                ledger: ledger.clone(),
+                judges: judges.clone(),
+            },
+            leases: views::LeaseViews {
+                ledger: ledger.clone(),
+            },
+            pauses: views::PauseViews {
+                ledger: ledger.clone(),
+            },
+            issues: views::IssueViews {
+                ledger: ledger.clone(),
+            },
+            costs: views::CostViews {
+                ledger: ledger.clone(),
+            },
+            host: views::HostViews {
+                started_ms: ledger.now(),
+                repos: repos.clone(),
+                gates: gates.clone(),
+                background: background.clone(),
+                ledger,
+            },
+            gates,
+        }
+    }
+}
+
 /// The background tasks of a host.
-fn definitions(inner: &Inner, attendant: Attendant, reaper: Reaper) -> Vec<Definition> {
-    let config = inner.config.now();
+fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definition> {
+    let config = host.config.now();
     let seconds = |s: u32| Some(std::time::Duration::from_secs(u64::from(s)));
     let mut list: Vec<Definition> = Lane::ALL
         .into_iter()
@@ -194,12 +299,12 @@ fn definitions(inner: &Inner, attendant: Attendant, reaper: Reaper) -> Vec<Defin
             task(
                 name,
                 "claims the jobs of a lane and runs them",
-                Some(lanes::POLL_MAX),
+                Some(POLL_MAX),
                 move |stop| Box::pin(lanes::run(attendant.clone(), lane, slots, stop)),
             )
         })
         .collect();
-    let (judges, live) = (inner.judges.clone(), inner.config.clone());
+    let (judges, live) = (host.judges.clone(), host.config.clone());
     list.push(task(
         "files",
         "follows the gates folder and the configuration file",
@@ -207,10 +312,10 @@ fn definitions(inner: &Inner, attendant: Attendant, reaper: Reaper) -> Vec<Defin
         move |stop| Box::pin(files::run(judges.clone(), live.clone(), stop)),
     ));
     let reconciler = Reconciler {
-        ledger: inner.ledger.clone(),
-        config: inner.config.clone(),
-        repos: inner.repos.clone(),
-        status: inner.reconciler.clone(),
+        ledger: host.ledger.clone(),
+        config: host.config.clone(),
+        repos: host.repos.clone(),
+        status: host.reconciler.clone(),
     };
     list.push(task(
         "reconciler",
@@ -224,7 +329,7 @@ fn definitions(inner: &Inner, attendant: Attendant, reaper: Reaper) -> Vec<Defin
         seconds(config.reaper.interval_s),
         move |stop| Box::pin(reaper.clone().run(stop)),
     ));
-    let collector = inner.collector.clone();
+    let collector = host.api.collector.clone();
     list.push(task(
         "collector",
         "removes leftovers of ended tasks, old logs and old refs",
@@ -232,8 +337,8 @@ fn definitions(inner: &Inner, attendant: Attendant, reaper: Reaper) -> Vec<Defin
         move |stop| Box::pin(gc::run(collector.clone(), stop)),
     ));
     let delivery = Delivery {
-        ledger: inner.ledger.clone(),
-        paths: inner.paths.clone(),
+        ledger: host.ledger.clone(),
+        paths: host.paths.clone(),
     };
     list.push(task(
         "outbox",
@@ -241,7 +346,7 @@ fn definitions(inner: &Inner, attendant: Attendant, reaper: Reaper) -> Vec<Defin
         Some(outbox::LOOK),
         move |stop| Box::pin(delivery.clone().run(stop)),
     ));
-    let (ledger, live) = (inner.ledger.clone(), inner.config.clone());
+    let (ledger, live) = (host.ledger.clone(), host.config.clone());
     list.push(task(
         "retention",
         "removes rows that have been kept long enough",
@@ -301,7 +406,7 @@ fn make_private(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A started engine. Dropping it does not stop it; [`Running::shut_down`] does.
+/// A started host. Dropping it does not stop it; [`Running::shut_down`] does.
 #[derive(Debug)]
 pub struct Running {
     ledger: Ledger,

@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::StreamExt;
-use orch_engine::{CommandError, Engine};
+use orch_engine::{Api, CommandError};
 use orch_views::endpoint::{Endpoint, Method, Sent};
 use orch_views::problem::ProblemCode;
 use serde::Serialize;
@@ -35,45 +35,46 @@ const BODY_BYTES_MAX: usize = 512 * 1024;
 /// What is read of a larger one and thrown away, so that its sender reads the refusal and no broken pipe.
 const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Every endpoint, answered by an engine.
-pub(crate) fn router(engine: Engine) -> Router {
-    let api = Api::default();
-    let api = host::add(api);
-    let api = tasks::add(api);
-    let api = queue::add(api);
-    let api = pauses::add(api);
-    let api = leases::add(api);
-    let api = issues::add(api);
-    let api = costs::add(api);
-    let api = gates::add(api);
-    let api = evaluations::add(api);
-    api.router
+/// Every endpoint, answered by a host.
+pub(crate) fn router(api: Api) -> Router {
+    let routes = Routes::default();
+    let routes = host::add(routes);
+    let routes = tasks::add(routes);
+    let routes = queue::add(routes);
+    let routes = pauses::add(routes);
+    let routes = leases::add(routes);
+    let routes = issues::add(routes);
+    let routes = costs::add(routes);
+    let routes = gates::add(routes);
+    let routes = evaluations::add(routes);
+    routes
+        .router
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
-        .with_state(engine)
+        .with_state(api)
 }
 
 /// The endpoints that are there so far.
 #[derive(Default)]
-struct Api {
-    router: Router<Engine>,
+struct Routes {
+    router: Router<Api>,
     #[cfg(test)]
     paths: Vec<String>,
 }
 
-impl Api {
-    /// Answers an endpoint by a function of the engine, the names in the path and the request.
+impl Routes {
+    /// Answers an endpoint by a function of the host, the names in the path and the request.
     fn on<const N: usize, Q, A, F, Fut>(mut self, endpoint: &Endpoint<N, Q, A>, answer: F) -> Self
     where
         Q: DeserializeOwned + Send + 'static,
         A: Serialize + 'static,
-        F: Fn(Engine, [String; N], Q) -> Fut + Clone + Send + Sync + 'static,
+        F: Fn(Api, [String; N], Q) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<A, CommandError>> + Send,
     {
         let (method, sent) = (endpoint.method, endpoint.sent);
-        let handler = move |State(engine): State<Engine>, request: Request| async move {
+        let handler = move |State(api): State<Api>, request: Request| async move {
             let (names, request) = read::<N, Q>(sent, request).await?;
-            let answer = answer(engine, names, request).await?;
+            let answer = answer(api, names, request).await?;
             Ok::<_, Refusal>(Json(answer))
         };
         let route = match method {

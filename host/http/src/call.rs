@@ -1,6 +1,6 @@
 //! How does a client ask? What goes over the wire for an endpoint, and a way to ask without a wire.
 
-use orch_engine::Engine;
+use orch_engine::Api;
 use orch_views::endpoint::{Endpoint, Method, Sent};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -78,14 +78,14 @@ fn with_query(path: String, request: &impl Serialize) -> Result<String, BadName>
 ///
 /// # Errors
 /// When the request cannot be made or its answer breaks off.
-pub async fn answer(engine: Engine, call: Call) -> Result<(u16, Vec<u8>), axum::Error> {
+pub async fn answer(api: Api, call: Call) -> Result<(u16, Vec<u8>), axum::Error> {
     let request = axum::http::Request::builder()
         .method(call.method.as_str())
         .uri(call.address)
         .header("content-type", "application/json")
         .body(axum::body::Body::from(call.body))
         .map_err(axum::Error::new)?;
-    let Ok(response) = tower::ServiceExt::oneshot(crate::api::router(engine), request).await;
+    let Ok(response) = tower::ServiceExt::oneshot(crate::api::router(api), request).await;
     let status = response.status().as_u16();
     let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await?;
     Ok((status, bytes.to_vec()))

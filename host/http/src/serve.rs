@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
-use orch_engine::Engine;
+use orch_engine::Api;
 use orch_views::host;
 use orch_views::problem::ProblemCode;
 use tokio::net::{TcpListener, UnixListener};
@@ -125,11 +125,11 @@ impl Bound {
     /// When accepting fails for good.
     pub async fn serve(
         self,
-        engine: Engine,
+        api: Api,
         token: Token,
         stopped: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
-        let open: Router = router(engine);
+        let open: Router = router(api);
         let guarded = open
             .clone()
             .layer(middleware::from_fn_with_state(token, demand_token));

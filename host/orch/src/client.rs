@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use orch_config::HostConfig;
-use orch_engine::{Engine, Paths, Setup};
+use orch_engine::{Api, Paths, Setup};
 use orch_http::Call;
 use orch_views::endpoint::{Endpoint, Method};
 use orch_views::host;
@@ -19,7 +19,7 @@ use crate::show::problem::HostRefused;
 pub(crate) enum Host {
     Running(reqwest::Client),
     /// Boxed: an engine is large beside a client.
-    Stopped(Box<Engine>),
+    Stopped(Box<Api>),
 }
 
 /// What to do where no host has run yet.
@@ -58,7 +58,7 @@ impl Host {
         }
         let orch = std::env::current_exe().context("this program's own path")?;
         Ok(Self::Stopped(Box::new(
-            Engine::open(Setup { config, orch }).await?,
+            orch_engine::Host::open(Setup { config, orch }).await?.api,
         )))
     }
 
@@ -111,7 +111,7 @@ impl Host {
                 let body = body.context("the host's answer breaks off")?;
                 Ok((status, body.to_vec()))
             }
-            Self::Stopped(engine) => Ok(orch_http::answer(Engine::clone(engine), call).await?),
+            Self::Stopped(api) => Ok(orch_http::answer(Api::clone(api), call).await?),
         }
     }
 }

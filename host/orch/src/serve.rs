@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::Context;
-use orch_engine::{Engine, Setup};
+use orch_engine::{Host, Setup};
 use orch_http::Token;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -15,12 +15,12 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
     let config = load_config(config)?;
     let listen = config.http.listen;
     let orch = std::env::current_exe().context("this program's own path")?;
-    let engine = Engine::open(Setup { config, orch }).await?;
-    engine.check_repositories().await?;
-    let token = Token::load(&engine.paths().token()).context("the token file")?;
-    let bound = orch_http::bind(listen, &engine.paths().socket()).await?;
+    let host = Host::open(Setup { config, orch }).await?;
+    host.check_repositories().await?;
+    let token = Token::load(&host.paths().token()).context("the token file")?;
+    let bound = orch_http::bind(listen, &host.paths().socket()).await?;
     let address = bound.address();
-    for gate in engine.gate_views() {
+    for gate in host.api.views.gates.list() {
         if let Some(error) = &gate.error {
             tracing::warn!(
                 gate.name = gate.name,
@@ -33,15 +33,15 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
     // Before anything is claimed: an end that is asked for during the start is an orderly one too.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut running = engine.start().await?;
+    let mut running = host.start().await?;
     let (stop, stopped) = watch::channel(false);
-    tracing::info!(socket = %engine.paths().socket().display(), ?address, "the host serves");
+    tracing::info!(socket = %host.paths().socket().display(), ?address, "the host serves");
     if std::io::stderr().is_terminal() {
         eprintln!(
             "orch serves; end it with Ctrl-C. Agents under way go on and are taken up at the next start."
         );
     }
-    let mut serving = tokio::spawn(bound.serve(engine.clone(), token, stopped));
+    let mut serving = tokio::spawn(bound.serve(host.api.clone(), token, stopped));
     let mut failed = None;
     tokio::select! {
         _ = terminate.recv() => {}

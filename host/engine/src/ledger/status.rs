@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use orch_domain::id::{JobId, UnixMs};
 use tokio::sync::Notify;
@@ -111,5 +112,71 @@ impl ReconcilerStatus {
                 tracing::warn!(source, error = text, "a source cannot be reconciled with");
             }
         });
+    }
+}
+
+/// Longest sleep of whoever waits for the queue: polling is the truth, waking is a hint.
+pub(crate) const POLL_MAX: Duration = Duration::from_millis(500);
+
+/// How a task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Background {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) period: Option<Duration>,
+    pub(crate) state: TaskState,
+    /// Panics since the host started.
+    pub(crate) panics: u32,
+    /// What the latest panic said, and when.
+    pub(crate) last_panic: Option<(UnixMs, String)>,
+}
+
+/// What a task is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TaskState {
+    /// At work.
+    Running,
+    /// It panicked and is started again after a pause.
+    Pausing,
+    /// It has ended with the host.
+    Ended,
+}
+
+/// The tasks as they stand. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BackgroundStatus(Arc<Mutex<Vec<Background>>>);
+
+impl BackgroundStatus {
+    pub(crate) fn now(&self) -> Vec<Background> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn change(&self, index: usize, change: impl FnOnce(&mut Background)) {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = list.get_mut(index) {
+            change(status);
+        }
+    }
+
+    /// Adds a task; answers its place.
+    pub(crate) fn add(
+        &self,
+        name: &'static str,
+        description: &'static str,
+        period: Option<Duration>,
+    ) -> usize {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        list.push(Background {
+            name,
+            description,
+            period,
+            state: TaskState::Running,
+            panics: 0,
+            last_panic: None,
+        });
+        list.len() - 1
     }
 }

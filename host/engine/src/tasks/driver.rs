@@ -5,16 +5,15 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use orch_domain::id::UnixMs;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::ledger::Ledger;
+use crate::ledger::status::{BackgroundStatus, TaskState};
 
 /// Panics of one task within [`FORGET`] after which the host ends.
 const PANICS_MAX: u32 = 3;
@@ -46,63 +45,6 @@ pub(crate) struct Definition {
     pub(crate) run: Box<dyn Fn(Stop) -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
-/// How a task is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TaskStatus {
-    pub(crate) name: &'static str,
-    pub(crate) description: &'static str,
-    pub(crate) period: Option<Duration>,
-    pub(crate) state: TaskState,
-    /// Panics since the host started.
-    pub(crate) panics: u32,
-    /// What the latest panic said, and when.
-    pub(crate) last_panic: Option<(UnixMs, String)>,
-}
-
-/// What a task is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TaskState {
-    /// At work.
-    Running,
-    /// It panicked and is started again after a pause.
-    Pausing,
-    /// It has ended with the host.
-    Ended,
-}
-
-/// The tasks as they stand. Clones share them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct TaskStatuses(Arc<Mutex<Vec<TaskStatus>>>);
-
-impl TaskStatuses {
-    pub(crate) fn now(&self) -> Vec<TaskStatus> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn change(&self, index: usize, change: impl FnOnce(&mut TaskStatus)) {
-        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(status) = list.get_mut(index) {
-            change(status);
-        }
-    }
-
-    fn add(&self, definition: &Definition) -> usize {
-        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        list.push(TaskStatus {
-            name: definition.name,
-            description: definition.description,
-            period: definition.period,
-            state: TaskState::Running,
-            panics: 0,
-            last_panic: None,
-        });
-        list.len() - 1
-    }
-}
-
 /// A task that panicked too often: the host is to end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("background task `{name}` panicked {PANICS_MAX} times, the last time with: {reason}")]
@@ -129,14 +71,14 @@ impl Driver {
     /// Starts every task.
     pub(crate) fn start(
         ledger: &Ledger,
-        statuses: &TaskStatuses,
+        statuses: &BackgroundStatus,
         definitions: Vec<Definition>,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut watchers = JoinSet::new();
         for definition in definitions {
             let watched = Watched {
-                index: statuses.add(&definition),
+                index: statuses.add(definition.name, definition.description, definition.period),
                 ledger: ledger.clone(),
                 statuses: statuses.clone(),
                 definition,
@@ -175,7 +117,7 @@ impl Driver {
 struct Watched {
     index: usize,
     ledger: Ledger,
-    statuses: TaskStatuses,
+    statuses: BackgroundStatus,
     definition: Definition,
     pause: Duration,
 }
@@ -241,6 +183,7 @@ fn said(error: tokio::task::JoinError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use orch_store::{Owner, Store};
@@ -271,9 +214,9 @@ mod tests {
         }
     }
 
-    fn watched(ledger: Ledger, statuses: &TaskStatuses, definition: Definition) -> Watched {
+    fn watched(ledger: Ledger, statuses: &BackgroundStatus, definition: Definition) -> Watched {
         Watched {
-            index: statuses.add(&definition),
+            index: statuses.add(definition.name, definition.description, definition.period),
             ledger,
             statuses: statuses.clone(),
             definition,
@@ -285,7 +228,7 @@ mod tests {
     async fn task_that_panics_is_started_again_and_a_person_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = ledger(folder.path()).await;
-        let statuses = TaskStatuses::default();
+        let statuses = BackgroundStatus::default();
         let ran = Arc::new(AtomicU32::new(0));
         let (stop, stopped) = watch::channel(false);
         let task = watched(ledger.clone(), &statuses, panics(2, ran.clone()));
@@ -314,7 +257,7 @@ mod tests {
     async fn task_that_panics_three_times_ends_the_host_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = ledger(folder.path()).await;
-        let statuses = TaskStatuses::default();
+        let statuses = BackgroundStatus::default();
         let ran = Arc::new(AtomicU32::new(0));
         let (_stop, stopped) = watch::channel(false);
         let task = watched(ledger, &statuses, panics(9, ran.clone()));

@@ -9,9 +9,7 @@ use tokio::task::JoinSet;
 use super::attend::{Attendant, LEASE_MS};
 use super::driver::Stop;
 use crate::ledger::Ledger;
-
-/// Longest sleep between looks at the queue: polling is the truth, waking is a hint.
-pub(crate) const POLL_MAX: Duration = Duration::from_millis(500);
+use crate::ledger::status::POLL_MAX;
 
 /// Works on one lane until the host ends.
 pub(crate) async fn run(attendant: Attendant, lane: Lane, slots: u32, mut stop: Stop) {

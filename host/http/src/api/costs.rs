@@ -2,10 +2,10 @@
 
 use orch_views::costs;
 
-use super::Api;
+use super::Routes;
 
-pub(super) fn add(api: Api) -> Api {
-    api.on(&costs::COSTS, async |engine, [], costs| {
-        engine.costs(costs).await
+pub(super) fn add(routes: Routes) -> Routes {
+    routes.on(&costs::COSTS, async |api, [], costs| {
+        api.views.costs.list(costs).await
     })
 }

@@ -2,23 +2,24 @@
 
 use orch_views::{gate, replay};
 
-use super::Api;
+use super::Routes;
 
-pub(super) fn add(api: Api) -> Api {
-    api.on(&gate::LIST, async |engine, [], page| {
-        engine.gate_page(&page)
-    })
-    .on(&gate::LOCK, async |engine, [], _| engine.gate_lock().await)
-    .on(&gate::ENABLE, async |engine, [], line| {
-        engine.gate_enable(line).await
-    })
-    .on(&gate::ROLLBACK, async |engine, [name], to| {
-        engine.gate_rollback(&name, &to.digest).await
-    })
-    .on(&gate::RELEASE, async |engine, [name], _| {
-        engine.gate_release(&name).await
-    })
-    .on(&replay::RECORDED, async |engine, [name], page| {
-        engine.recorded_evaluations(&name, page).await
-    })
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .on(&gate::LIST, async |api, [], page| {
+            api.views.gates.page(&page)
+        })
+        .on(&gate::LOCK, async |api, [], _| api.gates.lock().await)
+        .on(&gate::ENABLE, async |api, [], line| {
+            api.gates.enable(line).await
+        })
+        .on(&gate::ROLLBACK, async |api, [name], to| {
+            api.gates.rollback(&name, &to.digest).await
+        })
+        .on(&gate::RELEASE, async |api, [name], _| {
+            api.gates.release(&name).await
+        })
+        .on(&replay::RECORDED, async |api, [name], page| {
+            api.views.evaluations.recorded(&name, page).await
+        })
 }

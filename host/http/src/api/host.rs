@@ -2,12 +2,17 @@
 
 use orch_views::{disk, host};
 
-use super::Api;
+use super::Routes;
 
-pub(super) fn add(api: Api) -> Api {
-    api.on(&host::HEALTH, async |engine, [], _| Ok(engine.health()))
-        .on(&host::STATUS, async |engine, [], _| engine.status().await)
-        .on(&disk::GC, async |engine, [], gc| {
-            engine.gc(gc.dry_run).await
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .on(&host::HEALTH, async |api, [], _| {
+            Ok(api.views.host.health())
+        })
+        .on(&host::STATUS, async |api, [], _| {
+            api.views.host.status().await
+        })
+        .on(&disk::GC, async |api, [], gc| {
+            api.collector.gc(gc.dry_run).await
         })
 }

@@ -2,13 +2,14 @@
 
 use orch_views::issue;
 
-use super::Api;
+use super::Routes;
 
-pub(super) fn add(api: Api) -> Api {
-    api.on(&issue::LIST, async |engine, [], list| {
-        engine.issue_views(list).await
-    })
-    .on(&issue::MOVE, async |engine, [item], to| {
-        engine.move_issue(&item, &to).await
-    })
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .on(&issue::LIST, async |api, [], list| {
+            api.views.issues.list(list).await
+        })
+        .on(&issue::MOVE, async |api, [item], to| {
+            api.issues.move_to(&item, &to).await
+        })
 }

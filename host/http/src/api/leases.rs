@@ -2,18 +2,17 @@
 
 use orch_views::lease;
 
-use super::Api;
+use super::Routes;
 
-pub(super) fn add(api: Api) -> Api {
-    api.on(&lease::LIST, async |engine, [], page| {
-        engine.lease_views(page).await
-    })
-    .on(&lease::RELEASE, async |engine, [], of| {
-        engine.release_lease(&of.resource).await
-    })
-    .on(&lease::RELEASE_TRANSITION, async |engine, [], of| {
-        engine
-            .release_lease(&format!("task:{}", of.work_item))
-            .await
-    })
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .on(&lease::LIST, async |api, [], page| {
+            api.views.leases.list(page).await
+        })
+        .on(&lease::RELEASE, async |api, [], of| {
+            api.leases.release(&of.resource).await
+        })
+        .on(&lease::RELEASE_TRANSITION, async |api, [], of| {
+            api.leases.release(&format!("task:{}", of.work_item)).await
+        })
 }

@@ -2,16 +2,17 @@
 
 use orch_views::pause;
 
-use super::Api;
+use super::Routes;
 
-pub(super) fn add(api: Api) -> Api {
-    api.on(&pause::LIST, async |engine, [], page| {
-        engine.pause_views(page).await
-    })
-    .on(&pause::PAUSE, async |engine, [], pause| {
-        engine.pause(pause).await
-    })
-    .on(&pause::UNPAUSE, async |engine, [], of| {
-        engine.unpause(of).await
-    })
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .on(&pause::LIST, async |api, [], page| {
+            api.views.pauses.list(page).await
+        })
+        .on(&pause::PAUSE, async |api, [], pause| {
+            api.pauses.pause(pause).await
+        })
+        .on(&pause::UNPAUSE, async |api, [], of| {
+            api.pauses.unpause(of).await
+        })
 }

@@ -2,9 +2,14 @@
 
 use orch_views::{job, queue};
 
-use super::Api;
+use super::Routes;
 
-pub(super) fn add(api: Api) -> Api {
-    api.on(&queue::QUEUE, async |engine, [], _| engine.queue().await)
-        .on(&job::LIST, async |engine, [], page| engine.jobs(page).await)
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .on(&queue::QUEUE, async |api, [], _| {
+            api.views.queue.show().await
+        })
+        .on(&job::LIST, async |api, [], page| {
+            api.views.queue.jobs(page).await
+        })
 }

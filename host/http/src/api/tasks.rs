@@ -2,34 +2,35 @@
 
 use orch_views::task;
 
-use super::Api;
+use super::Routes;
 
-pub(super) fn add(api: Api) -> Api {
-    api.on(&task::LIST, async |engine, [], list| {
-        engine.task_lines(list).await
-    })
-    .on(&task::NEW, async |engine, [], new| {
-        engine.new_task(new).await
-    })
-    .on(&task::SHOW, async |engine, [item], _| {
-        engine.task_view(&item).await
-    })
-    .on(&task::WHY, async |engine, [item], _| {
-        engine.why(&item).await
-    })
-    .on(&task::APPROVE, async |engine, [item], d| {
-        engine.approve(&item, &d.by).await
-    })
-    .on(&task::REJECT, async |engine, [item], d| {
-        engine.reject(&item, &d).await
-    })
-    .on(&task::RESUME, async |engine, [item], d| {
-        engine.resume(&item, &d).await
-    })
-    .on(&task::STOP, async |engine, [item], d| {
-        engine.stop(&item, &d.by).await
-    })
-    .on(&task::PRIORITY, async |engine, [item], d| {
-        engine.prioritise(&item, d).await
-    })
+pub(super) fn add(routes: Routes) -> Routes {
+    routes
+        .on(&task::LIST, async |api, [], list| {
+            api.views.tasks.list(list).await
+        })
+        .on(&task::NEW, async |api, [], new| {
+            api.tasks.new_task(new).await
+        })
+        .on(&task::SHOW, async |api, [item], _| {
+            api.views.tasks.show(&item).await
+        })
+        .on(&task::WHY, async |api, [item], _| {
+            api.views.tasks.why(&item).await
+        })
+        .on(&task::APPROVE, async |api, [item], d| {
+            api.tasks.approve(&item, &d.by).await
+        })
+        .on(&task::REJECT, async |api, [item], d| {
+            api.tasks.reject(&item, &d).await
+        })
+        .on(&task::RESUME, async |api, [item], d| {
+            api.tasks.resume(&item, &d).await
+        })
+        .on(&task::STOP, async |api, [item], d| {
+            api.tasks.stop(&item, &d.by).await
+        })
+        .on(&task::PRIORITY, async |api, [item], d| {
+            api.tasks.prioritise(&item, d).await
+        })
 }

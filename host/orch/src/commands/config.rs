@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use orch_config::HostConfig;
-use orch_engine::{Engine, Paths, Setup};
+use orch_engine::{Paths, Setup};
 
 use crate::cli::Config;
 use crate::client::{Host, load_config};
@@ -46,8 +46,8 @@ async fn check(config: HostConfig, json: bool) -> anyhow::Result<()> {
             ..config
         }
     };
-    let engine = Engine::open(Setup { config, orch }).await?;
-    let lines = engine.check_configuration().await?;
+    let host = orch_engine::Host::open(Setup { config, orch }).await?;
+    let lines = host.configuration.check().await?;
     print(json, &lines, |lines| {
         plain::block(&format!(
             "the configuration can be used\n{}",

@@ -1,4 +1,4 @@
-//! What people can see: tasks with their reasons, the queue, the gates. Read-only, each from one snapshot.
+//! Tasks as people see them, with the reason why each does not move.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +7,16 @@ use orch_domain::job::JobState;
 use orch_domain::pipeline::{Pipeline, Step};
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
-use orch_gates::LoadedGate;
 use orch_store::{CostsBy, Evaluation, EventRow, JobRow, RunRow, StoreError, TaskRecord, Tx};
-use orch_views::gate::{GateState, GateView};
-use orch_views::host::{
-    BackgroundState, BackgroundView, GateCounts, Health, HealthView, PanicView, StatusView,
-    TaskCounts,
-};
-use orch_views::page::{ListRequest, Page, PageRequest};
-use orch_views::task::{
-    RunView, StageVisit, TaskLine, TaskStatus, TaskTotals, TaskView, VerdictView, WhyView,
-};
+use orch_views::page::{ListRequest, Page};
+use orch_views::task::{RunView, StageVisit, TaskLine, TaskTotals, TaskView, VerdictView, WhyView};
 use serde::Deserialize;
 
-use crate::commands::CommandError;
+use super::{costs, pages, pauses};
+use crate::commands::{CommandError, status_of};
+use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
 use crate::ledger::clock::stamp;
-use crate::tasks::driver::{TaskState, TaskStatus as Background};
-use crate::wire::Engine;
-use crate::{costs, pages, pauses};
-use orch_config::{GateGrants, HostConfig};
 
 /// Stages with runs that a task has at most.
 const STAGES_MAX: u32 = 20;
@@ -35,28 +25,21 @@ const LATEST_MAX: u32 = 200;
 /// Events from which a task's stays are read.
 const EVENTS_MAX: u32 = 10_000;
 
-/// A task's status without its data.
-pub(crate) fn status_of(status: &Status) -> TaskStatus {
-    match status {
-        Status::Active => TaskStatus::Active,
-        Status::Waiting { .. } => TaskStatus::Waiting,
-        Status::AwaitingApproval { .. } => TaskStatus::AwaitingApproval,
-        Status::NeedsInput { .. } => TaskStatus::NeedsInput,
-        Status::Blocked { .. } => TaskStatus::Blocked,
-        Status::Stopping => TaskStatus::Stopping,
-        Status::Ended => TaskStatus::Ended,
-    }
+/// Shows tasks. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct TaskViews {
+    pub(crate) ledger: Ledger,
 }
 
-impl Engine {
+impl TaskViews {
     /// Tasks, newest first.
     ///
     /// # Errors
     /// [`CommandError::Invalid`] for a page that makes no sense.
-    pub async fn task_lines(&self, request: ListRequest) -> Result<Page<TaskLine>, CommandError> {
+    pub async fn list(&self, request: ListRequest) -> Result<Page<TaskLine>, CommandError> {
         let limit = pages::limit(request.limit)?;
         let before = pages::after(request.after.as_deref())?.map(TaskId);
-        let read = self.0.ledger.read(move |tx| {
+        let read = self.ledger.read(move |tx| {
             Box::pin(async move {
                 let tally = tx.task_tally().await?;
                 let records = tx.task_page(request.all, before, limit + 1).await?;
@@ -76,9 +59,9 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError::NotFound`].
-    pub async fn task_view(&self, item: &str) -> Result<TaskView, CommandError> {
-        let (item, now) = (item.to_owned(), self.now());
-        let read = self.0.ledger.read(move |tx| {
+    pub async fn show(&self, item: &str) -> Result<TaskView, CommandError> {
+        let (item, now) = (item.to_owned(), self.ledger.now());
+        let read = self.ledger.read(move |tx| {
             Box::pin(async move {
                 let record = tx.task_of_item(&item).await?;
                 view(tx, record, now).await
@@ -92,8 +75,8 @@ impl Engine {
     /// # Errors
     /// [`CommandError::NotFound`].
     pub async fn why(&self, item: &str) -> Result<WhyView, CommandError> {
-        let (item, now) = (item.to_owned(), self.now());
-        let read = self.0.ledger.read(move |tx| {
+        let (item, now) = (item.to_owned(), self.ledger.now());
+        let read = self.ledger.read(move |tx| {
             Box::pin(async move {
                 let record = tx.task_of_item(&item).await?;
                 let pipelines = pipelines(tx, std::slice::from_ref(&record)).await?;
@@ -104,88 +87,6 @@ impl Engine {
             })
         });
         Ok(read.await?)
-    }
-
-    /// The gates that serve and the files that do not load.
-    ///
-    /// # Errors
-    /// [`CommandError::Invalid`] for a page that makes no sense.
-    pub fn gate_page(&self, request: &PageRequest) -> Result<Page<GateView>, CommandError> {
-        let limit = pages::limit(request.limit)?;
-        let skip = pages::after(request.after.as_deref())?.unwrap_or(0);
-        Ok(Page::of_list(self.gate_views(), skip, limit))
-    }
-
-    /// Every gate that serves and every file that does not load.
-    pub fn gate_views(&self) -> Vec<GateView> {
-        let registry = self.0.judges.runtime.snapshot();
-        let config = self.config();
-        let good = registry.gates().map(|gate| {
-            let failure = registry.failure(&gate.name).map(|f| f.error.to_string());
-            let quarantine = registry.quarantine(&gate.digest).map(str::to_owned);
-            loaded(
-                gate,
-                &config,
-                failure,
-                quarantine,
-                registry.is_rolled_back(&gate.name),
-            )
-        });
-        let bad = registry
-            .failures()
-            .filter(|failure| registry.get(&failure.name).is_none())
-            .map(|failure| missing(&failure.name, failure.error.to_string()));
-        good.chain(bad).collect()
-    }
-
-    /// That the host answers.
-    pub fn health(&self) -> HealthView {
-        HealthView { status: Health::Ok }
-    }
-
-    /// What the host is and how many tasks it carries.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn status(&self) -> Result<StatusView, CommandError> {
-        let tally = self.0.ledger.read(|tx| Box::pin(tx.task_tally())).await?;
-        let gates = self.gate_views();
-        let loaded = gates.iter().filter(|g| g.state != GateState::Missing);
-        let failed = gates.iter().filter(|g| g.error.is_some());
-        Ok(StatusView {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started_ms: self.0.started_ms,
-            now_ms: self.now(),
-            repositories: self.0.repos.names(),
-            tasks: TaskCounts {
-                live: tally.live,
-                blocked: tally.need_person,
-            },
-            gates: GateCounts {
-                loaded: loaded.count() as u64,
-                failed: failed.count() as u64,
-            },
-            background: self.0.tasks.now().into_iter().map(background).collect(),
-        })
-    }
-}
-
-fn background(task: Background) -> BackgroundView {
-    BackgroundView {
-        name: task.name.to_owned(),
-        description: task.description.to_owned(),
-        period_ms: task
-            .period
-            .map(|p| u64::try_from(p.as_millis()).unwrap_or(u64::MAX)),
-        state: match task.state {
-            TaskState::Running => BackgroundState::Running,
-            TaskState::Pausing => BackgroundState::Pausing,
-            TaskState::Ended => BackgroundState::Ended,
-        },
-        panics: task.panics,
-        last_panic: task
-            .last_panic
-            .map(|(at_ms, says)| PanicView { at_ms, says }),
     }
 }
 
@@ -359,51 +260,6 @@ async fn queued_why(tx: &mut Tx, job: &JobRow, step: &str, now: i64) -> Result<S
         stamp(job.run_at_ms),
         reason.unwrap_or_default()
     ))
-}
-
-/// A gate that is loaded.
-fn loaded(
-    gate: &LoadedGate,
-    config: &HostConfig,
-    failure: Option<String>,
-    quarantine: Option<String>,
-    rolled_back: bool,
-) -> GateView {
-    let grants = GateGrants::of(config, "", &gate.name).unwrap_or_default();
-    let missing = grants.missing(gate);
-    let state = match (&quarantine, &missing) {
-        (Some(_), _) => GateState::Quarantined,
-        (None, Some(_)) => GateState::Ungranted,
-        (None, None) if rolled_back => GateState::RolledBack,
-        (None, None) => GateState::Serves,
-    };
-    GateView {
-        name: gate.name.clone(),
-        version: gate.descriptor.version.clone(),
-        digest: gate.digest.clone(),
-        size: gate.size,
-        summary: gate.descriptor.summary.clone(),
-        imports: gate.imports.iter().map(|i| i.as_str().to_owned()).collect(),
-        state,
-        error: failure
-            .map(|f| format!("the file in the folder is not in force: {f}"))
-            .or(quarantine)
-            .or(missing),
-    }
-}
-
-/// A file that does not load, and no version of it serves.
-fn missing(name: &str, error: String) -> GateView {
-    GateView {
-        name: name.to_owned(),
-        version: String::new(),
-        digest: String::new(),
-        size: 0,
-        summary: String::new(),
-        imports: Vec::new(),
-        state: GateState::Missing,
-        error: Some(error),
-    }
 }
 
 /// From where to where an event moved a task, as `messages::event_data` writes it.

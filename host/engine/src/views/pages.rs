@@ -7,7 +7,7 @@ use orch_views::page::{LIMIT_DEFAULT, LIMIT_MAX, Page};
 use crate::commands::CommandError;
 
 /// Rows of a page.
-pub(crate) fn limit(asked: Option<u32>) -> Result<u32, CommandError> {
+pub(super) fn limit(asked: Option<u32>) -> Result<u32, CommandError> {
     let limit = asked.unwrap_or(LIMIT_DEFAULT);
     if (1..=LIMIT_MAX).contains(&limit) {
         return Ok(limit);
@@ -18,20 +18,20 @@ pub(crate) fn limit(asked: Option<u32>) -> Result<u32, CommandError> {
 }
 
 /// Where a page begins.
-pub(crate) fn after<T: FromStr>(asked: Option<&str>) -> Result<Option<T>, CommandError> {
+pub(super) fn after<T: FromStr>(asked: Option<&str>) -> Result<Option<T>, CommandError> {
     let Some(text) = asked else { return Ok(None) };
     text.parse().map(Some).map_err(|_| unknown_place(text))
 }
 
 /// A place that no page of the list has named.
-pub(crate) fn unknown_place(text: &str) -> CommandError {
+pub(super) fn unknown_place(text: &str) -> CommandError {
     CommandError::Invalid(format!(
         "`after` must be what the page before said as `next`, not `{text}`; leave it out to begin at the start"
     ))
 }
 
 /// The page of `rows`, which were asked for with one more than `limit`, so that it is known whether others follow.
-pub(crate) fn page<R, T>(
+pub(super) fn page<R, T>(
     mut rows: Vec<R>,
     limit: u32,
     total: u64,

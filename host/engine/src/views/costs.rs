@@ -4,15 +4,13 @@ use orch_store::{CostRow, CostsBy, Tokens};
 use orch_views::costs::{CostView, CostsBy as By, CostsRequest, TokensView};
 use orch_views::page::Page;
 
+use super::pages;
 use crate::commands::CommandError;
-use crate::ledger::budget::day_of;
-use crate::pages;
-use crate::wire::Engine;
+use crate::ledger::Ledger;
+use crate::ledger::budget::{DAY_MS, day_of};
 
 /// Most days that are looked back.
 const DAYS_MAX: u32 = 3_660;
-/// A day, milliseconds.
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Tokens as they are shown.
 pub(crate) fn tokens_view(tokens: Tokens) -> TokensView {
@@ -35,13 +33,19 @@ pub(crate) fn view(row: CostRow) -> CostView {
     }
 }
 
-impl Engine {
+/// Shows costs. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct CostViews {
+    pub(crate) ledger: Ledger,
+}
+
+impl CostViews {
     /// Costs of agents' runs, added up.
     ///
     /// # Errors
     /// [`CommandError::Invalid`] for a number of days or a page that makes no sense; [`CommandError::NotFound`] for
     /// an unknown work item.
-    pub async fn costs(&self, request: CostsRequest) -> Result<Page<CostView>, CommandError> {
+    pub async fn list(&self, request: CostsRequest) -> Result<Page<CostView>, CommandError> {
         if !(1..=DAYS_MAX).contains(&request.days) {
             return Err(CommandError::Invalid(format!(
                 "`days` must be 1 to {DAYS_MAX}, not {}",
@@ -50,9 +54,9 @@ impl Engine {
         }
         let limit = pages::limit(request.limit)?;
         let skip: u32 = pages::after(request.after.as_deref())?.unwrap_or(0);
-        let since = day_of(self.now()) - i64::from(request.days - 1) * DAY_MS;
+        let since = day_of(self.ledger.now()) - i64::from(request.days - 1) * DAY_MS;
         let (by, item) = (stored(request.by), request.task);
-        let read = self.0.ledger.read(move |tx| {
+        let read = self.ledger.read(move |tx| {
             Box::pin(async move {
                 let task = match item {
                     Some(item) => Some(tx.task_of_item(&item).await?.task.id),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use orch_agents::breaker::{KeyedSnapshot, Phase, Reason};
+use orch_config::LiveConfig;
 use orch_store::{Pause, Spending, StoreError, Tx};
 use orch_views::queue::{
     LastReaped, MadeGood, PostDeployView, ReaperView, ReconcileView, SecurityView,
@@ -12,7 +13,11 @@ use orch_views::resilience::{
     ResilienceView, StoreView,
 };
 
-use crate::wire::Engine;
+use super::pauses;
+use crate::ledger::Ledger;
+use crate::ledger::admission::Admission;
+use crate::ledger::repos::Repos;
+use crate::ledger::status::{ReaperStatus, ReconcilerStatus};
 
 /// Gate whose verdicts the block counts.
 const SECURITY: &str = "security";
@@ -20,19 +25,40 @@ const SECURITY: &str = "security";
 const VERDICTS: u32 = 200;
 
 /// Landed commits that are watched now.
-pub(crate) async fn watching(tx: &mut Tx) -> Result<i64, StoreError> {
+pub(super) async fn watching(tx: &mut Tx) -> Result<i64, StoreError> {
     tx.live_jobs_with("monitor:").await
 }
 
 /// What the security gate decided lately, and how often.
-pub(crate) async fn decisions(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
+pub(super) async fn decisions(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
     tx.decisions_of(SECURITY, VERDICTS).await
 }
 
-impl Engine {
+/// What the mechanisms hand out of themselves. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Mechanisms {
+    pub(crate) ledger: Ledger,
+    pub(crate) config: LiveConfig,
+    pub(crate) repos: Repos,
+    pub(crate) admission: Admission,
+    pub(crate) reaper: ReaperStatus,
+    pub(crate) reconciler: ReconcilerStatus,
+}
+
+impl Mechanisms {
+    /// How many agents run at once.
+    pub(super) fn max_concurrency(&self) -> u32 {
+        self.config.now().concurrency.agents
+    }
+
+    /// Times that a finished run was left to a job in an irreversible step.
+    pub(super) fn deferred(&self) -> u64 {
+        self.reaper.now().deferred
+    }
+
     /// Which repositories are watched after a deploy: those that the host started with.
-    pub(crate) fn post_deploy(&self, watching: i64) -> PostDeployView {
-        let repos = self.0.repos.all();
+    pub(super) fn post_deploy(&self, watching: i64) -> PostDeployView {
+        let repos = self.repos.all();
         let watched = repos.filter(|repo| repo.config.post_deploy.is_some());
         let repositories: Vec<String> = watched.map(|repo| repo.name.clone()).collect();
         PostDeployView {
@@ -43,8 +69,8 @@ impl Engine {
     }
 
     /// Where the security gate judges, and what it decided lately.
-    pub(crate) fn security(&self, decisions: Vec<(String, i64)>) -> SecurityView {
-        let uses = self.config().uses_of(SECURITY).into_iter();
+    pub(super) fn security(&self, decisions: Vec<(String, i64)>) -> SecurityView {
+        let uses = self.config.now().uses_of(SECURITY).into_iter();
         let repositories: BTreeMap<String, String> =
             uses.map(|(repo, mode)| (repo, mode.to_owned())).collect();
         SecurityView {
@@ -55,11 +81,11 @@ impl Engine {
     }
 }
 
-impl Engine {
+impl Mechanisms {
     /// The reaper's block.
-    pub(crate) fn reaper_view(&self) -> ReaperView {
-        let config = self.config();
-        let counts = self.0.reaper.now();
+    pub(super) fn reaper(&self) -> ReaperView {
+        let config = self.config.now();
+        let counts = self.reaper.now();
         ReaperView {
             enabled: config.reaper.enabled,
             interval: config.reaper.interval_s,
@@ -75,9 +101,9 @@ impl Engine {
     }
 
     /// The reconciler's block.
-    pub(crate) fn reconcile_view(&self) -> ReconcileView {
-        let config = self.config();
-        let counts = self.0.reconciler.now();
+    pub(super) fn reconciler(&self) -> ReconcileView {
+        let config = self.config.now();
+        let counts = self.reconciler.now();
         ReconcileView {
             enabled: config.reconcile.enabled,
             interval: config.reconcile.interval_s,
@@ -94,11 +120,11 @@ impl Engine {
     }
 
     /// What keeps agents from starting, as it stands.
-    pub(crate) fn resilience(&self, today: &Spending, pauses: Vec<Pause>) -> ResilienceView {
-        let config = self.config();
-        let launchpad = &self.0.launchpad;
+    pub(super) fn resilience(&self, today: &Spending, pauses: Vec<Pause>) -> ResilienceView {
+        let config = self.config.now();
+        let admission = &self.admission;
         let known = config.agents.iter().filter_map(|(name, agent)| {
-            let known = launchpad.preflight_of(name, agent)?;
+            let known = admission.preflight_of(name, agent)?;
             let (ok, says) = match &known.answer {
                 Ok(passed) => (true, passed.version.clone()),
                 Err(failure) => (false, failure.to_string()),
@@ -110,7 +136,7 @@ impl Engine {
             };
             Some((name.clone(), view))
         });
-        let stats = self.0.ledger.store().stats();
+        let stats = self.ledger.store().stats();
         let budgets = &config.budgets;
         ResilienceView {
             budget: BudgetView {
@@ -121,13 +147,17 @@ impl Engine {
                 task_usd: budgets.task_usd,
                 run_usd: budgets.run_usd,
             },
-            pauses: pauses.into_iter().map(crate::pauses::view).collect(),
+            pauses: pauses.into_iter().map(pauses::view).collect(),
             store: StoreView {
                 commands: stats.commands,
                 commits: stats.commits,
             },
             preflight: known.collect(),
-            breakers: launchpad.breakers().into_iter().map(breaker_view).collect(),
+            breakers: admission
+                .breakers(self.ledger.now())
+                .into_iter()
+                .map(breaker_view)
+                .collect(),
         }
     }
 }

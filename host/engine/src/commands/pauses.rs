@@ -1,21 +1,27 @@
 //! Holding lanes and repositories back, and letting them go on.
 
 use jiff::SignedDuration;
-use orch_domain::job::{JobState, Lane};
-use orch_store::{JobRow, Pause, StoreError, Tx};
+use orch_domain::job::Lane;
+use orch_store::Pause;
 use orch_views::message::Message;
-use orch_views::page::{Page, PageRequest};
-use orch_views::pause::{PauseRequest, PauseView, UnpauseRequest};
+use orch_views::pause::{PauseRequest, UnpauseRequest};
 
-use crate::commands::CommandError;
+use super::error::CommandError;
+use crate::ledger::Ledger;
 use crate::ledger::clock::stamp;
-use crate::pages;
-use crate::wire::Engine;
+use crate::ledger::repos::Repos;
 
 /// Longest pause with an end, days: past it somebody meant something else.
 const DAYS_MAX: i64 = 366;
 
-impl Engine {
+/// What holds lanes and repositories back. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Pauses {
+    pub(crate) ledger: Ledger,
+    pub(crate) repos: Repos,
+}
+
+impl Pauses {
     /// Holds a lane or repository back: nothing of it is claimed, what is under way goes on, and stops are
     /// carried out all the same.
     ///
@@ -23,7 +29,7 @@ impl Engine {
     /// [`CommandError::Invalid`] for a scope or period that makes no sense.
     pub async fn pause(&self, request: PauseRequest) -> Result<Message, CommandError> {
         self.check_scope(&request.scope)?;
-        let now = self.now();
+        let now = self.ledger.now();
         let until_ms = match &request.period {
             Some(text) => Some(now + period_ms(text)?),
             None => None,
@@ -37,8 +43,7 @@ impl Engine {
         };
         let data =
             serde_json::json!({"scope": pause.scope, "until_ms": until_ms, "reason": pause.reason});
-        self.0
-            .ledger
+        self.ledger
             .write(move |tx| {
                 Box::pin(async move {
                     tx.pause(&pause).await?;
@@ -64,10 +69,9 @@ impl Engine {
     pub async fn unpause(&self, request: UnpauseRequest) -> Result<Message, CommandError> {
         let UnpauseRequest { scope, by } = request;
         self.check_scope(&scope)?;
-        let (name, now) = (scope.clone(), self.now());
+        let (name, now) = (scope.clone(), self.ledger.now());
         let data = serde_json::json!({"scope": scope}).to_string();
         let was = self
-            .0
             .ledger
             .write(move |tx| {
                 Box::pin(async move {
@@ -90,26 +94,9 @@ impl Engine {
         }
     }
 
-    /// Everything that is held back now.
-    ///
-    /// # Errors
-    /// [`CommandError::Invalid`] for a page that makes no sense.
-    pub async fn pause_views(&self, request: PageRequest) -> Result<Page<PauseView>, CommandError> {
-        let limit = pages::limit(request.limit)?;
-        let skip = pages::after(request.after.as_deref())?.unwrap_or(0);
-        let now = self.now();
-        let pauses = self
-            .0
-            .ledger
-            .read(move |tx| Box::pin(tx.pauses(now)))
-            .await?;
-        let views = pauses.into_iter().map(view).collect();
-        Ok(Page::of_list(views, skip, limit))
-    }
-
     fn check_scope(&self, scope: &str) -> Result<(), CommandError> {
         let lanes: Vec<&str> = Lane::ALL.iter().map(|lane| lane.as_str()).collect();
-        let repos = &self.0.repos;
+        let repos = &self.repos;
         let is_known = match scope.split_once(':') {
             Some(("lane", name)) => lanes.contains(&name),
             Some(("repo", name)) => repos.find(name).is_some(),
@@ -127,51 +114,10 @@ impl Engine {
     }
 }
 
-/// A pause as it is shown.
-pub(crate) fn view(pause: Pause) -> PauseView {
-    PauseView {
-        scope: pause.scope,
-        until_ms: pause.until_ms,
-        reason: pause.reason,
-        by: pause.set_by,
-        since_ms: pause.set_ms,
-    }
-}
-
-/// What holds a job back that is due, in words.
-pub(crate) async fn held_back(
-    tx: &mut Tx,
-    job: &JobRow,
-    now: i64,
-) -> Result<Option<String>, StoreError> {
-    if !matches!(job.state, JobState::Ready | JobState::Scheduled) {
-        return Ok(None);
-    }
-    let scopes = [
-        format!("lane:{}", job.kind.lane().as_str()),
-        format!("repo:{}", job.repo),
-    ];
-    let pauses = tx.pauses(now).await?;
-    let held = pauses.iter().find(|pause| scopes.contains(&pause.scope));
-    Ok(held.map(|pause| {
-        let until = pause.until_ms.map(|at| format!(" until {}", stamp(at)));
-        let until = until.unwrap_or_default();
-        let why = if pause.reason.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", pause.reason)
-        };
-        format!(
-            "{} holds `{}` back{until}{why}; `orch unpause {}` lets it go on",
-            pause.set_by, pause.scope, pause.scope
-        )
-    }))
-}
-
 fn period_ms(text: &str) -> Result<i64, CommandError> {
     let invalid = || {
         CommandError::Invalid(format!(
-            "`{text}` is no time to wait; use a number with s, m, h or d, such as `30m`, up to {DAYS_MAX} days"
+            "`{text}` is not a time to wait; use a number with s, m, h or d, such as `30m`, up to {DAYS_MAX} days"
         ))
     };
     // The library has no days in durations, because days differ in length; here they have 24 hours.

@@ -12,38 +12,51 @@ use orch_views::job::{JobCounts, JobState as State, JobView, JobsView, RecentJob
 use orch_views::page::{LIMIT_MAX, PageRequest};
 use orch_views::queue::{QueueView, StopView};
 
+use super::mechanisms::{self, Mechanisms};
+use super::{leases, pages, pauses};
 use crate::commands::CommandError;
+use crate::ledger::Ledger;
 use crate::ledger::budget::day_of;
 use crate::ledger::clock::stamp;
-use crate::tasks::lanes;
-use crate::wire::Engine;
-use crate::{blocks, leases, pages, pauses};
+use crate::ledger::status::POLL_MAX;
 
 /// Jobs that the queue's view shows as recent.
 const RECENT: u32 = 10;
 
-impl Engine {
+/// Shows the queue. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct QueueViews {
+    pub(crate) ledger: Ledger,
+    pub(crate) mechanisms: Mechanisms,
+}
+
+impl QueueViews {
     /// The queue with a block for each mechanism.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn queue(&self) -> Result<QueueView, CommandError> {
-        let now = self.now();
-        let read = self.0.ledger.read(move |tx| Box::pin(rows(tx, now)));
+    pub async fn show(&self) -> Result<QueueView, CommandError> {
+        let now = self.ledger.now();
+        let read = self.ledger.read(move |tx| Box::pin(rows(tx, now)));
         let rows = read.await?;
         Ok(QueueView {
             counts: rows.counts,
-            max_concurrency: self.config().concurrency.agents,
-            poll_interval: lanes::POLL_MAX.as_secs_f64(),
-            resilience: self.resilience(&rows.today, rows.pauses),
-            reconcile: self.reconcile_view(),
-            reaper: self.reaper_view(),
-            post_deploy: self.post_deploy(rows.watching),
-            transition_lease: self.leases_block(&rows.leases, &rows.running, &rows.names),
+            max_concurrency: self.mechanisms.max_concurrency(),
+            poll_interval: POLL_MAX.as_secs_f64(),
+            resilience: self.mechanisms.resilience(&rows.today, rows.pauses),
+            reconcile: self.mechanisms.reconciler(),
+            reaper: self.mechanisms.reaper(),
+            post_deploy: self.mechanisms.post_deploy(rows.watching),
+            transition_lease: leases::block(
+                self.mechanisms.deferred(),
+                &rows.leases,
+                &rows.running,
+                &rows.names,
+            ),
             stop: StopView {
                 stopping: rows.tally.stopping,
             },
-            security: self.security(rows.decisions),
+            security: self.mechanisms.security(rows.decisions),
             recent: rows.recent.into_iter().map(recent).collect(),
         })
     }
@@ -55,8 +68,8 @@ impl Engine {
     pub async fn jobs(&self, request: PageRequest) -> Result<JobsView, CommandError> {
         let limit = pages::limit(request.limit)?;
         let after = request.after.as_deref().map(parse_place).transpose()?;
-        let now = self.now();
-        let read = self.0.ledger.read(move |tx| {
+        let now = self.ledger.now();
+        let read = self.ledger.read(move |tx| {
             Box::pin(async move {
                 Ok((
                     counts(tx).await?,
@@ -100,8 +113,8 @@ async fn rows(tx: &mut Tx, now: i64) -> Result<Rows, StoreError> {
         tally: tx.task_tally().await?,
         today: tx.spending(None, day_of(now)).await?,
         pauses: tx.pauses(now).await?,
-        watching: blocks::watching(tx).await?,
-        decisions: blocks::decisions(tx).await?,
+        watching: mechanisms::watching(tx).await?,
+        decisions: mechanisms::decisions(tx).await?,
         leases,
         running,
         names,

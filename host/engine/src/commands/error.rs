@@ -1,0 +1,42 @@
+//! Why a command was not carried out.
+
+use orch_store::StoreError;
+
+/// Why a command was not carried out. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The command makes no sense as it was given.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such task.
+    #[error("{0}")]
+    NotFound(String),
+    /// The task is in no state for it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The host itself failed.
+    #[error("the host failed: {0}")]
+    Host(String),
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::NotFound(error.to_string()),
+            StoreError::ItemIsLive { .. } => Self::Conflict(error.to_string()),
+            StoreError::LockedByAnotherHost { .. }
+            | StoreError::Io { .. }
+            | StoreError::Database { .. }
+            | StoreError::Migrate(_)
+            | StoreError::Decode { .. }
+            | StoreError::Closed
+            | StoreError::Panicked
+            | StoreError::Refused(_) => Self::Host(error.in_full()),
+        }
+    }
+}
+
+/// The host's own failure, with its causes.
+pub(crate) fn host(error: anyhow::Error) -> CommandError {
+    CommandError::Host(format!("{error:#}"))
+}

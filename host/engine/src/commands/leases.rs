@@ -1,0 +1,105 @@
+//! Frees leases by force.
+
+use orch_domain::id::TaskId;
+use orch_store::Reaping;
+use orch_views::message::Message;
+
+use super::error::CommandError;
+use super::lookup::task_of_item;
+use crate::ledger::Ledger;
+use crate::ledger::status::ReaperStatus;
+use crate::ledger::turn::wake_waiters_of;
+
+/// Frees leases. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Leases {
+    pub(crate) ledger: Ledger,
+    pub(crate) reaper: ReaperStatus,
+}
+
+impl Leases {
+    /// Frees a lease by force: `merge:REPOSITORY`, or `task:WORK-ITEM`, whose job goes back to the queue under a
+    /// new epoch, so that whoever worked on it writes nothing more.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] when nobody holds it.
+    pub async fn release(&self, resource: &str) -> Result<Message, CommandError> {
+        let free = || CommandError::NotFound(format!("nobody holds `{resource}`"));
+        if let Some(item) = resource.strip_prefix("task:") {
+            let task = task_of_item(&self.ledger, item).await?.task.id;
+            return self.release_transition(item, task).await?.ok_or_else(free);
+        }
+        let (name, now) = (resource.to_owned(), self.ledger.now());
+        let freed = self
+            .ledger
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Some((lease, holder)) = tx.lease(&name).await?.and_then(|l| {
+                        let holder = l.holder?;
+                        Some((l, holder))
+                    }) else {
+                        return Ok(false);
+                    };
+                    if !tx.free_lease(&name, holder, lease.epoch).await? {
+                        return Ok(false);
+                    }
+                    let text = format!("lease `{name}` of task {holder} was freed by a person");
+                    let key = format!("forced:{name}:{}", lease.epoch);
+                    tx.push_outbox(Some(holder), "alert", &key, &text, now)
+                        .await?;
+                    wake_waiters_of(tx, holder, now).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        if !freed {
+            return Err(free());
+        }
+        tracing::warn!(lease = resource, "lease freed by a person");
+        self.reaper.change(|c| c.reclaimed += 1);
+        Ok(Message {
+            message: format!("`{resource}` is free"),
+        })
+    }
+
+    async fn release_transition(
+        &self,
+        item: &str,
+        task: TaskId,
+    ) -> Result<Option<Message>, CommandError> {
+        let now = self.ledger.now();
+        let released = self.ledger
+            .write(move |tx| {
+                Box::pin(async move {
+                    let running = tx.running_jobs().await?;
+                    let Some(job) = running.into_iter().find(|j| j.task == Some(task)) else {
+                        return Ok(None);
+                    };
+                    let why = "a person released it";
+                    let Some(key) = tx.reap(&job, &Reaping::Release, why, now).await? else {
+                        return Ok(None);
+                    };
+                    let text = format!(
+                        "the transition of task {task} was released by a person: job {} ({}) begins anew",
+                        key.id,
+                        job.kind.as_str()
+                    );
+                    let alert = format!("forced:task:{task}:{}", key.epoch);
+                    tx.push_outbox(Some(task), "alert", &alert, &text, now).await?;
+                    Ok(Some(key))
+                })
+            })
+            .await?;
+        Ok(released.map(|key| {
+            tracing::warn!(
+                job.id = key.id.0,
+                job.epoch = key.epoch,
+                task.id = task.0,
+                "transition released by a person"
+            );
+            Message {
+                message: format!("`task:{item}` is free; job {} begins again", key.id),
+            }
+        }))
+    }
+}

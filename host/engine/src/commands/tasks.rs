@@ -1,0 +1,277 @@
+//! What people can do: begin, approve, reject, resume and stop tasks. Each is one event or one durable row.
+
+use orch_config::LiveConfig;
+use orch_domain::id::{TaskId, WorkItem};
+use orch_domain::stage::Stage;
+use orch_domain::transition::Event;
+use orch_store::NewTask;
+use orch_views::task::{Done, NewRequest, PriorityRequest, RejectRequest, ResumeRequest};
+
+use super::done::done;
+use super::done::status_of;
+use super::error::CommandError;
+use super::lookup::task_of_item;
+use crate::ledger::Ledger;
+use crate::ledger::apply::apply;
+use crate::ledger::decisions::{Decision, decide, refusal};
+use crate::ledger::messages;
+use crate::ledger::repos::{InForce, Repos};
+
+/// Longest title, bytes.
+pub const TITLE_BYTES_MAX: usize = 300;
+/// Most tasks that one task waits for.
+const DEPENDENCIES_MAX: usize = 50;
+/// Longest request, bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// What people may ask of tasks. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Tasks {
+    pub(crate) ledger: Ledger,
+    pub(crate) config: LiveConfig,
+    pub(crate) repos: Repos,
+}
+
+impl Tasks {
+    /// Begins a task.
+    ///
+    /// # Errors
+    /// [`CommandError`]; nothing is stored then.
+    pub async fn new_task(&self, request: NewRequest) -> Result<Done, CommandError> {
+        let invalid = |e: String| CommandError::Invalid(e);
+        if request.title.trim().is_empty()
+            || request.title.len() > TITLE_BYTES_MAX
+            || request.title.contains('\n')
+        {
+            return Err(invalid(format!(
+                "the title must be one line of 1 to {TITLE_BYTES_MAX} bytes"
+            )));
+        }
+        if request.body.len() > BODY_BYTES_MAX {
+            return Err(invalid(format!(
+                "the request has more than {BODY_BYTES_MAX} bytes"
+            )));
+        }
+        let invalid_chain = |e: anyhow::Error| CommandError::Invalid(format!("{e:#}"));
+        let repo = self
+            .repos
+            .get(&request.repo)
+            .map_err(|e| CommandError::NotFound(format!("{e:#}")))?;
+        repo.prepare().await.map_err(invalid_chain)?;
+        let base = repo.base_tip().await.map_err(invalid_chain)?;
+        let InForce {
+            effective,
+            text: config,
+            digest: config_digest,
+        } = repo
+            .in_force(&self.config.now(), &base)
+            .await
+            .map_err(invalid_chain)?;
+        let rules = effective
+            .pipeline()
+            .map_err(|e| CommandError::Invalid(e.to_string()))?
+            .rules;
+        let id = match request.id {
+            Some(id) => id,
+            None => {
+                let name = repo.name.clone();
+                let count = self
+                    .ledger
+                    .read(|tx| Box::pin(async move { tx.count_tasks(&name).await }))
+                    .await?;
+                let prefix = repo
+                    .config
+                    .prefix
+                    .clone()
+                    .unwrap_or_else(|| repo.name.to_uppercase());
+                format!("{prefix}-{}", count + 1)
+            }
+        };
+        let work_item = WorkItem::new(id).map_err(|e| invalid(e.to_string()))?;
+        let after = self.dependencies(&request.after).await?;
+        let priority = request.priority.map(checked_priority).transpose()?;
+        let author = request.author.unwrap_or_else(|| "operator".to_owned());
+        let new = NewTask {
+            work_item: work_item.clone(),
+            repo: orch_domain::id::RepoName::new(repo.name.clone())
+                .map_err(|e| invalid(e.to_string()))?,
+            title: request.title.trim().to_owned(),
+            body: request.body,
+            author,
+            branch: String::new(),
+            base_branch: repo.config.base.clone(),
+            config,
+            config_digest,
+            rework_rounds_max: rules.rework_rounds_max,
+        };
+        let by = self.ledger.by("command");
+        let applied = self
+            .ledger
+            .write(move |tx| {
+                Box::pin(async move {
+                    let brief = messages::business_request(
+                        &new.work_item,
+                        &new.title,
+                        &new.body,
+                        &new.author,
+                    );
+                    let task = tx.insert_task(new, by.now).await?;
+                    tx.set_branch(task.id, &messages::branch(&task.work_item, task.id))
+                        .await?;
+                    if let Some(priority) = priority {
+                        tx.set_priority(task.id, priority).await?;
+                    }
+                    for on in after {
+                        tx.depend(task.id, on).await?;
+                    }
+                    let name = orch_domain::artefact::BUSINESS_REQUEST;
+                    tx.put_host_artefact(task.id, name, &brief, by.now).await?;
+                    apply(tx, task.id, &Event::Created, &by).await
+                })
+            })
+            .await?;
+        done(applied, "accepted")
+    }
+
+    /// The tasks of these work items; each has to be there and not stopped.
+    async fn dependencies(&self, items: &[String]) -> Result<Vec<TaskId>, CommandError> {
+        if items.len() > DEPENDENCIES_MAX {
+            let text = format!("a task may wait for at most {DEPENDENCIES_MAX} others");
+            return Err(CommandError::Invalid(text));
+        }
+        let mut list = Vec::new();
+        for item in items {
+            let record = task_of_item(&self.ledger, item).await?;
+            if record.task.stage == Stage::Cancelled {
+                let text = format!("{item} was stopped; nothing can wait for it to be done");
+                return Err(CommandError::Conflict(text));
+            }
+            list.push(record.task.id);
+        }
+        Ok(list)
+    }
+
+    /// Approves what the task waits for: the analysis or the deploy.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if nothing waits for approval.
+    pub async fn approve(&self, item: &str, by: &str) -> Result<Done, CommandError> {
+        self.decide(item, Decision::Approve, by, "approved").await
+    }
+
+    /// Rejects what waits for approval; the comment reaches the next run verbatim.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if nothing waits for approval.
+    pub async fn reject(&self, item: &str, request: &RejectRequest) -> Result<Done, CommandError> {
+        let RejectRequest { by, comment } = request;
+        let decision = Decision::Reject(comment.to_owned());
+        if comment.trim().is_empty() || comment.len() > BODY_BYTES_MAX {
+            return Err(CommandError::Invalid(
+                "a rejection needs a comment that says what to change".to_owned(),
+            ));
+        }
+        self.decide(item, decision, by, "rejected").await
+    }
+
+    /// Takes a task out of a block.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if it is not blocked or the stage cannot be resumed at.
+    pub async fn resume(&self, item: &str, request: &ResumeRequest) -> Result<Done, CommandError> {
+        let ResumeRequest { by, stage, rounds } = request;
+        let stage = stage
+            .as_deref()
+            .map(|name| {
+                Stage::parse(name).ok_or_else(|| {
+                    let known: Vec<&str> = Stage::ALL
+                        .iter()
+                        .filter(|s| s.is_working())
+                        .map(|s| s.as_str())
+                        .collect();
+                    CommandError::Invalid(format!(
+                        "no stage `{name}`; stages are: {}",
+                        known.join(", ")
+                    ))
+                })
+            })
+            .transpose()?;
+        let decision = Decision::Resume {
+            stage,
+            rounds: *rounds,
+        };
+        self.decide(item, decision, by, "resumed").await
+    }
+
+    /// Stops a task. Inside landing or deploying it takes effect after that step.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if it has ended or is being stopped.
+    pub async fn stop(&self, item: &str, by: &str) -> Result<Done, CommandError> {
+        self.decide(item, Decision::Stop, by, "stop asked for")
+            .await
+    }
+
+    /// Says how urgent a task is, 1 (first) to 9.
+    ///
+    /// # Errors
+    /// [`CommandError::Invalid`] for another number; [`CommandError::Conflict`] if the task has ended.
+    pub async fn prioritise(
+        &self,
+        item: &str,
+        request: PriorityRequest,
+    ) -> Result<Done, CommandError> {
+        let priority = checked_priority(request.priority)?;
+        let task = task_of_item(&self.ledger, item).await?.task;
+        if task.stage.is_terminal() {
+            let text = format!("{item} has ended in `{}`", task.stage);
+            return Err(CommandError::Conflict(text));
+        }
+        let (id, by, now) = (task.id, request.by, self.ledger.now());
+        let data = serde_json::json!({"priority": priority}).to_string();
+        self.ledger
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.set_priority(id, priority).await?;
+                    tx.append_event(Some(id), "prioritised", &by, &data, now)
+                        .await
+                        .map(|_| ())
+                })
+            })
+            .await?;
+        Ok(Done {
+            work_item: item.to_owned(),
+            stage: task.stage.to_string(),
+            status: status_of(&task.status),
+            message: format!("its priority is {priority}"),
+        })
+    }
+
+    async fn decide(
+        &self,
+        item: &str,
+        decision: Decision,
+        who: &str,
+        message: &str,
+    ) -> Result<Done, CommandError> {
+        if let Some(why) = refusal(&self.config.now(), &decision, who) {
+            return Err(CommandError::Conflict(why));
+        }
+        let id = task_of_item(&self.ledger, item).await?.task.id;
+        let by = self.ledger.by(who);
+        let applied = self
+            .ledger
+            .write(move |tx| Box::pin(async move { decide(tx, id, &decision, &by).await }))
+            .await?;
+        done(applied, message)
+    }
+}
+
+fn checked_priority(priority: i64) -> Result<i64, CommandError> {
+    if (1..=9).contains(&priority) {
+        return Ok(priority);
+    }
+    Err(CommandError::Invalid(format!(
+        "`{priority}` is no priority; use 1 (first) to 9, where 5 is what a task has that says nothing"
+    )))
+}

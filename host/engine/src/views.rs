@@ -1,0 +1,24 @@
+//! What people and machines may see of a host, by noun. Read-only, each view from one snapshot of the store.
+
+mod costs;
+mod evaluations;
+mod gates;
+mod host;
+mod issues;
+mod leases;
+mod mechanisms;
+mod pages;
+mod pauses;
+mod queue;
+mod tasks;
+
+pub use self::costs::CostViews;
+pub use self::evaluations::EvaluationViews;
+pub use self::gates::GateViews;
+pub use self::host::HostViews;
+pub use self::issues::IssueViews;
+pub use self::leases::LeaseViews;
+pub(crate) use self::mechanisms::Mechanisms;
+pub use self::pauses::PauseViews;
+pub use self::queue::QueueViews;
+pub use self::tasks::TaskViews;
