@@ -4,6 +4,7 @@
 //! [`effective`]; nothing here touches git or the store.
 
 mod agents;
+mod bounds;
 mod disk;
 mod effective;
 mod gates;

@@ -8,7 +8,7 @@ use orch_domain::stage::{Role, Stage};
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::strict::{self, ConfigError};
-use crate::{agents, disk, effective, reconcile, recovery};
+use crate::{agents, bounds, disk, effective, reconcile};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -110,7 +110,7 @@ impl HostConfig {
                 ));
             }
         }
-        recovery::check(self, file)?;
+        bounds::check(self, file)?;
         reconcile::check(&self.reconcile, file)?;
         disk::check(&self.disk, file)?;
         for (gate, words) in &self.grants {

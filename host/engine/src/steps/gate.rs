@@ -3,12 +3,14 @@
 mod ask;
 mod forge;
 mod gather;
+mod subject;
 
 use orch_domain::pipeline::Step;
 use orch_domain::transition::Event;
 use orch_store::ClaimedJob;
 
-pub(crate) use self::ask::{Judging, Subject};
+pub(crate) use self::ask::Judging;
+pub(crate) use self::subject::Subject;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::repos::Repos;

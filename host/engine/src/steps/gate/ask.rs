@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use orch_config::waivers;
 use orch_config::{Effective, GateGrants, LiveConfig, Waiver};
 use orch_domain::artefact;
-use orch_domain::id::{EvaluationId, ObjectId, TaskId};
+use orch_domain::id::{EvaluationId, TaskId};
 use orch_domain::pipeline::Entry;
 use orch_domain::transition::Judgement;
 use orch_domain::verdict::{Decision, Inconclusive, InconclusiveReason, Verdict};
@@ -16,6 +16,7 @@ use orch_store::{ClaimedJob, NewEvaluation, ReuseKey, TaskRecord};
 use sha2::{Digest, Sha256};
 
 use super::gather::gather;
+use super::subject::Subject;
 use crate::judges::Judges;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{KeptEvaluation, Write};
@@ -33,16 +34,6 @@ pub(crate) struct Judging {
     pub(crate) config: LiveConfig,
     pub(crate) judges: Judges,
     pub(crate) checkouts: Checkouts,
-}
-
-/// The commit of a task that is judged, and under which claim.
-#[derive(Clone, Copy)]
-pub(crate) struct Subject<'a> {
-    pub(crate) job: &'a ClaimedJob,
-    pub(crate) record: &'a TaskRecord,
-    pub(crate) repo: &'a Repo,
-    pub(crate) head: &'a ObjectId,
-    pub(crate) base: &'a ObjectId,
 }
 
 /// What a gate answered, and what is kept of that.

@@ -11,8 +11,8 @@ use orch_domain::imports::{ArtefactInfo, Author, Subject};
 use orch_domain::pipeline::Entry;
 use orch_store::EvidenceRow;
 
-use super::ask::Subject as Asked;
 use super::forge;
+use super::subject::Subject as Asked;
 use crate::ledger::Ledger;
 use crate::ledger::evidence::{PREPARATION, read_preparation};
 use crate::ledger::repos::Repo;
