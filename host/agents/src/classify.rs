@@ -6,6 +6,7 @@
 mod reset;
 mod said;
 
+use orch_domain::left::{Refusal, Strayed};
 use orch_domain::outcome::{KillReason, ResultFault, RunOutcome};
 
 use crate::driver::{DeclaredOutcome, Reading, Terminal};
@@ -26,8 +27,10 @@ pub struct Known<'a> {
     pub declared: Option<DeclaredOutcome>,
     /// End of standard error.
     pub stderr: &'a str,
-    /// Paths it changed outside its scope.
-    pub out_of_scope: Vec<String>,
+    /// What it changed outside its scope.
+    pub out_of_scope: Vec<Strayed>,
+    /// What it left that no commit can hold.
+    pub refused: Vec<Refusal>,
     /// Artefacts it owes and did not leave.
     pub missing: Vec<String>,
     /// Whether it changed anything.
@@ -41,8 +44,10 @@ pub fn classify(known: &Known<'_>) -> RunOutcome {
     let Some(result) = known.result else {
         return RunOutcome::Crashed("the supervisor died without a result".to_owned());
     };
-    if result.stopped.is_some() {
-        return RunOutcome::Cancelled;
+    if let Some(reason) = &result.stopped {
+        // A limit of the host is one, whoever ends the run for it; only somebody's wish cancels.
+        let limit = reason.kill_reason();
+        return limit.map_or(RunOutcome::Cancelled, RunOutcome::Killed);
     }
     if let Some(error) = &result.launch_error {
         return RunOutcome::LaunchFailed(error.clone());
@@ -77,6 +82,9 @@ pub fn classify(known: &Known<'_>) -> RunOutcome {
 fn said_yes(known: &Known<'_>) -> RunOutcome {
     if !known.out_of_scope.is_empty() {
         return RunOutcome::BoundaryViolation(known.out_of_scope.clone());
+    }
+    if !known.refused.is_empty() {
+        return RunOutcome::TreeRefused(known.refused.clone());
     }
     if let Reading::Terminal(terminal) = known.reading
         && !known.changed

@@ -15,17 +15,25 @@
 //! supervisor works with a newer host. A change that an old version would misread raises [`PROTOCOL`]; a version
 //! that does not know the number of a folder leaves it alone. `tests/protocol-1` holds folders of today.
 
+mod stop;
+
 use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use orch_domain::outcome::KillReason;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use stop::StopReason;
+
 /// Version of the protocol that this program writes.
 pub const PROTOCOL: u32 = 1;
 /// Name of the prompt file.
 pub const PROMPT: &str = "prompt.md";
+/// Bytes at the end of the output that are read for the result: a result quotes what the agent said last, and a model
+/// says some hundred kilobytes at most. Output above its limit keeps as much of its end.
+pub const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Name of the output file.
 pub const STDOUT: &str = "stdout.raw";
 /// Name of the error output file.
@@ -57,6 +65,9 @@ pub struct Launch {
     pub token: String,
     /// Limits.
     pub limits: Limits,
+    /// Folders that the run writes to; what they hold counts against the limits of the disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<PathBuf>,
 }
 
 /// Limits of a run.
@@ -74,6 +85,21 @@ pub struct Limits {
     pub grace_ms: u64,
     /// Bytes kept of each output stream.
     pub output_bytes_max: u64,
+    /// Bytes of both output streams after which it is ended, kept or not; 0 for none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub flood_bytes_max: u64,
+    /// Bytes of the disk that it may hold; 0 for none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub disk_bytes_max: u64,
+    /// Free bytes of the disk below which a run that fills it is ended; 0 for none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub disk_free_bytes_min: u64,
+}
+
+/// A limit that an older version does not know is not written where there is none.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_none(limit: &u64) -> bool {
+    *limit == 0
 }
 
 impl Default for Limits {
@@ -85,6 +111,12 @@ impl Default for Limits {
             after_result_ms: 20_000,
             grace_ms: 10_000,
             output_bytes_max: 64 * 1024 * 1024,
+            // Hours of a talkative build; a loop that prints reaches it in a minute.
+            flood_bytes_max: 4 * 1024 * 1024 * 1024,
+            // The build folders of a large workspace, twice over.
+            disk_bytes_max: 32 * 1024 * 1024 * 1024,
+            // Half of the floor below which no run begins: the host itself can still write.
+            disk_free_bytes_min: 512 * 1024 * 1024,
         }
     }
 }
@@ -92,8 +124,8 @@ impl Default for Limits {
 /// A request to end a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stop {
-    /// Who or why.
-    pub reason: String,
+    /// Why.
+    pub reason: StopReason,
 }
 
 /// How a run ended.
@@ -108,7 +140,7 @@ pub struct RunResult {
     /// Name of the limit that ended it, if one did.
     pub killed: Option<String>,
     /// Why it was asked to stop, if it was.
-    pub stopped: Option<String>,
+    pub stopped: Option<StopReason>,
     /// Why it could not be started, if it could not.
     pub launch_error: Option<String>,
     /// Start, Unix milliseconds.
@@ -256,13 +288,8 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`FolderError`].
-    pub fn request_stop(&self, reason: &str) -> Result<(), FolderError> {
-        self.write(
-            STOP,
-            &Stop {
-                reason: reason.to_owned(),
-            },
-        )
+    pub fn request_stop(&self, reason: StopReason) -> Result<(), FolderError> {
+        self.write(STOP, &Stop { reason })
     }
 
     /// The request to end the run, if there is one.
@@ -318,9 +345,17 @@ impl RunFolder {
 
     /// The last `bytes_max` bytes of an output file.
     pub fn tail(&self, name: &str, bytes_max: usize) -> Vec<u8> {
-        let bytes = fs::read(self.0.join(name)).unwrap_or_default();
-        let start = bytes.len().saturating_sub(bytes_max);
-        bytes[start..].to_vec()
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = File::open(self.0.join(name))?;
+            let (length, most) = (file.metadata()?.len(), bytes_max as u64);
+            file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+            let mut bytes = Vec::new();
+            // A run that still writes does not make it longer.
+            file.take(most).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        // A file that is not there says as little as an empty one.
+        read().unwrap_or_default()
     }
 
     /// Reads a file that says of which protocol it is. That is looked at first: another protocol may have other

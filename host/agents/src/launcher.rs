@@ -7,7 +7,7 @@ use std::time::Duration;
 use orch_process::identity::ProcessIdentity;
 use tokio::time::Instant;
 
-use crate::folder::{FolderError, RunFolder, RunState};
+use crate::folder::{FolderError, RunFolder, RunState, StopReason};
 use crate::supervise::sweep_marked;
 
 /// How often a run folder is looked at.
@@ -63,7 +63,7 @@ pub const END_MAX: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// [`LaunchError::Folder`].
-pub async fn end(folder: &RunFolder, reason: &str) -> Result<(), LaunchError> {
+pub async fn end(folder: &RunFolder, reason: StopReason) -> Result<(), LaunchError> {
     folder.request_stop(reason)?;
     if let Ok(waited) = tokio::time::timeout(END_MAX, wait(folder)).await {
         waited?;

@@ -1,11 +1,15 @@
 //! A task's workspace: a disposable clone for the agent, read back by the host's own git.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use orch_domain::artefact::{self, AGENT_CONFIGURATION};
 use orch_domain::id::{ObjectId, WorkItem};
+use orch_domain::left::Refusal;
 use orch_domain::stage::Role;
-use orch_process::git::{Delta, Git, GitError, Identity};
+use orch_process::files;
+use orch_process::git::{Delta, Git, GitError, Identity, Snapshot};
 
 /// Name and address the host commits under.
 pub const BOT_NAME: &str = "Orch";
@@ -25,12 +29,19 @@ pub struct Left {
     pub tree: ObjectId,
     /// What differs from the tree the run began with.
     pub delta: Vec<Delta>,
+    /// What is there and no commit can hold.
+    pub refused: Vec<Refusal>,
 }
 
 impl Workspace {
     /// The workspace below `root`, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// The whole of it.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The agent's work tree.
@@ -67,25 +78,65 @@ impl Workspace {
         role: Role,
     ) -> Result<ObjectId, GitError> {
         let tree = self.tree();
-        remove(&tree)?;
-        remove(&self.tmp())?;
+        self.clear([tree.clone(), self.tmp()]).await?;
         for folder in [self.tmp(), self.home()] {
-            std::fs::create_dir_all(&folder).map_err(|source| GitError::Io {
-                path: folder,
-                source,
-            })?;
+            make_folder(&folder)?;
         }
         git.clone_to(&tree, branch, commit).await?;
         self.restore_configuration(git, base).await?;
+        let folder = self.artefacts(work_item)?;
         for name in artefact::removed_before(role) {
-            remove(&tree.join(artefact::folder(work_item)).join(name))?;
+            remove(&folder.join(name))?;
         }
-        let folder = tree.join(artefact::folder(work_item));
-        std::fs::create_dir_all(&folder).map_err(|source| GitError::Io {
-            path: folder,
-            source,
-        })?;
-        git.snapshot(&tree, commit).await
+        Ok(self.snapshot(git, commit).await?.tree)
+    }
+
+    /// Removes what earlier runs left, whatever it is. What stays all the same, because it belongs to another user, is
+    /// put aside: it is no reason not to begin.
+    async fn clear<const N: usize>(&self, paths: [PathBuf; N]) -> Result<(), GitError> {
+        let root = self.root.clone();
+        off_thread(move || {
+            make_folder(&root)?;
+            // Whoever worked here may have taken the rights away.
+            files::make_usable(&root).map_err(io(&root))?;
+            for path in paths {
+                if let Err(stays) = files::remove(&path) {
+                    let aside = free_name(&root);
+                    std::fs::rename(&path, &aside).map_err(io(&path))?;
+                    tracing::warn!(path = %aside.display(), "put aside: {stays}: {}", stays.source);
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The task's folder in the work tree, made of plain folders only: a link on the way, which a branch may bring,
+    /// would lead what the host writes to somewhere else.
+    ///
+    /// # Errors
+    /// [`GitError::Io`].
+    pub fn artefacts(&self, work_item: &WorkItem) -> Result<PathBuf, GitError> {
+        let mut folder = self.tree();
+        for part in artefact::folder(work_item).split('/') {
+            folder.push(part);
+            let is_folder = std::fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_dir());
+            if !is_folder {
+                remove(&folder)?;
+                make_folder(&folder)?;
+            }
+        }
+        Ok(folder)
+    }
+
+    /// Everything as it is now, on top of the commit or tree `parent`.
+    ///
+    /// Artefacts are taken whatever a rule ignores: what a role owes is not the branch's to hide.
+    ///
+    /// # Errors
+    /// [`GitError`]; whatever is wrong with the work tree is no error.
+    pub async fn snapshot(&self, git: &Git, parent: &ObjectId) -> Result<Snapshot, GitError> {
+        git.snapshot(&self.tree(), parent, artefact::FOLDERS).await
     }
 
     /// Replaces agent configuration in the work tree by the trusted base's.
@@ -101,7 +152,7 @@ impl Workspace {
                 if let orch_process::git::Blob::Text(text) =
                     git.read_blob(&entry, 1024 * 1024).await?
                 {
-                    let path = tree.join(&entry.path);
+                    let path = tree.join(OsStr::from_bytes(entry.path.as_bytes()));
                     let parent = path.parent().unwrap_or(&tree).to_owned();
                     std::fs::create_dir_all(&parent).map_err(|source| GitError::Io {
                         path: parent,
@@ -114,42 +165,70 @@ impl Workspace {
         Ok(())
     }
 
-    /// What the run left, compared with the tree it began with.
+    /// What the run left, compared with the tree it began with. Whatever it left is an answer: no tree is so bad that
+    /// it has to be read again.
     ///
     /// # Errors
-    /// [`GitError`].
-    pub async fn read_back(
-        &self,
-        git: &Git,
-        commit: &ObjectId,
-        began: &ObjectId,
-    ) -> Result<Left, GitError> {
-        let tree = git.snapshot(&self.tree(), commit).await?;
+    /// [`GitError`] when the host's own side fails.
+    pub async fn read_back(&self, git: &Git, began: &ObjectId) -> Result<Left, GitError> {
+        let Snapshot { tree, refused } = self.snapshot(git, began).await?;
         let delta = git.delta(began, &tree).await?;
-        Ok(Left { tree, delta })
+        Ok(Left {
+            tree,
+            delta,
+            refused,
+        })
     }
 
-    /// Removes the whole workspace.
+    /// Removes the whole workspace, whatever is in it.
     ///
     /// # Errors
-    /// [`GitError::Io`].
-    pub fn remove(&self) -> Result<(), GitError> {
-        remove(&self.root)
+    /// [`GitError::Io`] only for what belongs to another user.
+    pub async fn remove(&self) -> Result<(), GitError> {
+        let root = self.root.clone();
+        off_thread(move || remove(&root)).await
     }
 }
 
 /// Removes a file, link or folder; one that is not there is removed.
 fn remove(path: &Path) -> Result<(), GitError> {
-    let io = |source| GitError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path).map_err(io),
-        Ok(_) => std::fs::remove_file(path).map_err(io),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(io(error)),
+    files::remove(path).map_err(|stays| GitError::Io {
+        path: stays.path.clone(),
+        source: std::io::Error::other(stays),
+    })
+}
+
+fn make_folder(path: &Path) -> Result<(), GitError> {
+    if std::fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_dir()) {
+        remove(path)?;
     }
+    std::fs::create_dir_all(path).map_err(io(path))?;
+    files::make_usable(path).map_err(io(path))
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> GitError {
+    let path = path.to_owned();
+    move |source| GitError::Io { path, source }
+}
+
+/// A name in `root` that nothing has.
+fn free_name(root: &Path) -> PathBuf {
+    let names = (0_u64..).map(|number| root.join(format!("left-over-{number}")));
+    let mut free = names.filter(|path| std::fs::symlink_metadata(path).is_err());
+    free.next().unwrap_or_else(|| root.join("left-over"))
+}
+
+/// Does what goes through many files without holding up anything else.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
+) -> Result<T, GitError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(GitError::Io {
+            path: PathBuf::new(),
+            source: std::io::Error::other(error),
+        })
+    })
 }
 
 /// What a commit of the host says of the run it came from.

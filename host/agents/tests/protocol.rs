@@ -10,7 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use orch_agents::folder::{
-    FolderError, Launch, PROTOCOL, RunFolder, RunResult, RunState, STDERR, STDOUT, Supervisor,
+    FolderError, Launch, PROTOCOL, RunFolder, RunResult, RunState, STDERR, STDOUT, StopReason,
+    Supervisor,
 };
 use orch_agents::supervise;
 use orch_domain::outcome::KillReason;
@@ -134,9 +135,9 @@ fn killed_run_of_protocol_1_reads_back_with_its_limit() {
 #[test]
 fn stopped_run_of_protocol_1_reads_back_with_its_reason() {
     let run = copied("stopped");
-    let reason = "the task is stopped";
+    let reason = StopReason::Other("the task is stopped".to_owned());
     assert_eq!(run.folder.stop().unwrap().reason, reason);
-    assert_eq!(run.result().stopped.as_deref(), Some(reason));
+    assert_eq!(run.result().stopped, Some(reason));
 }
 
 #[test]
@@ -176,8 +177,7 @@ fn files_of_today_hold_every_key_that_an_older_program_reads() {
     new.create(&old.folder.launch().unwrap(), "prompt").unwrap();
     new.write_identity(&old.folder.supervisor().unwrap())
         .unwrap();
-    new.request_stop(&old.folder.stop().unwrap().reason)
-        .unwrap();
+    new.request_stop(old.folder.stop().unwrap().reason).unwrap();
     new.write_result(&old.result()).unwrap();
     for file in ["launch.json", "identity.json", "stop.json", "result.json"] {
         let text = fs::read(new.path().join(file)).unwrap();

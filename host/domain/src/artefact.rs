@@ -4,6 +4,7 @@
 //! run's change before it commits anything.
 
 use crate::id::WorkItem;
+use crate::path::RepoPath;
 use crate::stage::Role;
 
 /// The request the task came from; written by the host.
@@ -24,9 +25,12 @@ pub const POST_DEPLOY_LOG: &str = "16-post-deploy-log.md";
 pub const AGENT_CONFIGURATION: [&str; 5] =
     ["CLAUDE.md", "AGENTS.md", ".claude", ".mcp.json", ".orch"];
 
+/// Where the folders of all work items lie, without a trailing slash.
+pub const FOLDERS: &str = "docs/work-items";
+
 /// The task's folder inside the repository, without a trailing slash.
 pub fn folder(work_item: &WorkItem) -> String {
-    format!("docs/work-items/{work_item}")
+    format!("{FOLDERS}/{work_item}")
 }
 
 /// Who may leave an artefact of this name in the task's folder.
@@ -39,14 +43,14 @@ pub enum Owner {
 }
 
 /// The owner of `name`, a path inside the task's folder. Unlisted names belong to the developer.
-pub fn owner(name: &str) -> Owner {
-    let number = name.get(..2).unwrap_or_default();
+pub fn owner(name: impl AsRef<[u8]>) -> Owner {
+    let number = name.as_ref().get(..2).unwrap_or_default();
     match number {
-        "00" | "14" | "15" | "16" | "17" => Owner::Host,
-        "01" | "02" | "03" | "04" => Owner::Role(Role::Analyst),
-        "06" | "07" | "08" | "10" => Owner::Role(Role::Architect),
-        "12" => Owner::Role(Role::Reviewer),
-        "13" => Owner::Role(Role::Tester),
+        b"00" | b"14" | b"15" | b"16" | b"17" => Owner::Host,
+        b"01" | b"02" | b"03" | b"04" => Owner::Role(Role::Analyst),
+        b"06" | b"07" | b"08" | b"10" => Owner::Role(Role::Architect),
+        b"12" => Owner::Role(Role::Reviewer),
+        b"13" => Owner::Role(Role::Tester),
         _ => Owner::Role(Role::Developer),
     }
 }
@@ -105,20 +109,16 @@ pub fn removed_before(role: Role) -> &'static [&'static str] {
 /// The developer may change everything but other owners' artefacts; every other role only its own
 /// artefacts, and the architect `docs/` besides. Folders of other work items are nobody's. Agent
 /// configuration may be changed by the developer only: what becomes of it is for a person to judge.
-pub fn may_write(role: Role, work_item: &WorkItem, path: &str) -> bool {
-    let own = folder(work_item);
-    if let Some(name) = path
-        .strip_prefix(&own)
-        .and_then(|rest| rest.strip_prefix('/'))
-    {
-        return owner(name) == Owner::Role(role);
+pub fn may_write(role: Role, work_item: &WorkItem, path: &RepoPath) -> bool {
+    if let Some(name) = path.below(&folder(work_item)) {
+        return owner(name.as_bytes()) == Owner::Role(role);
     }
-    if path.starts_with("docs/work-items/") {
+    if path.below(FOLDERS).is_some() {
         return false;
     }
     match role {
         Role::Developer => true,
-        Role::Architect => path.starts_with("docs/"),
+        Role::Architect => path.below("docs").is_some(),
         Role::Analyst | Role::Reviewer | Role::Tester => false,
     }
 }
@@ -142,9 +142,12 @@ mod tests {
             "17-security-report.md",
         ] {
             let path = format!("docs/work-items/SHOP-1/{name}");
-            assert!(!may_write(Role::Developer, &item(), &path), "{path}");
+            assert!(
+                !may_write(Role::Developer, &item(), &path.as_str().into()),
+                "{path}"
+            );
         }
-        assert!(may_write(Role::Developer, &item(), "src/lib.rs"));
+        assert!(may_write(Role::Developer, &item(), &"src/lib.rs".into()));
     }
 
     #[test]
@@ -152,15 +155,15 @@ mod tests {
         assert!(may_write(
             Role::Reviewer,
             &item(),
-            "docs/work-items/SHOP-1/12-review.md"
+            &"docs/work-items/SHOP-1/12-review.md".into()
         ));
-        assert!(!may_write(Role::Reviewer, &item(), "src/lib.rs"));
+        assert!(!may_write(Role::Reviewer, &item(), &"src/lib.rs".into()));
         assert!(!may_write(
             Role::Tester,
             &item(),
-            "docs/work-items/SHOP-1/12-review.md"
+            &"docs/work-items/SHOP-1/12-review.md".into()
         ));
-        assert!(!may_write(Role::Tester, &item(), "tests/a.rs"));
+        assert!(!may_write(Role::Tester, &item(), &"tests/a.rs".into()));
     }
 
     #[test]
@@ -169,11 +172,25 @@ mod tests {
             assert!(!may_write(
                 role,
                 &item(),
-                "docs/work-items/SHOP-2/12-review.md"
+                &"docs/work-items/SHOP-2/12-review.md".into()
             ));
         }
-        assert!(may_write(Role::Architect, &item(), "docs/overview.md"));
-        assert!(!may_write(Role::Architect, &item(), "src/lib.rs"));
+        assert!(may_write(
+            Role::Architect,
+            &item(),
+            &"docs/overview.md".into()
+        ));
+        assert!(!may_write(Role::Architect, &item(), &"src/lib.rs".into()));
+    }
+
+    #[test]
+    fn name_that_is_no_text_has_the_owner_of_its_number_and_the_scope_of_its_folder() {
+        let verdict = RepoPath::new(&b"docs/work-items/SHOP-1/12-\xff.md"[..]);
+        assert!(may_write(Role::Reviewer, &item(), &verdict));
+        assert!(!may_write(Role::Developer, &item(), &verdict));
+        let code = RepoPath::new(&b"src/\xff.rs"[..]);
+        assert!(may_write(Role::Developer, &item(), &code));
+        assert!(!may_write(Role::Tester, &item(), &code));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Which of these a run was is decided by the classifier in `orch-agents`; exit codes alone never
 //! decide. What follows from it is decided here, in one table.
 
+use crate::left::{Refusal, Strayed};
+
 /// Why the supervisor ended a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KillReason {
@@ -129,8 +131,10 @@ pub enum RunOutcome {
     },
     /// It ended by a signal or a non-zero exit without saying why.
     Crashed(String),
-    /// It wrote outside its scope: paths or refs.
-    BoundaryViolation(Vec<String>),
+    /// It wrote outside its scope.
+    BoundaryViolation(Vec<Strayed>),
+    /// It ended well and left what no commit can hold; what else it left is not taken without it.
+    TreeRefused(Vec<Refusal>),
     /// Artefacts the role owes are missing, empty or not from this run.
     ArtefactMissing(Vec<String>),
     /// It ended well and changed nothing.
@@ -174,6 +178,7 @@ impl RunOutcome {
             Self::ProtocolError { .. } => "protocol_error",
             Self::Crashed(_) => "crashed",
             Self::BoundaryViolation(_) => "boundary_violation",
+            Self::TreeRefused(_) => "tree_refused",
             Self::ArtefactMissing(_) => "artefact_missing",
             Self::NoChange => "no_change",
             Self::Completed => "completed",
@@ -193,11 +198,11 @@ impl RunOutcome {
                 format!("{}({}): {detail}", self.name(), fault.as_str())
             }
             Self::RateLimited { until_ms: Some(at) } => format!("rate_limited until {at}"),
-            Self::PermissionBlocked(list)
-            | Self::BoundaryViolation(list)
-            | Self::ArtefactMissing(list) => {
+            Self::PermissionBlocked(list) | Self::ArtefactMissing(list) => {
                 format!("{}: {}", self.name(), list.join(", "))
             }
+            Self::BoundaryViolation(list) => format!("{}: {}", self.name(), told(list)),
+            Self::TreeRefused(list) => format!("{}: {}", self.name(), told(list)),
             Self::Cancelled
             | Self::RateLimited { until_ms: None }
             | Self::QuotaExhausted
@@ -237,9 +242,25 @@ impl RunOutcome {
             | Self::TurnLimit
             | Self::ProtocolError { .. }
             | Self::Crashed(_)
+            | Self::TreeRefused(_)
             | Self::ArtefactMissing(_) => RunPolicy::Retry,
         }
     }
+}
+
+/// Most entries of a list that are told: the first ones show what is wrong with all of them.
+const TOLD_MAX: usize = 20;
+
+fn told(list: &[impl ToString]) -> String {
+    let mut texts: Vec<String> = list
+        .iter()
+        .take(TOLD_MAX)
+        .map(ToString::to_string)
+        .collect();
+    if list.len() > TOLD_MAX {
+        texts.push(format!("and {} more", list.len() - TOLD_MAX));
+    }
+    texts.join(", ")
 }
 
 #[cfg(test)]

@@ -21,9 +21,6 @@ use crate::ledger::Ledger;
 use crate::ledger::admission::Admission;
 use crate::ledger::paths::Paths;
 
-/// Reason of a stop that the reaper asks for: the run counts as one that passed its time.
-pub(crate) const TOO_OLD: &str = "it ran for longer than anything may";
-
 /// What starts runs. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Launchpad {

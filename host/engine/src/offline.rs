@@ -133,16 +133,13 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
     let folder = artefact::folder(&work_item);
     let mut artefacts = Vec::new();
     for entry in git.list(&head, &folder).await? {
-        let Some(name) = entry
-            .path
-            .strip_prefix(&folder)
-            .and_then(|r| r.strip_prefix('/'))
-        else {
+        let Some(name) = entry.path.below(&folder) else {
             continue;
         };
-        let author = author(request, name);
+        let name = name.to_string();
+        let author = author(request, &name);
         let info = ArtefactInfo {
-            path: name.to_owned(),
+            path: name,
             size: entry.size,
             written_by: author,
         };

@@ -10,7 +10,7 @@ use orch_domain::imports::{
     ServiceError, Subject, ToolError, ToolOutcome, ToolRequest,
 };
 use orch_domain::transition::TrackerState;
-use orch_process::git::{Blob, Git, TreeEntry};
+use orch_process::git::{Blob, Changed, Git, TreeEntry};
 use orch_store::EvidenceRow;
 use sha2::{Digest, Sha256};
 
@@ -151,7 +151,7 @@ impl GateImports for Provider {
         Box::pin(async move {
             let listed = self.git.list(self.commit(at), prefix).await;
             let listed = listed.map_err(|e| unlisted("files", &e))?;
-            Ok(listed.into_iter().map(|entry| entry.path).collect())
+            Ok(listed.into_iter().map(|entry| entry.path.to_string()).collect())
         })
     }
     fn changed_files(&self) -> Answer<'_, Result<Vec<ChangedFile>, String>> {
@@ -159,7 +159,14 @@ impl GateImports for Provider {
             let unlisted = |e| unlisted("changed files", &e);
             let from = self.git.merge_base(&self.base, &self.head).await;
             let from = from.map_err(unlisted)?;
-            self.git.changed(&from, &self.head).await.map_err(unlisted)
+            let changed = self.git.changed(&from, &self.head).await;
+            let shown = |file: Changed| ChangedFile {
+                path: file.path.to_string(),
+                change: file.change,
+                added: file.added,
+                removed: file.removed,
+            };
+            Ok(changed.map_err(unlisted)?.into_iter().map(shown).collect())
         })
     }
     fn commits(&self) -> Answer<'_, Result<Vec<Commit>, String>> {

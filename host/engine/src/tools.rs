@@ -6,6 +6,8 @@
 mod profile;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,6 +15,7 @@ use globset::Glob;
 use orch_agents::supervise::{TOKEN_VARIABLE, sweep_marked};
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{Change, ToolError, ToolOutcome, ToolRequest};
+use orch_domain::path::RepoPath;
 use orch_process::git::{Blob, Git};
 use orch_process::sandbox::{Confinement, Limits, Network};
 use orch_process::{Exit, Spec, resolve_program, run};
@@ -145,10 +148,10 @@ impl ToolBox {
             .map_err(failed)?;
         let changed = self.git.changed(&from, &self.head).await.map_err(failed)?;
         let listed = self.git.list(&self.head, "").await.map_err(failed)?;
-        let entries: BTreeMap<&str, _> = listed.iter().map(|e| (e.path.as_str(), e)).collect();
+        let entries: BTreeMap<&RepoPath, _> = listed.iter().map(|e| (&e.path, e)).collect();
         let mut sum = 0;
         for file in changed.iter().filter(|f| f.change != Change::Deleted) {
-            let Some(entry) = entries.get(file.path.as_str()) else {
+            let Some(entry) = entries.get(&file.path) else {
                 continue;
             };
             let bytes = self
@@ -156,8 +159,8 @@ impl ToolBox {
                 .raw_blob(entry, CHANGED_FILE_BYTES_MAX)
                 .await
                 .map_err(failed)?;
-            let Some(bytes) = bytes.filter(|_| entry.mode != "160000") else {
-                if entry.mode == "160000" {
+            let Some(bytes) = bytes.filter(|_| !entry.is_repository()) else {
+                if entry.is_repository() {
                     continue;
                 }
                 return Err(failed(format!(
@@ -172,7 +175,7 @@ impl ToolBox {
                 )));
             }
             // A link is laid out as a file with its target as text: nothing is followed.
-            write(&inside(&place.tree, &file.path)?, &bytes).map_err(failed)?;
+            write(&inside(&place.tree, file.path.as_bytes())?, &bytes).map_err(failed)?;
         }
         Ok(())
     }
@@ -366,14 +369,15 @@ impl Place {
 }
 
 /// A path below `root`; one that leads out is refused.
-fn inside(root: &Path, name: &str) -> Result<PathBuf, ToolError> {
-    let path = Path::new(name);
+fn inside(root: &Path, name: impl AsRef<[u8]>) -> Result<PathBuf, ToolError> {
+    let path = Path::new(OsStr::from_bytes(name.as_ref()));
     let plain = path
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
-    if name.is_empty() || !plain {
+    if path.as_os_str().is_empty() || !plain {
         return Err(failed(format!(
-            "`{name}` is no path below the scratch folder"
+            "`{}` is no path below the scratch folder",
+            path.display()
         )));
     }
     Ok(root.join(path))

@@ -3,8 +3,12 @@
 //! The host works on mirrors of its own. An agent's clone is a plain folder to it: whatever the agent did
 //! to its `.git` is never run or read.
 
+mod attributes;
+mod catch_up;
 mod locks;
+mod names;
 mod refs;
+mod snapshot;
 mod tree;
 mod work;
 
@@ -16,9 +20,12 @@ use orch_domain::id::ObjectId;
 
 use crate::run::{Finished, RunError, Spec, resolve_program, run};
 
+pub use attributes::FilterRule;
+pub use catch_up::CatchUpOutcome;
 pub use refs::RefEntry;
-pub use tree::{Blob, Delta, TreeEntry};
-pub use work::{CatchUpOutcome, Identity, RefOutcome};
+pub use snapshot::Snapshot;
+pub use tree::{Blob, Changed, Delta, TreeEntry};
+pub use work::{Identity, RefOutcome};
 
 /// Limit of one git call.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -276,6 +283,7 @@ fn neutral_options() -> Vec<String> {
         "core.hooksPath=/dev/null",
         "core.fsmonitor=false",
         "core.autocrlf=false",
+        "core.excludesFile=/dev/null",
         "protocol.ext.allow=never",
     ]
     .into_iter()
@@ -296,6 +304,14 @@ fn neutral_env() -> Vec<(String, String)> {
     .into_iter()
     .map(|(k, v)| (k.to_owned(), v.to_owned()))
     .collect()
+}
+
+/// A folder for an index or a clone of one call.
+fn scratch() -> Result<tempfile::TempDir, GitError> {
+    tempfile::tempdir().map_err(|source| GitError::Io {
+        path: std::env::temp_dir(),
+        source,
+    })
 }
 
 fn text_of(path: &Path) -> Result<String, GitError> {

@@ -27,6 +27,7 @@ impl Signal {
             | RunOutcome::NoChange
             | RunOutcome::ArtefactMissing(_)
             | RunOutcome::BoundaryViolation(_)
+            | RunOutcome::TreeRefused(_)
             | RunOutcome::PermissionBlocked(_)
             | RunOutcome::TurnLimit
             | RunOutcome::ContextOverflow => Self::Success,

@@ -4,11 +4,12 @@ mod claude;
 mod command;
 mod logs;
 
+use orch_domain::left::{ChangeKind, Refusal, RefusalKind, Strayed};
 use orch_domain::outcome::{KillReason, RunOutcome};
 
 use super::{Known, classify};
 use crate::driver::{Driver, Reading};
-use crate::folder::{PROTOCOL, RunResult};
+use crate::folder::{PROTOCOL, RunResult, StopReason};
 
 fn ended(exit_code: i32) -> RunResult {
     RunResult {
@@ -52,6 +53,7 @@ fn known<'a>(result: &'a RunResult, reading: &'a Reading) -> Known<'a> {
         declared: None,
         stderr: "",
         out_of_scope: Vec::new(),
+        refused: Vec::new(),
         missing: Vec::new(),
         changed: true,
         now_ms: 0,
@@ -122,7 +124,7 @@ fn run_ended_after_its_result_keeps_the_result() {
 #[test]
 fn stop_wins_over_everything_and_a_lost_supervisor_is_a_crash() {
     let stopped = RunResult {
-        stopped: Some("ann".into()),
+        stopped: Some(StopReason::Person),
         killed: Some("wall".into()),
         ..ended(0)
     };
@@ -136,17 +138,47 @@ fn stop_wins_over_everything_and_a_lost_supervisor_is_a_crash() {
 }
 
 #[test]
+fn stop_for_a_limit_of_the_host_is_that_limit() {
+    for (reason, outcome) in [
+        (StopReason::TooOld, RunOutcome::Killed(KillReason::Wall)),
+        (StopReason::Disk, RunOutcome::Killed(KillReason::Disk)),
+        (
+            StopReason::Shutdown,
+            RunOutcome::Killed(KillReason::Shutdown),
+        ),
+        (StopReason::Budget, RunOutcome::Killed(KillReason::Budget)),
+        (StopReason::Other("x".into()), RunOutcome::Cancelled),
+    ] {
+        let stopped = RunResult {
+            stopped: Some(reason),
+            ..ended(0)
+        };
+        assert_eq!(self::outcome(&claude(), SUCCESS, &stopped), outcome);
+    }
+}
+
+#[test]
 fn success_that_left_its_scope_or_owes_an_artefact_is_not_completed() {
     let result = ended(0);
     let reading = claude().read(SUCCESS.as_bytes());
+    let strayed = vec![Strayed {
+        path: "src/a.rs".into(),
+        kind: ChangeKind::Changed,
+    }];
     let outside = Known {
-        out_of_scope: vec!["src/a.rs".into()],
+        out_of_scope: strayed.clone(),
         ..known(&result, &reading)
     };
-    assert_eq!(
-        classify(&outside),
-        RunOutcome::BoundaryViolation(vec!["src/a.rs".into()])
-    );
+    assert_eq!(classify(&outside), RunOutcome::BoundaryViolation(strayed));
+    let refused = vec![Refusal {
+        path: "vendor".into(),
+        kind: RefusalKind::NestedRepository,
+    }];
+    let nested = Known {
+        refused: refused.clone(),
+        ..known(&result, &reading)
+    };
+    assert_eq!(classify(&nested), RunOutcome::TreeRefused(refused));
     let owes = Known {
         missing: vec!["12-review.md".into()],
         ..known(&result, &reading)

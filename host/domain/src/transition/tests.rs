@@ -6,6 +6,7 @@ mod runs;
 use super::{Chance, Effect, Event, Judgement, TrackerState, Transition, WorkFailure, transition};
 use crate::id::{EntryId, ObjectId, RepoName, TaskId, WorkItem};
 use crate::job::JobKind;
+use crate::left::{ChangeKind, Strayed};
 use crate::outcome::{ResultFault, RunOutcome};
 use crate::pipeline::{HostWork, Mode, Pipeline, Step, default_entries, default_steps};
 use crate::stage::Stage;
@@ -59,7 +60,10 @@ pub(super) fn all_events(pipeline: &Pipeline, stage: Stage, index: u32) -> Vec<(
                 },
                 RunOutcome::RateLimited { until_ms: None },
                 RunOutcome::AuthRequired("logged out".into()),
-                RunOutcome::BoundaryViolation(vec!["x".into()]),
+                RunOutcome::BoundaryViolation(vec![Strayed {
+                    path: "x".into(),
+                    kind: ChangeKind::Added,
+                }]),
             ] {
                 events.push((
                     format!("run {}", outcome.name()),

@@ -139,6 +139,7 @@ impl DeployStep {
                 wall_ms: u64::from(deploy.timeout_s) * 1000,
                 ..Limits::default()
             },
+            writes: vec![folder.path().to_owned()],
         };
         folder.create(&launch, "")?;
         let row = NewRun {

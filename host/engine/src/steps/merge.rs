@@ -73,10 +73,24 @@ impl MergeStep {
         };
         let with_artefacts = self.commit_artefacts(&record, repo, &head).await?;
         let who = bot(record.updated_ms);
-        let (catch_up, tip) = match repo.mirror.catch_up(&with_artefacts, &base, &who).await? {
+        // What branch and base share stands in for the base that the task was judged on.
+        let shared = repo.mirror.merge_base(&base, &with_artefacts).await?;
+        let caught_up = repo
+            .mirror
+            .catch_up(&with_artefacts, &shared, &base, &who)
+            .await?;
+        let (catch_up, tip) = match caught_up {
+            CatchUpOutcome::BaseRewritten | CatchUpOutcome::OffBase => {
+                let detail = format!(
+                    "branch `{}` and its base `{}` do not follow from each other any more",
+                    record.branch, record.base_branch
+                );
+                return Ok(Ending::failed(WORK, WorkFailure::Config { detail }));
+            }
             CatchUpOutcome::UpToDate => (CatchUp::UpToDate, with_artefacts),
             CatchUpOutcome::Rebased(tip) => (CatchUp::Rebased(tip.to_string()), tip),
             CatchUpOutcome::Conflict(files) => {
+                let files = files.iter().map(ToString::to_string).collect();
                 let preparation = preparation(&head, &base, CatchUp::Conflict(files), None);
                 return Ok(self.done(&preparation, None, Vec::new()));
             }

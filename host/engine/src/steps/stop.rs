@@ -1,6 +1,6 @@
 //! Carries out a stop: ends what still runs, keeps the work, removes workspace and branch.
 
-use orch_agents::folder::RunFolder;
+use orch_agents::folder::{RunFolder, StopReason};
 use orch_agents::launcher;
 use orch_agents::workspace::{Workspace, bot};
 use orch_domain::transition::Event;
@@ -29,11 +29,15 @@ impl StopStep {
         let open: Vec<RunRow> = self.ledger.read(|tx| Box::pin(tx.open_runs(task))).await?;
         for run in &open {
             let folder = RunFolder::at(&run.folder);
-            launcher::end(&folder, "the task is stopped").await?;
+            launcher::end(&folder, StopReason::Person).await?;
         }
         self.keep_work(&record, repo).await?;
         self.remove_branch(&record, repo).await?;
-        self.workspace(&record, repo).remove()?;
+        if let Err(error) = self.workspace(&record, repo).remove().await {
+            // Only what belongs to another user stays; the stop does not wait for it, and `orch gc` names it.
+            let why = anyhow::Error::from(error);
+            tracing::warn!(task.id = task.0, "the workspace stays: {why:#}");
+        }
         let ended = open.into_iter().map(|run| Write::RunEnded {
             run: run.id,
             end: RunEnd {
@@ -55,17 +59,20 @@ impl StopStep {
 
     /// Keeps what lies in the workspace on a ref of the mirror.
     async fn keep_work(&self, record: &TaskRecord, repo: &Repo) -> anyhow::Result<()> {
-        let tree = self.workspace(record, repo).tree();
-        if !tree.exists() {
+        let workspace = self.workspace(record, repo);
+        if !workspace.tree().exists() {
             return Ok(());
         }
         let git = &repo.mirror;
         let base = repo.base_tip().await?;
         let head = record.task.head.clone().unwrap_or(base);
-        let tree = git.snapshot(&tree, &head).await?;
+        let taken = workspace.snapshot(git, &head).await?;
+        for refusal in &taken.refused {
+            tracing::warn!(task.id = record.task.id.0, "not kept at the stop: {refusal}");
+        }
         let message = "Work in progress at the stop";
         let kept = git
-            .commit(&tree, &head, message, &bot(record.updated_ms))
+            .commit(&taken.tree, &head, message, &bot(record.updated_ms))
             .await?;
         let name = format!("refs/orch/wip/{}/stop", record.task.id);
         git.set_ref(&name, &kept).await?;

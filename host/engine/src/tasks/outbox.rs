@@ -85,7 +85,8 @@ impl Delivery {
                 let Some(task) = row.task else { return Ok(()) };
                 let record = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
                 let (repo, item) = (record.task.repo.as_str(), record.task.work_item.as_str());
-                Workspace::at(self.paths.workspace(repo, task.0, item)).remove()?;
+                let workspace = Workspace::at(self.paths.workspace(repo, task.0, item));
+                workspace.remove().await?;
                 Ok(())
             }
             other => anyhow::bail!("no such kind of message: `{other}`"),

@@ -8,7 +8,7 @@ mod rules;
 
 use std::time::Duration;
 
-use orch_agents::folder::{RunFolder, RunState};
+use orch_agents::folder::{RunFolder, RunState, StopReason};
 use orch_agents::launcher;
 use orch_config::LiveConfig;
 use orch_store::{Reaping, RunningJob, StoreError};
@@ -16,7 +16,6 @@ use orch_store::{Reaping, RunningJob, StoreError};
 use self::rules::{Bounds, Memory, Seen, Tier};
 use super::attended::Attended;
 use super::driver::Stop;
-use crate::launch::TOO_OLD;
 use crate::ledger::Ledger;
 use crate::ledger::clock::wall_ms;
 use crate::ledger::status::{Reaped, ReaperStatus};
@@ -224,7 +223,7 @@ impl Reaper {
 
 /// Ends a run and everything that carries its mark; answers when nothing is left.
 async fn end(folder: &str) -> anyhow::Result<()> {
-    Ok(launcher::end(&RunFolder::at(folder), TOO_OLD).await?)
+    Ok(launcher::end(&RunFolder::at(folder), StopReason::TooOld).await?)
 }
 
 /// For how long the run of a job has had a result, milliseconds; none while it has none.

@@ -1,9 +1,13 @@
 //! Claims about git on real repositories, hostile ones among them.
 
+mod catch_up;
+mod names;
+mod snapshot;
+
 use std::fs;
 use std::path::Path;
 
-use super::{Blob, CatchUpOutcome, Git, GitError, Identity, RefOutcome};
+use super::{Blob, Git, GitError, Identity, RefOutcome};
 use orch_domain::id::ObjectId;
 
 fn who() -> Identity {
@@ -126,32 +130,6 @@ async fn moving_a_ref_compares_and_swaps() {
 }
 
 #[tokio::test]
-async fn catching_up_keeps_the_work_and_names_conflicts() {
-    let Repo {
-        folder: _folder,
-        git,
-        root,
-    } = repo().await;
-    let work = commit(&git, &root, "b.txt", "b").await;
-    let base = commit(&git, &root, "c.txt", "c").await;
-    assert_eq!(
-        git.catch_up(&work, &root, &who()).await.unwrap(),
-        CatchUpOutcome::UpToDate
-    );
-    let CatchUpOutcome::Rebased(tip) = git.catch_up(&work, &base, &who()).await.unwrap() else {
-        panic!("not rebased");
-    };
-    assert!(git.is_ancestor(&base, &tip).await.unwrap());
-    assert_eq!(text(&git, &tip, "b.txt").await, Blob::Text("b".into()));
-    let mine = commit(&git, &root, "a.txt", "mine\n").await;
-    let theirs = commit(&git, &root, "a.txt", "theirs\n").await;
-    assert_eq!(
-        git.catch_up(&mine, &theirs, &who()).await.unwrap(),
-        CatchUpOutcome::Conflict(vec!["a.txt".into()])
-    );
-}
-
-#[tokio::test]
 async fn code_tree_ignores_the_task_folder_and_nothing_else() {
     let Repo {
         folder: _folder,
@@ -184,13 +162,15 @@ async fn snapshot_runs_nothing_that_the_work_tree_brings() {
     fs::write(dest.join(".git/config"), config).unwrap();
     fs::write(dest.join("b.txt"), "b").unwrap();
     fs::remove_file(dest.join("a.txt")).unwrap();
-    let tree = git.snapshot(&dest, &root).await.unwrap();
+    let taken = git.snapshot(&dest, &root, "").await.unwrap();
+    assert_eq!(taken.refused, []);
+    let tree = taken.tree;
     let commit = git.commit(&tree, &root, "snapshot", &who()).await.unwrap();
     assert!(!mark.exists(), "a hook or filter ran");
     assert_eq!(text(&git, &commit, "b.txt").await, Blob::Text("b".into()));
     assert_eq!(text(&git, &commit, "a.txt").await, Blob::Missing);
     let changed = git.changed(&root, &commit).await.unwrap();
-    let paths: Vec<&str> = changed.iter().map(|c| c.path.as_str()).collect();
+    let paths: Vec<String> = changed.iter().map(|c| c.path.to_string()).collect();
     assert_eq!(paths, [".gitattributes", "a.txt", "b.txt"]);
 }
 

@@ -2,10 +2,19 @@
 
 use std::path::Path;
 
+use std::collections::BTreeMap;
+
 use orch_domain::id::ObjectId;
-use orch_domain::imports::{Change, ChangedFile};
+use orch_domain::imports::Change;
+use orch_domain::left::ChangeKind;
+use orch_domain::path::RepoPath;
 
 use super::{Git, GitError, object_id, safe};
+
+/// Mode of a link to a commit of another repository.
+pub(super) const GITLINK: &str = "160000";
+/// Mode of a path that is not there.
+const NOTHING: &str = "000000";
 
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,29 +26,56 @@ pub struct TreeEntry {
     /// Size in bytes; 0 for a nested repository.
     pub size: u64,
     /// Path from the top.
-    pub path: String,
+    pub path: RepoPath,
+}
+
+impl TreeEntry {
+    /// Whether it is a link to a commit of another repository: a submodule.
+    pub fn is_repository(&self) -> bool {
+        self.mode == GITLINK
+    }
+}
+
+/// A path that differs between two commits or trees, with line counts; a binary file counts no lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Path from the top.
+    pub path: RepoPath,
+    /// How.
+    pub change: Change,
+    /// Lines that came.
+    pub added: u32,
+    /// Lines that went.
+    pub removed: u32,
 }
 
 /// One path's new state in a difference of two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
+    /// Mode before; `000000` if the path was not there.
+    pub mode_before: String,
     /// New mode; `000000` if the path is gone.
     pub mode: String,
     /// New content; zeros if the path is gone.
     pub blob: ObjectId,
     /// Path from the top.
-    pub path: String,
+    pub path: RepoPath,
 }
 
 impl Delta {
     /// Whether the path is gone.
     pub fn is_removal(&self) -> bool {
-        self.mode == "000000"
+        self.mode == NOTHING
     }
 
-    /// Whether the path is a nested repository.
-    pub fn is_repository(&self) -> bool {
-        self.mode == "160000"
+    /// How the path differs. Whatever happens to a link to another repository is of a kind of its own.
+    pub fn kind(&self) -> ChangeKind {
+        match (self.mode_before.as_str(), self.mode.as_str()) {
+            (GITLINK, _) | (_, GITLINK) => ChangeKind::Gitlink,
+            (NOTHING, _) => ChangeKind::Added,
+            (_, NOTHING) => ChangeKind::Deleted,
+            (_, _) => ChangeKind::Changed,
+        }
     }
 }
 
@@ -57,27 +93,30 @@ pub enum Blob {
 }
 
 impl Git {
-    /// Every file below `prefix` (empty for all), in path order.
+    /// Every file below `prefix` (empty for all; a path as it is shown), in path order.
     ///
     /// # Errors
     /// [`GitError`].
     pub async fn list(&self, commit: &ObjectId, prefix: &str) -> Result<Vec<TreeEntry>, GitError> {
+        let prefix = RepoPath::from_text(prefix);
         let mut args = vec!["ls-tree", "-r", "-z", "-l", "--full-tree", commit.as_str()];
+        // An argument is text: whatever is below a name that is none is picked out here.
+        let asked = std::str::from_utf8(prefix.as_bytes()).ok();
         if !prefix.is_empty() {
-            safe_path(prefix)?;
-            args.extend(["--", prefix]);
+            safe_path(&prefix)?;
+            args.extend(asked.map(|prefix| ["--", prefix]).into_iter().flatten());
         }
         let done = self
             .with(&args, &[("GIT_LITERAL_PATHSPECS", "1".as_ref())], None, &[])
             .await?;
-        let text = done.stdout.text();
-        text.split('\0')
-            .filter(|line| !line.is_empty())
-            .map(tree_entry)
-            .collect()
+        let entries = fields(&done.stdout.bytes).map(tree_entry);
+        let below = |entry: &Result<TreeEntry, GitError>| {
+            asked.is_some() || entry.as_ref().is_ok_and(|e| e.path.is_within(&prefix))
+        };
+        entries.filter(below).collect()
     }
 
-    /// Text of a file.
+    /// Text of a file; `path` is as it is shown.
     ///
     /// # Errors
     /// [`GitError`].
@@ -88,6 +127,7 @@ impl Git {
         bytes_max: u64,
     ) -> Result<Blob, GitError> {
         let entries = self.list(commit, path).await?;
+        let path = RepoPath::from_text(path);
         let Some(entry) = entries.into_iter().find(|e| e.path == path) else {
             return Ok(Blob::Missing);
         };
@@ -104,7 +144,7 @@ impl Git {
         entry: &TreeEntry,
         bytes_max: u64,
     ) -> Result<Option<Vec<u8>>, GitError> {
-        if entry.mode == "160000" || entry.size > bytes_max {
+        if entry.is_repository() || entry.size > bytes_max {
             return Ok(None);
         }
         let done = self.call(["cat-file", "blob", entry.blob.as_str()]).await?;
@@ -116,7 +156,7 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub async fn read_blob(&self, entry: &TreeEntry, bytes_max: u64) -> Result<Blob, GitError> {
-        if entry.mode == "160000" {
+        if entry.is_repository() {
             return Ok(Blob::NotText);
         }
         if entry.size > bytes_max {
@@ -126,60 +166,38 @@ impl Git {
         Ok(String::from_utf8(done.stdout.bytes).map_or(Blob::NotText, Blob::Text))
     }
 
-    /// Files that differ between two commits or trees, with line counts; a binary file counts no lines.
+    /// Files that differ between two commits or trees, in path order.
     ///
     /// # Errors
     /// [`GitError`].
-    pub async fn changed(
-        &self,
-        from: &ObjectId,
-        to: &ObjectId,
-    ) -> Result<Vec<ChangedFile>, GitError> {
+    pub async fn changed(&self, from: &ObjectId, to: &ObjectId) -> Result<Vec<Changed>, GitError> {
         let (from, to) = (from.as_str(), to.as_str());
-        let status = self
-            .text([
-                "diff-tree",
-                "-r",
-                "-z",
-                "--no-renames",
-                "--name-status",
-                from,
-                to,
-            ])
-            .await?;
-        let counts = self
-            .text([
-                "diff-tree",
-                "-r",
-                "-z",
-                "--no-renames",
-                "--numstat",
-                from,
-                to,
-            ])
-            .await?;
-        let counts: Vec<(u32, u32, &str)> = counts
-            .split('\0')
+        let diff = ["diff-tree", "-r", "-z", "--no-renames"];
+        let listed = async |how: &str| {
+            let args = [&diff[..], &[how, from, to]].concat();
+            Ok::<_, GitError>(self.with(&args, &[], None, &[]).await?.stdout.bytes)
+        };
+        let (status, counts) = (listed("--name-status").await?, listed("--numstat").await?);
+        let counts: BTreeMap<&[u8], (u32, u32)> = fields(&counts)
             .filter_map(|line| {
-                let mut parts = line.splitn(3, '\t');
-                let added = parts.next()?.parse().unwrap_or(0);
-                let removed = parts.next()?.parse().unwrap_or(0);
-                Some((added, removed, parts.next()?))
+                let mut parts = line.splitn(3, |byte| *byte == b'\t');
+                let mut lines = || Some(number(parts.next()?).unwrap_or(0));
+                let (added, removed) = (lines()?, lines()?);
+                Some((parts.next()?, (added, removed)))
             })
             .collect();
-        let fields: Vec<&str> = status.split('\0').filter(|f| !f.is_empty()).collect();
-        Ok(fields
+        let pairs: Vec<&[u8]> = fields(&status).collect();
+        Ok(pairs
             .chunks_exact(2)
             .map(|pair| {
                 let change = match pair[0] {
-                    "A" => Change::Added,
-                    "D" => Change::Deleted,
+                    b"A" => Change::Added,
+                    b"D" => Change::Deleted,
                     _ => Change::Modified,
                 };
-                let found = counts.iter().find(|(_, _, path)| *path == pair[1]);
-                let (added, removed) = found.map_or((0, 0), |(a, r, _)| (*a, *r));
-                ChangedFile {
-                    path: pair[1].to_owned(),
+                let (added, removed) = counts.get(pair[1]).copied().unwrap_or((0, 0));
+                Changed {
+                    path: RepoPath::new(pair[1]),
                     change,
                     added,
                     removed,
@@ -220,16 +238,16 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub async fn code_tree(&self, commit: &ObjectId, folder: &str) -> Result<ObjectId, GitError> {
-        let removed = self
-            .list(commit, folder)
-            .await?
-            .into_iter()
-            .map(|entry| (entry.path, None))
-            .collect::<Vec<_>>();
-        self.tree_with(commit, &removed).await
+        let listed = self.list(commit, folder).await?;
+        let mut info = Vec::new();
+        for entry in &listed {
+            index_line(&mut info, "0", &nothing(commit), &entry.path);
+        }
+        self.tree_of_index(commit, &info).await
     }
 
-    /// The tree of `commit` with files written (`Some`) and removed (`None`), built in a private index.
+    /// The tree of `commit` with files written (`Some`) and removed (`None`), built in a private index; paths are as
+    /// they are shown.
     ///
     /// # Errors
     /// [`GitError`].
@@ -238,34 +256,19 @@ impl Git {
         commit: &ObjectId,
         files: &[(String, Option<Vec<u8>>)],
     ) -> Result<ObjectId, GitError> {
-        let scratch = tempfile::tempdir().map_err(|source| GitError::Io {
-            path: std::env::temp_dir(),
-            source,
-        })?;
-        let index = scratch.path().join("index");
-        let env = [("GIT_INDEX_FILE", index.as_os_str())];
-        self.with(&["read-tree", commit.as_str()], &env, None, &[])
-            .await?;
-        if !files.is_empty() {
-            let mut info = Vec::new();
-            for (path, content) in files {
-                safe_path(path)?;
-                match content {
-                    Some(bytes) => {
-                        let blob = self.write_blob(bytes).await?;
-                        info.extend_from_slice(format!("100644 {blob}\t{path}\0").as_bytes());
-                    }
-                    None => {
-                        let zeros = "0".repeat(commit.as_str().len());
-                        info.extend_from_slice(format!("0 {zeros}\t{path}\0").as_bytes());
-                    }
+        let mut info = Vec::new();
+        for (path, content) in files {
+            let path = RepoPath::from_text(path);
+            safe_path(&path)?;
+            match content {
+                Some(bytes) => {
+                    let blob = self.write_blob(bytes).await?;
+                    index_line(&mut info, "100644", blob.as_str(), &path);
                 }
+                None => index_line(&mut info, "0", &nothing(commit), &path),
             }
-            self.with(&["update-index", "-z", "--index-info"], &env, None, &info)
-                .await?;
         }
-        let done = self.with(&["write-tree"], &env, None, &[]).await?;
-        object_id("write-tree", done.stdout.text().trim())
+        self.tree_of_index(commit, &info).await
     }
 
     /// How `to` differs from `from`, path by path.
@@ -283,25 +286,29 @@ impl Git {
             from.as_str(),
             to.as_str(),
         ];
-        let text = self.call(args).await?.stdout.text();
-        let fields: Vec<&str> = text.split('\0').filter(|f| !f.is_empty()).collect();
-        fields
+        let listed = self.call(args).await?.stdout.bytes;
+        let pairs: Vec<&[u8]> = fields(&listed).collect();
+        pairs
             .chunks_exact(2)
             .map(|pair| {
-                let mut parts = pair[0].split_whitespace();
-                let mode = parts.nth(1).unwrap_or_default().to_owned();
-                let blob = object_id("diff-tree", parts.nth(1).unwrap_or_default())?;
+                // `:mode mode id id status`
+                let what = String::from_utf8_lossy(pair[0]);
+                let mut parts = what.trim_start_matches(':').split_whitespace();
+                let mut part = || parts.next().unwrap_or_default();
+                let (mode_before, mode) = (part().to_owned(), part().to_owned());
+                let (_before, blob) = (part(), part());
                 Ok(Delta {
+                    mode_before,
                     mode,
-                    blob,
-                    path: pair[1].to_owned(),
+                    blob: object_id("diff-tree", blob)?,
+                    path: RepoPath::new(pair[1]),
                 })
             })
             .collect()
     }
 
     /// The tree of `commit` with a difference applied: paths that the difference does not name stay as they
-    /// are in `commit`.
+    /// are in `commit`. A file that stands where a folder has to be gives way to it, and the other way round.
     ///
     /// # Errors
     /// [`GitError`].
@@ -314,19 +321,21 @@ impl Git {
             } else {
                 change.mode.as_str()
             };
-            info.extend_from_slice(format!("{mode} {}\t{}\0", change.blob, change.path).as_bytes());
+            index_line(&mut info, mode, change.blob.as_str(), &change.path);
         }
-        let scratch = tempfile::tempdir().map_err(|source| GitError::Io {
-            path: std::env::temp_dir(),
-            source,
-        })?;
+        self.tree_of_index(commit, &info).await
+    }
+
+    /// The tree of `commit` after the lines of `info` went into an index of it.
+    async fn tree_of_index(&self, commit: &ObjectId, info: &[u8]) -> Result<ObjectId, GitError> {
+        let scratch = super::scratch()?;
         let index = scratch.path().join("index");
         let env = [("GIT_INDEX_FILE", index.as_os_str())];
         self.with(&["read-tree", commit.as_str()], &env, None, &[])
             .await?;
         if !info.is_empty() {
-            self.with(&["update-index", "-z", "--index-info"], &env, None, &info)
-                .await?;
+            let args = ["update-index", "--replace", "-z", "--index-info"];
+            self.with(&args, &env, None, info).await?;
         }
         let done = self.with(&["write-tree"], &env, None, &[]).await?;
         object_id("write-tree", done.stdout.text().trim())
@@ -365,25 +374,51 @@ impl Git {
     }
 }
 
-/// A path inside the repository: relative, without `..`, without control characters.
-pub(super) fn safe_path(path: &str) -> Result<(), GitError> {
+/// A path inside the repository: relative, without `..` and without a repository in it. Any other byte is a name.
+fn safe_path(path: &RepoPath) -> Result<(), GitError> {
     let bad = path.is_empty()
-        || path.starts_with('/')
-        || path.split('/').any(|part| part == ".." || part == ".git")
-        || path.chars().any(char::is_control);
+        || path.as_bytes().starts_with(b"/")
+        || path.as_bytes().contains(&0)
+        || path
+            .parts()
+            .any(|part| part == b".." || part.eq_ignore_ascii_case(b".git"));
     if bad {
-        Err(GitError::UnsafeName(path.to_owned()))
+        Err(GitError::UnsafeName(path.to_string()))
     } else {
         Ok(())
     }
 }
 
-fn tree_entry(line: &str) -> Result<TreeEntry, GitError> {
+/// The parts of an output of `-z`.
+pub(super) fn fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes
+        .split(|byte| *byte == 0)
+        .filter(|field| !field.is_empty())
+}
+
+fn index_line(info: &mut Vec<u8>, mode: &str, id: &str, path: &RepoPath) {
+    info.extend_from_slice(format!("{mode} {id}\t").as_bytes());
+    info.extend_from_slice(path.as_bytes());
+    info.push(0);
+}
+
+/// The id that stands for no content, as long as the ids of this repository.
+fn nothing(like: &ObjectId) -> String {
+    "0".repeat(like.as_str().len())
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn tree_entry(line: &[u8]) -> Result<TreeEntry, GitError> {
     let unexpected = || GitError::Unexpected {
         command: "ls-tree".to_owned(),
-        answer: line.chars().take(200).collect(),
+        answer: String::from_utf8_lossy(line).chars().take(200).collect(),
     };
-    let (meta, path) = line.split_once('\t').ok_or_else(unexpected)?;
+    let at = line.iter().position(|byte| *byte == b'\t');
+    let (meta, path) = line.split_at(at.ok_or_else(unexpected)?);
+    let meta = std::str::from_utf8(meta).map_err(|_| unexpected())?;
     let mut parts = meta.split_whitespace();
     let mode = parts.next().ok_or_else(unexpected)?.to_owned();
     let blob = object_id("ls-tree", parts.nth(1).ok_or_else(unexpected)?)?;
@@ -393,6 +428,6 @@ fn tree_entry(line: &str) -> Result<TreeEntry, GitError> {
         mode,
         blob,
         size,
-        path: path.to_owned(),
+        path: RepoPath::new(&path[1..]),
     })
 }

@@ -1,10 +1,10 @@
-//! Writes: snapshots of work trees, commits, refs, catching up with a base, checkouts.
+//! Writes: commits, refs, checkouts.
 
 use std::path::Path;
 
 use orch_domain::id::ObjectId;
 
-use super::{Git, GitError, object_id, safe, text_of};
+use super::{Git, GitError, object_id, safe, scratch, text_of};
 
 /// Who commits, and when (Unix seconds), so that a commit made again is the same commit.
 #[derive(Debug, Clone)]
@@ -30,42 +30,7 @@ pub enum RefOutcome {
     },
 }
 
-/// What bringing a branch up to date came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum CatchUpOutcome {
-    /// It already stands on the base.
-    UpToDate,
-    /// Its commits stand on the base now.
-    Rebased(ObjectId),
-    /// These files conflict.
-    Conflict(Vec<String>),
-}
-
 impl Git {
-    /// Makes a tree of a work tree as it is, on top of `parent`. Ignored files and `.git` folders stay out.
-    ///
-    /// # Errors
-    /// [`GitError`].
-    pub async fn snapshot(
-        &self,
-        work_tree: &Path,
-        parent: &ObjectId,
-    ) -> Result<ObjectId, GitError> {
-        let scratch = scratch()?;
-        let index = scratch.path().join("index");
-        let env = [
-            ("GIT_INDEX_FILE", index.as_os_str()),
-            ("GIT_WORK_TREE", work_tree.as_os_str()),
-        ];
-        self.with(&["read-tree", parent.as_str()], &env, None, &[])
-            .await?;
-        self.with(&["add", "--all", "--", "."], &env, Some(work_tree), &[])
-            .await?;
-        let done = self.with(&["write-tree"], &env, None, &[]).await?;
-        object_id("write-tree", done.stdout.text().trim())
-    }
-
     /// Makes a commit.
     ///
     /// # Errors
@@ -247,89 +212,6 @@ impl Git {
             .transpose()
     }
 
-    /// Puts the commits of `head` that are not in `base` on top of `base`.
-    ///
-    /// Works in a throw-away clone, so that a conflict leaves nothing behind.
-    ///
-    /// # Errors
-    /// [`GitError`]; a conflict is an outcome.
-    pub async fn catch_up(
-        &self,
-        head: &ObjectId,
-        base: &ObjectId,
-        who: &Identity,
-    ) -> Result<CatchUpOutcome, GitError> {
-        if self.is_ancestor(base, head).await? {
-            return Ok(CatchUpOutcome::UpToDate);
-        }
-        let scratch = scratch()?;
-        let clone = Self {
-            program: self.program.clone(),
-            git_dir: scratch.path().join("clone.git"),
-        };
-        let tree = scratch.path().join("tree");
-        std::fs::create_dir(&tree).map_err(|source| GitError::Io {
-            path: tree.clone(),
-            source,
-        })?;
-        clone.init().await?;
-        let objects = text_of(&self.git_dir.join("objects"))?;
-        let alternates = clone.git_dir.join("objects/info/alternates");
-        std::fs::write(&alternates, format!("{objects}\n")).map_err(|source| GitError::Io {
-            path: alternates,
-            source,
-        })?;
-        clone.call(["config", "core.bare", "false"]).await?;
-        clone.set_ref("refs/heads/work", head).await?;
-        let date = format!("{} +0000", who.at_s);
-        let env: [(&str, &std::ffi::OsStr); 4] = [
-            ("GIT_WORK_TREE", tree.as_os_str()),
-            ("GIT_COMMITTER_NAME", who.name.as_ref()),
-            ("GIT_COMMITTER_EMAIL", who.email.as_ref()),
-            ("GIT_COMMITTER_DATE", date.as_ref()),
-        ];
-        clone
-            .with(&["checkout", "--quiet", "work"], &env, Some(&tree), &[])
-            .await?;
-        let rebase = ["rebase", "--quiet", "--no-autostash", base.as_str()];
-        let done = clone.raw(&rebase, &env, Some(&tree), &[]).await?;
-        if !done.success() {
-            let args = ["diff", "--name-only", "--diff-filter=U", "-z"];
-            let listed = clone
-                .with(&args, &env, Some(&tree), &[])
-                .await?
-                .stdout
-                .text();
-            let files: Vec<String> = listed
-                .split('\0')
-                .filter(|f| !f.is_empty())
-                .map(str::to_owned)
-                .collect();
-            if files.is_empty() {
-                return Err(clone.failed(&rebase, &done));
-            }
-            return Ok(CatchUpOutcome::Conflict(files));
-        }
-        let Some(tip) = clone.resolve("refs/heads/work").await? else {
-            return Err(GitError::Unexpected {
-                command: "rebase".to_owned(),
-                answer: "no tip".to_owned(),
-            });
-        };
-        let from = text_of(&clone.git_dir)?;
-        self.call([
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--end-of-options",
-            &from,
-            tip.as_str(),
-        ])
-        .await?;
-        Ok(CatchUpOutcome::Rebased(tip))
-    }
-
     /// The tree that merging `base` into `head` gives, with conflict markers where they conflict.
     ///
     /// # Errors
@@ -436,11 +318,4 @@ impl Git {
             .await
             .map(|_| ())
     }
-}
-
-fn scratch() -> Result<tempfile::TempDir, GitError> {
-    tempfile::tempdir().map_err(|source| GitError::Io {
-        path: std::env::temp_dir(),
-        source,
-    })
 }

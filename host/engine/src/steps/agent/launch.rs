@@ -4,7 +4,6 @@ use anyhow::Context;
 use orch_agents::driver::{Driver, PlanInput};
 use orch_agents::folder::{Launch, Limits, PROMPT, PROTOCOL, RunFolder};
 use orch_agents::workspace::bot;
-use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::stage::Role;
 use orch_process::resolve_program;
@@ -95,6 +94,7 @@ impl AgentRun<'_> {
             terminal_line: plan.terminal_line,
             token: self.step.launchpad.run_token(&folder),
             limits: limits_of(role_config),
+            writes: vec![self.workspace.root().to_owned()],
         };
         folder.create(&launch, &prompt)?;
         let began = Began {
@@ -175,11 +175,7 @@ impl AgentRun<'_> {
             .ledger
             .read(|tx| Box::pin(tx.host_artefacts(id)))
             .await?;
-        let folder = self
-            .workspace
-            .tree()
-            .join(artefact::folder(&self.record.task.work_item));
-        std::fs::create_dir_all(&folder)?;
+        let folder = self.workspace.artefacts(&self.record.task.work_item)?;
         for item in list {
             std::fs::write(folder.join(&item.path), item.content)?;
         }

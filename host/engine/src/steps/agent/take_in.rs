@@ -2,11 +2,13 @@
 
 use orch_agents::classify::{Known, classify};
 use orch_agents::driver::{Driver, Reading};
-use orch_agents::folder::{RunFolder, RunResult, RunState, STDERR, STDOUT};
+use orch_agents::folder::{RESULT_BYTES_MAX, RunFolder, RunResult, RunState, STDERR, STDOUT};
 use orch_agents::supervise;
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
-use orch_domain::outcome::{KillReason, RunOutcome, RunPolicy};
+use orch_domain::left::{ChangeKind, Refusal, Strayed};
+use orch_domain::outcome::{RunOutcome, RunPolicy};
+use orch_domain::path::RepoPath;
 use orch_domain::stage::{Role, Stage};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
@@ -15,11 +17,8 @@ use orch_store::{RunEnd, Tokens};
 
 use super::commit::Committed;
 use super::{AgentRun, BEGAN, Began, Started};
-use crate::launch::TOO_OLD;
 use crate::ledger::ending::{Ending, Write};
 
-/// Bytes of an agent's output that are read for its end.
-const TAIL_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of what it said that are searched for marks of a lost login.
 const SAID_BYTES: usize = 64 * 1024;
 
@@ -140,24 +139,19 @@ impl AgentRun<'_> {
             }
         };
         let driver = self.driver(&self.agent_name())?;
-        let reading = driver.read(&folder.tail(STDOUT, TAIL_BYTES));
+        let reading = driver.read(&folder.tail(STDOUT, RESULT_BYTES_MAX));
         let stderr = String::from_utf8_lossy(&folder.tail(STDERR, SAID_BYTES)).into_owned();
         let began: Began = serde_json::from_slice(&std::fs::read(folder.path().join(BEGAN))?)?;
         let head = ObjectId::new(began.head.clone())?;
         let tree = ObjectId::new(began.tree.clone())?;
         let left = self
             .workspace
-            .read_back(&self.repo.mirror, &head, &tree)
+            .read_back(&self.repo.mirror, &tree)
             .await?;
         let laid = self.laid().await?;
         let delta = self.without_host_artefacts(left.delta, &laid);
-        let outcome = match self.outcome(result.as_ref(), &driver, &reading, &stderr, &delta) {
-            // The reaper's stop is a limit like the others; only a person's stop cancels.
-            RunOutcome::Cancelled if stopped_for_age(result.as_ref()) => {
-                RunOutcome::Killed(KillReason::Wall)
-            }
-            outcome => outcome,
-        };
+        let result = result.as_ref();
+        let outcome = self.outcome(result, &driver, &reading, &stderr, &delta, left.refused);
         let log = String::from_utf8_lossy(&folder.tail(STDOUT, SAID_BYTES)).into_owned();
         self.report(&outcome, &(log + &stderr));
         Ok(Left {
@@ -180,12 +174,10 @@ impl AgentRun<'_> {
 
     fn without_host_artefacts(&self, delta: Vec<Delta>, laid: &[String]) -> Vec<Delta> {
         let folder = artefact::folder(&self.record.task.work_item);
-        let own = |path: &str| {
-            let name = path
-                .strip_prefix(&folder)
-                .and_then(|rest| rest.strip_prefix('/'));
-            name.is_some_and(|name| {
-                artefact::owner(name) == artefact::Owner::Host || laid.iter().any(|n| n == name)
+        let own = |path: &RepoPath| {
+            path.below(&folder).is_some_and(|name| {
+                artefact::owner(name.as_bytes()) == artefact::Owner::Host
+                    || laid.iter().any(|laid| laid.as_bytes() == name.as_bytes())
             })
         };
         // The host laid its artefacts into the workspace itself; the store's copy is the only one that counts.
@@ -202,16 +194,22 @@ impl AgentRun<'_> {
         reading: &Reading,
         stderr: &str,
         delta: &[Delta],
+        refused: Vec<Refusal>,
     ) -> RunOutcome {
         let item = &self.record.task.work_item;
         let out_of_scope = delta
             .iter()
-            .filter(|c| c.is_repository() || !artefact::may_write(self.role, item, &c.path))
-            .map(|c| c.path.clone())
+            .filter(|c| {
+                c.kind() == ChangeKind::Gitlink || !artefact::may_write(self.role, item, &c.path)
+            })
+            .map(|c| Strayed {
+                path: c.path.clone(),
+                kind: c.kind(),
+            })
             .collect();
         let folder = self.workspace.tree().join(artefact::folder(item));
         let filled = |name: &str| {
-            std::fs::metadata(folder.join(name)).is_ok_and(|m| m.is_file() && m.len() > 0)
+            std::fs::symlink_metadata(folder.join(name)).is_ok_and(|m| m.is_file() && m.len() > 0)
         };
         let records: Vec<String> = std::fs::read_dir(folder.join("06-adr"))
             .map(|entries| {
@@ -228,6 +226,7 @@ impl AgentRun<'_> {
             declared: driver.declared(result.and_then(|r| r.exit_code)),
             stderr,
             out_of_scope,
+            refused,
             missing,
             // A branch that is written anew is changed, even if the last tree was clean already.
             changed: !delta.is_empty() || self.purges_history(),
@@ -243,21 +242,12 @@ impl AgentRun<'_> {
         Ok(entries
             .into_iter()
             .filter_map(|entry| {
-                let name = entry
-                    .path
-                    .strip_prefix(&folder)?
-                    .strip_prefix('/')?
-                    .to_owned();
-                (artefact::owner(&name) == artefact::Owner::Role(self.role))
-                    .then(|| (name, entry.blob.to_string()))
+                let name = entry.path.below(&folder)?;
+                (artefact::owner(name.as_bytes()) == artefact::Owner::Role(self.role))
+                    .then(|| (name.to_string(), entry.blob.to_string()))
             })
             .collect())
     }
-}
-
-fn stopped_for_age(result: Option<&RunResult>) -> bool {
-    let reason = result.and_then(|r| r.stopped.as_deref());
-    reason == Some(TOO_OLD)
 }
 
 /// Tokens as they are stored; more than fit are as many as fit.

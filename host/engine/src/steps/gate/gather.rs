@@ -49,28 +49,26 @@ pub(super) async fn gather(
     let folder = artefact::folder(&task.work_item);
     let mut items: BTreeMap<String, Item> = BTreeMap::new();
     for entry in repo.mirror.list(head, &folder).await? {
-        let Some(name) = entry
-            .path
-            .strip_prefix(&folder)
-            .and_then(|r| r.strip_prefix('/'))
-        else {
+        let Some(name) = entry.path.below(&folder) else {
             continue;
         };
         // A link could show a gate another file under an artefact's name.
-        if !entry.mode.starts_with("100") || artefact::owner(name) == artefact::Owner::Host {
+        let is_hosts = artefact::owner(name.as_bytes()) == artefact::Owner::Host;
+        if !entry.mode.starts_with("100") || is_hosts {
             continue;
         }
+        let name = name.to_string();
         let author = provenance
             .iter()
             .find(|p| p.path == name && p.blob == entry.blob.as_str())
             .map_or(Author::Unknown, |p| Author::Role(p.role.clone()));
         let info = ArtefactInfo {
-            path: name.to_owned(),
+            path: name.clone(),
             size: entry.size,
             written_by: author,
         };
         items.insert(
-            name.to_owned(),
+            name,
             Item {
                 info,
                 source: Source::Blob(entry),

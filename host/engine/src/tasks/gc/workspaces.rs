@@ -216,18 +216,18 @@ async fn keep(
             leftover.repo
         )));
     };
-    let tree = git
-        .snapshot(&Workspace::at(&leftover.path).tree(), &head)
+    let taken = Workspace::at(&leftover.path)
+        .snapshot(&git, &head)
         .await
         .context("its work tree cannot be read")?;
-    let began = git.tree_of(&head).await?;
-    let changes = git.delta(&began, &tree).await?;
-    if let Some(nested) = changes.iter().find(|change| change.is_repository()) {
+    if let Some(refusal) = taken.refused.iter().find(|r| r.kind.holds_work()) {
         return Ok(Err(format!(
-            "`{}` is a repository of its own, whose work no snapshot holds; look at it and remove it by hand",
-            nested.path
+            "no snapshot holds all of its work: {refusal}; look at it and remove it by hand"
         )));
     }
+    let tree = taken.tree;
+    let began = git.tree_of(&head).await?;
+    let changes = git.delta(&began, &tree).await?;
     if changes.is_empty()
         && let Some(name) = git.ref_holding(&head).await?
     {

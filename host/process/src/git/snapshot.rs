@@ -1,0 +1,446 @@
+//! What does a work tree that somebody else wrote hold, as a tree of git, and what of it can no tree hold?
+//!
+//! The tree is asked about by name and never trusted: nothing that lies in it is run or followed, and whatever
+//! cannot be taken is answered by its path and the reason, never as an error. An error means that the host's own
+//! side failed: its mirror, its disk, its git.
+
+mod nested;
+mod survey;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use orch_domain::id::ObjectId;
+use orch_domain::left::{Refusal, RefusalKind};
+use orch_domain::path::RepoPath;
+use rustix::fs::OFlags;
+
+use super::names::{is_forbidden, is_forbidden_link};
+use super::tree::{GITLINK, fields};
+use super::{Git, GitError, object_id, scratch};
+use survey::Survey;
+
+/// Most new files of one change. A vendored tree of dependencies has some ten thousand; what has more was
+/// generated, and no person or gate looks at it.
+pub(super) const NEW_FILES_MAX: usize = 50_000;
+/// Largest new or grown file, bytes: what forges take at most without LFS.
+pub(super) const FILE_BYTES_MAX: u64 = 100 * 1024 * 1024;
+/// Largest sum of new and grown files, bytes: it is hashed, stored and pushed while a task waits.
+const SUM_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Most refusals that are named: the first ones say what happened, and a finding has to be read by somebody.
+const REFUSED_MAX: usize = 50;
+
+/// A work tree as git takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The tree; of a work tree that is gone, the one it began with.
+    pub tree: ObjectId,
+    /// What is not in it, though it is there, by path; at most some dozens.
+    pub refused: Vec<Refusal>,
+}
+
+/// What the index before says of a path.
+struct Tracked {
+    mode: String,
+    size: u64,
+}
+
+/// What a snapshot is made of so far.
+struct Taking {
+    root: PathBuf,
+    /// Paths whose state goes into the index.
+    paths: Vec<RepoPath>,
+    /// Paths that are not there any more.
+    gone: Vec<RepoPath>,
+    refused: BTreeSet<Refusal>,
+    new_files: usize,
+    bytes: u64,
+}
+
+impl Git {
+    /// Makes a tree of a work tree as it is, on top of the commit or tree `parent`. What git ignores stays out,
+    /// unless it lies in the folder `always`; so do `.git` folders and files. A repository below the tree without a
+    /// commit is taken as the plain files it holds; one with commits is refused. Rights that lack are given first.
+    ///
+    /// # Errors
+    /// [`GitError`]; whatever is wrong with the work tree is no error.
+    pub async fn snapshot(
+        &self,
+        work_tree: &Path,
+        parent: &ObjectId,
+        always: &str,
+    ) -> Result<Snapshot, GitError> {
+        let always = RepoPath::from_text(always);
+        let survey = match survey::look(work_tree.to_owned(), always).await? {
+            Ok(survey) => survey,
+            Err(kind) => {
+                let path = RepoPath::default();
+                let refused = vec![Refusal { path, kind }];
+                let tree = self.tree_of(parent).await?;
+                return Ok(Snapshot { tree, refused });
+            }
+        };
+        let scratch = scratch()?;
+        let index = Index {
+            git: self,
+            file: scratch.path().join("index"),
+            work_tree,
+        };
+        index.read_tree(parent).await?;
+        let tracked = self.tracked(parent).await?;
+        let mut taking = Taking::of(work_tree, &survey);
+        let (others, nested) = index.others(&mut taking).await?;
+        let plain = index.of_nested(nested, &survey, &mut taking).await?;
+        let own: BTreeSet<&RepoPath> = survey.always.iter().collect();
+        let others: BTreeSet<&RepoPath> = others.iter().chain(&plain).chain(own).collect();
+        let fresh = others.into_iter().filter(|p| !tracked.contains_key(*p));
+        taking.new(fresh);
+        taking.old(&tracked);
+        index.put(&mut taking).await?;
+        for (path, kind) in index.not_ignored(survey.odd).await? {
+            taking.refuse(path, kind);
+        }
+        let tree = index.write_tree().await?;
+        let refused = taking.refused.into_iter().take(REFUSED_MAX).collect();
+        Ok(Snapshot { tree, refused })
+    }
+
+    async fn tracked(&self, parent: &ObjectId) -> Result<BTreeMap<RepoPath, Tracked>, GitError> {
+        let listed = self.list(parent, "").await?;
+        let tracked = listed.into_iter().map(|entry| {
+            let (mode, size) = (entry.mode, entry.size);
+            (entry.path, Tracked { mode, size })
+        });
+        Ok(tracked.collect())
+    }
+}
+
+impl Taking {
+    fn of(root: &Path, survey: &Survey) -> Self {
+        let mut taking = Self {
+            root: root.to_owned(),
+            paths: Vec::new(),
+            gone: Vec::new(),
+            refused: BTreeSet::new(),
+            new_files: 0,
+            bytes: 0,
+        };
+        if survey.too_many {
+            taking.refuse(RepoPath::default(), RefusalKind::TooManyFiles);
+        }
+        taking
+    }
+
+    fn refuse(&mut self, path: RepoPath, kind: RefusalKind) {
+        self.refused.insert(Refusal { path, kind });
+    }
+
+    fn place(&self, path: &RepoPath) -> PathBuf {
+        self.root.join(std::ffi::OsStr::from_bytes(path.as_bytes()))
+    }
+
+    /// Takes files that the index does not know.
+    fn new<'a>(&mut self, paths: impl Iterator<Item = &'a RepoPath>) {
+        for path in paths {
+            let Ok(meta) = std::fs::symlink_metadata(self.place(path)) else {
+                // It is listed and cannot be looked at; had it gone, nobody would miss it.
+                self.refuse(path.clone(), RefusalKind::Unreadable);
+                continue;
+            };
+            let kind = meta.file_type();
+            if is_forbidden(path) || (kind.is_symlink() && is_forbidden_link(path)) {
+                self.refuse(path.clone(), RefusalKind::ForbiddenName);
+            } else if kind.is_file() || kind.is_symlink() {
+                self.new_files += 1;
+                if self.new_files > NEW_FILES_MAX {
+                    self.refuse(RepoPath::default(), RefusalKind::TooManyFiles);
+                    return;
+                }
+                self.take(path, meta.len(), kind.is_file());
+            }
+        }
+    }
+
+    /// Takes what became of the files that the index knows.
+    fn old(&mut self, tracked: &BTreeMap<RepoPath, Tracked>) {
+        let mut folders = BTreeMap::new();
+        for (path, before) in tracked {
+            let place = self.place(path);
+            let is_there = match is_in_folders(&self.root, path, &mut folders) {
+                true => std::fs::symlink_metadata(&place),
+                false => Err(std::io::ErrorKind::NotADirectory.into()),
+            };
+            match is_there {
+                Ok(meta) if before.mode == GITLINK => self.gitlink(path, &place, meta.is_dir()),
+                Ok(meta) => self.known(path, before, &meta),
+                Err(error) if is_gone(&error) => self.gone.push(path.clone()),
+                // It may be there all the same: nobody says that it was deleted.
+                Err(_) => self.refuse(path.clone(), RefusalKind::Unreadable),
+            }
+        }
+    }
+
+    /// Takes a file that the index knows and that is something still.
+    fn known(&mut self, path: &RepoPath, before: &Tracked, meta: &std::fs::Metadata) {
+        let kind = meta.file_type();
+        if kind.is_dir() {
+            // The files in it are new ones.
+            self.gone.push(path.clone());
+        } else if kind.is_symlink() && is_forbidden_link(path) {
+            self.refuse(path.clone(), RefusalKind::ForbiddenName);
+        } else if kind.is_file() || kind.is_symlink() {
+            let counts = match meta.len() > before.size {
+                true => meta.len(),
+                false => 0,
+            };
+            self.take(path, counts, kind.is_file());
+        }
+        // Any other kind is named by the survey; what was there before stays.
+    }
+
+    /// A submodule is never checked out for an agent: whatever is in its folder is somebody's work, and no commit of
+    /// this repository holds it.
+    fn gitlink(&mut self, path: &RepoPath, place: &Path, is_folder: bool) {
+        let is_empty = std::fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_none());
+        if is_folder && is_empty {
+            return;
+        }
+        if is_folder {
+            self.refuse(path.clone(), RefusalKind::NestedRepository);
+        }
+        // Git reads where the other repository stands, and says so as a difference.
+        self.paths.push(path.clone());
+    }
+
+    /// Takes a file of which `bytes` count, if it can be read and fits.
+    fn take(&mut self, path: &RepoPath, bytes: u64, is_file: bool) {
+        if is_file && bytes > FILE_BYTES_MAX {
+            self.refuse(path.clone(), RefusalKind::TooBig);
+        } else if is_file && !is_readable(&self.place(path)) {
+            self.refuse(path.clone(), RefusalKind::Unreadable);
+        } else {
+            self.bytes = self.bytes.saturating_add(bytes);
+            if self.bytes > SUM_BYTES_MAX {
+                self.refuse(RepoPath::default(), RefusalKind::TooBig);
+                return;
+            }
+            self.paths.push(path.clone());
+        }
+    }
+}
+
+/// Whether every folder on the way to `path` is one, and no link to somewhere else. What is known of folders is kept
+/// in `known`.
+fn is_in_folders(root: &Path, path: &RepoPath, known: &mut BTreeMap<RepoPath, bool>) -> bool {
+    let bytes = path.as_bytes();
+    let Some(at) = bytes.iter().rposition(|byte| *byte == b'/') else {
+        return true;
+    };
+    let folder = RepoPath::new(&bytes[..at]);
+    if let Some(is_folder) = known.get(&folder) {
+        return *is_folder;
+    }
+    let place = root.join(std::ffi::OsStr::from_bytes(folder.as_bytes()));
+    let is_folder = is_in_folders(root, &folder, known)
+        && match std::fs::symlink_metadata(place) {
+            Ok(meta) => meta.is_dir(),
+            // Whether the file is there cannot be said; whoever looks at it finds the same.
+            Err(error) => !is_gone(&error),
+        };
+    known.insert(folder, is_folder);
+    is_folder
+}
+
+/// Whether nothing is there: neither the name nor, in place of a folder on the way, a folder.
+fn is_gone(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+    )
+}
+
+fn is_readable(path: &Path) -> bool {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    opened.is_ok_and(|file| file.metadata().is_ok_and(|meta| meta.is_file()))
+}
+
+/// A private index over the work tree.
+struct Index<'a> {
+    git: &'a Git,
+    file: PathBuf,
+    work_tree: &'a Path,
+}
+
+impl Index<'_> {
+    async fn raw(&self, args: &[&str], stdin: &[u8]) -> Result<crate::Finished, GitError> {
+        let env = [
+            ("GIT_INDEX_FILE", self.file.as_os_str()),
+            ("GIT_WORK_TREE", self.work_tree.as_os_str()),
+        ];
+        self.git.raw(args, &env, Some(self.work_tree), stdin).await
+    }
+
+    async fn call(&self, args: &[&str], stdin: &[u8]) -> Result<Vec<u8>, GitError> {
+        let done = self.raw(args, stdin).await?;
+        if done.success() && !done.stdout.truncated {
+            Ok(done.stdout.bytes)
+        } else {
+            Err(self.git.failed(args, &done))
+        }
+    }
+
+    async fn read_tree(&self, parent: &ObjectId) -> Result<(), GitError> {
+        self.call(&["read-tree", parent.as_str()], &[])
+            .await
+            .map(|_| ())
+    }
+
+    async fn write_tree(&self) -> Result<ObjectId, GitError> {
+        let done = self.call(&["write-tree"], &[]).await?;
+        object_id("write-tree", String::from_utf8_lossy(&done).trim())
+    }
+
+    /// Files that are neither known nor ignored, and repositories among them.
+    async fn others(
+        &self,
+        taking: &mut Taking,
+    ) -> Result<(Vec<RepoPath>, Vec<RepoPath>), GitError> {
+        let args = ["ls-files", "-z", "--others", "--exclude-standard"];
+        let done = self.raw(&args, &[]).await?;
+        if done.success() && done.stdout.truncated {
+            // Git lists more names than are ever taken.
+            taking.refuse(RepoPath::default(), RefusalKind::TooManyFiles);
+            return Ok((Vec::new(), Vec::new()));
+        }
+        if !done.success() {
+            return Err(self.git.failed(&args, &done));
+        }
+        let (mut files, mut nested) = (Vec::new(), Vec::new());
+        for name in fields(&done.stdout.bytes) {
+            match name.strip_suffix(b"/") {
+                Some(folder) => nested.push(RepoPath::new(folder)),
+                None => files.push(RepoPath::new(name)),
+            }
+        }
+        Ok((files, nested))
+    }
+
+    /// Files of the repositories below the tree that hold no commit; the others are refused.
+    async fn of_nested(
+        &self,
+        nested: Vec<RepoPath>,
+        survey: &Survey,
+        taking: &mut Taking,
+    ) -> Result<Vec<RepoPath>, GitError> {
+        let all: BTreeSet<RepoPath> = nested.into_iter().collect();
+        let in_own = survey.repositories.iter();
+        let in_own = in_own.filter(|path| survey.is_always(path));
+        let mut files = Vec::new();
+        for folder in all.iter().chain(in_own) {
+            if nested::holds_commits(&taking.place(folder)) {
+                taking.refuse(folder.clone(), RefusalKind::NestedRepository);
+                taking.paths.retain(|path| !path.is_within(folder));
+            } else {
+                let root = self.work_tree.to_owned();
+                files.extend(survey::files_in(root, folder.clone()).await?);
+            }
+        }
+        let (mut own, others): (Vec<RepoPath>, Vec<RepoPath>) =
+            files.into_iter().partition(|path| survey.is_always(path));
+        let asked = others.into_iter().map(|path| (path, ())).collect();
+        let kept = self.not_ignored(asked).await?;
+        own.extend(kept.into_iter().map(|(path, ())| path));
+        Ok(own)
+    }
+
+    /// Those that no rule ignores.
+    async fn not_ignored<T>(
+        &self,
+        paths: Vec<(RepoPath, T)>,
+    ) -> Result<Vec<(RepoPath, T)>, GitError> {
+        if paths.is_empty() {
+            return Ok(paths);
+        }
+        let args = ["check-ignore", "-z", "--stdin", "--no-index"];
+        // A name that begins with a colon would be read as a pattern.
+        let plain = |path: &RepoPath| RepoPath::new([b"./", path.as_bytes()].concat());
+        let names: Vec<RepoPath> = paths.iter().map(|(path, _)| plain(path)).collect();
+        let done = self.raw(&args, &joined(names.iter())).await?;
+        // A path that git does not even ask its rules about is not ignored: it is better named once too often.
+        let ignored: BTreeSet<&[u8]> = match done.exit.code() {
+            0 if !done.stdout.truncated => fields(&done.stdout.bytes)
+                .map(|name| name.strip_prefix(b"./").unwrap_or(name))
+                .collect(),
+            _ => BTreeSet::new(),
+        };
+        let keep = |(path, _): &(RepoPath, T)| !ignored.contains(path.as_bytes());
+        Ok(paths.into_iter().filter(keep).collect())
+    }
+
+    /// Puts the state of every taken path into the index. A path that git does not take is refused by name.
+    async fn put(&self, taking: &mut Taking) -> Result<(), GitError> {
+        if !taking.gone.is_empty() {
+            let args = ["update-index", "-z", "--force-remove", "--stdin"];
+            self.call(&args, &joined(taking.gone.iter())).await?;
+        }
+        let mut parts = vec![std::mem::take(&mut taking.paths)];
+        let mut failed = 0;
+        while let Some(part) = parts.pop() {
+            let args = [
+                "update-index",
+                "-z",
+                "--add",
+                "--remove",
+                "--replace",
+                "--stdin",
+            ];
+            let done = self.raw(&args, &joined(part.iter())).await?;
+            if done.success() {
+                self.passed_over(&part, taking).await?;
+                continue;
+            }
+            failed += 1;
+            let full = done.stderr.text().contains("No space left");
+            if failed > REFUSED_MAX || done.timed_out || full {
+                return Err(self.git.failed(&args, &done));
+            }
+            // One of them is the reason; the others are taken.
+            match part.as_slice() {
+                [] => return Err(self.git.failed(&args, &done)),
+                [path] => taking.refuse(path.clone(), RefusalKind::Unreadable),
+                more => {
+                    let (first, second) = more.split_at(more.len() / 2);
+                    parts.extend([first.to_vec(), second.to_vec()]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what is there and did not get into the index: git passes over names that it does not like.
+    async fn passed_over(&self, part: &[RepoPath], taking: &mut Taking) -> Result<(), GitError> {
+        let listed = self.call(&["ls-files", "-z", "--cached"], &[]).await?;
+        let known: BTreeSet<&[u8]> = fields(&listed).collect();
+        for path in part.iter().filter(|p| !known.contains(p.as_bytes())) {
+            let is_there = std::fs::symlink_metadata(taking.place(path));
+            if is_there.is_ok_and(|meta| !meta.is_dir()) {
+                taking.refuse(path.clone(), RefusalKind::ForbiddenName);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn joined<'a>(paths: impl Iterator<Item = &'a RepoPath>) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for path in paths {
+        joined.extend_from_slice(path.as_bytes());
+        joined.push(0);
+    }
+    joined
+}
