@@ -2,12 +2,15 @@
 
 mod claude;
 mod command;
+mod json;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use orch_domain::outcome::ResultFault;
 use serde::{Deserialize, Serialize};
+
+use crate::folder::RESULT_BYTES_MAX;
 
 /// Which agent, and how to talk to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +77,20 @@ pub enum DeclaredOutcome {
     Crashed,
 }
 
+/// Most that one run is believed to have cost, dollars. A command line that says more, or less than nothing, has
+/// miscounted: what it says would make every budget worthless, or use it up at once.
+pub const COST_USD_MAX: f64 = 10_000.0;
+/// Most tokens of one class that one run is believed to have used: some thousand times the longest runs.
+pub const TOKENS_MAX: u64 = 1_000_000_000_000;
+
+/// The cost, if it can be one; zero has no sign.
+fn cost(value: &serde_json::Value) -> Option<f64> {
+    let usd = value
+        .as_f64()
+        .filter(|usd| (0.0..=COST_USD_MAX).contains(usd))?;
+    Some(usd.abs())
+}
+
 /// Tokens that a run used, by class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -118,6 +135,18 @@ impl Usage {
             .saturating_add(self.cache_creation_input_tokens)
     }
 
+    /// Itself, if no class of it is more than can be.
+    fn believed(self) -> Option<Self> {
+        let classes = [
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_input_tokens,
+            self.cache_creation_input_tokens,
+        ];
+        let is_believed = classes.iter().all(|tokens| *tokens <= TOKENS_MAX);
+        is_believed.then_some(self)
+    }
+
     /// Whether no model was asked at all.
     pub fn is_zero(self) -> bool {
         self.total() == 0
@@ -139,9 +168,9 @@ pub struct Terminal {
     pub resets_ms: Option<i64>,
     /// What it was not allowed to do.
     pub denials: Vec<String>,
-    /// Cost in dollars, if it says so.
+    /// Cost in dollars, if it says so; never more than [`COST_USD_MAX`], never less than nothing.
     pub cost_usd: Option<f64>,
-    /// Tokens it used, if it says so.
+    /// Tokens it used, if it says so; never more than [`TOKENS_MAX`] of a class.
     pub usage: Option<Usage>,
     /// Whether its usage is always counted, so that none means that no model answered.
     pub is_metered: bool,
@@ -174,6 +203,16 @@ impl Reading {
         }
     }
 
+    /// A result that is longer than what is read of a log, if `stdout` is all of one line.
+    fn of_endless_line(stdout: &[u8]) -> Option<Self> {
+        let is_cut = stdout.len() >= RESULT_BYTES_MAX;
+        let is_one_line = !stdout.trim_ascii_end().contains(&b'\n');
+        let why = format!(
+            "the last line has {RESULT_BYTES_MAX} bytes or more, and no more is read; its result has to be shorter"
+        );
+        (is_cut && is_one_line).then(|| Self::nothing(ResultFault::ResultMalformed, why))
+    }
+
     /// A log without any text, if `stdout` is one.
     fn of_silence(stdout: &[u8]) -> Option<Self> {
         if stdout.is_empty() {
@@ -196,7 +235,7 @@ impl Driver {
         }
     }
 
-    /// Reads the end of an agent's standard output.
+    /// Reads the end of an agent's standard output, of which [`RESULT_BYTES_MAX`] bytes are enough.
     pub fn read(&self, stdout: &[u8]) -> Reading {
         match self {
             Self::Command { json_result, .. } => command::read(stdout, *json_result),

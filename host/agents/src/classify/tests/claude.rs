@@ -267,11 +267,11 @@ fn usage_is_the_results_own_total() {
         })
     );
     assert_eq!(terminal(SESSION_LIMIT).usage, Some(Usage::default()));
-    let by_model = r#"{"type":"result","is_error":false,"modelUsage":{"a":{"inputTokens":1,"outputTokens":2},"b":{"inputTokens":18446744073709551615}}}"#;
+    let by_model = r#"{"type":"result","is_error":false,"modelUsage":{"a":{"inputTokens":1,"outputTokens":2},"b":{"inputTokens":999999999999}}}"#;
     assert_eq!(
         terminal(by_model).usage,
         Some(Usage {
-            input_tokens: u64::MAX,
+            input_tokens: crate::driver::TOKENS_MAX,
             output_tokens: 2,
             ..Usage::default()
         })
@@ -285,4 +285,20 @@ fn usage_is_the_results_own_total() {
     assert_eq!(terminal(&own).usage.map(Usage::total), Some(7));
     let wrong = r#"{"type":"result","is_error":false,"usage":{"input_tokens":-1}}"#;
     assert_eq!(terminal(wrong).usage, None, "and the result still counts");
+}
+
+#[test]
+fn result_is_read_though_half_a_character_or_an_absurd_count_is_in_it() {
+    let half =
+        r#"{"type":"result","is_error":false,"result":"half \ud83d","total_cost_usd":1e400}"#;
+    let read = terminal(half);
+    assert_eq!((read.text.as_str(), read.cost_usd), ("half \u{fffd}", None));
+    let coloured = format!("\u{1b}[32m{half}\u{1b}[0m bye\n");
+    assert_eq!(terminal(&coloured), read);
+    let negative = half.replace("1e400", "-5");
+    assert_eq!(terminal(&negative).cost_usd, None);
+    let many = r#"{"type":"result","is_error":false,"modelUsage":{"a":{"inputTokens":18446744073709551615},"b":{"inputTokens":1}}}"#;
+    assert_eq!(terminal(many).usage, None);
+    let printed = "starting\n{\n  \"type\": \"result\",\n  \"is_error\": false\n}\nbye\n";
+    assert!(!terminal(printed).is_error);
 }

@@ -6,6 +6,7 @@ use orch_domain::outcome::{ResultFault, RunOutcome};
 
 use super::{Known, classify, command, ended, known, outcome};
 use crate::driver::{DeclaredOutcome, Driver, Reading, Usage};
+use crate::folder::RESULT_BYTES_MAX;
 use crate::folder::RunResult;
 
 fn declaring(codes: &[(i32, DeclaredOutcome)]) -> Driver {
@@ -76,7 +77,7 @@ fn declared_exit_code_wins_over_a_reported_success() {
 fn declared_exit_code_yields_to_a_stop_and_to_a_limit_of_the_host() {
     let driver = declaring(&[(130, DeclaredOutcome::Crashed)]);
     let stopped = RunResult {
-        stopped: Some("ann".into()),
+        stopped: Some(crate::folder::StopReason::Person),
         ..ended(130)
     };
     assert_eq!(judged(&driver, "x", "", &stopped), RunOutcome::Cancelled);
@@ -219,7 +220,9 @@ fn program_that_counts_nothing_is_not_suspected() {
 }
 
 #[test]
-fn last_line_that_is_no_result_is_named_by_its_fault() {
+fn end_that_is_no_result_is_named_by_its_fault() {
+    let far = format!("{{\"is_error\":false}}\n{}", "and more\n".repeat(1_000));
+    let endless = format!("{}\"}}", "x".repeat(RESULT_BYTES_MAX));
     for (log, fault) in [
         ("", ResultFault::LogEmpty),
         (" \n\t\n", ResultFault::LogBlank),
@@ -227,11 +230,75 @@ fn last_line_that_is_no_result_is_named_by_its_fault() {
         ("{\"is_error\":fal", ResultFault::ResultMalformed),
         (r#"{"type":"assistant"}"#, ResultFault::ResultMalformed),
         (r#"{"is_error":"no"}"#, ResultFault::ResultMalformed),
-        ("{\"is_error\":false}\nbye", ResultFault::ResultMissing),
+        (&far, ResultFault::ResultMissing),
+        (&endless, ResultFault::ResultMalformed),
     ] {
         match outcome(&command(), log, &ended(0)) {
             RunOutcome::ProtocolError { fault: found, .. } => assert_eq!(found, fault, "{log:?}"),
             other => panic!("{log:?}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn result_is_found_whatever_stands_around_it() {
+    for log in [
+        "{\"is_error\":false}\nbye",
+        "{\"is_error\":false} \u{1b}[0mbye",
+        "\u{1b}[1;32m{\"is_error\":false}\u{1b}[0m\r\n",
+        "working\n{\n  \"is_error\": false,\n  \"result\": \"done\"\n}\n",
+        "{\"is_error\":false,\"result\":\"half \\ud83d\"}",
+        "{\"is_error\":false,\"total_cost_usd\":1e400}",
+        "{\"is_error\":false,\"total_cost_usd\":\"free\"}",
+    ] {
+        let found = outcome(&command(), log, &ended(0));
+        assert_eq!(found, RunOutcome::Completed, "{log:?}");
+    }
+    // An event of a tool before it is not the result.
+    let torn = "{\"is_error\":false}\n{\"is_error\":tr";
+    assert!(matches!(
+        outcome(&command(), torn, &ended(0)),
+        RunOutcome::ProtocolError { .. }
+    ));
+}
+
+#[test]
+fn result_that_is_too_long_is_named_so() {
+    let endless = format!("{}\"}}", "x".repeat(RESULT_BYTES_MAX));
+    let told = outcome(&command(), &endless, &ended(0)).describe();
+    assert!(told.contains(&RESULT_BYTES_MAX.to_string()), "{told}");
+    let long = format!(
+        "{{\"is_error\":false,\"result\":\"{}\"}}",
+        "x".repeat(5_000_000)
+    );
+    assert_eq!(outcome(&command(), &long, &ended(0)), RunOutcome::Completed);
+}
+
+#[test]
+fn cost_and_tokens_that_cannot_be_are_not_believed() {
+    let terminal = |json: &str| match command().read(json.as_bytes()) {
+        Reading::Terminal(terminal) => terminal,
+        other => panic!("{json}: {other:?}"),
+    };
+    let cost =
+        |usd: &str| terminal(&format!("{{\"is_error\":false,\"total_cost_usd\":{usd}}}")).cost_usd;
+    for usd in [
+        "-0.01",
+        "1e308",
+        "1e400",
+        "NaN",
+        "-Infinity",
+        "10000.01",
+        "\"1\"",
+    ] {
+        assert_eq!(cost(usd), None, "{usd}");
+    }
+    assert_eq!(cost("-0.0").map(f64::is_sign_positive), Some(true));
+    assert_eq!(cost("10000"), Some(crate::driver::COST_USD_MAX));
+    let usage = |tokens: u64| {
+        let json = format!("{{\"is_error\":false,\"usage\":{{\"output_tokens\":{tokens}}}}}");
+        terminal(&json).usage.map(Usage::total)
+    };
+    let most = crate::driver::TOKENS_MAX;
+    assert_eq!((usage(most), usage(most + 1)), (Some(most), None));
 }

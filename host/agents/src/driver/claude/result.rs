@@ -7,7 +7,7 @@ use orch_domain::outcome::ResultFault;
 use serde_json::Value;
 
 use super::RESULT_LINE;
-use crate::driver::{Reading, Terminal, Usage};
+use crate::driver::{Reading, Terminal, Usage, cost, json};
 use crate::words::short;
 
 /// A result event, or why the text that should be one is none.
@@ -19,8 +19,9 @@ pub(in crate::driver) fn read(stdout: &[u8]) -> Reading {
     }
     // A character that is cut at the edge of what was read harms nobody: it cannot be part of a whole result.
     let text = String::from_utf8_lossy(stdout);
+    let text = json::plain(&text);
     let lines = || text.lines().rev().map(str::trim);
-    let found = lines().find_map(in_line).or_else(|| in_whole(text.trim()));
+    let found = lines().find_map(in_line).or_else(|| in_whole(&text));
     match found.map(|found| found.and_then(|event| terminal(&event))) {
         Some(Ok(mut terminal)) => {
             if terminal.is_error {
@@ -28,8 +29,10 @@ pub(in crate::driver) fn read(stdout: &[u8]) -> Reading {
             }
             Reading::Terminal(terminal)
         }
-        Some(Err(why)) => Reading::nothing(ResultFault::ResultMalformed, why),
-        None => missing(lines().find(|line| !line.is_empty()).unwrap_or_default()),
+        Some(Err(why)) => Reading::of_endless_line(stdout)
+            .unwrap_or_else(|| Reading::nothing(ResultFault::ResultMalformed, why)),
+        None => Reading::of_endless_line(stdout)
+            .unwrap_or_else(|| missing(lines().find(|line| !line.is_empty()).unwrap_or_default())),
     }
 }
 
@@ -57,21 +60,24 @@ fn in_line(line: &str) -> Option<Found> {
             Ok(value) => is_result(&value).then_some(Ok(value)),
             Err(why) => line.starts_with(RESULT_LINE).then_some(Err(why)),
         },
-        '[' => match serde_json::from_str::<Vec<Value>>(line) {
-            Ok(events) => events.into_iter().rev().find(is_result).map(Ok),
-            Err(_) => in_torn_array(line),
+        '[' => match first_value(line) {
+            Ok(Value::Array(events)) => events.into_iter().rev().find(is_result).map(Ok),
+            Ok(_) | Err(_) => in_torn_array(line),
         },
         _ if line.ends_with(']') => in_torn_array(line),
         _ => None,
     }
 }
 
-/// A result that is printed over several lines.
+/// A result that is printed over several lines, whatever stands before and after it.
 fn in_whole(text: &str) -> Option<Found> {
-    match serde_json::from_str::<Value>(text).ok()? {
-        Value::Array(events) => events.into_iter().rev().find(is_result).map(Ok),
-        value => is_result(&value).then_some(Ok(value)),
+    match first_value(text.trim()) {
+        Ok(Value::Array(events)) => return events.into_iter().rev().find(is_result).map(Ok),
+        Ok(value) if is_result(&value) => return Some(Ok(value)),
+        Ok(_) | Err(_) => {}
     }
+    let last = json::last_object(text)?;
+    last.ok().filter(is_result).map(Ok)
 }
 
 /// The last element of an array of which the front or the end is not there. Inside of strings quotes are escaped,
@@ -82,14 +88,8 @@ fn in_torn_array(line: &str) -> Option<Found> {
     Some(first_value(&line[at..]))
 }
 
-/// The JSON value at the start of a text; what follows it does not matter.
 fn first_value(text: &str) -> Found {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    match values.next() {
-        Some(Ok(value)) => Ok(value),
-        Some(Err(error)) => Err(format!("the result is torn: {error}")),
-        None => Err("the result is torn".to_owned()),
-    }
+    json::first_value(text).map(|(value, _)| value)
 }
 
 fn is_result(event: &Value) -> bool {
@@ -111,7 +111,6 @@ fn terminal(event: &Value) -> Result<Terminal, String> {
     let status = event.get("api_error_status").and_then(Value::as_u64);
     let subtype = event.get("subtype").and_then(Value::as_str);
     let subtype = subtype.unwrap_or_default().to_owned();
-    let cost = event.get("total_cost_usd").and_then(Value::as_f64);
     Ok(Terminal {
         // Some versions end at a limit of their own without the flag.
         is_error: is_error || subtype.starts_with("error"),
@@ -120,8 +119,8 @@ fn terminal(event: &Value) -> Result<Terminal, String> {
         subtype,
         resets_ms: None,
         denials: denials(event),
-        cost_usd: cost.filter(|usd| usd.is_finite() && *usd >= 0.0),
-        usage: usage(event),
+        cost_usd: event.get("total_cost_usd").and_then(cost),
+        usage: usage(event).and_then(Usage::believed),
         is_metered: true,
     })
 }
@@ -177,7 +176,7 @@ fn refused_until(line: &str) -> Option<i64> {
     if !line.contains(r#""rate_limit_event""#) {
         return None;
     }
-    let events = match serde_json::from_str::<Value>(line).ok()? {
+    let events = match first_value(line).ok()? {
         Value::Array(events) => events,
         event => vec![event],
     };
