@@ -2,8 +2,9 @@
 //!
 //! It leads a session of its own, adopts orphans of the agent's tree, holds the folder's lock, keeps the
 //! output, applies the limits, ends the tree when asked, and writes the result last. It starts no threads but
-//! the two that copy output.
+//! the two that copy output and the one that counts what the run holds of the disk.
 
+mod disk;
 mod end;
 mod pump;
 
@@ -21,6 +22,7 @@ use rustix::process::{Pid, Signal};
 use crate::folder::{
     FolderError, Launch, PROMPT, PROTOCOL, RunFolder, RunResult, STDERR, STDOUT, Supervisor,
 };
+use disk::Disk;
 use pump::Pump;
 
 /// How often limits and requests are looked at.
@@ -152,6 +154,7 @@ fn watch(folder: &RunFolder, launch: &Launch, pid: Pid, pumps: [Pump; 2], result
     let started = Instant::now();
     let grace = Duration::from_millis(launch.limits.grace_ms);
     let mut ending: Option<Ending> = None;
+    let mut disk = Disk::watch(launch.writes.clone(), launch.limits);
     let status = loop {
         if let Some(status) = end::collect(pid) {
             break status;
@@ -159,7 +162,7 @@ fn watch(folder: &RunFolder, launch: &Launch, pid: Pid, pumps: [Pump; 2], result
         if ending.is_none() {
             if let Some(stop) = folder.stop() {
                 result.stopped = Some(stop.reason);
-            } else if let Some(reason) = limit_passed(launch, &pumps, started) {
+            } else if let Some(reason) = limit_passed(launch, &pumps, started, &mut disk) {
                 result.killed = Some(reason.as_str().to_owned());
             }
             if result.stopped.is_some() || result.killed.is_some() {
@@ -193,7 +196,12 @@ fn watch(folder: &RunFolder, launch: &Launch, pid: Pid, pumps: [Pump; 2], result
 }
 
 /// The first limit that has passed.
-fn limit_passed(launch: &Launch, pumps: &[Pump; 2], started: Instant) -> Option<KillReason> {
+fn limit_passed(
+    launch: &Launch,
+    pumps: &[Pump; 2],
+    started: Instant,
+    disk: &mut Disk,
+) -> Option<KillReason> {
     let limits = launch.limits;
     let passed = |ms: u64, since: Duration| ms > 0 && since >= Duration::from_millis(ms);
     let after_result = pumps
@@ -205,6 +213,10 @@ fn limit_passed(launch: &Launch, pumps: &[Pump; 2], started: Instant) -> Option<
     }
     if passed(limits.wall_ms, started.elapsed()) {
         return Some(KillReason::Wall);
+    }
+    let came: u64 = pumps.iter().map(Pump::bytes).sum();
+    if disk.is_over() || (limits.flood_bytes_max > 0 && came > limits.flood_bytes_max) {
+        return Some(KillReason::Disk);
     }
     match pumps.iter().filter_map(Pump::last_at).max() {
         None if passed(limits.start_up_ms, started.elapsed()) => Some(KillReason::StartUp),

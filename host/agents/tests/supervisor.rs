@@ -4,12 +4,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use orch_agents::folder::{Launch, Limits, PROTOCOL, RunFolder, RunResult, RunState, STDOUT};
+use orch_agents::folder::{
+    Launch, Limits, PROTOCOL, RunFolder, RunResult, RunState, STDOUT, StopReason,
+};
 use orch_agents::{launcher, supervise};
+use orch_domain::outcome::KillReason;
 
 type Case = (&'static str, fn(&Path));
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 12] = [
     (
         "ended_run_leaves_its_exit_code_and_output",
         ended_run_leaves_its_exit_code_and_output,
@@ -34,6 +37,18 @@ const CASES: [Case; 9] = [
     (
         "output_is_capped_and_the_agent_goes_on",
         output_is_capped_and_the_agent_goes_on,
+    ),
+    (
+        "end_of_an_output_above_its_limit_is_kept",
+        end_of_an_output_above_its_limit_is_kept,
+    ),
+    (
+        "run_that_prints_without_end_is_ended",
+        run_that_prints_without_end_is_ended,
+    ),
+    (
+        "run_that_fills_the_disk_is_ended",
+        run_that_fills_the_disk_is_ended,
     ),
     (
         "second_supervisor_finds_the_folder_taken",
@@ -96,6 +111,7 @@ fn prepare(folder: &Path, script: &str, limits: Limits) -> RunFolder {
         terminal_line: Some("{\"type\":\"result\"".into()),
         token: format!("token-{}", folder.display()),
         limits,
+        writes: vec![folder.to_owned()],
     };
     run.create(&launch, "the prompt")
         .expect("the folder can be made");
@@ -168,13 +184,13 @@ fn agent_that_ignores_signals_is_killed_in_the_end(folder: &Path) {
     let stop = run.clone();
     let asker = std::thread::spawn(move || {
         until("the agent is up", || !stop.tail(STDOUT, 10).is_empty());
-        stop.request_stop("a person").expect("asked");
+        stop.request_stop(StopReason::Person).expect("asked");
     });
     let result = finish(&run);
     asker.join().expect("asked");
     assert_eq!(
-        (result.signal, result.stopped.as_deref()),
-        (Some(9), Some("a person"))
+        (result.signal, result.stopped),
+        (Some(9), Some(StopReason::Person))
     );
 }
 
@@ -239,6 +255,41 @@ fn output_is_capped_and_the_agent_goes_on(folder: &Path) {
     let result = finish(&run);
     assert_eq!((result.exit_code, result.truncated), (Some(5), true));
     assert_eq!(run.tail(STDOUT, 10_000).len(), 1_000);
+}
+
+fn end_of_an_output_above_its_limit_is_kept(folder: &Path) {
+    let capped = Limits {
+        output_bytes_max: 1_000,
+        ..limits()
+    };
+    let script = "echo first; head -c 100000 /dev/zero; echo; echo last";
+    let run = prepare(folder, script, capped);
+    assert!(finish(&run).truncated);
+    let kept = run.tail(STDOUT, 10_000);
+    assert_eq!(kept.len(), 1_000);
+    assert!(kept.starts_with(b"first\n") && kept.ends_with(b"\nlast\n"));
+}
+
+fn run_that_prints_without_end_is_ended(folder: &Path) {
+    let flood = Limits {
+        flood_bytes_max: 1_000_000,
+        ..limits()
+    };
+    let result = finish(&prepare(folder, "exec yes", flood));
+    assert_eq!(result.kill_reason(), Some(KillReason::Disk));
+}
+
+fn run_that_fills_the_disk_is_ended(folder: &Path) {
+    let small = Limits {
+        disk_bytes_max: 4_000_000,
+        ..limits()
+    };
+    let script = "while :; do head -c 100000 /dev/zero >> out/filled; sleep 0.01; done";
+    fs::create_dir(folder.join("out")).expect("a folder");
+    let result = finish(&prepare(folder, script, small));
+    assert_eq!(result.kill_reason(), Some(KillReason::Disk));
+    let filled = fs::metadata(folder.join("out/filled")).expect("a file");
+    assert!(filled.len() < 1_000_000_000, "{}", filled.len());
 }
 
 fn second_supervisor_finds_the_folder_taken(folder: &Path) {

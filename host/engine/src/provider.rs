@@ -151,7 +151,10 @@ impl GateImports for Provider {
         Box::pin(async move {
             let listed = self.git.list(self.commit(at), prefix).await;
             let listed = listed.map_err(|e| unlisted("files", &e))?;
-            Ok(listed.into_iter().map(|entry| entry.path.to_string()).collect())
+            Ok(listed
+                .into_iter()
+                .map(|entry| entry.path.to_string())
+                .collect())
         })
     }
     fn changed_files(&self) -> Answer<'_, Result<Vec<ChangedFile>, String>> {

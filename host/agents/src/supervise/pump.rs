@@ -1,11 +1,16 @@
 //! Copies one output stream of the agent to its file, within a cap, and notes when something came.
+//!
+//! Above the cap the start and the end are kept: the end is held in memory meanwhile and written when the stream ends.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use crate::folder::RESULT_BYTES_MAX;
 
 /// How long the stream is read after the tree is gone.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -14,6 +19,7 @@ const LINE_START_MAX: usize = 256;
 
 #[derive(Debug, Default)]
 struct Seen {
+    bytes: u64,
     last: Option<Instant>,
     terminal: Option<Instant>,
     truncated: bool,
@@ -52,6 +58,11 @@ impl Pump {
         lock(&self.seen).terminal
     }
 
+    /// How many bytes came, kept or not.
+    pub(super) fn bytes(&self) -> u64 {
+        lock(&self.seen).bytes
+    }
+
     /// Waits for the end of the stream, within a bound; says whether something was dropped.
     pub(super) fn finish(self) -> bool {
         let started = Instant::now();
@@ -75,19 +86,15 @@ fn copy(
     seen: &Mutex<Seen>,
 ) {
     let mut buffer = [0; 16 * 1024];
-    let mut written: u64 = 0;
+    let mut kept = Kept::new(bytes_max);
     let mut line: Vec<u8> = Vec::new();
     loop {
         let read = match stream.read(&mut buffer) {
             Ok(0) | Err(_) => break,
             Ok(read) => read,
         };
-        let room = usize::try_from(bytes_max.saturating_sub(written))
-            .unwrap_or(usize::MAX)
-            .min(read);
         // A full disk drops output but must not stop the run: reading on keeps the agent from blocking.
-        let stored = file.write_all(&buffer[..room]).is_ok();
-        written += room as u64;
+        let stored = file.write_all(kept.head(&buffer[..read])).is_ok();
         let mut found = false;
         if let Some(terminal) = &terminal {
             for byte in &buffer[..read] {
@@ -101,11 +108,54 @@ fn copy(
         }
         let mut seen = lock(seen);
         seen.last = Some(Instant::now());
-        seen.truncated |= room < read || !stored;
+        seen.bytes += read as u64;
+        seen.truncated |= kept.dropped || !stored;
         if found && seen.terminal.is_none() {
             seen.terminal = Some(Instant::now());
         }
     }
+    let (first, second) = kept.tail.as_slices();
+    if file
+        .write_all(first)
+        .and_then(|()| file.write_all(second))
+        .is_err()
+    {
+        lock(seen).truncated = true;
+    }
     // Durability of the log is not what the run depends on; the result file is synced by itself.
     file.sync_data().ok();
+}
+
+/// What is kept of a stream.
+struct Kept {
+    head_left: usize,
+    tail_max: usize,
+    tail: VecDeque<u8>,
+    dropped: bool,
+}
+
+impl Kept {
+    fn new(bytes_max: u64) -> Self {
+        let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        let tail_max = (most / 2).min(RESULT_BYTES_MAX);
+        Self {
+            head_left: most - tail_max,
+            tail_max,
+            tail: VecDeque::new(),
+            dropped: false,
+        }
+    }
+
+    /// Answers the part of `bytes` that is written at once; the rest is held as far as it reaches.
+    fn head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (head, rest) = bytes.split_at(self.head_left.min(bytes.len()));
+        self.head_left -= head.len();
+        self.tail.extend(rest);
+        let more = self.tail.len().saturating_sub(self.tail_max);
+        if more > 0 {
+            self.tail.drain(..more);
+            self.dropped = true;
+        }
+        head
+    }
 }

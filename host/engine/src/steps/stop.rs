@@ -68,7 +68,10 @@ impl StopStep {
         let head = record.task.head.clone().unwrap_or(base);
         let taken = workspace.snapshot(git, &head).await?;
         for refusal in &taken.refused {
-            tracing::warn!(task.id = record.task.id.0, "not kept at the stop: {refusal}");
+            tracing::warn!(
+                task.id = record.task.id.0,
+                "not kept at the stop: {refusal}"
+            );
         }
         let message = "Work in progress at the stop";
         let kept = git

@@ -144,10 +144,7 @@ impl AgentRun<'_> {
         let began: Began = serde_json::from_slice(&std::fs::read(folder.path().join(BEGAN))?)?;
         let head = ObjectId::new(began.head.clone())?;
         let tree = ObjectId::new(began.tree.clone())?;
-        let left = self
-            .workspace
-            .read_back(&self.repo.mirror, &tree)
-            .await?;
+        let left = self.workspace.read_back(&self.repo.mirror, &tree).await?;
         let laid = self.laid().await?;
         let delta = self.without_host_artefacts(left.delta, &laid);
         let result = result.as_ref();
