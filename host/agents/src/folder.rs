@@ -97,7 +97,6 @@ pub struct Limits {
 }
 
 /// A limit that an older version does not know is not written where there is none.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_none(limit: &u64) -> bool {
     *limit == 0
 }

@@ -97,8 +97,8 @@ impl Git {
         let own: BTreeSet<&RepoPath> = survey.always.iter().collect();
         let others: BTreeSet<&RepoPath> = others.iter().chain(&plain).chain(own).collect();
         let fresh = others.into_iter().filter(|p| !tracked.contains_key(*p));
-        taking.new(fresh);
-        taking.old(&tracked);
+        taking.take_new(fresh);
+        taking.take_known(&tracked);
         index.put(&mut taking).await?;
         for (path, kind) in index.not_ignored(survey.odd).await? {
             taking.refuse(path, kind);
@@ -143,7 +143,7 @@ impl Taking {
     }
 
     /// Takes files that the index does not know.
-    fn new<'a>(&mut self, paths: impl Iterator<Item = &'a RepoPath>) {
+    fn take_new<'a>(&mut self, paths: impl Iterator<Item = &'a RepoPath>) {
         for path in paths {
             let Ok(meta) = std::fs::symlink_metadata(self.place(path)) else {
                 // It is listed and cannot be looked at; had it gone, nobody would miss it.
@@ -165,7 +165,7 @@ impl Taking {
     }
 
     /// Takes what became of the files that the index knows.
-    fn old(&mut self, tracked: &BTreeMap<RepoPath, Tracked>) {
+    fn take_known(&mut self, tracked: &BTreeMap<RepoPath, Tracked>) {
         let mut folders = BTreeMap::new();
         for (path, before) in tracked {
             let place = self.place(path);
