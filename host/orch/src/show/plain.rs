@@ -87,7 +87,7 @@ pub(crate) mod tests {
     #[test]
     fn nothing_acts_in_a_line_and_its_length_is_bounded() {
         let shown = line(&hostile_and_long());
-        assert!(!shown.contains(|c| acts(c)), "{shown:?}");
+        assert!(!shown.contains(acts), "{shown:?}");
         assert!(
             shown.starts_with(r"\u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next")
         );
