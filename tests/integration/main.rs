@@ -8,6 +8,7 @@ mod admission;
 mod authors;
 mod bad_input;
 mod claude;
+mod command_line;
 mod crashes;
 mod demo;
 mod disk;
