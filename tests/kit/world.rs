@@ -72,6 +72,8 @@ pub struct World {
     folder: tempfile::TempDir,
     /// The configuration, to be changed before [`World::write_config`].
     pub config: Value,
+    /// Parts of errors that the host may log here; any other fails the test.
+    pub expected_errors: Vec<&'static str>,
 }
 
 /// A running host. Killed when dropped.
@@ -84,6 +86,30 @@ impl Drop for Orch {
         self.0.kill().ok();
         self.0.wait().ok();
     }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let log = self.log();
+        let errors: Vec<&str> = log
+            .lines()
+            .filter(|line| is_error(line))
+            .filter(|line| !self.expected_errors.iter().any(|text| line.contains(text)))
+            .collect();
+        assert!(
+            errors.is_empty(),
+            "the host logged errors that this test does not expect:\n{}",
+            errors.join("\n")
+        );
+    }
+}
+
+/// Whether a line of the log is an error of the host: something that a person has to act on.
+fn is_error(line: &str) -> bool {
+    line.split_whitespace().nth(1) == Some("ERROR")
 }
 
 impl Default for World {
@@ -99,9 +125,10 @@ impl World {
             .prefix("orch-test-")
             .tempdir()
             .expect("a temporary folder");
-        let world = Self {
+        let mut world = Self {
             folder,
             config: Value::Null,
+            expected_errors: Vec::new(),
         };
         world.write("seed/cart.sh", PROGRAM, 0o755);
         world.write("seed/tests/run.sh", TESTS, 0o755);
@@ -124,7 +151,7 @@ impl World {
                 "deploy": {"hook": "echo deployed $EXPECTED_REVISION"},
             }},
         });
-        let world = Self { config, ..world };
+        world.config = config;
         world.write_config();
         world
     }

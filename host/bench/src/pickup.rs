@@ -22,10 +22,6 @@ const LOAD_S: u32 = 10;
 const JOBS: u32 = RATE * LOAD_S;
 /// Jobs worked on at once: the most that a lane may have.
 const SLOTS: u32 = 64;
-/// Longest sleep between looks at the queue, as in the host's worker.
-const POLL_MAX: Duration = Duration::from_millis(500);
-/// How long a claim holds, as in the host's worker.
-const LEASE_MS: i64 = 60_000;
 /// Longest time until everything is taken and ended.
 const DRAINED: Duration = Duration::from_secs(60);
 
@@ -83,8 +79,7 @@ pub(crate) async fn run() -> anyhow::Result<Table> {
     Ok(Table {
         title: "Pickup",
         note: format!(
-            "{RATE} jobs a second for {LOAD_S} s, each enqueued in a write of its own when it is due, whether those before have been answered or not. A worker like the host's takes them: it waits for the store's own wake-up, looks without writing, claims as many as are free of {SLOTS}, has each completed by a task of its own, and sleeps for {} ms at most. `commit to claim` is from the answer to the enqueue, after its flush, until the worker has the answer to its claim, also after its flush; `due to claim` begins when the job was due, so the flush of the enqueue and all waiting for it are in it. Milliseconds. A lost or doubled job is an error and there is no page.",
-            POLL_MAX.as_millis()
+            "{RATE} jobs a second for {LOAD_S} s, each enqueued in a write of its own when it is due, whether those before have been answered or not. The host's own lane takes them: it waits for the store's own wake-up, looks without writing, claims as many as are free of {SLOTS}, and has each completed by a task of its own. `commit to claim` is from the answer to the enqueue, after its flush, until the worker has the answer to its claim, also after its flush; `due to claim` begins when the job was due, so the flush of the enqueue and all waiting for it are in it. Milliseconds. A lost or doubled job is an error and there is no page."
         ),
         header: vec!["what", "value"],
         rows,
@@ -122,46 +117,35 @@ async fn load(store: &Store, lives: &Lives) -> anyhow::Result<f64> {
     Ok(begun.elapsed().as_secs_f64())
 }
 
-/// The worker: of the same shape as the host's.
+/// The host's own lane, whose jobs do nothing but end.
 async fn work(store: Store, lives: Lives) -> anyhow::Result<()> {
-    let wake = store.wake();
-    let mut running: JoinSet<anyhow::Result<()>> = JoinSet::new();
-    loop {
-        // Registered before looking, so that nothing that is queued in between is missed.
-        let notified = wake.notified();
-        tokio::pin!(notified);
-        notified.as_mut().enable();
-        while let Some(ended) = running.try_join_next() {
-            ended??;
-        }
-        let free = SLOTS.saturating_sub(u32::try_from(running.len())?);
-        if free > 0 {
-            for job in claim(&store, free).await? {
-                let claimed = Instant::now();
-                lives.note(job.key.id, |life| life.claimed.push(claimed));
-                running.spawn(complete(store.clone(), lives.clone(), job));
+    let failed: Arc<Mutex<Option<anyhow::Error>>> = Arc::default();
+    let ended = Arc::new(tokio::sync::Notify::new());
+    let complete = |job: ClaimedJob| {
+        let claimed = Instant::now();
+        lives.note(job.key.id, |life| life.claimed.push(claimed));
+        let (store, lives) = (store.clone(), lives.clone());
+        let (failed, ended) = (failed.clone(), ended.clone());
+        async move {
+            if let Err(error) = complete(store, lives, job).await {
+                failed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(error);
+                ended.notify_one();
             }
         }
-        // As the host asks when the next job is due.
-        store.read(|tx| Box::pin(tx.next_due())).await?;
-        tokio::select! {
-            () = notified => {}
-            () = tokio::time::sleep(POLL_MAX) => {}
-            Some(ended) = running.join_next() => ended??,
-        }
-    }
-}
-
-async fn claim(store: &Store, free: u32) -> anyhow::Result<Vec<ClaimedJob>> {
-    let due = store.read(|tx| Box::pin(tx.has_due(Lane::Gates, 2)));
-    if !due.await? {
-        return Ok(Vec::new());
-    }
-    let owner = store.owner().clone();
-    let claim = store.write(move |tx| {
-        Box::pin(async move { tx.claim(Lane::Gates, free, &owner, 2, LEASE_MS).await })
-    });
-    Ok(claim.await?)
+    };
+    orch_engine::work_on(
+        store.clone(),
+        Lane::Gates,
+        SLOTS,
+        complete,
+        ended.notified(),
+    )
+    .await;
+    let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Err(failed.unwrap_or_else(|| anyhow::anyhow!("the lane ended")))
 }
 
 async fn complete(store: Store, lives: Lives, job: ClaimedJob) -> anyhow::Result<()> {

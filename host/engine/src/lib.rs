@@ -29,4 +29,5 @@ pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, 
 pub use replay::{BACKTEST_MAX, KeptEvaluation, Replayed, replay};
 pub use tasks::driver::TaskDied;
 pub use tasks::gc::Collector;
+pub use tasks::lanes::work_on;
 pub use wire::{Api, Host, Running, Setup, Views};

@@ -300,7 +300,13 @@ fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definit
                 name,
                 "claims the jobs of a lane and runs them",
                 Some(POLL_MAX),
-                move |stop| Box::pin(lanes::run(attendant.clone(), lane, slots, stop)),
+                move |mut stop| {
+                    let attendant = attendant.clone();
+                    Box::pin(async move {
+                        let work = |job| attendant.clone().attend(job);
+                        lanes::run(&attendant.ledger, lane, slots, work, stop.asked()).await;
+                    })
+                },
             )
         })
         .collect();

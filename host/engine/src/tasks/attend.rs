@@ -9,11 +9,10 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::attended::Attended;
+use super::lanes::LEASE_MS;
 use crate::ledger::Ledger;
 use crate::steps::{Failed, Steps};
 
-/// How long a claim holds without renewal.
-pub(super) const LEASE_MS: i64 = 60_000;
 /// How often a running step's claim is checked, so that a stop ends it soon.
 const CHECK: Duration = Duration::from_millis(500);
 /// How often a claim is renewed.
@@ -30,7 +29,7 @@ pub(crate) struct Attendant {
 
 impl Attendant {
     /// Runs a job to its end, or until its claim is gone.
-    pub(super) async fn attend(self, job: ClaimedJob) {
+    pub(crate) async fn attend(self, job: ClaimedJob) {
         let span = tracing::info_span!(
             "job",
             job.id = job.key.id.0,

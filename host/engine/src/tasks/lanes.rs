@@ -1,21 +1,48 @@
 //! Claims the jobs of one lane and runs as many at once as the lane has slots.
 
+use std::future::Future;
 use std::time::Duration;
 
 use orch_domain::job::Lane;
-use orch_store::{ClaimedJob, StoreError};
+use orch_store::{ClaimedJob, Store, StoreError};
 use tokio::task::JoinSet;
 
-use super::attend::{Attendant, LEASE_MS};
-use super::driver::Stop;
 use crate::ledger::Ledger;
+use crate::ledger::clock::Clock;
 use crate::ledger::status::POLL_MAX;
 
-/// Works on one lane until the host ends.
-pub(crate) async fn run(attendant: Attendant, lane: Lane, slots: u32, mut stop: Stop) {
-    let ledger = attendant.ledger.clone();
+/// How long a claim holds without renewal.
+pub(crate) const LEASE_MS: i64 = 60_000;
+
+/// Works on one lane of a store until `stopped` ends. `work` ends each job that it is handed.
+pub async fn work_on<W, F>(
+    store: Store,
+    lane: Lane,
+    slots: u32,
+    work: W,
+    stopped: impl Future<Output = ()>,
+) where
+    W: Fn(ClaimedJob) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let ledger = Ledger::new(store, Clock::default());
+    run(&ledger, lane, slots, work, stopped).await;
+}
+
+/// As [`work_on`], by the host's own clock.
+pub(crate) async fn run<W, F>(
+    ledger: &Ledger,
+    lane: Lane,
+    slots: u32,
+    work: W,
+    stopped: impl Future<Output = ()>,
+) where
+    W: Fn(ClaimedJob) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
     let wake = ledger.store().wake();
     let mut running: JoinSet<()> = JoinSet::new();
+    tokio::pin!(stopped);
     loop {
         // Registered before looking, so that nothing that is queued in between is missed.
         let notified = wake.notified();
@@ -27,10 +54,10 @@ pub(crate) async fn run(attendant: Attendant, lane: Lane, slots: u32, mut stop: 
         }
         let free = slots.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
         if free > 0 {
-            match claim(&ledger, lane, free).await {
+            match claim(ledger, lane, free).await {
                 Ok(jobs) => {
                     for job in jobs {
-                        running.spawn(attendant.clone().attend(job));
+                        running.spawn(work(job));
                     }
                 }
                 Err(error) => {
@@ -38,12 +65,12 @@ pub(crate) async fn run(attendant: Attendant, lane: Lane, slots: u32, mut stop: 
                 }
             }
         }
-        let pause = pause(&ledger).await;
+        let pause = pause(ledger).await;
         tokio::select! {
             () = notified => {}
             () = tokio::time::sleep(pause) => {}
             Some(ended) = running.join_next() => note_panic(ended),
-            () = stop.asked() => break,
+            () = &mut stopped => break,
         }
     }
     // Steps are dropped here: their children die with them, supervised runs go on.

@@ -14,6 +14,7 @@ use orch_gates::{
 };
 use orch_store::{ClaimedJob, NewEvaluation, ReuseKey, TaskRecord};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use super::gather::gather;
 use super::subject::Subject;
@@ -58,6 +59,21 @@ impl Answered {
 impl Judging {
     /// Has a gate judge, or uses an earlier pass of it again.
     pub(in crate::steps) async fn ask(
+        &self,
+        subject: Subject<'_>,
+        entry: &Entry,
+        effective: &Effective,
+    ) -> anyhow::Result<Answered> {
+        let span = tracing::info_span!(
+            "gate",
+            gate.name = entry.gate,
+            gate.entry = %entry.id,
+            stage = %subject.record.task.stage,
+        );
+        self.judge(subject, entry, effective).instrument(span).await
+    }
+
+    async fn judge(
         &self,
         subject: Subject<'_>,
         entry: &Entry,
