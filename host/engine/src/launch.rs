@@ -13,13 +13,14 @@ use orch_agents::folder::RunFolder;
 use orch_agents::launcher;
 use orch_config::LiveConfig;
 use orch_domain::id::{RunId, UnixMs};
-use orch_store::{ClaimedJob, JobKey, NewRun, StoreError, TaskRecord, Tx};
+use orch_store::{ClaimedJob, JobKey, NewRun, TaskRecord, Tx};
 use sha2::{Digest, Sha256};
 
 use self::turns::Turn;
 use crate::ledger::Ledger;
 use crate::ledger::admission::Admission;
 use crate::ledger::paths::Paths;
+use crate::ledger::unwritten::Unwritten;
 
 /// What starts runs. Clones share it.
 #[derive(Debug, Clone)]
@@ -104,12 +105,9 @@ pub(crate) async fn insert_run(
     key: JobKey,
     row: &NewRun,
     now: UnixMs,
-) -> Result<RunId, StoreError> {
+) -> Result<RunId, Unwritten> {
     if !tx.holds(key).await? {
-        return Err(StoreError::Refused(format!(
-            "job {} is no longer this claim's",
-            key.id
-        )));
+        return Err(Unwritten::ClaimLost(key.id));
     }
-    tx.insert_run(row, now).await
+    Ok(tx.insert_run(row, now).await?)
 }

@@ -17,6 +17,7 @@ pub(crate) mod paths;
 pub(crate) mod repos;
 pub(crate) mod status;
 pub(crate) mod turn;
+pub(crate) mod unwritten;
 
 use anyhow::Context;
 use orch_config::Effective;
@@ -25,6 +26,7 @@ use orch_store::{BoxFuture, ClaimedJob, Owner, Store, StoreError, TaskRecord, Tx
 
 use self::apply::By;
 use self::clock::Clock;
+use self::unwritten::Unwritten;
 
 /// The store and the host's clock. Clones share both.
 #[derive(Debug, Clone)]
@@ -73,6 +75,23 @@ impl Ledger {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
     {
         self.store.write(write).await
+    }
+
+    /// [`Ledger::read`] for a use case with an error of its own.
+    pub(crate) async fn read_or<T, F>(&self, read: F) -> Result<T, Unwritten>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Unwritten>>,
+    {
+        self.store.read_or(read).await
+    }
+
+    /// [`Ledger::write`] for a use case with an error of its own, which rolls everything back as well.
+    pub(crate) async fn write_or<T, F>(&self, write: F) -> Result<T, Unwritten>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Unwritten>> + Send + 'static,
+    {
+        self.store.write_or(write).await
     }
 
     /// `actor`, now.

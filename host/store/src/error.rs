@@ -1,6 +1,7 @@
 //! Why the store could not do what it was asked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +73,11 @@ pub enum StoreError {
     /// A command panicked; its changes are rolled back.
     #[error("a write panicked and was rolled back")]
     Panicked,
-    /// The caller gave up and wants its changes rolled back.
-    #[error("{0}")]
-    Refused(String),
+    /// The transaction that the write was part of could not be begun or committed.
+    #[error(
+        "nothing was written; end whatever else has the database open and look at the room on its disk, then try again"
+    )]
+    NotWritten(#[source] Arc<StoreError>),
 }
 
 /// Adds what was being done to a database error.

@@ -105,6 +105,19 @@ impl Store {
         self.writer.write(work).await
     }
 
+    /// [`Store::write`] for work that ends with an error of its caller's own, which rolls it back all the same.
+    ///
+    /// # Errors
+    /// What `work` returned, or why the commit failed.
+    pub async fn write_or<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
     /// Carries out `work` on a read-only connection, in one snapshot.
     ///
     /// # Errors
@@ -112,6 +125,18 @@ impl Store {
     pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
+    {
+        self.read_or(work).await
+    }
+
+    /// [`Store::read`] for work that ends with an error of its caller's own.
+    ///
+    /// # Errors
+    /// What `work` returned, or why the database did not answer.
+    pub async fn read_or<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     {
         let index = self.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
         let mut tx = self.readers[index].lock().await;

@@ -39,21 +39,22 @@ pub(crate) struct Counters {
     commands: AtomicU64,
     commits: AtomicU64,
     /// Why the latest batch was dropped before its commands were run.
-    dropped: Mutex<String>,
+    dropped: Mutex<Option<Arc<StoreError>>>,
 }
 
 impl Counters {
-    fn dropped(&self, error: &StoreError) {
-        let mut text = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        *text = error.in_full();
+    fn dropped(&self, error: &Arc<StoreError>) {
+        let mut latest = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = Some(error.clone());
     }
 
     /// What is told to a caller whose command was dropped.
     fn refusal(&self) -> StoreError {
-        let text = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        StoreError::Refused(format!(
-            "nothing was written: {text}; end whatever else has the database open, then try again"
-        ))
+        let latest = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some(error) => StoreError::NotWritten(error.clone()),
+            None => StoreError::Closed,
+        }
     }
 
     pub(crate) fn read(&self) -> WriterStats {
@@ -90,13 +91,15 @@ impl Writer {
         (writer, task)
     }
 
-    /// Carries out `work` inside the next transaction and answers after its commit.
-    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    /// Carries out `work` inside the next transaction and answers after its commit. Whatever error the work ends
+    /// with, its changes are rolled back.
+    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel::<Result<T, StoreError>>();
+        let (answer, answered) = oneshot::channel::<Result<T, E>>();
         let command: Command = Box::new(move |tx| {
             Box::pin(async move {
                 let future = AssertUnwindSafe(work(tx)).catch_unwind();
@@ -104,7 +107,7 @@ impl Writer {
                     Ok(Ok(value)) => {
                         let reply: Reply = Box::new(move |committed| {
                             // A caller that went away does not want the answer; the commit stands.
-                            drop(answer.send(committed.map(|()| value)));
+                            drop(answer.send(committed.map(|()| value).map_err(E::from)));
                         });
                         Some(reply)
                     }
@@ -114,7 +117,7 @@ impl Writer {
                     }
                     Err(_panic) => {
                         tracing::error!("a write panicked; its changes are rolled back");
-                        drop(answer.send(Err(StoreError::Panicked)));
+                        drop(answer.send(Err(StoreError::Panicked.into())));
                         None
                     }
                 }
@@ -126,8 +129,8 @@ impl Writer {
             .map_err(|_| StoreError::Closed)?;
         match answered.await {
             Ok(answer) => answer,
-            Err(_) if self.queue.is_closed() => Err(StoreError::Closed),
-            Err(_) => Err(self.counters.refusal()),
+            Err(_) if self.queue.is_closed() => Err(StoreError::Closed.into()),
+            Err(_) => Err(self.counters.refusal().into()),
         }
     }
 }
@@ -155,12 +158,15 @@ async fn drain(
                 }
             }
             Err((replies, error)) => {
-                let text = format!("nothing was written: {}", error.in_full());
-                tracing::error!(error = text, "a transaction could not be committed");
+                tracing::error!(
+                    error = error.in_full(),
+                    "a transaction could not be committed"
+                );
+                let error = Arc::new(error);
                 // Before the commands go, whose callers ask for it then.
                 counters.dropped(&error);
                 for reply in replies {
-                    reply(Err(StoreError::Refused(text.clone())));
+                    reply(Err(StoreError::NotWritten(error.clone())));
                 }
             }
         }

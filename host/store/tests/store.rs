@@ -12,6 +12,19 @@ use orch_store::{
     NewJob, NewTask, Owner, RenewOutcome, Store, StoreError,
 };
 
+/// An error of a caller's own, as use cases have them.
+#[derive(Debug)]
+enum NotToday {
+    Tired,
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotToday {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 fn owner(name: &str) -> Owner {
     Owner(name.to_owned())
 }
@@ -131,10 +144,10 @@ async fn second_host_is_refused_while_the_first_lives() {
 #[tokio::test]
 async fn failing_and_panicking_commands_take_nothing_with_them() {
     let (_folder, store) = store().await;
-    let fails = store.write(|tx| {
+    let fails = store.write_or(|tx| {
         Box::pin(async move {
             tx.insert_task(new_task("S-1"), 1).await?;
-            Err::<(), _>(StoreError::Refused("no".into()))
+            Err::<(), _>(NotToday::Tired)
         })
     });
     let panics = store.write(|tx| {
@@ -148,7 +161,7 @@ async fn failing_and_panicking_commands_take_nothing_with_them() {
     });
     let works = task(&store, "S-3");
     let (fails, panics, _) = tokio::join!(fails, panics, works);
-    assert!(matches!(fails, Err(StoreError::Refused(_))));
+    assert!(matches!(fails, Err(NotToday::Tired)));
     assert!(matches!(panics, Err(StoreError::Panicked)));
     let items = store
         .read(|tx| Box::pin(tx.tasks(false, 10)))
@@ -161,6 +174,37 @@ async fn failing_and_panicking_commands_take_nothing_with_them() {
             .collect::<Vec<_>>(),
         ["S-3"]
     );
+}
+
+#[tokio::test]
+async fn errors_of_the_store_reach_a_caller_as_its_own() {
+    let (_folder, store) = store().await;
+    let written = store
+        .write_or::<(), NotToday, _>(|tx| {
+            Box::pin(async move {
+                tx.task(TaskId(7)).await?;
+                Ok(())
+            })
+        })
+        .await;
+    let expected = StoreError::NotFound {
+        what: "task",
+        id: "7".into(),
+    };
+    let said = |error: NotToday| match error {
+        NotToday::Store(error) => error.to_string(),
+        NotToday::Tired => panic!("it was not tired"),
+    };
+    let error = written.expect_err("there is no such task");
+    assert_eq!(said(error), expected.to_string());
+    let read = store.read_or::<(), NotToday, _>(|tx| {
+        Box::pin(async move {
+            tx.task(TaskId(7)).await?;
+            Ok(())
+        })
+    });
+    let error = read.await.expect_err("there is no such task");
+    assert_eq!(said(error), expected.to_string());
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use orch_store::StoreError;
 
+use crate::ledger::unwritten::Unwritten;
+
 /// Why a command was not carried out. Nothing has changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -31,7 +33,21 @@ impl From<StoreError> for CommandError {
             | StoreError::Decode { .. }
             | StoreError::Closed
             | StoreError::Panicked
-            | StoreError::Refused(_) => Self::Host(error.in_full()),
+            | StoreError::NotWritten(_) => Self::Host(error.in_full()),
+        }
+    }
+}
+
+impl From<Unwritten> for CommandError {
+    fn from(error: Unwritten) -> Self {
+        match error {
+            Unwritten::Store(error) => error.into(),
+            Unwritten::Configuration { .. }
+            | Unwritten::TaskMoved(_)
+            | Unwritten::JobLive { .. }
+            | Unwritten::ClaimLost(_)
+            | Unwritten::TakenIn(_)
+            | Unwritten::Merged { .. } => Self::Host(error.to_string()),
         }
     }
 }

@@ -107,7 +107,7 @@ impl Tasks {
         let by = self.ledger.by("command");
         let applied = self
             .ledger
-            .write(move |tx| {
+            .write_or(move |tx| {
                 Box::pin(async move {
                     let brief = messages::business_request(
                         &new.work_item,
@@ -261,7 +261,7 @@ impl Tasks {
         let by = self.ledger.by(who);
         let applied = self
             .ledger
-            .write(move |tx| Box::pin(async move { decide(tx, id, &decision, &by).await }))
+            .write_or(move |tx| Box::pin(async move { decide(tx, id, &decision, &by).await }))
             .await?;
         done(applied, message)
     }

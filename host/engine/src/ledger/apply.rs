@@ -5,10 +5,11 @@ use orch_domain::job::JobKind;
 use orch_domain::pipeline::Pipeline;
 use orch_domain::task::{Status, Task};
 use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
-use orch_store::{CasOutcome, NewJob, StoreError, TaskRecord, Tx};
+use orch_store::{CasOutcome, NewJob, TaskRecord, Tx};
 
 use super::messages;
 use super::turn::{give_turn, merge_lease, wake_waiters};
+use super::unwritten::Unwritten;
 use orch_config::Effective;
 
 /// Who hands the event in, and when.
@@ -33,12 +34,16 @@ pub(crate) fn task_key(task: TaskId) -> String {
     format!("task:{task}")
 }
 
-pub(crate) fn pipeline_of(config: &str) -> Result<Pipeline, StoreError> {
-    let effective: Effective = serde_json::from_str(config)
-        .map_err(|e| StoreError::Refused(format!("stored configuration: {e}")))?;
-    effective
-        .pipeline()
-        .map_err(|e| StoreError::Refused(e.to_string()))
+/// The pipeline that a task began with.
+pub(crate) async fn pipeline_of(tx: &mut Tx, record: &TaskRecord) -> Result<Pipeline, Unwritten> {
+    let digest = &record.config_digest;
+    let unusable = |why: String| Unwritten::Configuration {
+        digest: digest.clone(),
+        why,
+    };
+    let effective: Effective =
+        serde_json::from_str(&tx.config(digest).await?).map_err(|e| unusable(e.to_string()))?;
+    effective.pipeline().map_err(|e| unusable(e.to_string()))
 }
 
 /// Hands `event` to the transition function and writes what it decides.
@@ -47,10 +52,9 @@ pub(crate) async fn apply(
     id: TaskId,
     event: &Event,
     by: &By,
-) -> Result<Applied, StoreError> {
+) -> Result<Applied, Unwritten> {
     let record = tx.task(id).await?;
-    let config = tx.config(&record.config_digest).await?;
-    let pipeline = pipeline_of(&config)?;
+    let pipeline = pipeline_of(tx, &record).await?;
     let (task, effects) =
         match transition(&record.task, &pipeline, event, by.now, Chance(by.chance)) {
             Transition::Applied { task, effects } => (task, effects),
@@ -67,9 +71,7 @@ pub(crate) async fn apply(
     match tx.update_task(&task, record.task.version, by.now).await? {
         CasOutcome::Applied => {}
         // One writer: nobody can have moved the task between the read above and this write.
-        CasOutcome::Stale => {
-            return Err(StoreError::Refused("the task moved meanwhile".to_owned()));
-        }
+        CasOutcome::Stale => return Err(Unwritten::TaskMoved(id)),
     }
     give_turn(tx, &task, &pipeline, by.now).await?;
     let data = messages::event_data(event, &record.task, &task);
@@ -97,7 +99,7 @@ async fn carry_out(
     index: usize,
     effect: &Effect,
     by: &By,
-) -> Result<(), StoreError> {
+) -> Result<(), Unwritten> {
     let key = format!("{}:{}:{index}", task.id, task.version);
     let repo = task.repo.as_str();
     match effect {
@@ -123,9 +125,10 @@ async fn carry_out(
             match tx.enqueue(&job, by.now).await? {
                 orch_store::EnqueueOutcome::Enqueued(_) => {}
                 orch_store::EnqueueOutcome::AlreadyQueued(other) => {
-                    return Err(StoreError::Refused(format!(
-                        "job {other} of the task is still live"
-                    )));
+                    return Err(Unwritten::JobLive {
+                        job: other,
+                        task: task.id,
+                    });
                 }
             }
         }

@@ -5,9 +5,10 @@ use orch_domain::pipeline::Step;
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
 use orch_domain::transition::{Event, TrackerState};
-use orch_store::{EvidenceRow, StoreError, TaskRecord, Tx};
+use orch_store::{EvidenceRow, TaskRecord, Tx};
 
 use super::apply::{Applied, By, apply, pipeline_of};
+use super::unwritten::Unwritten;
 use orch_config::HostConfig;
 
 /// A decision; who takes it is in [`By`].
@@ -44,7 +45,7 @@ pub(crate) async fn decide(
     id: TaskId,
     decision: &Decision,
     by: &By,
-) -> Result<Applied, StoreError> {
+) -> Result<Applied, Unwritten> {
     let who = by.actor.clone();
     let event = match decision {
         Decision::Approve => return approve(tx, id, by).await,
@@ -66,7 +67,7 @@ pub(crate) async fn decide(
     apply(tx, id, &event, by).await
 }
 
-async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, StoreError> {
+async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, Unwritten> {
     let record = tx.task(id).await?;
     let who = by.actor.clone();
     if matches!(record.task.status, Status::AwaitingApproval { .. }) {
@@ -106,8 +107,8 @@ async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, StoreError
 pub(crate) async fn asking_gate(
     tx: &mut Tx,
     record: &TaskRecord,
-) -> Result<Option<String>, StoreError> {
-    let pipeline = pipeline_of(&tx.config(&record.config_digest).await?)?;
+) -> Result<Option<String>, Unwritten> {
+    let pipeline = pipeline_of(tx, record).await?;
     let task = &record.task;
     let waiting = matches!(task.status, Status::Waiting { .. } | Status::Active);
     Ok(match pipeline.step(task.stage, task.step) {

@@ -19,6 +19,7 @@ use super::Ledger;
 use super::apply::apply;
 use super::budget::warn;
 use super::ci_request::ask_ci;
+use super::unwritten::Unwritten;
 
 /// Tries of jobs that no pipeline budget counts.
 const TRIES_MAX: i64 = 5;
@@ -151,25 +152,19 @@ struct Of<'a> {
 }
 
 impl Write {
-    async fn carry_out(self, tx: &mut Tx, of: &Of<'_>) -> Result<(), StoreError> {
+    async fn carry_out(self, tx: &mut Tx, of: &Of<'_>) -> Result<(), Unwritten> {
         let &Of { task, repo, now } = of;
         match self {
             Self::ExpectTask { version, head } => {
                 let present = tx.task(task).await?.task;
-                if present.version == version && present.head == head {
-                    return Ok(());
+                if present.version != version || present.head != head {
+                    return Err(Unwritten::TaskMoved(task));
                 }
-                Err(StoreError::Refused(
-                    "the task moved under the evaluation; it is asked again".to_owned(),
-                ))
             }
             Self::RunEnded { run, end } => {
-                if tx.finalise_run(run, &end, now).await? {
-                    return Ok(());
+                if !tx.finalise_run(run, &end, now).await? {
+                    return Err(Unwritten::TakenIn(run));
                 }
-                Err(StoreError::Refused(format!(
-                    "run {run} was taken in before"
-                )))
             }
             Self::Provenance {
                 run,
@@ -179,12 +174,11 @@ impl Write {
                 for (path, blob) in &artefacts {
                     tx.record_provenance(task, path, blob, &role, run).await?;
                 }
-                Ok(())
             }
             Self::BudgetWarning { work_item, budgets } => {
-                warn(tx, task, &work_item, &budgets, now).await
+                warn(tx, task, &work_item, &budgets, now).await?;
             }
-            Self::AskCi(sha) => ask_ci(tx, repo, task, &sha, "queued", now).await,
+            Self::AskCi(sha) => ask_ci(tx, repo, task, &sha, "queued", now).await?,
             Self::Status {
                 sha,
                 context,
@@ -192,13 +186,13 @@ impl Write {
                 description,
             } => {
                 tx.set_status(repo, sha.as_str(), &context, state, &description, now)
-                    .await
+                    .await?;
             }
-            Self::Evidence(row) => tx.put_evidence(task, &row).await,
+            Self::Evidence(row) => tx.put_evidence(task, &row).await?,
             Self::HostArtefact { name, content } => {
-                tx.put_host_artefact(task, &name, &content, now).await
+                tx.put_host_artefact(task, &name, &content, now).await?;
             }
-            Self::Evaluation(kept) => kept.write(tx, task, now).await,
+            Self::Evaluation(kept) => kept.write(tx, task, now).await?,
             Self::ApplyMemory => {
                 for key in &tx.apply_memory(task, repo).await?.overtaken {
                     tracing::warn!(
@@ -207,31 +201,33 @@ impl Write {
                         "another landing overtook what a gate wanted to keep; it is dropped"
                     );
                 }
-                Ok(())
             }
             Self::Merged { branch, sha } => {
                 match tx.mark_merged(repo, &branch, sha.as_str(), now).await? {
-                    MergeMark::Merged => Ok(()),
-                    MergeMark::AlreadyMerged(before) if before == sha.as_str() => Ok(()),
-                    MergeMark::AlreadyMerged(before) => Err(StoreError::Refused(format!(
-                        "the pull request was merged before, as {before}"
-                    ))),
+                    MergeMark::Merged => {}
+                    MergeMark::AlreadyMerged(before) if before == sha.as_str() => {}
+                    MergeMark::AlreadyMerged(before) => {
+                        return Err(Unwritten::Merged { branch, before });
+                    }
                 }
             }
             Self::Enqueue(job) => {
                 let (EnqueueOutcome::Enqueued(_) | EnqueueOutcome::AlreadyQueued(_)) =
                     tx.enqueue(&job, now).await?;
-                Ok(())
             }
-            Self::WakeTask => tx.make_due(task, now).await.map(|_| ()),
+            Self::WakeTask => {
+                tx.make_due(task, now).await?;
+            }
             Self::Alert { key, text } => {
-                tx.push_outbox(Some(task), "alert", &key, &text, now).await
+                tx.push_outbox(Some(task), "alert", &key, &text, now)
+                    .await?;
             }
         }
+        Ok(())
     }
 }
 
-async fn carry_out_all(tx: &mut Tx, also: Vec<Write>, of: &Of<'_>) -> Result<(), StoreError> {
+async fn carry_out_all(tx: &mut Tx, also: Vec<Write>, of: &Of<'_>) -> Result<(), Unwritten> {
     for write in also {
         write.carry_out(tx, of).await?;
     }
@@ -247,7 +243,7 @@ impl Ledger {
             .with_context(|| format!("job {} has no task", key.id))?;
         let (repo, by) = (job.repo.clone(), self.by(&format!("job:{}", key.id)));
         let done = self
-            .write(move |tx| {
+            .write_or(move |tx| {
                 Box::pin(async move {
                     let of = Of {
                         task,
@@ -340,7 +336,7 @@ impl Ledger {
         );
         let (key, task, kind) = (job.key, job.task, job.kind);
         let by = self.by(&format!("job:{}", key.id));
-        self.write(move |tx| {
+        self.write_or(move |tx| {
             Box::pin(async move {
                 if tx.bury(key, &detail, by.now).await? == FinishOutcome::Fenced {
                     return Ok(());
@@ -355,7 +351,9 @@ impl Ledger {
                     }
                     None => {
                         let alert = format!("crash-loop:{}", key.id);
-                        tx.push_outbox(task, "alert", &alert, &detail, by.now).await
+                        tx.push_outbox(task, "alert", &alert, &detail, by.now)
+                            .await?;
+                        Ok(())
                     }
                 }
             })

@@ -157,7 +157,7 @@ impl DeployStep {
         // The row is the intent: from here on the hook may have run, and is not started again.
         let run = self
             .ledger
-            .write(move |tx| Box::pin(async move { insert_run(tx, key, &row, now).await }))
+            .write_or(move |tx| Box::pin(async move { insert_run(tx, key, &row, now).await }))
             .await?;
         self.launchpad.start(&folder)?;
         Ok((run, folder))

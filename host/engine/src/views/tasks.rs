@@ -17,6 +17,7 @@ use crate::commands::{CommandError, status_of};
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
 use crate::ledger::clock::stamp;
+use crate::ledger::unwritten::Unwritten;
 
 /// Stages with runs that a task has at most.
 const STAGES_MAX: u32 = 20;
@@ -39,7 +40,7 @@ impl TaskViews {
     pub async fn list(&self, request: ListRequest) -> Result<Page<TaskLine>, CommandError> {
         let limit = pages::limit(request.limit)?;
         let before = pages::after(request.after.as_deref())?.map(TaskId);
-        let read = self.ledger.read(move |tx| {
+        let read = self.ledger.read_or(move |tx| {
             Box::pin(async move {
                 let tally = tx.task_tally().await?;
                 let records = tx.task_page(request.all, before, limit + 1).await?;
@@ -61,7 +62,7 @@ impl TaskViews {
     /// [`CommandError::NotFound`].
     pub async fn show(&self, item: &str) -> Result<TaskView, CommandError> {
         let (item, now) = (item.to_owned(), self.ledger.now());
-        let read = self.ledger.read(move |tx| {
+        let read = self.ledger.read_or(move |tx| {
             Box::pin(async move {
                 let record = tx.task_of_item(&item).await?;
                 view(tx, record, now).await
@@ -76,7 +77,7 @@ impl TaskViews {
     /// [`CommandError::NotFound`].
     pub async fn why(&self, item: &str) -> Result<WhyView, CommandError> {
         let (item, now) = (item.to_owned(), self.ledger.now());
-        let read = self.ledger.read(move |tx| {
+        let read = self.ledger.read_or(move |tx| {
             Box::pin(async move {
                 let record = tx.task_of_item(&item).await?;
                 let pipelines = pipelines(tx, std::slice::from_ref(&record)).await?;
@@ -94,11 +95,11 @@ impl TaskViews {
 type Pipelines = BTreeMap<String, Pipeline>;
 
 /// The pipelines of some tasks, each read once.
-async fn pipelines(tx: &mut Tx, records: &[TaskRecord]) -> Result<Pipelines, StoreError> {
+async fn pipelines(tx: &mut Tx, records: &[TaskRecord]) -> Result<Pipelines, Unwritten> {
     let mut pipelines = Pipelines::new();
     for record in records {
         if !pipelines.contains_key(&record.config_digest) {
-            let pipeline = pipeline_of(&tx.config(&record.config_digest).await?)?;
+            let pipeline = pipeline_of(tx, record).await?;
             pipelines.insert(record.config_digest.clone(), pipeline);
         }
     }
@@ -129,7 +130,7 @@ fn line(record: &TaskRecord, pipelines: &Pipelines) -> TaskLine {
     }
 }
 
-async fn view(tx: &mut Tx, record: TaskRecord, now: i64) -> Result<TaskView, StoreError> {
+async fn view(tx: &mut Tx, record: TaskRecord, now: i64) -> Result<TaskView, Unwritten> {
     let id = record.task.id;
     let pipelines = pipelines(tx, std::slice::from_ref(&record)).await?;
     let line = line(&record, &pipelines);

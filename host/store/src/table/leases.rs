@@ -163,9 +163,10 @@ impl Tx {
                 holder,
                 since_ms: lease.acquired_ms.unwrap_or(now),
             }),
-            (None, _, _) => Err(StoreError::Refused(format!(
-                "lease `{resource}` could not be read back"
-            ))),
+            (None, _, _) => Err(StoreError::NotFound {
+                what: "holder of the lease",
+                id: resource.to_owned(),
+            }),
         }
     }
 

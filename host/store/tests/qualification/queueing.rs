@@ -14,7 +14,8 @@ async fn job_queued_in_a_command_that_fails_was_never_there() {
                 tx.enqueue(&job(0), 1).await?,
                 EnqueueOutcome::Enqueued(_)
             ));
-            Err::<(), _>(StoreError::Refused("the rest did not work out".into()))
+            let (what, id) = ("rest of it", "1".to_owned());
+            Err::<(), _>(StoreError::NotFound { what, id })
         })
     });
     // In one batch: the neighbour's job stays.

@@ -119,7 +119,7 @@ impl AgentRun<'_> {
         let recorded = self
             .step
             .ledger
-            .write(move |tx| {
+            .write_or(move |tx| {
                 Box::pin(async move {
                     match over_budget(tx, row.task, &budgets, now).await? {
                         Some(overdrawn) => Ok(Err(overdrawn)),

@@ -10,7 +10,7 @@ use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
 use orch_domain::source::{Forge, Tips};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
-use orch_store::{StoreError, TaskRecord, Tx, UnderWay};
+use orch_store::{TaskRecord, Tx, UnderWay};
 
 use super::{Reconciler, Standing, tell};
 use crate::ledger::apply::{Applied, apply, pipeline_of};
@@ -18,6 +18,7 @@ use crate::ledger::ci_request::ask_ci;
 use crate::ledger::intent::own_pushes;
 use crate::ledger::repos::Repo;
 use crate::ledger::turn::gate_asks_person;
+use crate::ledger::unwritten::Unwritten;
 use crate::sources::LocalForge;
 use orch_config::LOCAL_CI_CONTEXT;
 
@@ -109,7 +110,7 @@ async fn one(
     test_again(reconciler, repo, record, now - grace_ms).await?;
     let seen = reconciler
         .ledger
-        .read({
+        .read_or({
             let (record, job) = (record.clone(), under_way.job);
             move |tx| Box::pin(async move { seen(tx, &record, job, tip).await })
         })
@@ -133,8 +134,8 @@ async fn seen(
     record: &TaskRecord,
     job: Option<JobState>,
     tip: Option<ObjectId>,
-) -> Result<Seen, StoreError> {
-    let pipeline = pipeline_of(&tx.config(&record.config_digest).await?)?;
+) -> Result<Seen, Unwritten> {
+    let pipeline = pipeline_of(tx, record).await?;
     let own = match tip == record.task.head {
         true => Vec::new(),
         false => own_pushes(tx, record.task.id).await?,
@@ -202,7 +203,7 @@ async fn make_good(
     let alert = format!("{item}: {text}");
     let moved = reconciler
         .ledger
-        .write(move |tx| {
+        .write_or(move |tx| {
             Box::pin(async move {
                 let present = tx.task(id).await?.task;
                 let job = tx.step_job(id).await?;

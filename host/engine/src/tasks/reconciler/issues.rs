@@ -7,6 +7,7 @@ use orch_store::{StoreError, Tx};
 use super::{Reconciler, tell};
 use crate::ledger::apply::{Applied, By};
 use crate::ledger::decisions::{Decision, decide, refusal};
+use crate::ledger::unwritten::Unwritten;
 use crate::sources::LocalTracker;
 
 /// Name under which the position is kept.
@@ -61,7 +62,7 @@ async fn take(reconciler: &Reconciler, moved: IssueMove, hinted: bool) -> anyhow
     let wanted = config.reconcile.notify_unblock && !hinted;
     let (item, handled) = reconciler
         .ledger
-        .write(move |tx| {
+        .write_or(move |tx| {
             Box::pin(async move {
                 if !tx.advance_source(SOURCE, moved.position).await? {
                     return Ok((String::new(), Handled::Nothing));
@@ -102,7 +103,7 @@ async fn handle(
     moved: &IssueMove,
     config: &orch_config::HostConfig,
     by: &By,
-) -> Result<Handled, StoreError> {
+) -> Result<Handled, Unwritten> {
     let task = tx.task(moved.task).await?.task;
     let moved_on = tx.issue_moved_on(task.id, moved.at_ms).await?;
     let (decision, what) = match asked(&task, moved) {
@@ -117,15 +118,15 @@ async fn handle(
         }
         Asked::PutBack => {
             let why = "the host moves issues as their tasks move; move one to `stop` to stop its task, to `approved` to approve what it waits for, to `in-progress` to resume a blocked one";
-            return put_back(tx, moved, why.to_owned(), by).await;
+            return Ok(put_back(tx, moved, why.to_owned(), by).await?);
         }
     };
     if let Some(why) = refusal(config, &decision, &moved.actor) {
-        return put_back(tx, moved, why, by).await;
+        return Ok(put_back(tx, moved, why, by).await?);
     }
     match decide(tx, moved.task, &decision, by).await? {
         Applied::Moved(_) => Ok(Handled::Done(what)),
-        Applied::Ignored(why) => put_back(tx, moved, why, by).await,
+        Applied::Ignored(why) => Ok(put_back(tx, moved, why, by).await?),
     }
 }
 
