@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::verdict::Severity;
+use crate::words::words;
 
 /// A future the host's answer comes from.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -136,40 +137,16 @@ pub enum ToolError {
     Failed(String),
 }
 
-/// State of a commit status or of the combination of several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the contract's")]
-pub enum CheckState {
-    Pending,
-    Success,
-    Failure,
-    Error,
-    None,
-}
-
-impl CheckState {
-    /// Stable name for storage and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Error => "error",
-            Self::None => "none",
-        }
-    }
-
-    /// The state with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [
-            Self::Pending,
-            Self::Success,
-            Self::Failure,
-            Self::Error,
-            Self::None,
-        ]
-        .into_iter()
-        .find(|s| s.as_str() == name)
+words! {
+    "state of a check":
+    /// State of a commit status or of the combination of several.
+    #[expect(missing_docs, reason = "the names are the contract's")]
+    pub enum CheckState {
+        Pending = "pending",
+        Success = "success",
+        Failure = "failure",
+        Error = "error",
+        None = "none",
     }
 }
 

@@ -5,6 +5,7 @@
 //! are parameters. Storing, running and showing are the business of the crates above.
 
 pub mod artefact;
+pub mod event;
 pub mod id;
 pub mod imports;
 pub mod job;
@@ -19,3 +20,4 @@ pub mod stage;
 pub mod task;
 pub mod transition;
 pub mod verdict;
+pub mod words;

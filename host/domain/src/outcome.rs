@@ -4,92 +4,86 @@
 //! decide. What follows from it is decided here, in one table.
 
 use crate::left::{Refusal, Strayed};
+use crate::words::words;
 
-/// Why the supervisor ended a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KillReason {
-    /// The wall-clock limit of the role.
-    Wall,
-    /// No output and no activity for too long.
-    Idle,
-    /// No first output in time.
-    StartUp,
-    /// The result was there, the process would not end.
-    AfterResult,
-    /// The money or token budget was used up.
-    Budget,
-    /// The disk budget was used up.
-    Disk,
-    /// The host asked its runs to end with it.
-    Shutdown,
-}
-
-impl KillReason {
-    /// Every reason.
-    pub const ALL: [Self; 7] = [
-        Self::Wall,
-        Self::Idle,
-        Self::StartUp,
-        Self::AfterResult,
-        Self::Budget,
-        Self::Disk,
-        Self::Shutdown,
-    ];
-
-    /// Stable name for storage and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Wall => "wall",
-            Self::Idle => "idle",
-            Self::StartUp => "start-up",
-            Self::AfterResult => "after-result",
-            Self::Budget => "budget",
-            Self::Disk => "disk",
-            Self::Shutdown => "shutdown",
-        }
-    }
-
-    /// The reason with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.as_str() == name)
+words! {
+    "kill reason":
+    /// Why the supervisor ended a run.
+    pub enum KillReason {
+        /// The wall-clock limit of the role.
+        Wall = "wall",
+        /// No output and no activity for too long.
+        Idle = "idle",
+        /// No first output in time.
+        StartUp = "start-up",
+        /// The result was there, the process would not end.
+        AfterResult = "after-result",
+        /// The money or token budget was used up.
+        Budget = "budget",
+        /// The disk budget was used up.
+        Disk = "disk",
+        /// The host asked its runs to end with it.
+        Shutdown = "shutdown",
     }
 }
 
-/// What is wrong with the result that a run should have left in its log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ResultFault {
-    /// The log has no byte.
-    LogEmpty,
-    /// The log has nothing but white space.
-    LogBlank,
-    /// The log has text, but no result.
-    ResultMissing,
-    /// The log has a result that is torn or of another shape.
-    ResultMalformed,
+words! {
+    "fault of a result":
+    /// What is wrong with the result that a run should have left in its log.
+    pub enum ResultFault {
+        /// The log has no byte.
+        LogEmpty = "log_empty",
+        /// The log has nothing but white space.
+        LogBlank = "log_blank",
+        /// The log has text, but no result.
+        ResultMissing = "result_missing",
+        /// The log has a result that is torn or of another shape.
+        ResultMalformed = "result_malformed",
+    }
 }
 
-impl ResultFault {
-    /// Every fault.
-    pub const ALL: [Self; 4] = [
-        Self::LogEmpty,
-        Self::LogBlank,
-        Self::ResultMissing,
-        Self::ResultMalformed,
-    ];
-
-    /// Stable name for storage and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LogEmpty => "log_empty",
-            Self::LogBlank => "log_blank",
-            Self::ResultMissing => "result_missing",
-            Self::ResultMalformed => "result_malformed",
-        }
-    }
-
-    /// The fault with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|f| f.as_str() == name)
+words! {
+    "ending of a run":
+    /// How a run of an agent or hook ended, in one word.
+    pub enum RunEnding {
+        /// Somebody stopped the task.
+        Cancelled = "cancelled",
+        /// The supervisor ended it.
+        Killed = "killed",
+        /// It never started.
+        LaunchFailed = "launch_failed",
+        /// It ended, and the host could not take in what it left.
+        NotTakenIn = "not_taken_in",
+        /// The CLI is logged out or its credential is refused.
+        AuthRequired = "auth_required",
+        /// The provider asks to come back later.
+        RateLimited = "rate_limited",
+        /// The account has nothing left.
+        QuotaExhausted = "quota_exhausted",
+        /// The provider failed.
+        ProviderError = "provider_error",
+        /// The conversation outgrew the model's context.
+        ContextOverflow = "context_overflow",
+        /// The CLI stopped at its turn limit.
+        TurnLimit = "turn_limit",
+        /// The CLI refused actions for want of permission.
+        PermissionBlocked = "permission_blocked",
+        /// It left no result that its driver understands.
+        ProtocolError = "protocol_error",
+        /// It ended by a signal or a non-zero exit without saying why.
+        Crashed = "crashed",
+        /// It wrote outside its scope.
+        BoundaryViolation = "boundary_violation",
+        /// What it left in its work tree cannot be taken.
+        TreeRefused = "tree_refused",
+        /// Artefacts the role owes are missing, empty or not from this run.
+        ArtefactMissing = "artefact_missing",
+        /// It ended well and changed nothing.
+        NoChange = "no_change",
+        /// It ended by itself: an agent well and with what it owes, a hook with whatever exit code.
+        Completed = "completed",
+        /// Nobody can know how far a hook came: it was interrupted.
+        Unknown = "unknown",
     }
 }
 
@@ -161,28 +155,33 @@ pub enum RunPolicy {
 }
 
 impl RunOutcome {
+    /// The ending's word, without details.
+    pub fn ending(&self) -> RunEnding {
+        match self {
+            Self::Cancelled => RunEnding::Cancelled,
+            Self::Killed(_) => RunEnding::Killed,
+            Self::LaunchFailed(_) => RunEnding::LaunchFailed,
+            Self::NotTakenIn(_) => RunEnding::NotTakenIn,
+            Self::AuthRequired(_) => RunEnding::AuthRequired,
+            Self::RateLimited { .. } => RunEnding::RateLimited,
+            Self::QuotaExhausted => RunEnding::QuotaExhausted,
+            Self::ProviderError(_) => RunEnding::ProviderError,
+            Self::ContextOverflow => RunEnding::ContextOverflow,
+            Self::TurnLimit => RunEnding::TurnLimit,
+            Self::PermissionBlocked(_) => RunEnding::PermissionBlocked,
+            Self::ProtocolError { .. } => RunEnding::ProtocolError,
+            Self::Crashed(_) => RunEnding::Crashed,
+            Self::BoundaryViolation(_) => RunEnding::BoundaryViolation,
+            Self::TreeRefused(_) => RunEnding::TreeRefused,
+            Self::ArtefactMissing(_) => RunEnding::ArtefactMissing,
+            Self::NoChange => RunEnding::NoChange,
+            Self::Completed => RunEnding::Completed,
+        }
+    }
+
     /// Stable name for storage and display, without details.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Cancelled => "cancelled",
-            Self::Killed(_) => "killed",
-            Self::LaunchFailed(_) => "launch_failed",
-            Self::NotTakenIn(_) => "not_taken_in",
-            Self::AuthRequired(_) => "auth_required",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::QuotaExhausted => "quota_exhausted",
-            Self::ProviderError(_) => "provider_error",
-            Self::ContextOverflow => "context_overflow",
-            Self::TurnLimit => "turn_limit",
-            Self::PermissionBlocked(_) => "permission_blocked",
-            Self::ProtocolError { .. } => "protocol_error",
-            Self::Crashed(_) => "crashed",
-            Self::BoundaryViolation(_) => "boundary_violation",
-            Self::TreeRefused(_) => "tree_refused",
-            Self::ArtefactMissing(_) => "artefact_missing",
-            Self::NoChange => "no_change",
-            Self::Completed => "completed",
-        }
+        self.ending().as_str()
     }
 
     /// Name and details for people, one line.

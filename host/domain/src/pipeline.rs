@@ -6,31 +6,24 @@ use std::collections::BTreeMap;
 
 use crate::id::EntryId;
 use crate::stage::{Role, Stage};
+use crate::words::words;
 
-/// Work that the host does itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HostWork {
-    /// Deploy to staging, run its suite, write the staging log.
-    Staging,
-    /// Take the merge lease and prepare the commit that would land.
-    MergePrepare,
-    /// Move the base to the prepared commit.
-    Land,
-    /// Run the production deploy hook and write the deploy log.
-    Deploy,
+words! {
+    "work of the host":
+    /// Work that the host does itself.
+    pub enum HostWork {
+        /// Deploy to staging, run its suite, write the staging log.
+        Staging = "staging",
+        /// Take the merge lease and prepare the commit that would land.
+        MergePrepare = "merge-prepare",
+        /// Move the base to the prepared commit.
+        Land = "land",
+        /// Run the production deploy hook and write the deploy log.
+        Deploy = "deploy",
+    }
 }
 
 impl HostWork {
-    /// Stable name for storage and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Staging => "staging",
-            Self::MergePrepare => "merge-prepare",
-            Self::Land => "land",
-            Self::Deploy => "deploy",
-        }
-    }
-
     /// Whether the step cannot be taken back, so that a stop waits for its end.
     pub fn is_irreversible(self) -> bool {
         matches!(self, Self::Land | Self::Deploy)
@@ -62,32 +55,16 @@ impl Step {
     }
 }
 
-/// How much a gate's verdict counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mode {
-    /// Not evaluated.
-    Off,
-    /// Evaluated and recorded; moves nothing.
-    Advise,
-    /// Only a pass or not-applicable lets the task on.
-    Enforce,
-}
-
-impl Mode {
-    /// Stable name for configuration and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Advise => "advise",
-            Self::Enforce => "enforce",
-        }
-    }
-
-    /// The mode with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Off, Self::Advise, Self::Enforce]
-            .into_iter()
-            .find(|m| m.as_str() == name)
+words! {
+    "mode":
+    /// How much a gate's verdict counts.
+    pub enum Mode {
+        /// Not evaluated.
+        Off = "off",
+        /// Evaluated and recorded; moves nothing.
+        Advise = "advise",
+        /// Only a pass or not-applicable lets the task on.
+        Enforce = "enforce",
     }
 }
 

@@ -1,57 +1,26 @@
 //! Where a task can be, and who works there.
 
-/// A stage of the pipeline, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are the operator's own")]
-pub enum Stage {
-    Created,
-    Analysis,
-    Architecture,
-    Development,
-    Review,
-    Testing,
-    DeployStaging,
-    Deploy,
-    Done,
-    Cancelled,
+use crate::words::{Word, words};
+
+words! {
+    "stage":
+    /// A stage of the pipeline, in order.
+    #[expect(missing_docs, reason = "the names are the operator's own")]
+    pub enum Stage {
+        Created = "created",
+        Analysis = "analysis",
+        Architecture = "architecture",
+        Development = "development",
+        Review = "review",
+        Testing = "testing",
+        DeployStaging = "deploy-staging",
+        Deploy = "deploy",
+        Done = "done",
+        Cancelled = "cancelled",
+    }
 }
 
 impl Stage {
-    /// Every stage, in order; `Cancelled` last.
-    pub const ALL: [Self; 10] = [
-        Self::Created,
-        Self::Analysis,
-        Self::Architecture,
-        Self::Development,
-        Self::Review,
-        Self::Testing,
-        Self::DeployStaging,
-        Self::Deploy,
-        Self::Done,
-        Self::Cancelled,
-    ];
-
-    /// Stable name for storage, configuration and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Analysis => "analysis",
-            Self::Architecture => "architecture",
-            Self::Development => "development",
-            Self::Review => "review",
-            Self::Testing => "testing",
-            Self::DeployStaging => "deploy-staging",
-            Self::Deploy => "deploy",
-            Self::Done => "done",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The stage with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == name)
-    }
-
     /// The stage after this one; none after the ends.
     pub fn next(self) -> Option<Self> {
         match self {
@@ -78,58 +47,61 @@ impl Stage {
     }
 }
 
-impl std::fmt::Display for Stage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    "role":
+    /// Who an agent works as.
+    #[expect(missing_docs, reason = "the names are the operator's own")]
+    pub enum Role {
+        Analyst = "analyst",
+        Architect = "architect",
+        Developer = "developer",
+        Reviewer = "reviewer",
+        Tester = "tester",
     }
-}
-
-/// Who an agent works as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are the operator's own")]
-pub enum Role {
-    Analyst,
-    Architect,
-    Developer,
-    Reviewer,
-    Tester,
 }
 
 impl Role {
-    /// Every role, in the order they work.
-    pub const ALL: [Self; 5] = [
-        Self::Analyst,
-        Self::Architect,
-        Self::Developer,
-        Self::Reviewer,
-        Self::Tester,
-    ];
-
-    /// Stable name for storage, configuration and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Analyst => "analyst",
-            Self::Architect => "architect",
-            Self::Developer => "developer",
-            Self::Reviewer => "reviewer",
-            Self::Tester => "tester",
-        }
-    }
-
-    /// The role with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.as_str() == name)
-    }
-
     /// Whether the role's work is an edit of the code, so that a run without a change did not do it.
     pub fn edits_code(self) -> bool {
         self == Self::Developer
     }
 }
 
-impl std::fmt::Display for Role {
+/// What a run works as: an agent's role, or the hook that deploys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RunRole {
+    /// An agent in its role.
+    Role(Role),
+    /// The production deploy hook: no agent, and no cost.
+    DeployHook,
+}
+
+impl RunRole {
+    /// Stable name for storage and display.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Role(role) => role.as_str(),
+            Self::DeployHook => "deploy-hook",
+        }
+    }
+}
+
+impl std::fmt::Display for RunRole {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Word for RunRole {
+    const WHAT: &'static str = "role of a run";
+
+    fn of(name: &str) -> Option<Self> {
+        let hook = (name == Self::DeployHook.as_str()).then_some(Self::DeployHook);
+        hook.or_else(|| Role::parse(name).map(Self::Role))
+    }
+
+    fn word(&self) -> &'static str {
+        self.as_str()
     }
 }
 
@@ -144,6 +116,10 @@ mod tests {
         }
         for role in Role::ALL {
             assert_eq!(Role::parse(role.as_str()), Some(role));
+            let of_run = RunRole::Role(role);
+            assert_eq!(RunRole::of(of_run.as_str()), Some(of_run));
         }
+        assert_eq!(RunRole::of("deploy-hook"), Some(RunRole::DeployHook));
+        assert_eq!(RunRole::of("operator"), None);
     }
 }

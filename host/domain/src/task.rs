@@ -4,62 +4,30 @@ use std::collections::BTreeMap;
 
 use crate::id::{ObjectId, RepoName, TaskId, UnixMs, WorkItem};
 use crate::stage::Stage;
+use crate::words::words;
 
-/// Why a task stands still until a person acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BlockReason {
-    /// The rework rounds are used up.
-    ReworkExhausted,
-    /// The infrastructure retries are used up.
-    InfraExhausted,
-    /// A wait passed its deadline.
-    WaitDeadline,
-    /// A gate could not decide and further tries would not help.
-    Inconclusive,
-    /// A run ended in a way that only a person can help with.
-    RunBlocked,
-    /// The host cannot know whether an irreversible step happened.
-    Unknown,
-    /// The repository's configuration is not valid.
-    Config,
-    /// Its job took host or handler down with it too often.
-    CrashLoop,
-    /// A task that it depends on was stopped.
-    Dependency,
-}
-
-impl BlockReason {
-    /// Every reason.
-    pub const ALL: [Self; 9] = [
-        Self::ReworkExhausted,
-        Self::InfraExhausted,
-        Self::WaitDeadline,
-        Self::Inconclusive,
-        Self::RunBlocked,
-        Self::Unknown,
-        Self::Config,
-        Self::CrashLoop,
-        Self::Dependency,
-    ];
-
-    /// Stable name for storage and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReworkExhausted => "rework-exhausted",
-            Self::InfraExhausted => "infra-exhausted",
-            Self::WaitDeadline => "wait-deadline",
-            Self::Inconclusive => "inconclusive",
-            Self::RunBlocked => "run-blocked",
-            Self::Unknown => "unknown",
-            Self::Config => "config",
-            Self::CrashLoop => "crash-loop",
-            Self::Dependency => "dependency",
-        }
-    }
-
-    /// The reason with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.as_str() == name)
+words! {
+    "block reason":
+    /// Why a task stands still until a person acts.
+    pub enum BlockReason {
+        /// The rework rounds are used up.
+        ReworkExhausted = "rework-exhausted",
+        /// The infrastructure retries are used up.
+        InfraExhausted = "infra-exhausted",
+        /// A wait passed its deadline.
+        WaitDeadline = "wait-deadline",
+        /// A gate could not decide and further tries would not help.
+        Inconclusive = "inconclusive",
+        /// A run ended in a way that only a person can help with.
+        RunBlocked = "run-blocked",
+        /// The host cannot know whether an irreversible step happened.
+        Unknown = "unknown",
+        /// The repository's configuration is not valid.
+        Config = "config",
+        /// Its job took host or handler down with it too often.
+        CrashLoop = "crash-loop",
+        /// A task that it depends on was stopped.
+        Dependency = "dependency",
     }
 }
 

@@ -7,6 +7,7 @@
 mod advance;
 mod failure;
 
+use crate::event::EventKind;
 use crate::id::{EntryId, ObjectId, UnixMs};
 use crate::job::JobKind;
 use crate::outcome::{RunOutcome, RunPolicy};
@@ -14,7 +15,8 @@ use crate::pipeline::{HostWork, Mode, Pipeline, Step};
 use crate::retry;
 use crate::stage::{Role, Stage};
 use crate::task::{BlockReason, Status, Task};
-use crate::verdict::InconclusiveReason;
+use crate::verdict::{EvaluationOutcome, InconclusiveReason};
+use crate::words::words;
 
 /// What a gate evaluation came to, after the host read the verdict back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,19 @@ pub enum Judgement {
         /// What happened.
         detail: String,
     },
+}
+
+impl Judgement {
+    /// The judgement in one word.
+    pub fn outcome(&self) -> EvaluationOutcome {
+        match self {
+            Self::Pass => EvaluationOutcome::Pass,
+            Self::NotApplicable => EvaluationOutcome::NotApplicable,
+            Self::Fail { .. } => EvaluationOutcome::Fail,
+            Self::Wait { .. } => EvaluationOutcome::Wait,
+            Self::Inconclusive { .. } => EvaluationOutcome::Inconclusive,
+        }
+    }
 }
 
 /// Why host work did not do what it should.
@@ -159,70 +174,39 @@ pub enum Event {
 }
 
 impl Event {
-    /// Stable name for storage and display.
-    pub fn name(&self) -> &'static str {
+    /// Its kind in the event log.
+    pub fn kind(&self) -> EventKind {
         match self {
-            Self::Created => "created",
-            Self::RunEnded { .. } => "run-ended",
-            Self::GateJudged { .. } => "gate-judged",
-            Self::WorkDone { .. } => "work-done",
-            Self::WorkFailed { .. } => "work-failed",
-            Self::Approved { .. } => "approved",
-            Self::Rejected { .. } => "rejected",
-            Self::ForeignPush { .. } => "foreign-push",
-            Self::Resumed { .. } => "resumed",
-            Self::StopRequested { .. } => "stop-requested",
-            Self::Halted { .. } => "halted",
-            Self::JobLost => "job-lost",
-            Self::Stopped => "stopped",
+            Self::Created => EventKind::Created,
+            Self::RunEnded { .. } => EventKind::RunEnded,
+            Self::GateJudged { .. } => EventKind::GateJudged,
+            Self::WorkDone { .. } => EventKind::WorkDone,
+            Self::WorkFailed { .. } => EventKind::WorkFailed,
+            Self::Approved { .. } => EventKind::Approved,
+            Self::Rejected { .. } => EventKind::Rejected,
+            Self::ForeignPush { .. } => EventKind::ForeignPush,
+            Self::Resumed { .. } => EventKind::Resumed,
+            Self::StopRequested { .. } => EventKind::StopRequested,
+            Self::Halted { .. } => EventKind::Halted,
+            Self::JobLost => EventKind::JobLost,
+            Self::Stopped => EventKind::Stopped,
         }
     }
 }
 
-/// State of the tracker's issue that goes with a stage or status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the operator's own")]
-pub enum TrackerState {
-    InProgress,
-    InReview,
-    NeedsInput,
-    Approved,
-    ConfirmDeploy,
-    Blocked,
-    Done,
-    Stopped,
-}
-
-impl TrackerState {
-    /// Every state.
-    pub const ALL: [Self; 8] = [
-        Self::InProgress,
-        Self::InReview,
-        Self::NeedsInput,
-        Self::Approved,
-        Self::ConfirmDeploy,
-        Self::Blocked,
-        Self::Done,
-        Self::Stopped,
-    ];
-
-    /// Stable name, as gates see it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InProgress => "in-progress",
-            Self::InReview => "in-review",
-            Self::NeedsInput => "needs-input",
-            Self::Approved => "approved",
-            Self::ConfirmDeploy => "confirm-deploy",
-            Self::Blocked => "blocked",
-            Self::Done => "done",
-            Self::Stopped => "stop",
-        }
-    }
-
-    /// The state with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == name)
+words! {
+    "issue state":
+    /// State of the tracker's issue that goes with a stage or status.
+    #[expect(missing_docs, reason = "the names are the operator's own")]
+    pub enum TrackerState {
+        InProgress = "in-progress",
+        InReview = "in-review",
+        NeedsInput = "needs-input",
+        Approved = "approved",
+        ConfirmDeploy = "confirm-deploy",
+        Blocked = "blocked",
+        Done = "done",
+        Stopped = "stop",
     }
 }
 

@@ -1,41 +1,17 @@
 //! What a gate says, in the host's own words: the contract's verdict types without the contract's wire.
 
-use std::fmt;
+use crate::words::words;
 
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are the contract's and say it all")]
-pub enum Severity {
-    Info,
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl Severity {
-    /// Lower-case name as in the contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The severity with this lower-case name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [
-            Self::Info,
-            Self::Low,
-            Self::Medium,
-            Self::High,
-            Self::Critical,
-        ]
-        .into_iter()
-        .find(|s| s.as_str() == name)
+words! {
+    "severity":
+    /// How bad a finding is.
+    #[expect(missing_docs, reason = "the names are the contract's and say it all")]
+    pub enum Severity {
+        Info = "info",
+        Low = "low",
+        Medium = "medium",
+        High = "high",
+        Critical = "critical",
     }
 }
 
@@ -87,11 +63,34 @@ pub enum Decision {
 impl Decision {
     /// Stable name for storage and display.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Wait { .. } => "wait",
-            Self::NotApplicable => "not-applicable",
+        EvaluationOutcome::from(self).as_str()
+    }
+}
+
+words! {
+    "outcome of an evaluation":
+    /// What an evaluation came to, in one word: a decision, or that there is none.
+    pub enum EvaluationOutcome {
+        /// The task may move on.
+        Pass = "pass",
+        /// The task goes back with the findings.
+        Fail = "fail",
+        /// Not decidable yet.
+        Wait = "wait",
+        /// The gate has nothing to say about this task.
+        NotApplicable = "not-applicable",
+        /// There is no verdict.
+        Inconclusive = "inconclusive",
+    }
+}
+
+impl From<Decision> for EvaluationOutcome {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Pass => Self::Pass,
+            Decision::Fail => Self::Fail,
+            Decision::Wait { .. } => Self::Wait,
+            Decision::NotApplicable => Self::NotApplicable,
         }
     }
 }
@@ -111,91 +110,40 @@ pub struct Verdict {
     pub report: String,
 }
 
-/// Why an evaluation has no verdict. A closed list: every way a gate can misbehave has one of these names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum InconclusiveReason {
-    /// The guest trapped: a panic, `unreachable`, a bad pointer, a stack overflow.
-    Trap,
-    /// The guest used up its CPU budget.
-    Cpu,
-    /// The evaluation took longer than its wall clock, tool runs aside.
-    Wall,
-    /// The guest asked for more memory than granted, summed over its memories.
-    Memory,
-    /// The guest asked for more table elements, instances or handles than granted.
-    Table,
-    /// The guest handed over more bytes than the host takes, in a result or in arguments.
-    Output,
-    /// The guest made too many host calls or read too many bytes.
-    HostCalls,
-    /// The guest called something it was not granted.
-    Denied,
-    /// The verdict does not hold what the contract asks for.
-    BadVerdict,
-    /// The component could not be instantiated.
-    Init,
-    /// The gate is not loaded: missing, broken or quarantined.
-    Load,
-    /// The component speaks another version of the contract.
-    Incompatible,
-    /// The gate says that its settings make no sense, or the schema says so.
-    Misconfigured,
-    /// The gate says that something it needs did not answer.
-    Unavailable,
-    /// The gate reports an internal error of its own.
-    Internal,
-}
-
-impl InconclusiveReason {
-    /// Every reason, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
-        Self::Trap,
-        Self::Cpu,
-        Self::Wall,
-        Self::Memory,
-        Self::Table,
-        Self::Output,
-        Self::HostCalls,
-        Self::Denied,
-        Self::BadVerdict,
-        Self::Init,
-        Self::Load,
-        Self::Incompatible,
-        Self::Misconfigured,
-        Self::Unavailable,
-        Self::Internal,
-    ];
-
-    /// Stable name for storage and display.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Trap => "trap",
-            Self::Cpu => "cpu",
-            Self::Wall => "wall",
-            Self::Memory => "memory",
-            Self::Table => "table",
-            Self::Output => "output",
-            Self::HostCalls => "host-calls",
-            Self::Denied => "denied",
-            Self::BadVerdict => "bad-verdict",
-            Self::Init => "init",
-            Self::Load => "load",
-            Self::Incompatible => "incompatible",
-            Self::Misconfigured => "misconfigured",
-            Self::Unavailable => "unavailable",
-            Self::Internal => "internal",
-        }
-    }
-
-    /// The reason with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.as_str() == name)
-    }
-}
-
-impl fmt::Display for InconclusiveReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    "inconclusive reason":
+    /// Why an evaluation has no verdict. A closed list: every way a gate can misbehave has one of these names.
+    pub enum InconclusiveReason {
+        /// The guest trapped: a panic, `unreachable`, a bad pointer, a stack overflow.
+        Trap = "trap",
+        /// The guest used up its CPU budget.
+        Cpu = "cpu",
+        /// The evaluation took longer than its wall clock, tool runs aside.
+        Wall = "wall",
+        /// The guest asked for more memory than granted, summed over its memories.
+        Memory = "memory",
+        /// The guest asked for more table elements, instances or handles than granted.
+        Table = "table",
+        /// The guest handed over more bytes than the host takes, in a result or in arguments.
+        Output = "output",
+        /// The guest made too many host calls or read too many bytes.
+        HostCalls = "host-calls",
+        /// The guest called something it was not granted.
+        Denied = "denied",
+        /// The verdict does not hold what the contract asks for.
+        BadVerdict = "bad-verdict",
+        /// The component could not be instantiated.
+        Init = "init",
+        /// The gate is not loaded: missing, broken or quarantined.
+        Load = "load",
+        /// The component speaks another version of the contract.
+        Incompatible = "incompatible",
+        /// The gate says that its settings make no sense, or the schema says so.
+        Misconfigured = "misconfigured",
+        /// The gate says that something it needs did not answer.
+        Unavailable = "unavailable",
+        /// The gate reports an internal error of its own.
+        Internal = "internal",
     }
 }
 

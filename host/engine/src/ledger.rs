@@ -21,6 +21,7 @@ pub(crate) mod unwritten;
 
 use anyhow::Context;
 use orch_config::Effective;
+use orch_domain::event::EventKind;
 use orch_domain::id::{TaskId, UnixMs};
 use orch_store::{BoxFuture, ClaimedJob, Owner, Store, StoreError, TaskRecord, Tx};
 
@@ -134,7 +135,7 @@ impl Ledger {
     pub(crate) async fn note(
         &self,
         task: TaskId,
-        kind: &'static str,
+        kind: EventKind,
         data: String,
     ) -> Result<(), StoreError> {
         let now = self.now();

@@ -44,13 +44,7 @@ impl Judged {
 
     /// Stable name of the decision, for storage and display.
     pub fn decision(&self) -> &'static str {
-        match &self.judgement {
-            Judgement::Pass => "pass",
-            Judgement::NotApplicable => "not-applicable",
-            Judgement::Fail { .. } => "fail",
-            Judgement::Wait { .. } => "wait",
-            Judgement::Inconclusive { .. } => "inconclusive",
-        }
+        self.judgement.outcome().as_str()
     }
 
     /// Why there is no verdict, if there is none.

@@ -22,6 +22,7 @@ pub(crate) mod tasks;
 pub(crate) mod tracker;
 pub(crate) mod turns;
 
+use orch_domain::words::Word;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Decode, Row, Sqlite, Type};
 
@@ -36,7 +37,31 @@ where
     row.try_get(column).doing("decode a column")
 }
 
-/// Turns a state column's text into its type, or says which row holds an unknown one.
+/// Reads a column that holds a word of a closed list, or says which row holds an unknown one.
+pub(crate) fn word<T: Word>(
+    row: &SqliteRow,
+    column: &str,
+    table: &'static str,
+    id: impl std::fmt::Display,
+) -> Result<T, StoreError> {
+    let value: String = get(row, column)?;
+    known(T::of(&value), table, id, &value, T::WHAT)
+}
+
+/// [`word`] of a column that may be empty.
+pub(crate) fn maybe_word<T: Word>(
+    row: &SqliteRow,
+    column: &str,
+    table: &'static str,
+    id: impl std::fmt::Display,
+) -> Result<Option<T>, StoreError> {
+    let value: Option<String> = get(row, column)?;
+    value
+        .map(|value| known(T::of(&value), table, id, &value, T::WHAT))
+        .transpose()
+}
+
+/// Turns a column's text into its type, or says which row holds one that this version does not know.
 pub(crate) fn known<T>(
     parsed: Option<T>,
     table: &'static str,

@@ -6,6 +6,7 @@ mod fixture;
 
 use orch_domain::id::TaskId;
 use orch_domain::job::{JobKind, Lane};
+use orch_domain::stage::{Role, RunRole, Stage};
 use orch_store::{AcquireOutcome, FinishOutcome, JobKey, NewJob, NewRun, Owner, Pause};
 
 use fixture::{Shop, job};
@@ -169,9 +170,9 @@ async fn job_has_one_run_that_is_not_taken_in() {
         let run = NewRun {
             job: key.id,
             task,
-            role: "developer".into(),
+            role: RunRole::Role(Role::Developer),
             agent: "script".into(),
-            stage: "development".into(),
+            stage: Stage::Development,
             attempt: 1,
             folder: "/runs/1".into(),
             head_before: None,

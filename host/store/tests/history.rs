@@ -1,5 +1,6 @@
 //! Claims about history: it goes long after a task's end, and of no other task.
 
+use orch_domain::event::EventKind;
 use orch_domain::id::{RepoName, TaskId, WorkItem};
 use orch_domain::imports::CheckState;
 use orch_domain::stage::Stage;
@@ -33,7 +34,8 @@ async fn task(store: &Store, item: &str, ended_ms: Option<i64>) -> TaskId {
                 let at = ended_ms.unwrap_or(2);
                 let moved = tx.update_task(&task, 0, at).await?;
                 assert_eq!(moved, CasOutcome::Applied);
-                tx.append_event(Some(id), "created", "a", "{}", 1).await?;
+                tx.append_event(Some(id), EventKind::Created, "a", "{}", 1)
+                    .await?;
                 tx.add_comment(id, &format!("c{id}"), "ann", "hello", 1)
                     .await?;
                 tx.set_status("shop", &sha, "ci", CheckState::Success, "ok", 1)

@@ -1,6 +1,7 @@
 //! Holding lanes and repositories back, and letting them go on.
 
 use jiff::SignedDuration;
+use orch_domain::event::EventKind;
 use orch_domain::job::Lane;
 use orch_store::Pause;
 use orch_views::message::Message;
@@ -47,7 +48,7 @@ impl Pauses {
             .write(move |tx| {
                 Box::pin(async move {
                     tx.pause(&pause).await?;
-                    tx.append_event(None, "paused", &request.by, &data.to_string(), now)
+                    tx.append_event(None, EventKind::Paused, &request.by, &data.to_string(), now)
                         .await
                         .map(|_| ())
                 })
@@ -77,7 +78,8 @@ impl Pauses {
                 Box::pin(async move {
                     let was = tx.unpause(&name).await?;
                     if was {
-                        tx.append_event(None, "unpaused", &by, &data, now).await?;
+                        tx.append_event(None, EventKind::Unpaused, &by, &data, now)
+                            .await?;
                     }
                     Ok(was)
                 })

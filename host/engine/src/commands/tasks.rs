@@ -1,6 +1,7 @@
 //! What people can do: begin, approve, reject, resume and stop tasks. Each is one event or one durable row.
 
 use orch_config::LiveConfig;
+use orch_domain::event::EventKind;
 use orch_domain::id::{TaskId, WorkItem};
 use orch_domain::stage::Stage;
 use orch_domain::transition::Event;
@@ -233,7 +234,7 @@ impl Tasks {
             .write(move |tx| {
                 Box::pin(async move {
                     tx.set_priority(id, priority).await?;
-                    tx.append_event(Some(id), "prioritised", &by, &data, now)
+                    tx.append_event(Some(id), EventKind::Prioritised, &by, &data, now)
                         .await
                         .map(|_| ())
                 })

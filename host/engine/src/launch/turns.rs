@@ -26,7 +26,7 @@ impl Launchpad {
     pub(crate) async fn turn(&self, job: &ClaimedJob, record: &TaskRecord) -> anyhow::Result<Turn> {
         let (task, repo) = (record.task.id, record.task.repo.as_str());
         let unmet = self.ledger.read(|tx| Box::pin(tx.unmet(task))).await?;
-        if let Some(ended) = unmet.iter().find(|d| d.stage == Stage::Cancelled.as_str()) {
+        if let Some(ended) = unmet.iter().find(|d| d.stage == Stage::Cancelled) {
             return Ok(Turn::Never(format!(
                 "it depends on {}, which was stopped; resume it to go on without",
                 ended.work_item

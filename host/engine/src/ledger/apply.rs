@@ -61,7 +61,7 @@ pub(crate) async fn apply(
             Transition::Ignored { reason } => {
                 tracing::debug!(
                     task.id = id.0,
-                    event = event.name(),
+                    event = event.kind().as_str(),
                     reason,
                     "an event changes nothing"
                 );
@@ -75,7 +75,7 @@ pub(crate) async fn apply(
     }
     give_turn(tx, &task, &pipeline, by.now).await?;
     let data = messages::event_data(event, &record.task, &task);
-    tx.append_event(Some(id), event.name(), &by.actor, &data, by.now)
+    tx.append_event(Some(id), event.kind(), &by.actor, &data, by.now)
         .await?;
     for (index, effect) in effects.iter().enumerate() {
         carry_out(tx, &record, &task, index, effect, by).await?;
@@ -83,7 +83,7 @@ pub(crate) async fn apply(
     tracing::info!(
         task.id = id.0,
         work_item = %task.work_item,
-        event = event.name(),
+        event = event.kind().as_str(),
         stage = %task.stage,
         step = task.step,
         status = task.status.name(),

@@ -1,5 +1,6 @@
 //! What people decide about a task, written in one transaction, wherever they say it: a command or the tracker.
 
+use orch_domain::event::EventKind;
 use orch_domain::id::TaskId;
 use orch_domain::pipeline::Step;
 use orch_domain::stage::Stage;
@@ -96,7 +97,7 @@ async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, Unwritten>
         content: data.clone(),
     };
     tx.put_evidence(id, &row).await?;
-    tx.append_event(Some(id), "approved", &who, &data, by.now)
+    tx.append_event(Some(id), EventKind::Approved, &who, &data, by.now)
         .await?;
     // The gate reads the state; it may look at once.
     tx.make_due(id, by.now).await?;

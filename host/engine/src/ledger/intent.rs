@@ -3,15 +3,9 @@
 //! An intent is written before the act: whoever finds the commit on the branch before the host could record it knows
 //! whose it is.
 
+use orch_domain::event::EventKind;
 use orch_domain::id::{ObjectId, TaskId};
 use orch_store::{StoreError, Tx};
-
-/// Event before a run's commit is pushed.
-pub(crate) const PUSH_INTENT: &str = "push-intent";
-/// Event before the branch is moved to a prepared commit.
-pub(crate) const MERGE_INTENT: &str = "merge-intent";
-/// Event before the base is moved to the prepared commit.
-pub(crate) const LAND_INTENT: &str = "land-intent";
 
 /// Data of an event that says which commit is about to be pushed.
 pub(crate) fn intent(commit: &ObjectId) -> String {
@@ -28,7 +22,7 @@ pub(crate) fn intended(data: &str) -> Option<ObjectId> {
 /// whether or not the task knows of them already.
 pub(crate) async fn own_pushes(tx: &mut Tx, task: TaskId) -> Result<Vec<ObjectId>, StoreError> {
     let mut own = Vec::new();
-    for kind in [PUSH_INTENT, MERGE_INTENT] {
+    for kind in [EventKind::PushIntent, EventKind::MergeIntent] {
         let said = tx.latest_event(task, kind).await?;
         own.extend(said.as_deref().and_then(intended));
     }

@@ -13,7 +13,7 @@ use orch_config::LiveConfig;
 use orch_domain::id::RunId;
 use orch_domain::outcome::RunOutcome;
 use orch_domain::pipeline::Step;
-use orch_domain::stage::Role;
+use orch_domain::stage::{Role, RunRole};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
 use orch_store::{ClaimedJob, RunRow, TaskRecord};
@@ -86,7 +86,7 @@ impl AgentStep {
         };
         let open = open_run(&self.ledger, job)
             .await?
-            .filter(|open| open.role == role.as_str());
+            .filter(|open| open.role == RunRole::Role(role));
         let started = match open {
             Some(open) => run.attach(open).await?,
             None => match run.begin().await? {

@@ -11,7 +11,9 @@ use orch_agents::supervise::sweep_marked;
 use orch_config::DeployConfig;
 use orch_domain::artefact::{self, DEPLOY_LOG};
 use orch_domain::id::{ObjectId, RunId};
+use orch_domain::outcome::RunEnding;
 use orch_domain::pipeline::HostWork;
+use orch_domain::stage::RunRole;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, NewRun, RunEnd, TaskRecord};
 
@@ -75,7 +77,7 @@ impl DeployStep {
                      processes were ended); look at production, then `orch task resume {}`",
                     record.task.work_item
                 );
-                let also = vec![ended_run(run, "unknown", &detail, None)];
+                let also = vec![ended_run(run, RunEnding::Unknown, &detail, None)];
                 let failure = WorkFailure::Unknown { detail };
                 let event = Event::WorkFailed { work, failure };
                 return Ok(Ending::Event { event, also });
@@ -87,7 +89,12 @@ impl DeployStep {
         let path = format!("{}/{DEPLOY_LOG}", artefact::folder(&record.task.work_item));
         let now = self.ledger.now();
         publish_docs(now, &record, repo, &landed, &path, &content).await?;
-        let mut also = vec![ended_run(run, "completed", "hook ended", result.exit_code)];
+        let mut also = vec![ended_run(
+            run,
+            RunEnding::Completed,
+            "hook ended",
+            result.exit_code,
+        )];
         if succeeded(&result) {
             // A deploy of this commit that is being watched already needs no second watch.
             also.extend(monitor::job(repo, &record, &landed, now).map(Write::Enqueue));
@@ -145,9 +152,9 @@ impl DeployStep {
         let row = NewRun {
             job: job.key.id,
             task: record.task.id,
-            role: "deploy-hook".to_owned(),
+            role: RunRole::DeployHook,
             agent: "hook".to_owned(),
-            stage: record.task.stage.to_string(),
+            stage: record.task.stage,
             attempt: record.task.attempt(),
             folder: folder.path().display().to_string(),
             head_before: Some(landed.to_string()),
@@ -164,12 +171,10 @@ impl DeployStep {
     }
 }
 
-fn ended_run(run: RunId, outcome: &str, detail: &str, exit_code: Option<i32>) -> Write {
+fn ended_run(run: RunId, outcome: RunEnding, detail: &str, exit_code: Option<i32>) -> Write {
     let end = RunEnd {
-        outcome: outcome.to_owned(),
-        detail: detail.to_owned(),
         exit_code,
-        ..RunEnd::default()
+        ..RunEnd::of(outcome, detail)
     };
     Write::RunEnded { run, end }
 }

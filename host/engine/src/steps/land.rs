@@ -1,5 +1,6 @@
 //! Moves the base to the prepared commit: by fast-forward, to exactly the tested commit, or not at all.
 
+use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::Preparation;
 use orch_domain::pipeline::HostWork;
@@ -13,7 +14,6 @@ use super::overtaken;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::{PREPARATION, read_preparation};
-use crate::ledger::intent::LAND_INTENT;
 use crate::ledger::repos::Repos;
 use crate::ledger::turn::merge_lease;
 
@@ -76,7 +76,9 @@ impl LandStep {
             }
             let data =
                 serde_json::json!({"head": head.as_str(), "base": base.as_str()}).to_string();
-            self.ledger.note(record.task.id, LAND_INTENT, data).await?;
+            self.ledger
+                .note(record.task.id, EventKind::LandIntent, data)
+                .await?;
             match repo.forge.move_ref(&name, &head, &base).await? {
                 RefOutcome::Done => {}
                 RefOutcome::Refused { actual } => {

@@ -3,6 +3,7 @@
 use orch_agents::workspace::{Trailers, bot, commit_message};
 use orch_config::Effective;
 use orch_domain::artefact;
+use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{CatchUp, MergeLease as Lease, Preparation, TestRun};
 use orch_domain::pipeline::HostWork;
@@ -18,7 +19,7 @@ use super::retest::retest;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::{PREPARATION, write_preparation};
-use crate::ledger::intent::{MERGE_INTENT, intended, intent};
+use crate::ledger::intent::{intended, intent};
 use crate::ledger::repos::{Repo, Repos};
 
 /// How long to wait before asking for a taken lease again; giving it back wakes the waiter anyway.
@@ -96,7 +97,9 @@ impl MergeStep {
             }
         };
         let task = record.task.id;
-        self.ledger.note(task, MERGE_INTENT, intent(&tip)).await?;
+        self.ledger
+            .note(task, EventKind::MergeIntent, intent(&tip))
+            .await?;
         let forge = repo.forge.git_dir();
         match repo
             .mirror
@@ -148,7 +151,7 @@ impl MergeStep {
         let id = record.task.id;
         let said = self
             .ledger
-            .read(|tx| Box::pin(tx.latest_event(id, MERGE_INTENT)))
+            .read(|tx| Box::pin(tx.latest_event(id, EventKind::MergeIntent)))
             .await?;
         match (present, said.as_deref().and_then(intended)) {
             (None, _) => config(format!("branch `{}` is gone", record.branch)),

@@ -3,6 +3,7 @@
 use orch_agents::folder::{RunFolder, StopReason};
 use orch_agents::launcher;
 use orch_agents::workspace::{Workspace, bot};
+use orch_domain::outcome::RunEnding;
 use orch_domain::transition::Event;
 use orch_process::git::RefOutcome;
 use orch_store::{ClaimedJob, RunEnd, RunRow, TaskRecord};
@@ -40,11 +41,7 @@ impl StopStep {
         }
         let ended = open.into_iter().map(|run| Write::RunEnded {
             run: run.id,
-            end: RunEnd {
-                outcome: "cancelled".to_owned(),
-                detail: "stopped".to_owned(),
-                ..RunEnd::default()
-            },
+            end: RunEnd::of(RunEnding::Cancelled, "stopped"),
         });
         Ok(Ending::Event {
             event: Event::Stopped,

@@ -31,7 +31,10 @@ pub(super) async fn watching(tx: &mut Tx) -> Result<i64, StoreError> {
 
 /// What the security gate decided lately, and how often.
 pub(super) async fn decisions(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
-    tx.decisions_of(SECURITY, VERDICTS).await
+    let counted = tx.decisions_of(SECURITY, VERDICTS).await?.into_iter();
+    Ok(counted
+        .map(|(decision, count)| (decision.to_string(), count))
+        .collect())
 }
 
 /// What the mechanisms hand out of themselves. Clones are the same.

@@ -1,9 +1,12 @@
 //! Gate evaluations: what was asked of which bytes, and what came of it.
 
 use orch_domain::id::{EvaluationId, TaskId, UnixMs};
+use orch_domain::pipeline::Mode;
+use orch_domain::stage::Stage;
+use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use sqlx::sqlite::SqliteRow;
 
-use super::get;
+use super::{get, maybe_word, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -36,17 +39,17 @@ pub struct NewEvaluation {
     /// The gate's own version.
     pub gate_version: String,
     /// Mode of the entry.
-    pub mode: String,
+    pub mode: Mode,
     /// Stage.
-    pub stage: String,
+    pub stage: Stage,
     /// Attempt of the stage.
     pub attempt: u32,
     /// Head commit.
     pub head_sha: String,
-    /// `pass`, `fail`, `wait`, `not-applicable` or `inconclusive`.
-    pub decision: String,
+    /// What it came to.
+    pub decision: EvaluationOutcome,
     /// Reason of an inconclusive one.
-    pub reason: Option<String>,
+    pub reason: Option<InconclusiveReason>,
     /// One line.
     pub summary: String,
     /// The rendered artefact, frontmatter included; empty if there is none.
@@ -73,17 +76,17 @@ pub struct Evaluation {
     /// Digest of the gate's bytes.
     pub gate_digest: String,
     /// Mode of the entry.
-    pub mode: String,
+    pub mode: Mode,
     /// Stage.
-    pub stage: String,
+    pub stage: Stage,
     /// Attempt of the stage.
     pub attempt: u32,
     /// Head commit.
     pub head_sha: String,
-    /// Decision.
-    pub decision: String,
+    /// What it came to.
+    pub decision: EvaluationOutcome,
     /// Reason of an inconclusive one.
-    pub reason: Option<String>,
+    pub reason: Option<InconclusiveReason>,
     /// One line.
     pub summary: String,
     /// The rendered artefact.
@@ -118,15 +121,15 @@ impl Tx {
         .bind(&new.gate_version)
         .bind(&new.key.gate_digest)
         .bind(&new.key.settings_digest)
-        .bind(&new.mode)
-        .bind(&new.stage)
+        .bind(new.mode.as_str())
+        .bind(new.stage.as_str())
         .bind(new.attempt)
         .bind(&new.head_sha)
         .bind(&new.key.base_sha)
         .bind(&new.key.code_tree)
         .bind(&new.key.artefacts_digest)
-        .bind(&new.decision)
-        .bind(new.reason.as_deref())
+        .bind(new.decision.as_str())
+        .bind(new.reason.map(InconclusiveReason::as_str))
         .bind(&new.summary)
         .bind(&new.artefact)
         .bind(new.elapsed_us)
@@ -219,7 +222,7 @@ impl Tx {
         &mut self,
         gate: &str,
         most: u32,
-    ) -> Result<Vec<(String, i64)>, StoreError> {
+    ) -> Result<Vec<(EvaluationOutcome, i64)>, StoreError> {
         let rows = sqlx::query(
             "SELECT decision, count(*) FROM (SELECT decision FROM evaluations WHERE gate = ? ORDER BY id DESC LIMIT ?) \
              GROUP BY decision ORDER BY decision",
@@ -230,7 +233,7 @@ impl Tx {
         .await
         .doing("count decisions")?;
         rows.iter()
-            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
+            .map(|row| Ok((word(row, "decision", "evaluations", gate)?, get(row, 1)?)))
             .collect()
     }
 
@@ -312,19 +315,20 @@ impl Tx {
 }
 
 pub(super) fn evaluation(row: &SqliteRow) -> Result<Evaluation, StoreError> {
+    let id: i64 = get(row, "id")?;
     let reused: Option<i64> = get(row, "reused_from")?;
     Ok(Evaluation {
-        id: EvaluationId(get(row, "id")?),
+        id: EvaluationId(id),
         entry: get(row, "entry")?,
         gate: get(row, "gate")?,
         gate_version: get(row, "gate_version")?,
         gate_digest: get(row, "gate_digest")?,
-        mode: get(row, "mode")?,
-        stage: get(row, "stage")?,
+        mode: word(row, "mode", "evaluations", id)?,
+        stage: word(row, "stage", "evaluations", id)?,
         attempt: get(row, "attempt")?,
         head_sha: get(row, "head_sha")?,
-        decision: get(row, "decision")?,
-        reason: get(row, "reason")?,
+        decision: word(row, "decision", "evaluations", id)?,
+        reason: maybe_word(row, "reason", "evaluations", id)?,
         summary: get(row, "summary")?,
         artefact: get(row, "artefact")?,
         elapsed_us: get(row, "elapsed_us")?,

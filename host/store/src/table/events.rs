@@ -1,8 +1,9 @@
 //! What happened (append-only) and what is still to be told (the outbox).
 
+use orch_domain::event::EventKind;
 use orch_domain::id::{TaskId, UnixMs};
 
-use super::get;
+use super::{get, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -14,7 +15,7 @@ pub struct EventRow {
     /// When it happened.
     pub at_ms: UnixMs,
     /// Its kind.
-    pub kind: String,
+    pub kind: EventKind,
     /// Who caused it.
     pub actor: String,
     /// Details as JSON.
@@ -46,7 +47,7 @@ impl Tx {
     pub async fn append_event(
         &mut self,
         task: Option<TaskId>,
-        kind: &str,
+        kind: EventKind,
         actor: &str,
         data: &str,
         now: UnixMs,
@@ -56,7 +57,7 @@ impl Tx {
         )
         .bind(task.map(|t| t.0))
         .bind(now)
-        .bind(kind)
+        .bind(kind.as_str())
         .bind(actor)
         .bind(data)
         .execute(&mut self.conn)
@@ -86,12 +87,13 @@ impl Tx {
         .doing("list events")?;
         rows.iter()
             .map(|row| {
+                let id = get(row, "id")?;
                 Ok(EventRow {
-                    id: get(row, 0)?,
-                    at_ms: get(row, 1)?,
-                    kind: get(row, 2)?,
-                    actor: get(row, 3)?,
-                    data: get(row, 4)?,
+                    id,
+                    at_ms: get(row, "at_ms")?,
+                    kind: word(row, "kind", "events", id)?,
+                    actor: get(row, "actor")?,
+                    data: get(row, "data")?,
                 })
             })
             .collect()

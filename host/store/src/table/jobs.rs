@@ -7,7 +7,7 @@ use orch_domain::job::{JobKind, Lane};
 use sqlx::sqlite::SqliteRow;
 
 use self::rows::{JobRow, ROW, job_row};
-use super::{get, known};
+use super::{get, word};
 use crate::error::{Context, StoreError};
 use crate::open::Owner;
 use crate::tx::Tx;
@@ -462,14 +462,13 @@ fn finished(rows: u64) -> FinishOutcome {
 
 fn claimed(row: &SqliteRow) -> Result<ClaimedJob, StoreError> {
     let id: i64 = get(row, "id")?;
-    let kind: String = get(row, "kind")?;
     let task: Option<i64> = get(row, "task_id")?;
     Ok(ClaimedJob {
         key: JobKey {
             id: JobId(id),
             epoch: get(row, "epoch")?,
         },
-        kind: known(JobKind::parse(&kind), "jobs", id, &kind, "job kind")?,
+        kind: word(row, "kind", "jobs", id)?,
         task: task.map(TaskId),
         repo: get(row, "repo")?,
         payload: get(row, "payload")?,

@@ -5,7 +5,7 @@ use orch_domain::job::JobKind;
 use sqlx::sqlite::SqliteRow;
 
 use super::jobs::JobKey;
-use super::{get, known};
+use super::{get, word};
 use crate::error::{Context, StoreError};
 use crate::open::Owner;
 use crate::tx::Tx;
@@ -125,7 +125,6 @@ impl Tx {
 
 fn running(row: &SqliteRow) -> Result<RunningJob, StoreError> {
     let id: i64 = get(row, "id")?;
-    let kind: String = get(row, "kind")?;
     let task: Option<i64> = get(row, "task_id")?;
     let run: Option<i64> = get(row, "run_id")?;
     let run = match run {
@@ -142,7 +141,7 @@ fn running(row: &SqliteRow) -> Result<RunningJob, StoreError> {
             id: JobId(id),
             epoch: get(row, "epoch")?,
         },
-        kind: known(JobKind::parse(&kind), "jobs", id, &kind, "job kind")?,
+        kind: word(row, "kind", "jobs", id)?,
         task: task.map(TaskId),
         owner: get(row, "owner")?,
         claimed_ms: get::<Option<i64>, _>(row, "claimed_ms")?.unwrap_or_default(),

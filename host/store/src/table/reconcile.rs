@@ -1,10 +1,11 @@
 //! What the reconciler compares with its sources: tasks under way with their jobs, commits that nobody tests.
 
+use orch_domain::event::EventKind;
 use orch_domain::id::{ObjectId, TaskId, UnixMs};
 use orch_domain::job::JobState;
 
 use super::tasks::{TaskRecord, record, select};
-use super::{get, known};
+use super::{get, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -59,8 +60,8 @@ impl Tx {
         .await
         .doing("look for a task's job")?;
         let Some(row) = row else { return Ok(None) };
-        let (state, id): (String, i64) = (get(&row, 0)?, get(&row, 1)?);
-        known(JobState::parse(&state), "jobs", id, &state, "job state").map(Some)
+        let id: i64 = get(&row, "id")?;
+        word(&row, "state", "jobs", id).map(Some)
     }
 
     /// How many live jobs have a unique key that begins with `prefix`, which ends with a colon.
@@ -116,13 +117,13 @@ impl Tx {
     pub async fn latest_event(
         &mut self,
         task: TaskId,
-        kind: &str,
+        kind: EventKind,
     ) -> Result<Option<String>, StoreError> {
         let row = sqlx::query(
             "SELECT data FROM events WHERE task_id = ? AND kind = ? ORDER BY id DESC LIMIT 1",
         )
         .bind(task.0)
-        .bind(kind)
+        .bind(kind.as_str())
         .fetch_optional(&mut self.conn)
         .await
         .doing("look for an event")?;

@@ -1,10 +1,12 @@
 //! Runs of agents: an index of the run folders, which hold the truth.
 
 use orch_domain::id::{JobId, RunId, TaskId, UnixMs};
+use orch_domain::outcome::RunEnding;
+use orch_domain::stage::{RunRole, Stage};
 use sqlx::sqlite::SqliteRow;
 
 use super::costs::Tokens;
-use super::get;
+use super::{get, maybe_word, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -15,12 +17,12 @@ pub struct NewRun {
     pub job: JobId,
     /// Its task.
     pub task: TaskId,
-    /// Role it works as.
-    pub role: String,
+    /// What it works as.
+    pub role: RunRole,
     /// Name of the agent.
     pub agent: String,
     /// Stage.
-    pub stage: String,
+    pub stage: Stage,
     /// Attempt of the stage.
     pub attempt: u32,
     /// Run folder.
@@ -40,12 +42,12 @@ pub struct RunRow {
     pub job: JobId,
     /// Its task.
     pub task: TaskId,
-    /// Role.
-    pub role: String,
+    /// What it works as.
+    pub role: RunRole,
     /// Name of the agent.
     pub agent: String,
     /// Stage.
-    pub stage: String,
+    pub stage: Stage,
     /// Attempt of the stage.
     pub attempt: u32,
     /// Run folder.
@@ -56,8 +58,8 @@ pub struct RunRow {
     pub finalised: bool,
     /// How often a restarted host attached to it.
     pub attached: i64,
-    /// Name of its outcome.
-    pub outcome: Option<String>,
+    /// How it ended, once its result is taken in.
+    pub outcome: Option<RunEnding>,
     /// The outcome with its details.
     pub detail: Option<String>,
     /// True exit code, if it ended by itself.
@@ -73,10 +75,10 @@ pub struct RunRow {
 }
 
 /// What a run came to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RunEnd {
-    /// Name of the outcome.
-    pub outcome: String,
+    /// How it ended.
+    pub outcome: RunEnding,
     /// The outcome with its details.
     pub detail: String,
     /// True exit code, if it ended by itself.
@@ -85,6 +87,19 @@ pub struct RunEnd {
     pub cost_usd: Option<f64>,
     /// Tokens, if it said.
     pub tokens: Option<Tokens>,
+}
+
+impl RunEnd {
+    /// The end of a run of which nothing else is known.
+    pub fn of(outcome: RunEnding, detail: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            detail: detail.into(),
+            exit_code: None,
+            cost_usd: None,
+            tokens: None,
+        }
+    }
 }
 
 pub(super) const COLUMNS: &str = "id, job_id, task_id, role, agent, stage, attempt, folder, head_before, state, attached, \
@@ -108,9 +123,9 @@ impl Tx {
         )
         .bind(run.job.0)
         .bind(run.task.0)
-        .bind(&run.role)
+        .bind(run.role.as_str())
         .bind(&run.agent)
-        .bind(&run.stage)
+        .bind(run.stage.as_str())
         .bind(run.attempt)
         .bind(&run.folder)
         .bind(run.head_before.as_deref())
@@ -213,7 +228,7 @@ impl Tx {
              input_tokens = ?, output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ?, \
              finished_ms = ? WHERE id = ? AND state = 'started'",
         )
-        .bind(&end.outcome)
+        .bind(end.outcome.as_str())
         .bind(&end.detail)
         .bind(end.exit_code)
         .bind(end.cost_usd)
@@ -242,19 +257,20 @@ pub(super) fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
         }),
         None => None,
     };
+    let id: i64 = get(row, "id")?;
     Ok(RunRow {
-        id: RunId(get(row, "id")?),
+        id: RunId(id),
         job: JobId(get(row, "job_id")?),
         task: TaskId(get(row, "task_id")?),
-        role: get(row, "role")?,
+        role: word(row, "role", "runs", id)?,
         agent: get(row, "agent")?,
-        stage: get(row, "stage")?,
+        stage: word(row, "stage", "runs", id)?,
         attempt: get(row, "attempt")?,
         folder: get(row, "folder")?,
         head_before: get(row, "head_before")?,
         finalised: state == "finalised",
         attached: get(row, "attached")?,
-        outcome: get(row, "outcome")?,
+        outcome: maybe_word(row, "outcome", "runs", id)?,
         detail: get(row, "detail")?,
         exit_code: get(row, "exit_code")?,
         cost_usd: get(row, "cost_usd")?,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use orch_domain::id::{ObjectId, RepoName, TaskId, UnixMs, WorkItem};
 use orch_domain::stage::Stage;
-use orch_domain::task::{BlockReason, Status, Task};
+use orch_domain::task::{Status, Task};
 use sqlx::sqlite::SqliteRow;
 
-use super::{get, known};
+use super::{get, known, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -341,18 +341,10 @@ fn status(row: &SqliteRow, id: i64) -> Result<Status, StoreError> {
         },
         "awaiting-approval" => Status::AwaitingApproval { since_ms },
         "needs-input" => Status::NeedsInput { detail },
-        "blocked" => {
-            let reason: Option<String> = get(row, "status_reason")?;
-            let reason = reason.unwrap_or_default();
-            let reason = known(
-                BlockReason::parse(&reason),
-                "tasks",
-                id,
-                &reason,
-                "block reason",
-            )?;
-            Status::Blocked { reason, detail }
-        }
+        "blocked" => Status::Blocked {
+            reason: word(row, "status_reason", "tasks", id)?,
+            detail,
+        },
         _ => return known(None, "tasks", id, &name, "status"),
     })
 }
@@ -361,7 +353,6 @@ pub(super) fn record(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
     let id: i64 = get(row, "id")?;
     let work_item: String = get(row, "work_item")?;
     let repo: String = get(row, "repo")?;
-    let stage: String = get(row, "stage")?;
     let attempts: String = get(row, "attempts")?;
     let parsed: BTreeMap<String, u32> = known(
         serde_json::from_str(&attempts).ok(),
@@ -405,7 +396,7 @@ pub(super) fn record(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
             "repository",
         )?,
         title: get(row, "title")?,
-        stage: known(Stage::parse(&stage), "tasks", id, &stage, "stage")?,
+        stage: word(row, "stage", "tasks", id)?,
         step: get(row, "step")?,
         status: status(row, id)?,
         version: get(row, "version")?,

@@ -1,8 +1,9 @@
 //! Whose turn it is: tasks that wait for others to be done, and jobs that wait for a serial repository.
 
 use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::stage::Stage;
 
-use super::get;
+use super::{get, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -23,7 +24,7 @@ pub struct Dependency {
     /// Its work item.
     pub work_item: String,
     /// Its stage.
-    pub stage: String,
+    pub stage: Stage,
 }
 
 impl Tx {
@@ -58,10 +59,11 @@ impl Tx {
         .doing("look for dependencies")?;
         rows.iter()
             .map(|row| {
+                let id: i64 = get(row, "id")?;
                 Ok(Dependency {
-                    task: TaskId(get(row, "id")?),
+                    task: TaskId(id),
                     work_item: get(row, "work_item")?,
-                    stage: get(row, "stage")?,
+                    stage: word(row, "stage", "tasks", id)?,
                 })
             })
             .collect()

@@ -1,6 +1,8 @@
 //! A worker that slept through the loss of its claim tries every write there is; none of them is accepted.
 
 use orch_domain::id::{JobId, RunId, TaskId};
+use orch_domain::outcome::RunEnding;
+use orch_domain::stage::{Role, RunRole, Stage};
 use orch_store::{
     AcquireOutcome, FinishOutcome, JobKey, NewJob, NewRun, Owner, RenewOutcome, RunEnd,
 };
@@ -13,9 +15,9 @@ fn run_of(job: JobId, task: TaskId) -> NewRun {
     NewRun {
         job,
         task,
-        role: "developer".into(),
+        role: RunRole::Role(Role::Developer),
         agent: "script".into(),
-        stage: "development".into(),
+        stage: Stage::Development,
         attempt: 1,
         folder: "/runs/1".into(),
         head_before: None,
@@ -76,7 +78,7 @@ async fn is_refused_everything(shop: &Shop, key: JobKey, task: TaskId, run: RunI
             if tx.complete(key, now).await? == FinishOutcome::Fenced {
                 return Ok(false);
             }
-            let end = RunEnd::default();
+            let end = RunEnd::of(RunEnding::Completed, "");
             Ok(tx.finalise_run(run, &end, now).await? | tx.release_lease(LEASE, task).await?)
         })
     });
@@ -122,10 +124,7 @@ async fn zombie_that_wakes_beside_and_after_its_successor_changes_nothing() {
     let finish = shop.store.write(move |tx| {
         Box::pin(async move {
             let done = tx.complete(successor, 2_005).await?;
-            let end = RunEnd {
-                outcome: "completed".into(),
-                ..RunEnd::default()
-            };
+            let end = RunEnd::of(RunEnding::Completed, "");
             let taken_in = tx.finalise_run(run, &end, 2_005).await?;
             Ok((done, taken_in, tx.release_lease(LEASE, task).await?))
         })
@@ -139,7 +138,9 @@ async fn zombie_that_wakes_beside_and_after_its_successor_changes_nothing() {
     // What names no claim finds nothing left to write.
     let bare = shop.store.write(move |tx| {
         Box::pin(async move {
-            let again = tx.finalise_run(run, &RunEnd::default(), 2_007).await?;
+            let again = tx
+                .finalise_run(run, &RunEnd::of(RunEnding::Completed, ""), 2_007)
+                .await?;
             Ok(again | tx.release_lease(LEASE, task).await?)
         })
     });

@@ -1,12 +1,13 @@
 //! What a run changed becomes a commit of the host on the task's branch.
 
 use orch_agents::workspace::{Trailers, bot, commit_message};
+use orch_domain::event::EventKind;
 use orch_domain::id::{ObjectId, RunId};
 use orch_domain::stage::Role;
 use orch_process::git::{Delta, RefOutcome};
 
 use super::{AgentRun, Began};
-use crate::ledger::intent::{PUSH_INTENT, intent};
+use crate::ledger::intent::intent;
 use orch_gates::SECRET_RULES;
 
 /// Where the branch is after the run.
@@ -75,7 +76,7 @@ impl AgentRun<'_> {
         // Whoever finds this commit on the branch before its run is taken in knows whose it is.
         self.step
             .ledger
-            .note(task.id, PUSH_INTENT, intent(&commit))
+            .note(task.id, EventKind::PushIntent, intent(&commit))
             .await?;
         let pushed = git
             .push(

@@ -5,7 +5,7 @@ use orch_agents::driver::{Driver, PlanInput};
 use orch_agents::folder::{Launch, Limits, PROMPT, PROTOCOL, RunFolder};
 use orch_agents::workspace::bot;
 use orch_domain::id::ObjectId;
-use orch_domain::stage::Role;
+use orch_domain::stage::{Role, RunRole};
 use orch_process::resolve_program;
 use orch_store::NewRun;
 
@@ -107,9 +107,9 @@ impl AgentRun<'_> {
         let row = NewRun {
             job: self.job.key.id,
             task: task.id,
-            role: self.role.to_string(),
+            role: RunRole::Role(self.role),
             agent: role_config.agent.clone(),
-            stage: task.stage.to_string(),
+            stage: task.stage,
             attempt,
             folder: folder.path().display().to_string(),
             head_before: Some(head.to_string()),

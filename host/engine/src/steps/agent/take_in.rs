@@ -58,10 +58,8 @@ impl AgentRun<'_> {
         };
         tracing::info!(run.id = run.id.0, outcome = outcome.name(), "run ended");
         let mut end = RunEnd {
-            outcome: outcome.name().to_owned(),
-            detail: outcome.describe(),
             exit_code,
-            ..RunEnd::default()
+            ..RunEnd::of(outcome.ending(), outcome.describe())
         };
         (end.cost_usd, end.tokens) = match &reading {
             // What never began cost nothing; about every other silence nobody knows.

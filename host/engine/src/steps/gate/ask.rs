@@ -149,12 +149,12 @@ impl Judging {
                 .as_ref()
                 .map(|g| g.descriptor.version.clone())
                 .unwrap_or_default(),
-            mode: entry.mode.as_str().to_owned(),
-            stage: record.task.stage.to_string(),
+            mode: entry.mode,
+            stage: record.task.stage,
             attempt: record.task.attempt(),
             head_sha: head.to_string(),
-            decision: judged.decision().to_owned(),
-            reason: judged.reason().map(|r| r.as_str().to_owned()),
+            decision: judged.judgement.outcome(),
+            reason: judged.reason(),
             summary: judged.summary.clone(),
             artefact: judged.artefact.clone().unwrap_or_default(),
             elapsed_us: i64::try_from(evaluation.stats.elapsed_us).unwrap_or(i64::MAX),

@@ -5,7 +5,7 @@ use orch_domain::job::{JobKind, JobState};
 use sqlx::sqlite::SqliteRow;
 
 use crate::error::{Context, StoreError};
-use crate::table::{get, known};
+use crate::table::{get, word};
 use crate::tx::Tx;
 
 /// A job as it is shown.
@@ -40,7 +40,7 @@ pub struct JobRow {
 pub(super) const ROW: &str = "id, kind, state, task_id, repo, payload, run_at_ms, attempt, epoch, reason, last_error, finished_ms";
 
 /// Ended rows are counted as they end.
-pub(in crate::table) const COUNTS: &str = "SELECT 'scheduled', count(*) FROM jobs WHERE state = 'scheduled' \
+pub(in crate::table) const COUNTS: &str = "SELECT 'scheduled' AS state, count(*) FROM jobs WHERE state = 'scheduled' \
     UNION ALL SELECT 'ready', count(*) FROM jobs WHERE state = 'ready' \
     UNION ALL SELECT 'running', count(*) FROM jobs WHERE state = 'running' \
     UNION ALL SELECT state, jobs FROM job_totals";
@@ -56,19 +56,7 @@ impl Tx {
             .await
             .doing("count jobs")?;
         rows.iter()
-            .map(|row| {
-                let state: String = get(row, 0)?;
-                Ok((
-                    known(
-                        JobState::parse(&state),
-                        "jobs",
-                        "count",
-                        &state,
-                        "job state",
-                    )?,
-                    get(row, 1)?,
-                ))
-            })
+            .map(|row| Ok((word(row, "state", "job_totals", "count")?, get(row, 1)?)))
             .collect()
     }
 
@@ -105,13 +93,11 @@ impl Tx {
 
 pub(super) fn job_row(row: &SqliteRow) -> Result<JobRow, StoreError> {
     let id: i64 = get(row, "id")?;
-    let kind: String = get(row, "kind")?;
-    let state: String = get(row, "state")?;
     let task: Option<i64> = get(row, "task_id")?;
     Ok(JobRow {
         id: JobId(id),
-        kind: known(JobKind::parse(&kind), "jobs", id, &kind, "job kind")?,
-        state: known(JobState::parse(&state), "jobs", id, &state, "job state")?,
+        kind: word(row, "kind", "jobs", id)?,
+        state: word(row, "state", "jobs", id)?,
         task: task.map(TaskId),
         repo: get(row, "repo")?,
         payload: get(row, "payload")?,

@@ -1,0 +1,48 @@
+//! What the event log tells of tasks and of the host: its closed list of kinds.
+
+use crate::words::words;
+
+words! {
+    "event kind":
+    /// What happened. The transition's own events come first; the others move nothing.
+    pub enum EventKind {
+        /// A task was accepted.
+        Created = "created",
+        /// A run ended.
+        RunEnded = "run-ended",
+        /// A gate was evaluated.
+        GateJudged = "gate-judged",
+        /// Host work succeeded.
+        WorkDone = "work-done",
+        /// Host work failed.
+        WorkFailed = "work-failed",
+        /// A person approved.
+        Approved = "approved",
+        /// A person rejected.
+        Rejected = "rejected",
+        /// Somebody other than the host moved the branch.
+        ForeignPush = "foreign-push",
+        /// A person took the task out of a block.
+        Resumed = "resumed",
+        /// A person asked for a stop.
+        StopRequested = "stop-requested",
+        /// The step cannot be worked on until a person decides.
+        Halted = "halted",
+        /// Nothing worked on the step.
+        JobLost = "job-lost",
+        /// A stop was carried out.
+        Stopped = "stopped",
+        /// A person changed how urgent a task is.
+        Prioritised = "prioritised",
+        /// A run's commit is about to be pushed.
+        PushIntent = "push-intent",
+        /// The branch is about to be moved to a prepared commit.
+        MergeIntent = "merge-intent",
+        /// The base is about to be moved to the prepared commit.
+        LandIntent = "land-intent",
+        /// A person holds a lane or repository back.
+        Paused = "paused",
+        /// A person lets it go on.
+        Unpaused = "unpaused",
+    }
+}
