@@ -6,7 +6,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use orch_domain::id::{RepoName, TaskId, WorkItem};
 use orch_domain::job::JobState;
-use orch_store::{EnqueueOutcome, NewJob, NewTask, Owner, Store};
+use orch_store::{Cancel, EnqueueOutcome, NewJob, NewTask, Owner, Store};
 
 use crate::page::Table;
 use crate::store::{claim_and_complete, close, counts, job};
@@ -71,7 +71,7 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
     for _ in 0..FINISHED / CHUNK {
         enqueue(store, CHUNK, Some(task), 0).await?;
         let cancelled = store
-            .write(move |tx| Box::pin(tx.cancel_jobs(task, 1, false)))
+            .write(move |tx| Box::pin(tx.cancel_jobs(task, 1, Cancel::Everything)))
             .await?;
         anyhow::ensure!(cancelled.len() == CHUNK, "not every job ended");
     }

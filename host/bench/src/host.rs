@@ -56,7 +56,7 @@ async fn leave_a_job(database: &Path) -> anyhow::Result<()> {
         priority: 5,
         run_at_ms: 0,
         unique_key: None,
-        reason: None,
+        put_off: None,
     };
     let queued = store
         .write(move |tx| Box::pin(async move { tx.enqueue(&job, 1).await }))

@@ -25,7 +25,7 @@ pub(crate) fn job() -> NewJob {
         priority: 5,
         run_at_ms: 0,
         unique_key: None,
-        reason: None,
+        put_off: None,
     }
 }
 

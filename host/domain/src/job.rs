@@ -82,3 +82,57 @@ impl JobState {
         matches!(self, Self::Done | Self::Dead | Self::Cancelled)
     }
 }
+
+words! {
+    "kind of a delay":
+    /// Why a job is not worked on at once, as a kind; the words for people are beside it.
+    pub enum PutOffKind {
+        /// Other tasks come first; the end of one makes it due.
+        Turn = "turn",
+        /// The disk is full.
+        Disk = "disk",
+        /// There is no money for a run.
+        Budget = "budget",
+        /// Its agent cannot start.
+        AgentUnavailable = "agent-unavailable",
+        /// Its agent's breaker is open.
+        Breaker = "breaker",
+        /// The provider asked to come back later.
+        RateLimit = "rate-limit",
+        /// Its step waits for something else to happen.
+        Waiting = "waiting",
+        /// A try failed; the next one follows after a back-off.
+        Retry = "retry",
+        /// The next probe of production is not due.
+        Probe = "probe",
+        /// The job before it was lost.
+        JobLost = "job-lost",
+        /// Its host died.
+        HostDied = "host-died",
+        /// Its host ended.
+        HostEnded = "host-ended",
+        /// The reaper took it from its owner.
+        Reaped = "reaped",
+        /// A person took it from its owner.
+        Released = "released",
+    }
+}
+
+/// Why a job is not worked on at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutOff {
+    /// As a kind.
+    pub kind: PutOffKind,
+    /// In words, one line.
+    pub reason: String,
+}
+
+impl PutOff {
+    /// Why, as a kind and in words.
+    pub fn new(kind: PutOffKind, reason: impl Into<String>) -> Self {
+        Self {
+            kind,
+            reason: reason.into(),
+        }
+    }
+}

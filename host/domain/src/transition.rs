@@ -9,7 +9,7 @@ mod failure;
 
 use crate::event::EventKind;
 use crate::id::{EntryId, ObjectId, UnixMs};
-use crate::job::JobKind;
+use crate::job::{JobKind, PutOff, PutOffKind};
 use crate::outcome::{RunOutcome, RunPolicy};
 use crate::pipeline::{HostWork, Mode, Pipeline, Step};
 use crate::retry;
@@ -220,7 +220,7 @@ pub enum Effect {
         /// Milliseconds from now until it is due.
         delay_ms: i64,
         /// Why it is not due at once, if it is not.
-        reason: Option<String>,
+        put_off: Option<PutOff>,
     },
     /// End every live job of the task.
     CancelJobs,
@@ -396,7 +396,10 @@ impl Move<'_> {
                 .clamp(1_000, retry::LIMIT_CEILING_MS),
             _ => retry::DEFERRAL_MS,
         };
-        self.enqueue(delay_ms, Some(outcome.describe()));
+        self.enqueue(
+            delay_ms,
+            Some(PutOff::new(PutOffKind::RateLimit, outcome.describe())),
+        );
     }
 
     fn gate_judged(&mut self, entry: &EntryId, judgement: &Judgement) -> Fits {
@@ -524,12 +527,15 @@ impl Move<'_> {
             self.effects.push(Effect::Enqueue {
                 kind: JobKind::Stop,
                 delay_ms: 0,
-                reason: None,
+                put_off: None,
             });
             return Ok(());
         }
         self.expect_working()?;
-        self.enqueue(0, Some("its job was lost".to_owned()));
+        self.enqueue(
+            0,
+            Some(PutOff::new(PutOffKind::JobLost, "its job was lost")),
+        );
         Ok(())
     }
 

@@ -14,28 +14,28 @@ pub trait Word: Sized {
 
 /// Makes an enum without data of a list of words: `ALL`, `as_str`, `parse`, `Display` and [`Word`].
 macro_rules! words {
-    ($what:literal: $(#[$meta:meta])* pub enum $name:ident {
+    ($what:literal: $(#[$meta:meta])* $vis:vis enum $name:ident {
         $($(#[$doc:meta])* $variant:ident = $word:literal,)+
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name {
+        $vis enum $name {
             $($(#[$doc])* $variant,)+
         }
 
         impl $name {
             /// Every one, in order.
-            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
+            $vis const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
 
             /// Stable name for storage, configuration and display.
-            pub const fn as_str(self) -> &'static str {
+            $vis const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
                 }
             }
 
             /// The one with this name.
-            pub fn parse(name: &str) -> Option<Self> {
+            $vis fn parse(name: &str) -> Option<Self> {
                 Self::ALL.into_iter().find(|one| one.as_str() == name)
             }
         }
@@ -67,7 +67,7 @@ mod tests {
     words! {
         "fruit":
         /// Something to eat.
-        pub enum Fruit {
+        enum Fruit {
             /// Red or green.
             Apple = "apple",
             /// Blue.

@@ -13,6 +13,7 @@ use orch_agents::folder::RunFolder;
 use orch_agents::launcher;
 use orch_config::LiveConfig;
 use orch_domain::id::{RunId, UnixMs};
+use orch_domain::job::PutOff;
 use orch_store::{ClaimedJob, JobKey, NewRun, TaskRecord, Tx};
 use sha2::{Digest, Sha256};
 
@@ -37,7 +38,7 @@ pub(crate) struct Launchpad {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) until_ms: UnixMs,
-    pub(crate) reason: String,
+    pub(crate) why: PutOff,
 }
 
 /// The answer to a task that wants to run an agent.

@@ -19,7 +19,9 @@ pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
 pub use table::events::{EventRow, OutboxRow};
 pub use table::forge::{MergeMark, PullRequest, StatusRow};
 pub use table::jobs::rows::JobRow;
-pub use table::jobs::{ClaimedJob, EnqueueOutcome, FinishOutcome, JobKey, NewJob, RenewOutcome};
+pub use table::jobs::{
+    Cancel, ClaimedJob, CountsAsTry, EnqueueOutcome, FinishOutcome, JobKey, NewJob, RenewOutcome,
+};
 pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
 pub use table::memory::{MemoryApplied, Remembered};
 pub use table::pages::{QueuedJob, TaskTally, WaitingPlace};
@@ -29,7 +31,7 @@ pub use table::reconcile::UnderWay;
 pub use table::runs::{NewRun, RunEnd, RunRow};
 pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
 pub use table::tracker::{CommentRow, IssueRow};
-pub use table::turns::{Dependency, TURN};
+pub use table::turns::Dependency;
 pub use tx::Tx;
 pub use writer::WriterStats;
 

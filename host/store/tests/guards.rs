@@ -7,9 +7,11 @@ mod fixture;
 use orch_domain::id::TaskId;
 use orch_domain::job::{JobKind, Lane};
 use orch_domain::stage::{Role, RunRole, Stage};
-use orch_store::{AcquireOutcome, FinishOutcome, JobKey, NewJob, NewRun, Owner, Pause};
+use orch_store::{
+    AcquireOutcome, CountsAsTry, FinishOutcome, JobKey, NewJob, NewRun, Owner, Pause,
+};
 
-use fixture::{Shop, job};
+use fixture::{Shop, job, waiting};
 
 const LEASE: &str = "merge:shop";
 /// How long a lease holds that [`hold`] takes or [`renews`] renews.
@@ -63,9 +65,9 @@ async fn lease_is_not_renewed_by_a_claim_that_was_put_off() {
     let (task, key) = claimed(&shop, "S-1").await;
     hold(&shop, task, key, 10).await;
     // The row keeps its epoch, and the task its lease.
-    let put_off = shop
-        .store
-        .write(move |tx| Box::pin(async move { tx.put_off(key, 900, "CI", true).await }));
+    let put_off = shop.store.write(move |tx| {
+        Box::pin(async move { tx.put_off(key, 900, &waiting("CI"), CountsAsTry::No).await })
+    });
     assert_eq!(put_off.await.expect("answered"), FinishOutcome::Finished);
     let before = shop.rows("leases").await;
     assert!(!renews(&shop, key, 20).await);

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use orch_domain::id::{RepoName, TaskId, WorkItem};
-use orch_domain::job::{JobKind, JobState, Lane};
+use orch_domain::job::{JobKind, JobState, Lane, PutOff, PutOffKind};
 use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
 use orch_store::{
-    AcquireOutcome, CasOutcome, ClaimedJob, EnqueueOutcome, FinishOutcome, JobKey, MergeMark,
-    NewJob, NewTask, Owner, RenewOutcome, Store, StoreError,
+    AcquireOutcome, Cancel, CasOutcome, ClaimedJob, CountsAsTry, EnqueueOutcome, FinishOutcome,
+    JobKey, MergeMark, NewJob, NewTask, Owner, RenewOutcome, Store, StoreError,
 };
 
 /// An error of a caller's own, as use cases have them.
@@ -74,7 +74,7 @@ fn job(key: &str, run_at_ms: i64) -> NewJob {
         priority: 5,
         run_at_ms,
         unique_key: Some(key.to_owned()),
-        reason: None,
+        put_off: None,
     }
 }
 
@@ -164,7 +164,7 @@ async fn failing_and_panicking_commands_take_nothing_with_them() {
     assert!(matches!(fails, Err(NotToday::Tired)));
     assert!(matches!(panics, Err(StoreError::Panicked)));
     let items = store
-        .read(|tx| Box::pin(tx.tasks(false, 10)))
+        .read(|tx| Box::pin(tx.all_tasks(10)))
         .await
         .expect("listed");
     assert_eq!(
@@ -372,7 +372,17 @@ async fn job_taken_over_by_a_new_claim_cannot_be_ended_by_the_old_one() {
     assert_eq!(complete(&store, old.key).await, FinishOutcome::Fenced);
     let key = old.key;
     let put_off = store
-        .write(move |tx| Box::pin(async move { tx.put_off(key, 9, "late", true).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.put_off(
+                    key,
+                    9,
+                    &PutOff::new(PutOffKind::Retry, "late"),
+                    CountsAsTry::No,
+                )
+                .await
+            })
+        })
         .await;
     assert_eq!(put_off.expect("answered"), FinishOutcome::Fenced);
     assert_eq!(complete(&store, new.key).await, FinishOutcome::Finished);
@@ -414,7 +424,7 @@ async fn cancelling_a_task_fences_its_running_job() {
     .await;
     let key = claim_at(&store, 2).await[0].key;
     let cancelled = store
-        .write(move |tx| Box::pin(tx.cancel_jobs(id, 3, false)))
+        .write(move |tx| Box::pin(tx.cancel_jobs(id, 3, Cancel::Everything)))
         .await
         .expect("cancelled");
     assert_eq!(cancelled, [key.id]);
@@ -636,7 +646,10 @@ async fn migrations_run_in_order_over_data() {
                 branch, base_branch, config_digest, stage, step, status, version, attempts, rework_rounds, \
                 rework_rounds_max, early_rounds, infra_failures, stop_requested, created_ms, updated_ms) \
                 VALUES ('S-1', 'shop', 't', 'b', 'a', 'br', 'main', 'd', 'review', 1, 'active', 4, '{\"review\":1}', \
-                0, 3, 0, 0, 0, 1, 1); INSERT INTO events (task_id, at_ms, kind, actor, data) VALUES (1, 1, 'k', 'a', '{}');";
+                0, 3, 0, 0, 0, 1, 1); INSERT INTO events (task_id, at_ms, kind, actor, data) VALUES (1, 1, 'created', 'a', '{}'); \
+                INSERT INTO jobs (kind, lane, state, task_id, repo, payload, priority, run_at_ms, reason, created_ms, \
+                finished_ms) VALUES ('agent', 'agents', 'scheduled', 1, 'shop', '{}', 5, 9, 'its turn: S-0 comes first', 1, \
+                NULL), ('gate', 'gates', 'done', 1, 'shop', '{}', 5, 9, 'its turn: S-0 comes first', 1, 2);";
             sqlx::raw_sql(sample)
                 .execute(&mut raw)
                 .await
@@ -658,4 +671,12 @@ async fn migrations_run_in_order_over_data() {
             .len(),
         1
     );
+    let jobs = store.read(|tx| Box::pin(tx.recent_jobs(5))).await;
+    let kinds: Vec<_> = jobs
+        .expect("listed")
+        .iter()
+        .map(|job| (job.state, job.put_off_kind))
+        .collect();
+    let waits = (JobState::Scheduled, Some(PutOffKind::Turn));
+    assert_eq!(kinds, [(JobState::Done, None), waits]);
 }

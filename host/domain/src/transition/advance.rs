@@ -1,7 +1,7 @@
 //! Moving on: from step to step, from stage to stage, into waiting, and out of a block.
 
 use super::{Effect, Fits, Move, TrackerState};
-use crate::job::JobKind;
+use crate::job::{JobKind, PutOff, PutOffKind};
 use crate::pipeline::{HostWork, Step};
 use crate::retry;
 use crate::stage::Stage;
@@ -69,7 +69,7 @@ impl Move<'_> {
     }
 
     /// Puts a job for the current step into the queue.
-    pub(super) fn enqueue(&mut self, delay_ms: i64, reason: Option<String>) {
+    pub(super) fn enqueue(&mut self, delay_ms: i64, put_off: Option<PutOff>) {
         let kind = match self.current() {
             Some(Step::Run(_)) => JobKind::Agent,
             Some(Step::Gate(_)) => JobKind::Gate,
@@ -82,7 +82,7 @@ impl Move<'_> {
         self.effects.push(Effect::Enqueue {
             kind,
             delay_ms,
-            reason,
+            put_off,
         });
     }
 
@@ -117,7 +117,7 @@ impl Move<'_> {
         let delay_ms = retry::clamp_wait_ms(after_ms)
             .min(deadline_ms - self.now)
             .max(retry::WAIT_FLOOR_MS);
-        self.enqueue(delay_ms, Some(reason.to_owned()));
+        self.enqueue(delay_ms, Some(PutOff::new(PutOffKind::Waiting, reason)));
     }
 
     /// Whether the task may hold the merge lease at its current step.
@@ -177,7 +177,7 @@ impl Move<'_> {
         self.effects.push(Effect::Enqueue {
             kind: JobKind::Stop,
             delay_ms: 0,
-            reason: None,
+            put_off: None,
         });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Effect, Fits, Move, TrackerState, WorkFailure};
 use crate::id::EntryId;
+use crate::job::{PutOff, PutOffKind};
 use crate::outcome::RunOutcome;
 use crate::pipeline::{Entry, HostWork, Step};
 use crate::retry;
@@ -172,7 +173,7 @@ impl Move<'_> {
             self.task.infra_failures,
             self.chance.0,
         );
-        self.enqueue(delay, Some(detail.to_owned()));
+        self.enqueue(delay, Some(PutOff::new(PutOffKind::Retry, detail)));
     }
 
     pub(super) fn inconclusive(

@@ -259,7 +259,7 @@ fn failed_review_sends_the_findings_back_verbatim() {
     assert!(effects.contains(&Effect::Enqueue {
         kind: JobKind::Agent,
         delay_ms: 0,
-        reason: None
+        put_off: None
     }));
     assert!(effects.contains(&Effect::Tracker(TrackerState::InProgress)));
 }
@@ -475,7 +475,7 @@ fn stop_waits_for_the_irreversible_step_and_no_longer() {
     assert!(effects.contains(&Effect::Enqueue {
         kind: JobKind::Stop,
         delay_ms: 0,
-        reason: None
+        put_off: None
     }));
     let (task, _) = apply(&task, &Event::Stopped);
     assert_eq!(task.stage, Stage::Cancelled);

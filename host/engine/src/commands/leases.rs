@@ -1,6 +1,7 @@
 //! Frees leases by force.
 
 use orch_domain::id::TaskId;
+use orch_domain::job::{PutOff, PutOffKind};
 use orch_store::Reaping;
 use orch_views::message::Message;
 
@@ -75,8 +76,8 @@ impl Leases {
                     let Some(job) = running.into_iter().find(|j| j.task == Some(task)) else {
                         return Ok(None);
                     };
-                    let why = "a person released it";
-                    let Some(key) = tx.reap(&job, &Reaping::Release, why, now).await? else {
+                    let why = PutOff::new(PutOffKind::Released, "a person released it");
+                    let Some(key) = tx.reap(&job, &Reaping::Release, &why, now).await? else {
                         return Ok(None);
                     };
                     let text = format!(

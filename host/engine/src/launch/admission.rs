@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use orch_agents::breaker::{Admit, Reason, Signal};
 use orch_agents::preflight::{self, Credential, Failure, Subject};
 use orch_domain::id::TaskId;
+use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::outcome::RunOutcome;
 use orch_process::resolve_program;
 
@@ -33,7 +34,8 @@ impl Launchpad {
         item: &str,
     ) -> anyhow::Result<Option<Refusal>> {
         if let Err(full) = room::has_room(&self.paths, &self.config.now()) {
-            return Ok(Some(self.refused("the disk", "disk", full).await));
+            let why = PutOff::new(PutOffKind::Disk, full);
+            return Ok(Some(self.refused("the disk", "disk", why).await));
         }
         self.admission.forget_told("the disk");
         let (budgets, now) = (self.config.now().budgets.clone(), self.ledger.now());
@@ -52,7 +54,8 @@ impl Launchpad {
         let Overdrawn { reason, until_ms } = overdrawn;
         self.tell(item, "budget", &format!("{item}: {reason}"))
             .await;
-        Refusal { until_ms, reason }
+        let why = PutOff::new(PutOffKind::Budget, reason);
+        Refusal { until_ms, why }
     }
 
     /// Asks for a start. Whoever is admitted reports by [`Launchpad::run_reported`].
@@ -70,7 +73,7 @@ impl Launchpad {
                 }
                 return Err(Refusal {
                     until_ms,
-                    reason: text,
+                    why: PutOff::new(PutOffKind::Breaker, text),
                 });
             }
         };
@@ -81,20 +84,16 @@ impl Launchpad {
         // The breaker asked for nothing that says anything of the provider.
         admission.with_breakers(|b| b.record(&key, Signal::Neutral, now));
         let reason = format!("agent `{}` cannot start: {failure}", who.name);
-        Err(self.refused(who.name, failure.marker(), reason).await)
+        let why = PutOff::new(PutOffKind::AgentUnavailable, reason);
+        Err(self.refused(who.name, failure.marker(), why).await)
     }
 
     /// A refusal that stands until somebody mends something; a person is told once.
-    pub(crate) async fn refused(
-        &self,
-        name: &str,
-        marker: &'static str,
-        reason: String,
-    ) -> Refusal {
-        self.tell(name, marker, &reason).await;
+    pub(crate) async fn refused(&self, name: &str, marker: &'static str, why: PutOff) -> Refusal {
+        self.tell(name, marker, &why.reason).await;
         Refusal {
             until_ms: self.ledger.now() + ASK_AGAIN_MS,
-            reason,
+            why,
         }
     }
 

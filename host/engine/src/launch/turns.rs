@@ -1,7 +1,8 @@
 //! Whether it is a task's turn to run an agent: what it depends on is done, and a serial repository is its own.
 
+use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::stage::Stage;
-use orch_store::{AcquireOutcome, ClaimedJob, TURN, TaskRecord};
+use orch_store::{AcquireOutcome, ClaimedJob, TaskRecord};
 
 use super::{Launchpad, Refusal};
 use crate::ledger::turn::serial_lease;
@@ -35,7 +36,7 @@ impl Launchpad {
         let later = |what: &str| {
             Turn::Later(Refusal {
                 until_ms: self.ledger.now() + LOOK_MS,
-                reason: format!("{TURN}: {what} comes first"),
+                why: PutOff::new(PutOffKind::Turn, format!("its turn: {what} comes first")),
             })
         };
         if let Some(first) = unmet.first() {

@@ -5,7 +5,7 @@ use orch_domain::job::JobKind;
 use orch_domain::pipeline::Pipeline;
 use orch_domain::task::{Status, Task};
 use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
-use orch_store::{CasOutcome, NewJob, TaskRecord, Tx};
+use orch_store::{Cancel, CasOutcome, NewJob, TaskRecord, Tx};
 
 use super::messages;
 use super::turn::{give_turn, merge_lease, wake_waiters};
@@ -106,7 +106,7 @@ async fn carry_out(
         Effect::Enqueue {
             kind,
             delay_ms,
-            reason,
+            put_off,
         } => {
             let job = NewJob {
                 kind: *kind,
@@ -120,7 +120,7 @@ async fn carry_out(
                 },
                 run_at_ms: by.now.saturating_add(*delay_ms),
                 unique_key: Some(task_key(task.id)),
-                reason: reason.clone(),
+                put_off: put_off.clone(),
             };
             match tx.enqueue(&job, by.now).await? {
                 orch_store::EnqueueOutcome::Enqueued(_) => {}
@@ -135,8 +135,11 @@ async fn carry_out(
         Effect::CancelJobs => {
             // A commit that is being tested is worth testing whatever becomes of the step, and what was deployed is
             // worth watching; only a stop ends that.
-            let keep_aside = task.status != Status::Stopping;
-            tx.cancel_jobs(task.id, by.now, keep_aside).await?;
+            let which = match task.status == Status::Stopping {
+                true => Cancel::Everything,
+                false => Cancel::Steps,
+            };
+            tx.cancel_jobs(task.id, by.now, which).await?;
         }
         Effect::ReleaseMergeLease => {
             if tx.release_lease(&merge_lease(repo), task.id).await? {

@@ -32,7 +32,7 @@ pub(crate) async fn ask_ci(
         priority: 4,
         run_at_ms: now,
         unique_key: Some(format!("ci:{repo}:{sha}")),
-        reason: None,
+        put_off: None,
     };
     // A commit that is being tested already needs no second run.
     let (EnqueueOutcome::Enqueued(_) | EnqueueOutcome::AlreadyQueued(_)) =

@@ -6,13 +6,13 @@
 use anyhow::Context;
 use orch_config::BudgetsConfig;
 use orch_domain::id::{ObjectId, RunId, TaskId, UnixMs};
-use orch_domain::job::JobKind;
+use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::pipeline::HostWork;
 use orch_domain::task::BlockReason;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{
-    ClaimedJob, EnqueueOutcome, EvidenceRow, FinishOutcome, MergeMark, NewEvaluation, NewJob,
-    RunEnd, StoreError, Tx,
+    ClaimedJob, CountsAsTry, EnqueueOutcome, EvidenceRow, FinishOutcome, MergeMark, NewEvaluation,
+    NewJob, RunEnd, StoreError, Tx,
 };
 
 use super::Ledger;
@@ -35,7 +35,7 @@ pub(crate) enum Ending {
     /// It has to be done later; nothing is used up.
     PutOff {
         until_ms: UnixMs,
-        reason: String,
+        why: PutOff,
         also: Vec<Write>,
     },
 }
@@ -253,10 +253,10 @@ impl Ledger {
                     let (event, also) = match ending {
                         Ending::PutOff {
                             until_ms,
-                            reason,
+                            why,
                             also,
                         } => {
-                            let done = tx.put_off(key, until_ms, &reason, true).await?;
+                            let done = tx.put_off(key, until_ms, &why, CountsAsTry::No).await?;
                             if done == FinishOutcome::Finished {
                                 carry_out_all(tx, also, &of).await?;
                             }
@@ -313,9 +313,12 @@ impl Ledger {
             failures,
             self.chance(),
         );
-        let (key, at, error) = (job.key, self.now() + delay, error.to_owned());
+        let (key, at) = (job.key, self.now() + delay);
+        let why = PutOff::new(PutOffKind::Retry, error);
         let done = self
-            .write(move |tx| Box::pin(async move { tx.put_off(key, at, &error, false).await }))
+            .write(move |tx| {
+                Box::pin(async move { tx.put_off(key, at, &why, CountsAsTry::Yes).await })
+            })
             .await?;
         note_fenced(job, done);
         Ok(())

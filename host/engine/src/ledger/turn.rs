@@ -62,7 +62,7 @@ pub(crate) async fn wake_waiters_of(
 
 /// A lease that is given back may be what other tasks of the repository wait for: the oldest looks first.
 pub(crate) async fn wake_waiters(tx: &mut Tx, task: &Task, now: UnixMs) -> Result<(), StoreError> {
-    let live = tx.tasks(true, 1000).await?;
+    let live = tx.live_tasks(1000).await?;
     let oldest = live
         .iter()
         .rev()

@@ -11,6 +11,7 @@ use orch_agents::launcher;
 use orch_agents::workspace::Workspace;
 use orch_config::LiveConfig;
 use orch_domain::id::RunId;
+use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::outcome::RunOutcome;
 use orch_domain::pipeline::Step;
 use orch_domain::stage::{Role, RunRole};
@@ -142,7 +143,8 @@ impl AgentRun<'_> {
             Ok(env) => env,
             Err(error) => {
                 let reason = format!("agent `{name}` cannot start: {error:#}");
-                return Err(launchpad.refused(&name, "environment", reason).await);
+                let why = PutOff::new(PutOffKind::AgentUnavailable, reason);
+                return Err(launchpad.refused(&name, "environment", why).await);
             }
         };
         let who = Candidate {
@@ -198,10 +200,10 @@ impl AgentRun<'_> {
 }
 
 fn put_off(refusal: Refusal) -> Ending {
-    let Refusal { until_ms, reason } = refusal;
+    let Refusal { until_ms, why } = refusal;
     Ending::PutOff {
         until_ms,
-        reason,
+        why,
         also: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use orch_agents::supervise::TOKEN_VARIABLE;
 use orch_config::{Effective, PostDeployConfig};
 use orch_domain::artefact::{self, POST_DEPLOY_LOG};
 use orch_domain::id::ObjectId;
-use orch_domain::job::JobKind;
+use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::transition::Judgement;
 use orch_process::{Spec, run};
 use orch_store::{ClaimedJob, EvidenceRow, NewJob, TaskRecord};
@@ -96,7 +96,7 @@ pub(super) fn job(repo: &Repo, record: &TaskRecord, landed: &ObjectId, now: i64)
         priority: 4,
         run_at_ms: now,
         unique_key: Some(format!("monitor:{}:{landed}", record.task.id)),
-        reason: None,
+        put_off: None,
     })
 }
 
@@ -235,7 +235,7 @@ impl MonitorStep {
 fn next_probe(until_ms: i64, seen: Option<EvidenceRow>) -> Ending {
     Ending::PutOff {
         until_ms,
-        reason: "the next probe of production".to_owned(),
+        why: PutOff::new(PutOffKind::Probe, "the next probe of production"),
         also: seen.into_iter().map(Write::Evidence).collect(),
     }
 }

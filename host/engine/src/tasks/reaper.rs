@@ -11,7 +11,8 @@ use std::time::Duration;
 use orch_agents::folder::{RunFolder, RunState, StopReason};
 use orch_agents::launcher;
 use orch_config::LiveConfig;
-use orch_store::{Reaping, RunningJob, StoreError};
+use orch_domain::job::{PutOff, PutOffKind};
+use orch_store::{CountsAsTry, Reaping, RunningJob, StoreError};
 
 use self::rules::{Bounds, Memory, Seen, Tier};
 use super::attended::Attended;
@@ -133,7 +134,7 @@ impl Reaper {
         let won = self
             .ledger
             .write(move |tx| {
-                Box::pin(async move { tx.reap(&seen, &reaping, tier.as_str(), now).await })
+                Box::pin(async move { tx.reap(&seen, &reaping, &given_up(tier), now).await })
             })
             .await?;
         let Some(key) = won else {
@@ -166,10 +167,15 @@ impl Reaper {
         if let (true, Some((_, _, folder, _))) = (owns, &job.run) {
             let _attending = self.attended.enter(key);
             end(folder).await?;
-            let (now, why) = (self.ledger.now(), tier.as_str());
+            let now = self.ledger.now();
             let done = self
                 .ledger
-                .write(move |tx| Box::pin(async move { tx.put_off(key, now, why, false).await }))
+                .write(move |tx| {
+                    Box::pin(async move {
+                        tx.put_off(key, now, &given_up(tier), CountsAsTry::Yes)
+                            .await
+                    })
+                })
                 .await?;
             tracing::info!(job.id = key.id.0, ?done, "what it left running is gone");
         }
@@ -224,6 +230,10 @@ impl Reaper {
 /// Ends a run and everything that carries its mark; answers when nothing is left.
 async fn end(folder: &str) -> anyhow::Result<()> {
     Ok(launcher::end(&RunFolder::at(folder), StopReason::TooOld).await?)
+}
+
+fn given_up(tier: Tier) -> PutOff {
+    PutOff::new(PutOffKind::Reaped, tier.as_str())
 }
 
 /// For how long the run of a job has had a result, milliseconds; none while it has none.

@@ -3,7 +3,7 @@
 pub(crate) mod rows;
 
 use orch_domain::id::{JobId, TaskId, UnixMs};
-use orch_domain::job::{JobKind, Lane};
+use orch_domain::job::{JobKind, Lane, PutOff, PutOffKind};
 use sqlx::sqlite::SqliteRow;
 
 use self::rows::{JobRow, ROW, job_row};
@@ -30,7 +30,25 @@ pub struct NewJob {
     /// No second live job may have this key.
     pub unique_key: Option<String>,
     /// Why it is not due at once.
-    pub reason: Option<String>,
+    pub put_off: Option<PutOff>,
+}
+
+/// Whether the try that a claim began counts as one, though the job is put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountsAsTry {
+    /// It failed.
+    Yes,
+    /// It was not its turn, or nothing was tried.
+    No,
+}
+
+/// Which of a task's jobs are cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancel {
+    /// All of them.
+    Everything,
+    /// Those of its steps, and not what works beside them.
+    Steps,
 }
 
 /// What enqueueing did.
@@ -111,7 +129,7 @@ pub(super) fn claim_sql() -> String {
     // What waiting earned a row is taken back: put off, it begins anew.
     format!(
         "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, owner = ?, \
-         claimed_ms = ?, lease_until_ms = ?, reason = NULL, hinted = 0, \
+         claimed_ms = ?, lease_until_ms = ?, reason = NULL, put_off_kind = NULL, hinted = 0, \
          priority = priority + aged_by, aged_by = 0, aged_ms = NULL WHERE state = 'ready' AND id IN \
          (SELECT id FROM jobs WHERE state = 'ready' AND lane = ? AND {} \
          ORDER BY priority, run_at_ms, id LIMIT ?) \
@@ -167,7 +185,7 @@ impl Tx {
         let due = job.run_at_ms <= now;
         let done = sqlx::query(
             "INSERT INTO jobs (kind, lane, state, task_id, repo, payload, priority, run_at_ms, unique_key, reason, \
-             created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             put_off_kind, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(job.kind.as_str())
         .bind(job.kind.lane().as_str())
@@ -178,7 +196,8 @@ impl Tx {
         .bind(job.priority)
         .bind(job.run_at_ms)
         .bind(job.unique_key.as_deref())
-        .bind(job.reason.as_deref())
+        .bind(job.put_off.as_ref().map(|p| p.reason.as_str()))
+        .bind(job.put_off.as_ref().map(|p| p.kind.as_str()))
         .bind(now)
         .execute(&mut self.conn)
         .await
@@ -297,7 +316,7 @@ impl Tx {
         Ok(finished(done.rows_affected()))
     }
 
-    /// Puts a claimed job off; `gives_back` says whether the try does not count.
+    /// Puts a claimed job off.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -305,16 +324,17 @@ impl Tx {
         &mut self,
         key: JobKey,
         run_at_ms: UnixMs,
-        reason: &str,
-        gives_back: bool,
+        why: &PutOff,
+        counts: CountsAsTry,
     ) -> Result<FinishOutcome, StoreError> {
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'scheduled', run_at_ms = ?, reason = ?, owner = NULL, lease_until_ms = NULL, \
-             attempt = attempt - ? WHERE id = ? AND state = 'running' AND epoch = ?",
+            "UPDATE jobs SET state = 'scheduled', run_at_ms = ?, reason = ?, put_off_kind = ?, owner = NULL, \
+             lease_until_ms = NULL, attempt = attempt - ? WHERE id = ? AND state = 'running' AND epoch = ?",
         )
         .bind(run_at_ms)
-        .bind(reason)
-        .bind(i64::from(gives_back))
+        .bind(&why.reason)
+        .bind(why.kind.as_str())
+        .bind(i64::from(counts == CountsAsTry::No))
         .bind(key.id.0)
         .bind(key.epoch)
         .execute(&mut self.conn)
@@ -369,8 +389,7 @@ impl Tx {
         Ok(count == 1)
     }
 
-    /// Cancels the live jobs of a task; with `keep_aside`, not those that work beside its steps. Running ones get
-    /// a new epoch, so that a late write is fenced.
+    /// Cancels live jobs of a task. Running ones get a new epoch, so that a late write is fenced.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -378,7 +397,7 @@ impl Tx {
         &mut self,
         task: TaskId,
         now: UnixMs,
-        keep_aside: bool,
+        which: Cancel,
     ) -> Result<Vec<JobId>, StoreError> {
         let rows = sqlx::query(
             "UPDATE jobs SET state = 'cancelled', finished_ms = ?, owner = NULL, lease_until_ms = NULL, \
@@ -387,7 +406,7 @@ impl Tx {
         )
         .bind(now)
         .bind(task.0)
-        .bind(keep_aside)
+        .bind(which == Cancel::Steps)
         .fetch_all(&mut self.conn)
         .await
         .doing("cancel a task's jobs")?;
@@ -438,11 +457,12 @@ impl Tx {
     pub async fn recover(&mut self, owner: &Owner, now: UnixMs) -> Result<Vec<JobRow>, StoreError> {
         let sql = format!(
             "UPDATE jobs SET state = 'ready', run_at_ms = ?, epoch = epoch + 1, attempt = attempt - 1, \
-             crashes = crashes + 1, owner = NULL, lease_until_ms = NULL, reason = 'its host died' \
+             crashes = crashes + 1, owner = NULL, lease_until_ms = NULL, reason = 'its host died', put_off_kind = ? \
              WHERE state = 'running' AND owner <> ? RETURNING {ROW}"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(now)
+            .bind(PutOffKind::HostDied.as_str())
             .bind(&owner.0)
             .fetch_all(&mut self.conn)
             .await

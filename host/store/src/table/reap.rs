@@ -1,7 +1,7 @@
 //! What the reaper sees of running jobs, and its write, which repeats all that it saw.
 
 use orch_domain::id::{JobId, RunId, TaskId, UnixMs};
-use orch_domain::job::JobKind;
+use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use sqlx::sqlite::SqliteRow;
 
 use super::jobs::JobKey;
@@ -69,7 +69,7 @@ impl Tx {
         &mut self,
         seen: &RunningJob,
         reaping: &Reaping,
-        reason: &str,
+        why: &PutOff,
         now: UnixMs,
     ) -> Result<Option<JobKey>, StoreError> {
         let (state, owner, until) = match reaping {
@@ -77,7 +77,7 @@ impl Tx {
             Reaping::Own(owner, until) => ("running", Some(owner.0.as_str()), Some(*until)),
         };
         let row = sqlx::query(
-            "UPDATE jobs SET state = ?, owner = ?, lease_until_ms = ?, run_at_ms = ?, reason = ?, epoch = epoch + 1, \
+            "UPDATE jobs SET state = ?, owner = ?, lease_until_ms = ?, run_at_ms = ?, reason = ?, put_off_kind = ?, epoch = epoch + 1, \
              attempt = attempt - 1, crashes = crashes + ? WHERE id = ? AND state = 'running' AND epoch = ? \
              AND owner = ? AND claimed_ms = ? AND lease_until_ms = ? RETURNING epoch",
         )
@@ -85,7 +85,8 @@ impl Tx {
         .bind(owner)
         .bind(until)
         .bind(now)
-        .bind(reason)
+        .bind(&why.reason)
+        .bind(why.kind.as_str())
         .bind(i64::from(*reaping != Reaping::Release))
         .bind(seen.key.id.0)
         .bind(seen.key.epoch)
@@ -112,9 +113,10 @@ impl Tx {
     pub async fn give_back(&mut self, owner: &Owner, now: UnixMs) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "UPDATE jobs SET state = 'ready', run_at_ms = ?, epoch = epoch + 1, attempt = attempt - 1, owner = NULL, \
-             lease_until_ms = NULL, reason = 'its host ended' WHERE state = 'running' AND owner = ?",
+             lease_until_ms = NULL, reason = 'its host ended', put_off_kind = ? WHERE state = 'running' AND owner = ?",
         )
         .bind(now)
+        .bind(PutOffKind::HostEnded.as_str())
         .bind(&owner.0)
         .execute(&mut self.conn)
         .await

@@ -1,20 +1,18 @@
 //! Whose turn it is: tasks that wait for others to be done, and jobs that wait for a serial repository.
 
 use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::job::PutOffKind;
 use orch_domain::stage::Stage;
 
 use super::{get, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
-/// Beginning of the reason of a job that waits for its turn; whoever ends makes such jobs due.
-pub const TURN: &str = "its turn";
-
 /// By the tasks that it may concern, not by everything that is scheduled.
 pub(super) const WAKE: &str = "UPDATE jobs SET state = 'ready', run_at_ms = ?1 WHERE task_id IN \
     (SELECT id FROM tasks WHERE repo = ?3 AND stage NOT IN ('done', 'cancelled') \
     UNION ALL SELECT task_id FROM task_dependencies WHERE on_task_id = ?4) \
-    AND state IN ('scheduled', 'ready', 'running') AND state = 'scheduled' AND reason LIKE ?2 || '%'";
+    AND state IN ('scheduled', 'ready', 'running') AND state = 'scheduled' AND put_off_kind = ?2";
 
 /// A task that another one waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +95,7 @@ impl Tx {
     ) -> Result<u64, StoreError> {
         let done = sqlx::query(WAKE)
             .bind(now)
-            .bind(TURN)
+            .bind(PutOffKind::Turn.as_str())
             .bind(repo)
             .bind(ended.0)
             .execute(&mut self.conn)

@@ -1,9 +1,9 @@
 //! Rows are claimed by priority, and waiting raises it.
 
 use orch_domain::id::JobId;
-use orch_store::{FinishOutcome, NewJob};
+use orch_store::{CountsAsTry, FinishOutcome, NewJob};
 
-use crate::fixture::{Shop, job};
+use crate::fixture::{Shop, job, waiting};
 
 const MINUTE_MS: i64 = 60_000;
 /// When the rows of these tests are due.
@@ -116,9 +116,12 @@ async fn claim_takes_back_what_waiting_earned() {
     let key = shop.claim("host", 1, now).await[0].key;
     assert_eq!(priorities(&shop).await, [9]);
     let later = now + 60 * MINUTE_MS;
-    let put_off = shop
-        .store
-        .write(move |tx| Box::pin(async move { tx.put_off(key, later, "CI", true).await }));
+    let put_off = shop.store.write(move |tx| {
+        Box::pin(async move {
+            tx.put_off(key, later, &waiting("CI"), CountsAsTry::No)
+                .await
+        })
+    });
     assert_eq!(put_off.await.expect("answered"), FinishOutcome::Finished);
     age(&shop, later + 9 * MINUTE_MS).await;
     assert_eq!(priorities(&shop).await, [9], "it begins to wait anew");

@@ -4,10 +4,10 @@ use orch_domain::id::{JobId, RunId, TaskId};
 use orch_domain::outcome::RunEnding;
 use orch_domain::stage::{Role, RunRole, Stage};
 use orch_store::{
-    AcquireOutcome, FinishOutcome, JobKey, NewJob, NewRun, Owner, RenewOutcome, RunEnd,
+    AcquireOutcome, CountsAsTry, FinishOutcome, JobKey, NewJob, NewRun, Owner, RenewOutcome, RunEnd,
 };
 
-use crate::fixture::{LEASE_MS, Shop, job};
+use crate::fixture::{LEASE_MS, Shop, job, waiting};
 
 const LEASE: &str = "merge:shop";
 
@@ -51,9 +51,9 @@ async fn is_refused_everything(shop: &Shop, key: JobKey, task: TaskId, run: RunI
         .store
         .write(move |tx| Box::pin(async move { tx.bury(key, "late", now).await }));
     assert_eq!(bury.await.expect("answered"), FinishOutcome::Fenced);
-    for gives_back in [false, true] {
+    for counts in [CountsAsTry::No, CountsAsTry::Yes] {
         let put_off = shop.store.write(move |tx| {
-            Box::pin(async move { tx.put_off(key, now, "late", gives_back).await })
+            Box::pin(async move { tx.put_off(key, now, &waiting("late"), counts).await })
         });
         assert_eq!(put_off.await.expect("answered"), FinishOutcome::Fenced);
     }

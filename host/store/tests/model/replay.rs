@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use orch_domain::id::{JobId, RepoName, TaskId, WorkItem};
-use orch_domain::job::{JobKind, JobState, Lane};
+use orch_domain::job::{JobKind, JobState, Lane, PutOff, PutOffKind};
 use orch_store::{
-    EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, NewTask, Owner, Reaping, RenewOutcome,
-    RunningJob, Store, StoreError, Tx,
+    Cancel, CountsAsTry, EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, NewTask, Owner,
+    Reaping, RenewOutcome, RunningJob, Store, StoreError, Tx,
 };
 
 use crate::protocol::{Action, Answer, Key, Protocol, State};
@@ -215,7 +215,7 @@ impl Rig {
         for (task, _) in *jobs {
             let ended = self
                 .store
-                .write(move |tx| Box::pin(tx.cancel_jobs(task, BEGIN_MS, false)));
+                .write(move |tx| Box::pin(tx.cancel_jobs(task, BEGIN_MS, Cancel::Everything)));
             ended.await.expect("cancelled");
         }
     }
@@ -255,10 +255,13 @@ impl Rig {
             Action::Finish(key, ending) => self.finish(real_key(jobs, key), ending, now).await,
             Action::PutOff(key, gives_back) => {
                 let key = real_key(jobs, key);
+                let counts = match gives_back {
+                    true => CountsAsTry::No,
+                    false => CountsAsTry::Yes,
+                };
                 let done = self.store.write(move |tx| {
-                    Box::pin(
-                        async move { tx.put_off(key, now + TICK_MS, "later", gives_back).await },
-                    )
+                    let later = PutOff::new(PutOffKind::Waiting, "later");
+                    Box::pin(async move { tx.put_off(key, now + TICK_MS, &later, counts).await })
                 });
                 Answer::Row(done.await.expect("answered") == FinishOutcome::Finished)
             }
@@ -278,7 +281,7 @@ impl Rig {
                 let (task, id) = jobs[job];
                 let done = self
                     .store
-                    .write(move |tx| Box::pin(tx.cancel_jobs(task, now, false)));
+                    .write(move |tx| Box::pin(tx.cancel_jobs(task, now, Cancel::Everything)));
                 Answer::Row(done.await.expect("answered") == [id])
             }
         }
@@ -291,9 +294,10 @@ impl Rig {
     }
 
     async fn reap(&self, seen: RunningJob, reaping: Reaping, now: i64) -> bool {
-        let done = self
-            .store
-            .write(move |tx| Box::pin(async move { tx.reap(&seen, &reaping, "late", now).await }));
+        let done = self.store.write(move |tx| {
+            let late = PutOff::new(PutOffKind::Reaped, "late");
+            Box::pin(async move { tx.reap(&seen, &reaping, &late, now).await })
+        });
         done.await.expect("answered").is_some()
     }
 
@@ -369,7 +373,7 @@ async fn queue(tx: &mut Tx, trace: u32, number: u32) -> Result<(TaskId, JobId), 
         priority: 5,
         run_at_ms: BEGIN_MS,
         unique_key: None,
-        reason: None,
+        put_off: None,
     };
     match tx.enqueue(&job, BEGIN_MS).await? {
         EnqueueOutcome::Enqueued(id) => Ok((task, id)),

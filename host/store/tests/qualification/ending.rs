@@ -1,9 +1,9 @@
 //! Who may end a job, and how often.
 
 use orch_domain::job::{JobState, Lane};
-use orch_store::{FinishOutcome, JobKey, RenewOutcome};
+use orch_store::{CountsAsTry, FinishOutcome, JobKey, RenewOutcome};
 
-use crate::fixture::{LEASE_MS, Shop, job};
+use crate::fixture::{LEASE_MS, Shop, job, waiting};
 
 async fn complete(shop: &Shop, key: JobKey, now: i64) -> FinishOutcome {
     let done = shop.store.write(move |tx| Box::pin(tx.complete(key, now)));
@@ -54,7 +54,10 @@ async fn failed_try_is_claimed_again_as_soon_as_its_back_off_is_over() {
         assert_eq!(claimed.attempt, attempt, "a failure counts");
         let key = claimed.key;
         let put_off = shop.store.write(move |tx| {
-            Box::pin(async move { tx.put_off(key, now + 100, "exit code 1", false).await })
+            Box::pin(async move {
+                tx.put_off(key, now + 100, &waiting("exit code 1"), CountsAsTry::Yes)
+                    .await
+            })
         });
         let put_off = put_off.await.expect("answered");
         assert_eq!(put_off, FinishOutcome::Finished);

@@ -1,7 +1,7 @@
 //! A store on a real file, jobs to fill it, and rows to compare. Hides the boxing that a command takes.
 
 use orch_domain::id::{JobId, RepoName, TaskId, WorkItem};
-use orch_domain::job::{JobKind, Lane};
+use orch_domain::job::{JobKind, Lane, PutOff, PutOffKind};
 use orch_store::{
     ClaimedJob, EnqueueOutcome, JobKey, NewJob, NewTask, Owner, Reaping, RunningJob, Store,
 };
@@ -89,7 +89,8 @@ impl Shop {
     pub(crate) async fn reap(&self, seen: &RunningJob, now: i64) -> Option<JobKey> {
         let seen = seen.clone();
         let reaped = self.store.write(move |tx| {
-            Box::pin(async move { tx.reap(&seen, &Reaping::Requeue, "late", now).await })
+            let late = PutOff::new(PutOffKind::Reaped, "late");
+            Box::pin(async move { tx.reap(&seen, &Reaping::Requeue, &late, now).await })
         });
         reaped.await.expect("answered")
     }
@@ -113,6 +114,11 @@ impl Shop {
     }
 }
 
+/// Why a job is put off, for tests to which the kind is nothing.
+pub(crate) fn waiting(reason: &str) -> PutOff {
+    PutOff::new(PutOffKind::Waiting, reason)
+}
+
 /// A job for the gates' lane.
 pub(crate) fn job(run_at_ms: i64) -> NewJob {
     NewJob {
@@ -123,6 +129,6 @@ pub(crate) fn job(run_at_ms: i64) -> NewJob {
         priority: 5,
         run_at_ms,
         unique_key: None,
-        reason: None,
+        put_off: None,
     }
 }

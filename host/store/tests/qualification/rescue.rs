@@ -1,7 +1,7 @@
 //! What is taken from a dead worker, and what is not.
 
 use orch_domain::job::JobState;
-use orch_store::{FinishOutcome, NewJob, Owner, RenewOutcome};
+use orch_store::{Cancel, FinishOutcome, NewJob, Owner, RenewOutcome};
 
 use crate::fixture::{LEASE_MS, Shop, job};
 
@@ -126,7 +126,7 @@ async fn job_of_a_stopped_task_is_not_brought_back_by_a_late_rescue() {
     let seen = shop.running().await.remove(0);
     let stopped = shop
         .store
-        .write(move |tx| Box::pin(tx.cancel_jobs(task, 3, false)));
+        .write(move |tx| Box::pin(tx.cancel_jobs(task, 3, Cancel::Everything)));
     assert_eq!(stopped.await.expect("answered"), [seen.key.id]);
     let before = shop.rows("jobs").await;
     assert_eq!(shop.reap(&seen, 4).await, None);

@@ -1,6 +1,7 @@
 //! Claims about ended runs: limits that are waited for, results that are not there.
 
 use super::{apply, apply_in, at_step};
+use crate::job::{PutOff, PutOffKind};
 use crate::outcome::{ResultFault, RunOutcome};
 use crate::pipeline::Pipeline;
 use crate::retry;
@@ -19,12 +20,12 @@ fn developing() -> Task {
     at_step(&Pipeline::default(), Stage::Development, 0)
 }
 
-/// Delay and reason of the one job that is put into the queue.
-fn enqueued(effects: &[Effect]) -> (i64, Option<String>) {
+/// Delay of the one job that is put into the queue, and why.
+fn enqueued(effects: &[Effect]) -> (i64, Option<PutOff>) {
     let mut jobs = effects.iter().filter_map(|effect| match effect {
         Effect::Enqueue {
-            delay_ms, reason, ..
-        } => Some((*delay_ms, reason.clone())),
+            delay_ms, put_off, ..
+        } => Some((*delay_ms, put_off.clone())),
         _ => None,
     });
     let found = jobs.next().expect("a job follows");
@@ -57,7 +58,9 @@ fn rate_limited_run_begins_again_when_the_limit_ends_and_costs_nothing() {
         let event = ended(RunOutcome::RateLimited { until_ms });
         let before = developing();
         let (task, effects) = apply_in(&Pipeline::default(), &before, &event, now);
-        assert_eq!(enqueued(&effects).0, delay, "{until_ms:?}");
+        let (delayed_ms, why) = enqueued(&effects);
+        assert_eq!(delayed_ms, delay, "{until_ms:?}");
+        assert_eq!(why.map(|w| w.kind), Some(PutOffKind::RateLimit));
         assert_eq!((task.stage, task.step), (before.stage, before.step));
         assert_eq!(task.infra_failures, 0);
         assert_eq!(alerts(&effects), Vec::<&str>::new());
@@ -82,8 +85,10 @@ fn run_without_a_result_never_advances_and_alerts_each_time_until_it_blocks() {
             assert_eq!(alerts(&effects), [told.as_str()]);
             assert_eq!((next.stage, next.step), (task.stage, task.step));
             assert_eq!((next.infra_failures, next.rework_rounds), (failures, 0));
-            let (delay, reason) = enqueued(&effects);
-            assert!(delay > 0 && reason.is_some_and(|r| r.contains(fault.as_str())));
+            let (delay, why) = enqueued(&effects);
+            let why = why.expect("it says why");
+            assert_eq!(why.kind, PutOffKind::Retry);
+            assert!(delay > 0 && why.reason.contains(fault.as_str()));
             task = next;
         }
         let (task, effects) = apply(&task, &event);

@@ -10,7 +10,7 @@ use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
 use orch_domain::source::{Forge, Tips};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
-use orch_store::{TaskRecord, Tx, UnderWay};
+use orch_store::{Cancel, TaskRecord, Tx, UnderWay};
 
 use super::{Reconciler, Standing, tell};
 use crate::ledger::apply::{Applied, apply, pipeline_of};
@@ -215,7 +215,7 @@ async fn make_good(
                     return Ok(false);
                 }
                 if matches!(expected, Drift::BranchGone) {
-                    tx.cancel_jobs(id, by.now, true).await?;
+                    tx.cancel_jobs(id, by.now, Cancel::Steps).await?;
                 }
                 if matches!(apply(tx, id, &event, &by).await?, Applied::Ignored(_)) {
                     return Ok(false);

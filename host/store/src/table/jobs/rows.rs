@@ -1,11 +1,11 @@
 //! Jobs as they are shown: the rows, and how many are in each state.
 
 use orch_domain::id::{JobId, TaskId, UnixMs};
-use orch_domain::job::{JobKind, JobState};
+use orch_domain::job::{JobKind, JobState, PutOffKind};
 use sqlx::sqlite::SqliteRow;
 
 use crate::error::{Context, StoreError};
-use crate::table::{get, word};
+use crate::table::{get, maybe_word, word};
 use crate::tx::Tx;
 
 /// A job as it is shown.
@@ -29,7 +29,9 @@ pub struct JobRow {
     pub attempt: i64,
     /// Epoch of the latest claim.
     pub epoch: i64,
-    /// Why it is not due at once.
+    /// Why it is not due at once, as a kind; none too if an older version put it off.
+    pub put_off_kind: Option<PutOffKind>,
+    /// Why it is not due at once, in words.
     pub reason: Option<String>,
     /// Last error.
     pub last_error: Option<String>,
@@ -37,7 +39,7 @@ pub struct JobRow {
     pub finished_ms: Option<UnixMs>,
 }
 
-pub(super) const ROW: &str = "id, kind, state, task_id, repo, payload, run_at_ms, attempt, epoch, reason, last_error, finished_ms";
+pub(super) const ROW: &str = "id, kind, state, task_id, repo, payload, run_at_ms, attempt, epoch, put_off_kind, reason, last_error, finished_ms";
 
 /// Ended rows are counted as they end.
 pub(in crate::table) const COUNTS: &str = "SELECT 'scheduled' AS state, count(*) FROM jobs WHERE state = 'scheduled' \
@@ -104,6 +106,7 @@ pub(super) fn job_row(row: &SqliteRow) -> Result<JobRow, StoreError> {
         run_at_ms: get(row, "run_at_ms")?,
         attempt: get(row, "attempt")?,
         epoch: get(row, "epoch")?,
+        put_off_kind: maybe_word(row, "put_off_kind", "jobs", id)?,
         reason: get(row, "reason")?,
         last_error: get(row, "last_error")?,
         finished_ms: get(row, "finished_ms")?,
