@@ -28,6 +28,29 @@ words! {
 }
 
 impl JobKind {
+    /// Whether it works beside the steps of its task: no step waits for its end, which moves no task; what else
+    /// becomes of a step leaves it alone, and it keeps no lease alive.
+    pub fn works_beside_steps(self) -> bool {
+        match self {
+            Self::Ci | Self::Monitor => true,
+            Self::Agent
+            | Self::Gate
+            | Self::Staging
+            | Self::MergePrepare
+            | Self::Land
+            | Self::Deploy
+            | Self::Stop => false,
+        }
+    }
+
+    /// Whether the host itself moves the task on at its end: what an agent left is in the host's hands.
+    pub fn finalises(self) -> bool {
+        match self {
+            Self::Gate | Self::MergePrepare | Self::Land | Self::Deploy => true,
+            Self::Agent | Self::Staging | Self::Ci | Self::Monitor | Self::Stop => false,
+        }
+    }
+
     /// The lane whose limit applies.
     pub fn lane(self) -> Lane {
         match self {
@@ -134,5 +157,21 @@ impl PutOff {
             kind,
             reason: reason.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_works_beside_the_steps_moves_no_task() {
+        let of = |is_in: fn(JobKind) -> bool| {
+            let kinds = JobKind::ALL.into_iter().filter(|kind| is_in(*kind));
+            kinds.map(JobKind::as_str).collect::<Vec<_>>()
+        };
+        assert_eq!(of(JobKind::works_beside_steps), ["ci", "monitor"]);
+        let finalise = ["gate", "merge-prepare", "land", "deploy"];
+        assert_eq!(of(JobKind::finalises), finalise);
     }
 }

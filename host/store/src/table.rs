@@ -22,6 +22,7 @@ pub(crate) mod tasks;
 pub(crate) mod tracker;
 pub(crate) mod turns;
 
+use orch_domain::job::JobKind;
 use orch_domain::words::Word;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Decode, Row, Sqlite, Type};
@@ -59,6 +60,13 @@ pub(crate) fn maybe_word<T: Word>(
     value
         .map(|value| known(T::of(&value), table, id, &value, T::WHAT))
         .transpose()
+}
+
+/// The names of the kinds of jobs for which `is_wanted` holds, as SQL has them in a list.
+pub(crate) fn kinds(is_wanted: impl Fn(JobKind) -> bool) -> String {
+    let wanted = JobKind::ALL.into_iter().filter(|kind| is_wanted(*kind));
+    let quoted: Vec<String> = wanted.map(|kind| format!("'{kind}'")).collect();
+    quoted.join(", ")
 }
 
 /// Turns a column's text into its type, or says which row holds one that this version does not know.

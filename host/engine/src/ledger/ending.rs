@@ -344,7 +344,7 @@ impl Ledger {
                 if tx.bury(key, &detail, by.now).await? == FinishOutcome::Fenced {
                     return Ok(());
                 }
-                match task.filter(|_| !matches!(kind, JobKind::Ci | JobKind::Monitor)) {
+                match task.filter(|_| !kind.works_beside_steps()) {
                     Some(task) => {
                         let event = Event::Halted {
                             reason: BlockReason::CrashLoop,

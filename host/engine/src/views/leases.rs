@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use orch_domain::id::TaskId;
-use orch_domain::job::JobKind;
 use orch_store::{LeaseRow, RunningJob, StoreError, Tx};
 use orch_views::lease::LeaseView;
 use orch_views::page::{LIMIT_MAX, Page, PageRequest};
@@ -55,21 +54,15 @@ pub(super) fn block(
 ) -> TransitionLeaseView {
     let mut leases = views(leases, running, names);
     leases.truncate(usize::try_from(LIMIT_MAX).unwrap_or(usize::MAX));
-    let owned = running.iter().filter(|job| is_uninterrupted(job)).count();
+    // What the reaper and others leave a transition to.
+    let owned = running
+        .iter()
+        .filter(|j| j.task.is_some() && j.kind.finalises());
     TransitionLeaseView {
         leases,
-        finalizer_owned: owned as u64,
+        finalizer_owned: owned.count() as u64,
         finalizer_defers_total: deferred,
     }
-}
-
-/// Whether reaper and others leave a transition in the hands of this job.
-fn is_uninterrupted(job: &RunningJob) -> bool {
-    let leaves = match job.kind {
-        JobKind::Gate | JobKind::MergePrepare | JobKind::Land | JobKind::Deploy => true,
-        JobKind::Agent | JobKind::Staging | JobKind::Ci | JobKind::Monitor | JobKind::Stop => false,
-    };
-    leaves && job.task.is_some()
 }
 
 fn views(

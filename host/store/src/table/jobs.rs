@@ -7,7 +7,7 @@ use orch_domain::job::{JobKind, Lane, PutOff, PutOffKind};
 use sqlx::sqlite::SqliteRow;
 
 use self::rows::{JobRow, ROW, job_row};
-use super::{get, word};
+use super::{get, kinds, word};
 use crate::error::{Context, StoreError};
 use crate::open::Owner;
 use crate::tx::Tx;
@@ -113,12 +113,11 @@ pub enum RenewOutcome {
 /// carried out all the same), or its kind is of another version, whose host can still do it. Its one parameter is
 /// the time.
 fn is_claimable() -> String {
-    let kinds = JobKind::ALL.map(|kind| format!("'{}'", kind.as_str()));
     format!(
         "kind IN ({}) AND (kind = 'stop' OR NOT EXISTS (SELECT 1 FROM pauses p WHERE \
          (p.scope = 'lane:' || jobs.lane OR p.scope = 'repo:' || jobs.repo) \
          AND (p.until_ms IS NULL OR p.until_ms > ?)))",
-        kinds.join(", ")
+        kinds(|_| true)
     )
 }
 
@@ -399,17 +398,19 @@ impl Tx {
         now: UnixMs,
         which: Cancel,
     ) -> Result<Vec<JobId>, StoreError> {
-        let rows = sqlx::query(
+        let beside = kinds(JobKind::works_beside_steps);
+        let sql = format!(
             "UPDATE jobs SET state = 'cancelled', finished_ms = ?, owner = NULL, lease_until_ms = NULL, \
              epoch = epoch + 1 WHERE task_id = ? AND state IN ('scheduled', 'ready', 'running') \
-             AND NOT (? AND kind IN ('ci', 'monitor')) RETURNING id",
-        )
-        .bind(now)
-        .bind(task.0)
-        .bind(which == Cancel::Steps)
-        .fetch_all(&mut self.conn)
-        .await
-        .doing("cancel a task's jobs")?;
+             AND NOT (? AND kind IN ({beside})) RETURNING id"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(now)
+            .bind(task.0)
+            .bind(which == Cancel::Steps)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("cancel a task's jobs")?;
         rows.iter().map(|row| get(row, 0).map(JobId)).collect()
     }
 

@@ -1,10 +1,11 @@
 //! Leases: who may prepare and land a merge. One conditional statement each; epochs only rise.
 
 use orch_domain::id::{JobId, TaskId, UnixMs};
+use orch_domain::job::JobKind;
 use sqlx::sqlite::SqliteRow;
 
-use super::get;
 use super::jobs::JobKey;
+use super::{get, kinds};
 use crate::error::{Context, StoreError};
 use crate::open::Owner;
 use crate::tx::Tx;
@@ -68,16 +69,18 @@ impl Tx {
     /// # Errors
     /// When the database does not answer.
     pub async fn reclaim_leases(&mut self, now: UnixMs) -> Result<Vec<Reclaimed>, StoreError> {
-        let rows = sqlx::query(
+        let sql = format!(
             "SELECT resource, holder, epoch, coalesce(expires_ms < ?1, 1) AS expired FROM leases l \
              WHERE holder IS NOT NULL AND (coalesce(expires_ms < ?1, 1) OR NOT EXISTS (SELECT 1 FROM jobs j \
              WHERE j.task_id = l.holder AND j.state IN ('scheduled', 'ready', 'running') \
-             AND j.kind NOT IN ('ci', 'monitor')))",
-        )
-        .bind(now)
-        .fetch_all(&mut self.conn)
-        .await
-        .doing("look for leases to reclaim")?;
+             AND j.kind NOT IN ({})))",
+            kinds(JobKind::works_beside_steps)
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(now)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("look for leases to reclaim")?;
         let mut reclaimed = Vec::new();
         for row in &rows {
             let lease = Reclaimed {
