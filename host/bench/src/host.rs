@@ -55,7 +55,7 @@ async fn leave_a_job(database: &Path) -> anyhow::Result<()> {
         payload: "{}".into(),
         priority: 5,
         run_at_ms: 0,
-        unique_key: None,
+        name: None,
         put_off: None,
     };
     let queued = store

@@ -24,7 +24,7 @@ pub(crate) fn job() -> NewJob {
         payload: "{}".into(),
         priority: 5,
         run_at_ms: 0,
-        unique_key: None,
+        name: None,
         put_off: None,
     }
 }

@@ -10,6 +10,7 @@ pub mod id;
 pub mod imports;
 pub mod job;
 pub mod left;
+pub mod names;
 pub mod outcome;
 pub mod path;
 pub mod pipeline;

@@ -42,10 +42,7 @@ impl Forge for LocalForge<'_> {
                 let mut found = Vec::new();
                 for head in heads {
                     let context = LOCAL_CI_CONTEXT;
-                    if tx
-                        .is_untested(name.as_str(), &head, context, before_ms)
-                        .await?
-                    {
+                    if tx.is_untested(&name, &head, context, before_ms).await? {
                         found.push(head);
                     }
                 }

@@ -11,9 +11,8 @@ use orch_store::{
     AcquireOutcome, CountsAsTry, FinishOutcome, JobKey, NewJob, NewRun, Owner, Pause,
 };
 
-use fixture::{Shop, job, waiting};
+use fixture::{Shop, job, merge_lease, waiting};
 
-const LEASE: &str = "merge:shop";
 /// How long a lease holds that [`hold`] takes or [`renews`] renews.
 const HOLDS_MS: i64 = 100;
 
@@ -33,7 +32,7 @@ async fn hold(shop: &Shop, task: TaskId, key: JobKey, now: i64) -> i64 {
     let owner = Owner("host".to_owned());
     let acquired = shop.store.write(move |tx| {
         Box::pin(async move {
-            tx.acquire_lease(LEASE, task, key.id, &owner, now, HOLDS_MS)
+            tx.acquire_lease(&merge_lease(), task, key.id, &owner, now, HOLDS_MS)
                 .await
         })
     });
@@ -44,9 +43,9 @@ async fn hold(shop: &Shop, task: TaskId, key: JobKey, now: i64) -> i64 {
 }
 
 async fn renews(shop: &Shop, key: JobKey, now: i64) -> bool {
-    let renewed = shop
-        .store
-        .write(move |tx| Box::pin(tx.renew_lease(LEASE, key, now, HOLDS_MS)));
+    let renewed = shop.store.write(move |tx| {
+        Box::pin(async move { tx.renew_lease(&merge_lease(), key, now, HOLDS_MS).await })
+    });
     renewed.await.expect("answered")
 }
 
@@ -91,9 +90,9 @@ async fn lease_that_was_acquired_again_is_not_freed_by_what_was_seen_before() {
     let seen = hold(&shop, task, key, 10).await;
     let present = hold(&shop, task, key, 20).await;
     let free = async |epoch| {
-        let freed = shop
-            .store
-            .write(move |tx| Box::pin(tx.free_lease(LEASE, task, epoch)));
+        let freed = shop.store.write(move |tx| {
+            Box::pin(async move { tx.free_lease(&merge_lease(), task, epoch).await })
+        });
         freed.await.expect("answered")
     };
     assert!(!free(seen).await);

@@ -3,6 +3,7 @@
 
 #[path = "qualification/ending.rs"]
 mod ending;
+#[expect(dead_code, reason = "other tests need more of the fixture than these")]
 #[path = "qualification/fixture.rs"]
 mod fixture;
 #[path = "qualification/page.rs"]

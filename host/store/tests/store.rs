@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use orch_domain::id::{RepoName, TaskId, WorkItem};
+use orch_domain::id::{JobId, RepoName, TaskId, WorkItem};
 use orch_domain::job::{JobKind, JobState, Lane, PutOff, PutOffKind};
+use orch_domain::names::{JobName, LeaseName};
 use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
 use orch_store::{
@@ -65,7 +66,12 @@ async fn task(store: &Store, item: &str) -> Task {
         .expect("accepted")
 }
 
-fn job(key: &str, run_at_ms: i64) -> NewJob {
+fn merge_lease() -> LeaseName {
+    LeaseName::Merge(RepoName::new("shop").expect("a name"))
+}
+
+/// A job for the step of task `n`, which need not be there.
+fn job(n: i64, run_at_ms: i64) -> NewJob {
     NewJob {
         kind: JobKind::Gate,
         task: None,
@@ -73,7 +79,7 @@ fn job(key: &str, run_at_ms: i64) -> NewJob {
         payload: "{}".into(),
         priority: 5,
         run_at_ms,
-        unique_key: Some(key.to_owned()),
+        name: Some(JobName::Step(TaskId(n))),
         put_off: None,
     }
 }
@@ -214,7 +220,7 @@ async fn many_callers_share_a_flush() {
     let store = Arc::new(store);
     let writes = (0..200).map(|n| {
         let store = store.clone();
-        tokio::spawn(async move { enqueue(&store, job(&format!("k{n}"), 0), 1).await })
+        tokio::spawn(async move { enqueue(&store, job(n, 0), 1).await })
     });
     for write in writes.collect::<Vec<_>>() {
         assert!(matches!(
@@ -319,18 +325,18 @@ async fn item_that_is_worked_on_cannot_be_doubled_but_may_start_afresh() {
 }
 
 #[tokio::test]
-async fn unique_key_lets_one_live_job_in_until_it_ends() {
+async fn name_lets_one_live_job_in_until_it_ends() {
     let (_folder, store) = store().await;
-    let EnqueueOutcome::Enqueued(id) = enqueue(&store, job("task:1", 0), 1).await else {
+    let EnqueueOutcome::Enqueued(id) = enqueue(&store, job(1, 0), 1).await else {
         panic!("not queued")
     };
     assert_eq!(
-        enqueue(&store, job("task:1", 0), 1).await,
+        enqueue(&store, job(1, 0), 1).await,
         EnqueueOutcome::AlreadyQueued(id)
     );
     let claimed = claim_at(&store, 2).await;
     assert_eq!(
-        enqueue(&store, job("task:1", 0), 2).await,
+        enqueue(&store, job(1, 0), 2).await,
         EnqueueOutcome::AlreadyQueued(id)
     );
     assert_eq!(
@@ -338,7 +344,7 @@ async fn unique_key_lets_one_live_job_in_until_it_ends() {
         FinishOutcome::Finished
     );
     assert!(matches!(
-        enqueue(&store, job("task:1", 0), 3).await,
+        enqueue(&store, job(1, 0), 3).await,
         EnqueueOutcome::Enqueued(_)
     ));
 }
@@ -346,7 +352,7 @@ async fn unique_key_lets_one_live_job_in_until_it_ends() {
 #[tokio::test]
 async fn scheduled_job_is_not_claimed_before_it_is_due() {
     let (_folder, store) = store().await;
-    queue(&store, job("a", 100), 1).await;
+    queue(&store, job(1, 100), 1).await;
     assert!(claim_at(&store, 99).await.is_empty());
     assert_eq!(claim_at(&store, 100).await.len(), 1);
 }
@@ -354,7 +360,7 @@ async fn scheduled_job_is_not_claimed_before_it_is_due() {
 #[tokio::test]
 async fn job_taken_over_by_a_new_claim_cannot_be_ended_by_the_old_one() {
     let (folder, store) = store().await;
-    queue(&store, job("a", 0), 1).await;
+    queue(&store, job(1, 0), 1).await;
     let old = claim_at(&store, 2).await.remove(0);
     let dead = Owner("dead".into());
     let recovered = store
@@ -397,7 +403,7 @@ async fn job_taken_over_by_a_new_claim_cannot_be_ended_by_the_old_one() {
 #[tokio::test]
 async fn claim_cannot_be_renewed_after_it_ran_out() {
     let (_folder, store) = store().await;
-    queue(&store, job("a", 0), 1).await;
+    queue(&store, job(1, 0), 1).await;
     let key = claim_at(&store, 10).await[0].key;
     let renew = async |now| {
         store
@@ -417,7 +423,7 @@ async fn cancelling_a_task_fences_its_running_job() {
         &store,
         NewJob {
             task: Some(id),
-            ..job("task:1", 0)
+            ..job(1, 0)
         },
         1,
     )
@@ -444,7 +450,7 @@ async fn hint_reaches_a_job_that_is_running() {
         &store,
         NewJob {
             task: Some(id),
-            ..job("task:1", 0)
+            ..job(1, 0)
         },
         1,
     )
@@ -472,7 +478,7 @@ async fn lease_names_its_holder_and_only_the_holder_gives_it_back() {
         let me = store.owner().clone();
         let asked = store.write(move |tx| {
             Box::pin(async move {
-                tx.acquire_lease("merge:shop", task, orch_domain::id::JobId(1), &me, now, 100)
+                tx.acquire_lease(&merge_lease(), task, JobId(1), &me, now, 100)
                     .await
             })
         });
@@ -501,7 +507,7 @@ async fn lease_names_its_holder_and_only_the_holder_gives_it_back() {
     );
     let release = async |task| {
         store
-            .write(move |tx| Box::pin(tx.release_lease("merge:shop", task)))
+            .write(move |tx| Box::pin(async move { tx.release_lease(&merge_lease(), task).await }))
             .await
     };
     assert!(!release(two).await.expect("answered"));
@@ -581,10 +587,10 @@ async fn message_and_delivery_are_taken_once_per_key() {
 #[tokio::test]
 async fn sweep_removes_what_is_old_and_over_and_nothing_else() {
     let (_folder, store) = store().await;
-    queue(&store, job("old", 0), 1).await;
+    queue(&store, job(1, 0), 1).await;
     let key = claim_at(&store, 2).await[0].key;
     assert_eq!(complete(&store, key).await, FinishOutcome::Finished);
-    queue(&store, job("live", 0), 1).await;
+    queue(&store, job(2, 0), 1).await;
     let sweep = async |before| {
         store
             .write(move |tx| Box::pin(tx.sweep_jobs(before, 10)))

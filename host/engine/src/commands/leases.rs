@@ -2,6 +2,7 @@
 
 use orch_domain::id::TaskId;
 use orch_domain::job::{PutOff, PutOffKind};
+use orch_domain::names::LeaseName;
 use orch_store::Reaping;
 use orch_views::message::Message;
 
@@ -30,7 +31,10 @@ impl Leases {
             let task = task_of_item(&self.ledger, item).await?.task.id;
             return self.release_transition(item, task).await?.ok_or_else(free);
         }
-        let (name, now) = (resource.to_owned(), self.ledger.now());
+        let (name, now) = (
+            LeaseName::parse(resource).ok_or_else(free)?,
+            self.ledger.now(),
+        );
         let freed = self
             .ledger
             .write(move |tx| {

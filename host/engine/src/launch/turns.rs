@@ -1,11 +1,11 @@
 //! Whether it is a task's turn to run an agent: what it depends on is done, and a serial repository is its own.
 
 use orch_domain::job::{PutOff, PutOffKind};
+use orch_domain::names::LeaseName;
 use orch_domain::stage::Stage;
 use orch_store::{AcquireOutcome, ClaimedJob, TaskRecord};
 
 use super::{Launchpad, Refusal};
-use crate::ledger::turn::serial_lease;
 
 /// How long until a task looks again whether it is its turn; the end of the other one wakes it anyway,
 /// milliseconds.
@@ -52,7 +52,7 @@ impl Launchpad {
             return Ok(Turn::Now);
         }
         let (lease, id, owner, now) = (
-            serial_lease(repo),
+            LeaseName::Serial(record.task.repo.clone()),
             job.key.id,
             self.ledger.owner(),
             self.ledger.now(),

@@ -2,13 +2,14 @@
 
 use orch_domain::id::TaskId;
 use orch_domain::job::JobKind;
+use orch_domain::names::{JobName, LeaseName};
 use orch_domain::pipeline::Pipeline;
 use orch_domain::task::{Status, Task};
 use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
 use orch_store::{Cancel, CasOutcome, NewJob, TaskRecord, Tx};
 
 use super::messages;
-use super::turn::{give_turn, merge_lease, wake_waiters};
+use super::turn::{give_turn, wake_waiters};
 use super::unwritten::Unwritten;
 use orch_config::Effective;
 
@@ -27,11 +28,6 @@ pub(crate) enum Applied {
     Moved(Box<Task>),
     /// The event does not fit.
     Ignored(String),
-}
-
-/// Key that lets a task have at most one live job of its own.
-pub(crate) fn task_key(task: TaskId) -> String {
-    format!("task:{task}")
 }
 
 /// The pipeline that a task began with.
@@ -119,7 +115,7 @@ async fn carry_out(
                     record.priority
                 },
                 run_at_ms: by.now.saturating_add(*delay_ms),
-                unique_key: Some(task_key(task.id)),
+                name: Some(JobName::Step(task.id)),
                 put_off: put_off.clone(),
             };
             match tx.enqueue(&job, by.now).await? {
@@ -142,7 +138,10 @@ async fn carry_out(
             tx.cancel_jobs(task.id, by.now, which).await?;
         }
         Effect::ReleaseMergeLease => {
-            if tx.release_lease(&merge_lease(repo), task.id).await? {
+            if tx
+                .release_lease(&LeaseName::Merge(task.repo.clone()), task.id)
+                .await?
+            {
                 wake_waiters(tx, task, by.now).await?;
             }
         }

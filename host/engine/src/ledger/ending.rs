@@ -5,7 +5,7 @@
 
 use anyhow::Context;
 use orch_config::BudgetsConfig;
-use orch_domain::id::{ObjectId, RunId, TaskId, UnixMs};
+use orch_domain::id::{ObjectId, RepoName, RunId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::pipeline::HostWork;
 use orch_domain::task::BlockReason;
@@ -147,7 +147,7 @@ impl KeptEvaluation {
 /// A job's repository and task, for what is written about them.
 struct Of<'a> {
     task: TaskId,
-    repo: &'a str,
+    repo: &'a RepoName,
     now: UnixMs,
 }
 
@@ -185,8 +185,15 @@ impl Write {
                 state,
                 description,
             } => {
-                tx.set_status(repo, sha.as_str(), &context, state, &description, now)
-                    .await?;
+                tx.set_status(
+                    repo.as_str(),
+                    sha.as_str(),
+                    &context,
+                    state,
+                    &description,
+                    now,
+                )
+                .await?;
             }
             Self::Evidence(row) => tx.put_evidence(task, &row).await?,
             Self::HostArtefact { name, content } => {
@@ -194,7 +201,7 @@ impl Write {
             }
             Self::Evaluation(kept) => kept.write(tx, task, now).await?,
             Self::ApplyMemory => {
-                for key in &tx.apply_memory(task, repo).await?.overtaken {
+                for key in &tx.apply_memory(task, repo.as_str()).await?.overtaken {
                     tracing::warn!(
                         task.id = task.0,
                         key,
@@ -203,7 +210,10 @@ impl Write {
                 }
             }
             Self::Merged { branch, sha } => {
-                match tx.mark_merged(repo, &branch, sha.as_str(), now).await? {
+                match tx
+                    .mark_merged(repo.as_str(), &branch, sha.as_str(), now)
+                    .await?
+                {
                     MergeMark::Merged => {}
                     MergeMark::AlreadyMerged(before) if before == sha.as_str() => {}
                     MergeMark::AlreadyMerged(before) => {
@@ -241,7 +251,9 @@ impl Ledger {
         let task = job
             .task
             .with_context(|| format!("job {} has no task", key.id))?;
-        let (repo, by) = (job.repo.clone(), self.by(&format!("job:{}", key.id)));
+        let repo = RepoName::new(job.repo.clone())
+            .with_context(|| format!("repository of job {}", key.id))?;
+        let by = self.by(&format!("job:{}", key.id));
         let done = self
             .write_or(move |tx| {
                 Box::pin(async move {

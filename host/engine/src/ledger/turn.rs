@@ -1,20 +1,11 @@
 //! When a task gives its turn back, and what that wakes.
 
 use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::names::LeaseName;
 use orch_domain::pipeline::{Pipeline, Step};
 use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
 use orch_store::{StoreError, Tx};
-
-/// Name of a repository's merge lease.
-pub(crate) fn merge_lease(repo: &str) -> String {
-    format!("merge:{repo}")
-}
-
-/// Name of the lease on a serial repository.
-pub(crate) fn serial_lease(repo: &str) -> String {
-    format!("serial:{repo}")
-}
 
 /// Gives a serial repository back when its task stands still or has ended, and wakes whoever waits for either.
 pub(crate) async fn give_turn(
@@ -27,10 +18,10 @@ pub(crate) async fn give_turn(
     if !ended && !waits_for_person(task, pipeline) {
         return Ok(());
     }
-    let repo = task.repo.as_str();
-    let freed = tx.release_lease(&serial_lease(repo), task.id).await?;
+    let lease = LeaseName::Serial(task.repo.clone());
+    let freed = tx.release_lease(&lease, task.id).await?;
     if ended || freed {
-        tx.wake_turns(task.id, repo, now).await?;
+        tx.wake_turns(task.id, task.repo.as_str(), now).await?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::Preparation;
+use orch_domain::names::LeaseName;
 use orch_domain::pipeline::HostWork;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_process::git::RefOutcome;
@@ -15,7 +16,6 @@ use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::{PREPARATION, read_preparation};
 use crate::ledger::repos::Repos;
-use crate::ledger::turn::merge_lease;
 
 /// What this step is to the pipeline.
 const WORK: HostWork = HostWork::Land;
@@ -106,7 +106,7 @@ impl LandStep {
         &self,
         record: &TaskRecord,
     ) -> anyhow::Result<Result<Prepared, &'static str>> {
-        let lease = merge_lease(record.task.repo.as_str());
+        let lease = LeaseName::Merge(record.task.repo.clone());
         let (task, now) = (record.task.id, self.ledger.now());
         let (row, holds_lease) = self
             .ledger

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use orch_config::LiveConfig;
 use orch_domain::id::WorkItem;
+use orch_domain::names::LeaseName;
 use orch_store::{AcquireOutcome, ClaimedJob, TaskRecord};
 
 use crate::ledger::Ledger;
-use crate::ledger::turn::merge_lease;
 
 /// The merge leases. Clones are the same.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl MergeLease {
         job: &ClaimedJob,
         record: &TaskRecord,
     ) -> anyhow::Result<Taken> {
-        let lease = merge_lease(record.task.repo.as_str());
+        let lease = LeaseName::Merge(record.task.repo.clone());
         let (task, id) = (record.task.id, job.key.id);
         let (owner, now) = (self.ledger.owner(), self.ledger.now());
         let ttl = self.config.now().merge_lock_timeout_ms();
@@ -67,7 +67,7 @@ impl MergeLease {
         record: &TaskRecord,
     ) -> anyhow::Result<bool> {
         let ttl = self.config.now().merge_lock_timeout_ms();
-        let lease = merge_lease(record.task.repo.as_str());
+        let lease = LeaseName::Merge(record.task.repo.clone());
         let (key, now) = (job.key, self.ledger.now());
         Ok(self
             .ledger

@@ -10,6 +10,7 @@ use orch_config::{Effective, PostDeployConfig};
 use orch_domain::artefact::{self, POST_DEPLOY_LOG};
 use orch_domain::id::ObjectId;
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
+use orch_domain::names::JobName;
 use orch_domain::transition::Judgement;
 use orch_process::{Spec, run};
 use orch_store::{ClaimedJob, EvidenceRow, NewJob, TaskRecord};
@@ -95,7 +96,10 @@ pub(super) fn job(repo: &Repo, record: &TaskRecord, landed: &ObjectId, now: i64)
         payload: serde_json::to_string(&payload).unwrap_or_default(),
         priority: 4,
         run_at_ms: now,
-        unique_key: Some(format!("monitor:{}:{landed}", record.task.id)),
+        name: Some(JobName::Monitor {
+            task: record.task.id,
+            commit: landed.clone(),
+        }),
         put_off: None,
     })
 }

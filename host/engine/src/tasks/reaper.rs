@@ -201,9 +201,9 @@ impl Reaper {
                         };
                         let text = format!(
                             "lease `{}` of task {} was reclaimed: {why}",
-                            lease.resource, lease.holder
+                            lease.lease, lease.holder
                         );
-                        let key = format!("reclaim:{}:{}", lease.resource, lease.epoch);
+                        let key = format!("reclaim:{}:{}", lease.lease, lease.epoch);
                         tx.push_outbox(Some(lease.holder), "alert", &key, &text, now)
                             .await?;
                         wake_waiters_of(tx, lease.holder, now).await?;
@@ -214,7 +214,7 @@ impl Reaper {
             .await?;
         for lease in &reclaimed {
             tracing::warn!(
-                lease = lease.resource,
+                lease = %lease.lease,
                 task.id = lease.holder.0,
                 epoch = lease.epoch,
                 expired = lease.expired,

@@ -84,7 +84,7 @@ fn views(
 
 fn of_merge(lease: &LeaseRow, work_item: String) -> LeaseView {
     LeaseView {
-        resource: lease.resource.clone(),
+        resource: lease.lease.to_string(),
         work_item,
         epoch: lease.epoch,
         job: lease.holder_job.map(|j| j.0),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use orch_agents::breaker::{KeyedSnapshot, Phase, Reason};
 use orch_config::LiveConfig;
+use orch_domain::job::JobKind;
 use orch_store::{Pause, Spending, StoreError, Tx};
 use orch_views::queue::{
     LastReaped, MadeGood, PostDeployView, ReaperView, ReconcileView, SecurityView,
@@ -26,7 +27,7 @@ const VERDICTS: u32 = 200;
 
 /// Landed commits that are watched now.
 pub(super) async fn watching(tx: &mut Tx) -> Result<i64, StoreError> {
-    tx.live_jobs_with("monitor:").await
+    tx.count_live_jobs(JobKind::Monitor).await
 }
 
 /// What the security gate decided lately, and how often.

@@ -4,6 +4,7 @@ pub(crate) mod rows;
 
 use orch_domain::id::{JobId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, Lane, PutOff, PutOffKind};
+use orch_domain::names::JobName;
 use sqlx::sqlite::SqliteRow;
 
 use self::rows::{JobRow, ROW, job_row};
@@ -27,8 +28,8 @@ pub struct NewJob {
     pub priority: i64,
     /// When it is due.
     pub run_at_ms: UnixMs,
-    /// No second live job may have this key.
-    pub unique_key: Option<String>,
+    /// No second live job may have this name.
+    pub name: Option<JobName>,
     /// Why it is not due at once.
     pub put_off: Option<PutOff>,
 }
@@ -57,7 +58,7 @@ pub enum Cancel {
 pub enum EnqueueOutcome {
     /// The job is queued.
     Enqueued(JobId),
-    /// A live job has the same unique key.
+    /// A live job has the same name.
     AlreadyQueued(JobId),
 }
 
@@ -160,7 +161,7 @@ pub(super) const HINT: &str = "UPDATE jobs SET hinted = 1 WHERE task_id = ? \
 const PROMOTE_MAX: i64 = 500;
 
 impl Tx {
-    /// Queues a job, unless a live one has its unique key.
+    /// Queues a job, unless a live one has its name.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -169,11 +170,12 @@ impl Tx {
         job: &NewJob,
         now: UnixMs,
     ) -> Result<EnqueueOutcome, StoreError> {
-        if let Some(key) = &job.unique_key {
+        let name = job.name.as_ref().map(JobName::to_string);
+        if let Some(name) = &name {
             let live = sqlx::query(
                 "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('scheduled', 'ready', 'running')",
             )
-            .bind(key)
+            .bind(name)
             .fetch_optional(&mut self.conn)
             .await
             .doing("look for a live job")?;
@@ -194,7 +196,7 @@ impl Tx {
         .bind(&job.payload)
         .bind(job.priority)
         .bind(job.run_at_ms)
-        .bind(job.unique_key.as_deref())
+        .bind(name.as_deref())
         .bind(job.put_off.as_ref().map(|p| p.reason.as_str()))
         .bind(job.put_off.as_ref().map(|p| p.kind.as_str()))
         .bind(now)

@@ -1,11 +1,13 @@
-//! Leases: who may prepare and land a merge. One conditional statement each; epochs only rise.
+//! Leases: who may prepare and land a merge, and whose a serial repository is. Conditional statements; epochs only
+//! rise.
 
 use orch_domain::id::{JobId, TaskId, UnixMs};
 use orch_domain::job::JobKind;
+use orch_domain::names::LeaseName;
 use sqlx::sqlite::SqliteRow;
 
 use super::jobs::JobKey;
-use super::{get, kinds};
+use super::{get, kinds, known};
 use crate::error::{Context, StoreError};
 use crate::open::Owner;
 use crate::tx::Tx;
@@ -13,8 +15,8 @@ use crate::tx::Tx;
 /// A lease as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseRow {
-    /// What it is about, such as `merge:shop`.
-    pub resource: String,
+    /// What it is about.
+    pub lease: LeaseName,
     /// Rises with every acquisition.
     pub epoch: i64,
     /// Holding task, if it is held.
@@ -53,7 +55,7 @@ pub enum AcquireOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reclaimed {
     /// What it is about.
-    pub resource: String,
+    pub lease: LeaseName,
     /// Who held it.
     pub holder: TaskId,
     /// Under which acquisition.
@@ -84,13 +86,13 @@ impl Tx {
         let mut reclaimed = Vec::new();
         for row in &rows {
             let lease = Reclaimed {
-                resource: get(row, "resource")?,
+                lease: lease_name(row)?,
                 holder: TaskId(get(row, "holder")?),
                 epoch: get(row, "epoch")?,
                 expired: get(row, "expired")?,
             };
             if self
-                .free_lease(&lease.resource, lease.holder, lease.epoch)
+                .free_lease(&lease.lease, lease.holder, lease.epoch)
                 .await?
             {
                 reclaimed.push(lease);
@@ -105,7 +107,7 @@ impl Tx {
     /// When the database does not answer.
     pub async fn free_lease(
         &mut self,
-        resource: &str,
+        lease: &LeaseName,
         holder: TaskId,
         epoch: i64,
     ) -> Result<bool, StoreError> {
@@ -113,7 +115,7 @@ impl Tx {
             "UPDATE leases SET holder = NULL, holder_job = NULL, holder_owner = NULL, expires_ms = NULL, \
              acquired_ms = NULL WHERE resource = ? AND holder = ? AND epoch = ?",
         )
-        .bind(resource)
+        .bind(lease.to_string())
         .bind(holder.0)
         .bind(epoch)
         .execute(&mut self.conn)
@@ -128,14 +130,14 @@ impl Tx {
     /// When the database does not answer.
     pub async fn acquire_lease(
         &mut self,
-        resource: &str,
+        lease: &LeaseName,
         task: TaskId,
         job: JobId,
         owner: &Owner,
         now: UnixMs,
         ttl_ms: i64,
     ) -> Result<AcquireOutcome, StoreError> {
-        let before = self.lease(resource).await?;
+        let before = self.lease(lease).await?;
         let row = sqlx::query(
             "INSERT INTO leases (resource, epoch, holder, holder_job, holder_owner, acquired_ms, renewed_ms, \
              expires_ms) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?5, ?6) \
@@ -144,7 +146,7 @@ impl Tx {
              holder_owner = ?4, renewed_ms = ?5, expires_ms = ?6 \
              WHERE holder IS NULL OR holder = ?2 OR expires_ms < ?5 RETURNING epoch",
         )
-        .bind(resource)
+        .bind(lease.to_string())
         .bind(task.0)
         .bind(job.0)
         .bind(&owner.0)
@@ -162,13 +164,13 @@ impl Tx {
                 epoch: get(&row, 0)?,
                 reclaimed_from,
             }),
-            (None, Some(lease), Some(holder)) => Ok(AcquireOutcome::Busy {
+            (None, Some(held), Some(holder)) => Ok(AcquireOutcome::Busy {
                 holder,
-                since_ms: lease.acquired_ms.unwrap_or(now),
+                since_ms: held.acquired_ms.unwrap_or(now),
             }),
             (None, _, _) => Err(StoreError::NotFound {
                 what: "holder of the lease",
-                id: resource.to_owned(),
+                id: lease.to_string(),
             }),
         }
     }
@@ -180,7 +182,7 @@ impl Tx {
     /// When the database does not answer.
     pub async fn renew_lease(
         &mut self,
-        resource: &str,
+        lease: &LeaseName,
         key: JobKey,
         now: UnixMs,
         ttl_ms: i64,
@@ -192,7 +194,7 @@ impl Tx {
         )
         .bind(now)
         .bind(now.saturating_add(ttl_ms))
-        .bind(resource)
+        .bind(lease.to_string())
         .bind(now)
         .bind(key.id.0)
         .bind(key.epoch)
@@ -208,14 +210,14 @@ impl Tx {
     /// When the database does not answer.
     pub async fn release_lease(
         &mut self,
-        resource: &str,
+        lease: &LeaseName,
         task: TaskId,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "UPDATE leases SET holder = NULL, holder_job = NULL, holder_owner = NULL, expires_ms = NULL, \
              acquired_ms = NULL WHERE resource = ? AND holder = ?",
         )
-        .bind(resource)
+        .bind(lease.to_string())
         .bind(task.0)
         .execute(&mut self.conn)
         .await
@@ -229,22 +231,25 @@ impl Tx {
     /// When the database does not answer.
     pub async fn holds_lease(
         &mut self,
-        resource: &str,
+        lease: &LeaseName,
         task: TaskId,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let lease = self.lease(resource).await?;
-        Ok(lease
-            .is_some_and(|l| l.holder == Some(task) && l.expires_ms.is_some_and(|at| at >= now)))
+        let held = self.lease(lease).await?;
+        Ok(
+            held.is_some_and(|l| {
+                l.holder == Some(task) && l.expires_ms.is_some_and(|at| at >= now)
+            }),
+        )
     }
 
-    /// The lease on `resource`, if it was ever taken.
+    /// The lease of this name, if it was ever taken.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn lease(&mut self, resource: &str) -> Result<Option<LeaseRow>, StoreError> {
+    pub async fn lease(&mut self, lease: &LeaseName) -> Result<Option<LeaseRow>, StoreError> {
         let row = sqlx::query("SELECT * FROM leases WHERE resource = ?")
-            .bind(resource)
+            .bind(lease.to_string())
             .fetch_optional(&mut self.conn)
             .await
             .doing("read a lease")?;
@@ -264,11 +269,16 @@ impl Tx {
     }
 }
 
+fn lease_name(row: &SqliteRow) -> Result<LeaseName, StoreError> {
+    let name: String = get(row, "resource")?;
+    known(LeaseName::parse(&name), "leases", &name, &name, "lease")
+}
+
 fn lease_row(row: &SqliteRow) -> Result<LeaseRow, StoreError> {
     let holder: Option<i64> = get(row, "holder")?;
     let holder_job: Option<i64> = get(row, "holder_job")?;
     Ok(LeaseRow {
-        resource: get(row, "resource")?,
+        lease: lease_name(row)?,
         epoch: get(row, "epoch")?,
         holder: holder.map(TaskId),
         holder_job: holder_job.map(JobId),

@@ -1,8 +1,9 @@
 //! What the reconciler compares with its sources: tasks under way with their jobs, commits that nobody tests.
 
 use orch_domain::event::EventKind;
-use orch_domain::id::{ObjectId, TaskId, UnixMs};
-use orch_domain::job::JobState;
+use orch_domain::id::{ObjectId, RepoName, TaskId, UnixMs};
+use orch_domain::job::{JobKind, JobState};
+use orch_domain::names::JobName;
 
 use super::tasks::{TaskRecord, record, select};
 use super::{get, word};
@@ -55,7 +56,7 @@ impl Tx {
         let row = sqlx::query(
             "SELECT state, id FROM jobs WHERE unique_key = ? AND state IN ('scheduled', 'ready', 'running')",
         )
-        .bind(format!("task:{task}"))
+        .bind(JobName::Step(task).to_string())
         .fetch_optional(&mut self.conn)
         .await
         .doing("look for a task's job")?;
@@ -64,19 +65,15 @@ impl Tx {
         word(&row, "state", "jobs", id).map(Some)
     }
 
-    /// How many live jobs have a unique key that begins with `prefix`, which ends with a colon.
+    /// How many live jobs of a kind there are.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn live_jobs_with(&mut self, prefix: &str) -> Result<i64, StoreError> {
-        // The character after the colon ends the range.
-        let end = format!("{};", prefix.trim_end_matches(':'));
+    pub async fn count_live_jobs(&mut self, kind: JobKind) -> Result<i64, StoreError> {
         let row = sqlx::query(
-            "SELECT count(*) FROM jobs WHERE unique_key IS NOT NULL AND unique_key >= ? AND unique_key < ? \
-             AND state IN ('scheduled', 'ready', 'running')",
+            "SELECT count(*) FROM jobs WHERE state IN ('scheduled', 'ready', 'running') AND kind = ?",
         )
-        .bind(prefix)
-        .bind(end)
+        .bind(kind.as_str())
         .fetch_one(&mut self.conn)
         .await
         .doing("count live jobs")?;
@@ -89,7 +86,7 @@ impl Tx {
     /// When the database does not answer.
     pub async fn is_untested(
         &mut self,
-        repo: &str,
+        repo: &RepoName,
         head: &ObjectId,
         context: &str,
         before_ms: UnixMs,
@@ -99,11 +96,11 @@ impl Tx {
              AND state = 'pending' AND updated_ms < ?) AND NOT EXISTS (SELECT 1 FROM jobs WHERE unique_key = ? \
              AND state IN ('scheduled', 'ready', 'running'))",
         )
-        .bind(repo)
+        .bind(repo.as_str())
         .bind(head.as_str())
         .bind(context)
         .bind(before_ms)
-        .bind(format!("ci:{repo}:{head}"))
+        .bind(JobName::Ci { repo: repo.clone(), commit: head.clone() }.to_string())
         .fetch_one(&mut self.conn)
         .await
         .doing("look for a commit's test")?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use orch_domain::id::{ObjectId, RepoName, TaskId, UnixMs, WorkItem};
+use orch_domain::names::JobName;
 use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
 use sqlx::sqlite::SqliteRow;
@@ -316,7 +317,7 @@ impl Tx {
              AND state IN ('scheduled', 'ready')",
         )
         .bind(priority)
-        .bind(format!("task:{id}"))
+        .bind(JobName::Step(id).to_string())
         .execute(&mut self.conn)
         .await
         .map(|_| ())

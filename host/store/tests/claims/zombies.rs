@@ -7,9 +7,7 @@ use orch_store::{
     AcquireOutcome, CountsAsTry, FinishOutcome, JobKey, NewJob, NewRun, Owner, RenewOutcome, RunEnd,
 };
 
-use crate::fixture::{LEASE_MS, Shop, job, waiting};
-
-const LEASE: &str = "merge:shop";
+use crate::fixture::{LEASE_MS, Shop, job, merge_lease, waiting};
 
 fn run_of(job: JobId, task: TaskId) -> NewRun {
     NewRun {
@@ -29,7 +27,7 @@ async fn acquire(shop: &Shop, task: TaskId, key: JobKey, owner: &str, now: i64) 
     let owner = Owner(owner.to_owned());
     let acquired = shop.store.write(move |tx| {
         Box::pin(async move {
-            tx.acquire_lease(LEASE, task, key.id, &owner, now, 60_000)
+            tx.acquire_lease(&merge_lease(), task, key.id, &owner, now, 60_000)
                 .await
         })
     });
@@ -37,9 +35,9 @@ async fn acquire(shop: &Shop, task: TaskId, key: JobKey, owner: &str, now: i64) 
 }
 
 async fn renew_lease(shop: &Shop, key: JobKey, now: i64) -> bool {
-    let renewed = shop
-        .store
-        .write(move |tx| Box::pin(tx.renew_lease(LEASE, key, now, 90_000)));
+    let renewed = shop.store.write(move |tx| {
+        Box::pin(async move { tx.renew_lease(&merge_lease(), key, now, 90_000).await })
+    });
     renewed.await.expect("answered")
 }
 
@@ -79,7 +77,8 @@ async fn is_refused_everything(shop: &Shop, key: JobKey, task: TaskId, run: RunI
                 return Ok(false);
             }
             let end = RunEnd::of(RunEnding::Completed, "");
-            Ok(tx.finalise_run(run, &end, now).await? | tx.release_lease(LEASE, task).await?)
+            Ok(tx.finalise_run(run, &end, now).await?
+                | tx.release_lease(&merge_lease(), task).await?)
         })
     });
     assert!(!finish.await.expect("answered"));
@@ -126,7 +125,11 @@ async fn zombie_that_wakes_beside_and_after_its_successor_changes_nothing() {
             let done = tx.complete(successor, 2_005).await?;
             let end = RunEnd::of(RunEnding::Completed, "");
             let taken_in = tx.finalise_run(run, &end, 2_005).await?;
-            Ok((done, taken_in, tx.release_lease(LEASE, task).await?))
+            Ok((
+                done,
+                taken_in,
+                tx.release_lease(&merge_lease(), task).await?,
+            ))
         })
     });
     let all = (FinishOutcome::Finished, true, true);
@@ -141,7 +144,7 @@ async fn zombie_that_wakes_beside_and_after_its_successor_changes_nothing() {
             let again = tx
                 .finalise_run(run, &RunEnd::of(RunEnding::Completed, ""), 2_007)
                 .await?;
-            Ok(again | tx.release_lease(LEASE, task).await?)
+            Ok(again | tx.release_lease(&merge_lease(), task).await?)
         })
     });
     assert!(!bare.await.expect("answered"));

@@ -372,7 +372,7 @@ async fn queue(tx: &mut Tx, trace: u32, number: u32) -> Result<(TaskId, JobId), 
         payload: "{}".into(),
         priority: 5,
         run_at_ms: BEGIN_MS,
-        unique_key: None,
+        name: None,
         put_off: None,
     };
     match tx.enqueue(&job, BEGIN_MS).await? {

@@ -2,6 +2,7 @@
 
 use orch_domain::id::{JobId, RepoName, TaskId, WorkItem};
 use orch_domain::job::{JobKind, Lane, PutOff, PutOffKind};
+use orch_domain::names::LeaseName;
 use orch_store::{
     ClaimedJob, EnqueueOutcome, JobKey, NewJob, NewTask, Owner, Reaping, RunningJob, Store,
 };
@@ -114,6 +115,11 @@ impl Shop {
     }
 }
 
+/// The merge lease of the repository that all tasks here are of.
+pub(crate) fn merge_lease() -> LeaseName {
+    LeaseName::Merge(RepoName::new("shop").expect("a name"))
+}
+
 /// Why a job is put off, for tests to which the kind is nothing.
 pub(crate) fn waiting(reason: &str) -> PutOff {
     PutOff::new(PutOffKind::Waiting, reason)
@@ -128,7 +134,7 @@ pub(crate) fn job(run_at_ms: i64) -> NewJob {
         payload: "{}".into(),
         priority: 5,
         run_at_ms,
-        unique_key: None,
+        name: None,
         put_off: None,
     }
 }

@@ -1,6 +1,8 @@
 //! What is queued is there, and what cannot be done by us or now harms nothing else.
 
+use orch_domain::id::TaskId;
 use orch_domain::job::Lane;
+use orch_domain::names::JobName;
 use orch_store::{EnqueueOutcome, FinishOutcome, NewJob, Owner, StoreError};
 
 use crate::fixture::{Shop, job};
@@ -87,7 +89,7 @@ async fn job_of_an_unknown_kind_is_left_to_a_host_that_knows_it() {
 async fn unique_key_that_is_asked_for_again_keeps_nobody_from_being_taken_up() {
     let shop = Shop::open().await;
     let keyed = |n: i64| NewJob {
-        unique_key: Some(format!("task:{n}")),
+        name: Some(JobName::Step(TaskId(n))),
         ..job(0)
     };
     shop.queue((0..40).map(keyed).collect(), 1).await;

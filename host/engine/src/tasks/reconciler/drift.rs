@@ -199,7 +199,7 @@ async fn make_good(
     );
     // A block alerts by itself.
     let wanted = wanted && *found != Drift::BranchGone;
-    let (expected, name, repo) = (found.clone(), found.name(), record.task.repo.to_string());
+    let (expected, name, repo) = (found.clone(), found.name(), record.task.repo.clone());
     let alert = format!("{item}: {text}");
     let moved = reconciler
         .ledger
@@ -252,12 +252,16 @@ async fn test_again(
     let heads = [head];
     let untested = forge.untested(&record.task.repo, &heads, before_ms).await?;
     for head in untested {
-        let (id, name, now) = (record.task.id, repo.name.clone(), reconciler.ledger.now());
+        let (id, name, now) = (
+            record.task.id,
+            record.task.repo.clone(),
+            reconciler.ledger.now(),
+        );
         let again = reconciler
             .ledger
             .write(move |tx| {
                 Box::pin(async move {
-                    let posted = tx.statuses(&name, head.as_str()).await?;
+                    let posted = tx.statuses(name.as_str(), head.as_str()).await?;
                     let said = posted.iter().find(|s| s.context == LOCAL_CI_CONTEXT);
                     let Some(said) = said.filter(|s| s.state == CheckState::Pending) else {
                         return Ok(false);
