@@ -16,6 +16,7 @@ mod dropping;
 mod evidence;
 mod gate_run;
 mod http;
+mod items;
 mod layers;
 mod merging;
 mod pausing;

@@ -29,7 +29,7 @@ pub struct RepositoryConfig {
     /// Base branch.
     #[serde(default = "default_base")]
     pub base: String,
-    /// Prefix of work item ids that `orch task new` makes up, such as `SHOP`.
+    /// Prefix of the work items that are numbered here, such as `SHOP`; the name in capitals if not given.
     #[serde(default)]
     pub prefix: Option<String>,
     /// Staging.

@@ -83,6 +83,37 @@ text_id!(
 );
 
 text_id!(
+    /// Beginning of the work items that the host numbers itself, such as `SHOP`.
+    ItemPrefix,
+    "prefix of work item ids",
+    "use 1 to 43 of A-Z a-z 0-9 - _ . starting with a letter or digit, such as SHOP",
+    |value| is_plain_name(value, ITEM_PREFIX_BYTES_MAX)
+);
+
+/// Longest prefix: any number after it leaves a valid work item.
+const ITEM_PREFIX_BYTES_MAX: usize = 43;
+/// Most digits of a number that belongs to a sequence: nobody can use a sequence up by naming one number.
+const ITEM_DIGITS_MAX: usize = 12;
+
+impl ItemPrefix {
+    /// The work item of this number.
+    pub fn numbered(&self, number: u64) -> WorkItem {
+        WorkItem(format!("{}-{number}", self.0))
+    }
+}
+
+impl WorkItem {
+    /// Prefix and number, if it is one of a sequence.
+    pub fn numbered(&self) -> Option<(ItemPrefix, u64)> {
+        let (prefix, digits) = self.0.rsplit_once('-')?;
+        let is_number = (1..=ITEM_DIGITS_MAX).contains(&digits.len())
+            && digits.bytes().all(|b| b.is_ascii_digit());
+        let number = digits.parse().ok().filter(|_| is_number)?;
+        Some((ItemPrefix::new(prefix).ok()?, number))
+    }
+}
+
+text_id!(
     /// Name of a registered repository in `orch.yaml`.
     RepoName,
     "repository name",
@@ -154,6 +185,21 @@ mod tests {
             assert!(WorkItem::new(bad).is_err(), "{bad}");
         }
         assert_eq!(WorkItem::new("SHOP-12").unwrap().as_str(), "SHOP-12");
+    }
+
+    #[test]
+    fn numbered_items_read_back_and_every_one_of_a_prefix_is_valid() {
+        let longest = ItemPrefix::new("P".repeat(ITEM_PREFIX_BYTES_MAX)).unwrap();
+        let item = longest.numbered(u64::MAX);
+        assert_eq!(WorkItem::new(item.as_str()), Ok(item));
+        assert!(ItemPrefix::new("P".repeat(ITEM_PREFIX_BYTES_MAX + 1)).is_err());
+        let of = |item: &str| WorkItem::new(item).unwrap().numbered();
+        let shop = ItemPrefix::new("SHOP").unwrap();
+        assert_eq!(of(shop.numbered(12).as_str()), Some((shop.clone(), 12)));
+        assert_eq!(of("SHOP-007"), Some((shop, 7)));
+        for other in ["SHOP", "SHOP-x1", "SHOP-1a", "SHOP-1000000000000", "7"] {
+            assert_eq!(of(other), None, "{other}");
+        }
     }
 
     #[test]

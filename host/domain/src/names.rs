@@ -1,11 +1,12 @@
-//! How jobs and leases are called: one format for each, and how it is read back.
+//! How jobs, leases and tasks are called: one format for each, and how it is read back.
 //!
-//! No name of a repository or commit has a colon, so a name that is put together of them reads back as
+//! No name of a repository, work item or commit has a colon, so a name that is put together of them reads back as
 //! what it was.
 
 use std::fmt;
+use std::str::FromStr;
 
-use crate::id::{ObjectId, RepoName, TaskId};
+use crate::id::{InvalidId, ObjectId, RepoName, TaskId, WorkItem};
 
 /// What a job is about: no two live jobs have the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -69,6 +70,38 @@ impl fmt::Display for LeaseName {
     }
 }
 
+/// How a person names a task: by its work item, with the repository where several have one of that name. It fits
+/// into one segment of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ItemRef {
+    /// The repository, if it was said.
+    pub repo: Option<RepoName>,
+    /// The work item.
+    pub item: WorkItem,
+}
+
+impl fmt::Display for ItemRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.repo {
+            Some(repo) => write!(f, "{repo}:{}", self.item),
+            None => write!(f, "{}", self.item),
+        }
+    }
+}
+
+impl FromStr for ItemRef {
+    type Err = InvalidId;
+
+    fn from_str(name: &str) -> Result<Self, InvalidId> {
+        let (repo, item) = match name.split_once(':') {
+            Some((repo, item)) => (Some(RepoName::new(repo)?), item),
+            None => (None, name),
+        };
+        let item = WorkItem::new(item)?;
+        Ok(Self { repo, item })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +131,19 @@ mod tests {
         }
         for other in ["merge", "merge:", "merge:a/b", "merge:a:b", "task:SHOP-1"] {
             assert_eq!(LeaseName::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn task_is_named_by_its_item_and_its_repository_if_need_be() {
+        let item = WorkItem::new("SHOP-7").unwrap();
+        for (name, repo) in [("SHOP-7", None), ("shop:SHOP-7", Some(shop()))] {
+            let named: ItemRef = name.parse().unwrap();
+            assert_eq!((&named.repo, &named.item), (&repo, &item));
+            assert_eq!(named.to_string(), name);
+        }
+        for wrong in ["", ":SHOP-7", "shop:", "a:b:SHOP-7", "shop/SHOP-7", "../x"] {
+            assert!(wrong.parse::<ItemRef>().is_err(), "{wrong}");
         }
     }
 }

@@ -16,5 +16,6 @@ pub use self::error::CommandError;
 pub use self::gates::Gates;
 pub use self::issues::Issues;
 pub use self::leases::Leases;
+pub(crate) use self::lookup::named;
 pub use self::pauses::Pauses;
 pub use self::tasks::{BODY_BYTES_MAX, TITLE_BYTES_MAX, Tasks};

@@ -142,7 +142,7 @@ pub(crate) enum Issue {
     },
     /// Move an issue: to stop asks for a stop, to approved approves, to in-progress resumes a blocked task.
     Move {
-        /// Work item.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
         /// Where to: stop, approved or in-progress.
         state: String,

@@ -67,6 +67,29 @@ pub enum StoreError {
         /// The repository.
         repo: String,
     },
+    /// The work item of a task would be told from another one by the case of its letters only.
+    #[error(
+        "work item `{work_item}` differs from `{twin}` of `{repo}` in the case of its letters only; choose another id"
+    )]
+    ItemHasTwin {
+        /// The item.
+        work_item: String,
+        /// The one that is there.
+        twin: String,
+        /// The repository.
+        repo: String,
+    },
+    /// Several repositories have a work item of this name, and nobody said which is meant.
+    #[error(
+        "work item `{work_item}` is in several repositories; say which is meant: {}",
+        named(work_item, repos)
+    )]
+    AmbiguousItem {
+        /// The item.
+        work_item: String,
+        /// The repositories.
+        repos: Vec<String>,
+    },
     /// The writer has ended.
     #[error("the store is closed")]
     Closed,
@@ -78,6 +101,15 @@ pub enum StoreError {
         "nothing was written; end whatever else has the database open and look at the room on its disk, then try again"
     )]
     NotWritten(#[source] Arc<StoreError>),
+}
+
+/// A work item with each of its repositories, as people name it.
+fn named(item: &str, repos: &[String]) -> String {
+    let named: Vec<String> = repos
+        .iter()
+        .map(|repo| format!("`{repo}:{item}`"))
+        .collect();
+    named.join(" or ")
 }
 
 /// Adds what was being done to a database error.

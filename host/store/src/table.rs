@@ -8,6 +8,7 @@ pub(crate) mod evaluations;
 pub(crate) mod events;
 pub(crate) mod forge;
 pub(crate) mod history;
+pub(crate) mod items;
 pub(crate) mod jobs;
 pub(crate) mod leases;
 pub(crate) mod memory;

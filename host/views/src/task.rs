@@ -182,7 +182,7 @@ pub struct NewRequest {
     /// The request, Markdown.
     #[serde(default)]
     pub body: String,
-    /// Work item id; made up from the repository's prefix if there is none.
+    /// Work item id; the next number of the repository's prefix if there is none.
     #[serde(default)]
     pub id: Option<String>,
     /// Who asks.

@@ -25,7 +25,9 @@ impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { .. } => Self::NotFound(error.to_string()),
-            StoreError::ItemIsLive { .. } => Self::Conflict(error.to_string()),
+            StoreError::ItemIsLive { .. }
+            | StoreError::ItemHasTwin { .. }
+            | StoreError::AmbiguousItem { .. } => Self::Conflict(error.to_string()),
             StoreError::LockedByAnotherHost { .. }
             | StoreError::Io { .. }
             | StoreError::Database { .. }

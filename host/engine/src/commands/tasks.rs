@@ -2,7 +2,7 @@
 
 use orch_config::LiveConfig;
 use orch_domain::event::EventKind;
-use orch_domain::id::{TaskId, WorkItem};
+use orch_domain::id::{ItemPrefix, RepoName, TaskId, WorkItem};
 use orch_domain::stage::Stage;
 use orch_domain::transition::Event;
 use orch_store::NewTask;
@@ -16,7 +16,7 @@ use crate::ledger::Ledger;
 use crate::ledger::apply::apply;
 use crate::ledger::decisions::{Decision, decide, refusal};
 use crate::ledger::messages;
-use crate::ledger::repos::{InForce, Repos};
+use crate::ledger::repos::{InForce, Repo, Repos};
 
 /// Longest title, bytes.
 pub const TITLE_BYTES_MAX: usize = 300;
@@ -72,50 +72,38 @@ impl Tasks {
             .pipeline()
             .map_err(|e| CommandError::Invalid(e.to_string()))?
             .rules;
-        let id = match request.id {
-            Some(id) => id,
-            None => {
-                let name = repo.name.clone();
-                let count = self
-                    .ledger
-                    .read(|tx| Box::pin(async move { tx.count_tasks(&name).await }))
-                    .await?;
-                let prefix = repo
-                    .config
-                    .prefix
-                    .clone()
-                    .unwrap_or_else(|| repo.name.to_uppercase());
-                format!("{prefix}-{}", count + 1)
-            }
+        let name = RepoName::new(repo.name.clone()).map_err(|e| invalid(e.to_string()))?;
+        let item = match request.id {
+            Some(id) => Item::Given(WorkItem::new(id).map_err(|e| invalid(e.to_string()))?),
+            None => Item::Next(prefix_of(repo)?),
         };
-        let work_item = WorkItem::new(id).map_err(|e| invalid(e.to_string()))?;
         let after = self.dependencies(&request.after).await?;
         let priority = request.priority.map(checked_priority).transpose()?;
         let author = request.author.unwrap_or_else(|| "operator".to_owned());
-        let new = NewTask {
-            work_item: work_item.clone(),
-            repo: orch_domain::id::RepoName::new(repo.name.clone())
-                .map_err(|e| invalid(e.to_string()))?,
-            title: request.title.trim().to_owned(),
-            body: request.body,
-            author,
-            branch: String::new(),
-            base_branch: repo.config.base.clone(),
-            config,
-            config_digest,
-            rework_rounds_max: rules.rework_rounds_max,
-        };
+        let (title, body) = (request.title.trim().to_owned(), request.body);
+        let (base_branch, rework_rounds_max) = (repo.config.base.clone(), rules.rework_rounds_max);
         let by = self.ledger.by("command");
         let applied = self
             .ledger
             .write_or(move |tx| {
                 Box::pin(async move {
-                    let brief = messages::business_request(
-                        &new.work_item,
-                        &new.title,
-                        &new.body,
-                        &new.author,
-                    );
+                    let work_item = match item {
+                        Item::Given(item) => item,
+                        Item::Next(prefix) => tx.next_item(&name, &prefix).await?,
+                    };
+                    let brief = messages::business_request(&work_item, &title, &body, &author);
+                    let new = NewTask {
+                        work_item,
+                        repo: name,
+                        title,
+                        body,
+                        author,
+                        branch: String::new(),
+                        base_branch,
+                        config,
+                        config_digest,
+                        rework_rounds_max,
+                    };
                     let task = tx.insert_task(new, by.now).await?;
                     tx.set_branch(task.id, &messages::branch(&task.work_item, task.id))
                         .await?;
@@ -266,6 +254,25 @@ impl Tasks {
             .await?;
         done(applied, message)
     }
+}
+
+/// How a new task is called.
+enum Item {
+    Given(WorkItem),
+    /// By the next number of this prefix.
+    Next(ItemPrefix),
+}
+
+/// Prefix of the work items that are numbered here.
+fn prefix_of(repo: &Repo) -> Result<ItemPrefix, CommandError> {
+    let prefix = repo.config.prefix.clone();
+    let prefix = prefix.unwrap_or_else(|| repo.name.to_uppercase());
+    ItemPrefix::new(prefix).map_err(|e| {
+        let name = &repo.name;
+        CommandError::Invalid(format!(
+            "{e}; set `repositories.{name}.prefix` in orch.yaml"
+        ))
+    })
 }
 
 fn checked_priority(priority: i64) -> Result<i64, CommandError> {

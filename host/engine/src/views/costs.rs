@@ -5,7 +5,7 @@ use orch_views::costs::{CostView, CostsBy as By, CostsRequest, TokensView};
 use orch_views::page::Page;
 
 use super::pages;
-use crate::commands::CommandError;
+use crate::commands::{CommandError, named};
 use crate::ledger::Ledger;
 use crate::ledger::budget::{DAY_MS, day_of};
 
@@ -55,7 +55,8 @@ impl CostViews {
         let limit = pages::limit(request.limit)?;
         let skip: u32 = pages::after(request.after.as_deref())?.unwrap_or(0);
         let since = day_of(self.ledger.now()) - i64::from(request.days - 1) * DAY_MS;
-        let (by, item) = (stored(request.by), request.task);
+        let item = request.task.as_deref().map(named).transpose()?;
+        let by = stored(request.by);
         let read = self.ledger.read(move |tx| {
             Box::pin(async move {
                 let task = match item {

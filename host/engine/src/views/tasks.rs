@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use orch_domain::id::TaskId;
 use orch_domain::job::JobState;
+use orch_domain::names::ItemRef;
 use orch_domain::pipeline::{Pipeline, Step};
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
@@ -13,7 +14,7 @@ use orch_views::task::{RunView, StageVisit, TaskLine, TaskTotals, TaskView, Verd
 use serde::Deserialize;
 
 use super::{costs, pages, pauses};
-use crate::commands::{CommandError, status_of};
+use crate::commands::{CommandError, named, status_of};
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
 use crate::ledger::clock::stamp;
@@ -61,11 +62,11 @@ impl TaskViews {
     /// # Errors
     /// [`CommandError::NotFound`].
     pub async fn show(&self, item: &str) -> Result<TaskView, CommandError> {
-        let (item, now) = (item.to_owned(), self.ledger.now());
+        let (item, now) = (named(item)?, self.ledger.now());
         let read = self.ledger.read_or(move |tx| {
             Box::pin(async move {
                 let record = tx.task_of_item(&item).await?;
-                view(tx, record, now).await
+                view(tx, record, &item, now).await
             })
         });
         Ok(read.await?)
@@ -76,13 +77,13 @@ impl TaskViews {
     /// # Errors
     /// [`CommandError::NotFound`].
     pub async fn why(&self, item: &str) -> Result<WhyView, CommandError> {
-        let (item, now) = (item.to_owned(), self.ledger.now());
+        let (item, now) = (named(item)?, self.ledger.now());
         let read = self.ledger.read_or(move |tx| {
             Box::pin(async move {
                 let record = tx.task_of_item(&item).await?;
                 let pipelines = pipelines(tx, std::slice::from_ref(&record)).await?;
                 Ok(WhyView {
-                    why: why(tx, &record, &step_name(&record, &pipelines), now).await?,
+                    why: why(tx, &record, &item, &step_name(&record, &pipelines), now).await?,
                     work_item: record.task.work_item.to_string(),
                 })
             })
@@ -130,11 +131,16 @@ fn line(record: &TaskRecord, pipelines: &Pipelines) -> TaskLine {
     }
 }
 
-async fn view(tx: &mut Tx, record: TaskRecord, now: i64) -> Result<TaskView, Unwritten> {
+async fn view(
+    tx: &mut Tx,
+    record: TaskRecord,
+    item: &ItemRef,
+    now: i64,
+) -> Result<TaskView, Unwritten> {
     let id = record.task.id;
     let pipelines = pipelines(tx, std::slice::from_ref(&record)).await?;
     let line = line(&record, &pipelines);
-    let why = why(tx, &record, &line.step, now).await?;
+    let why = why(tx, &record, item, &line.step, now).await?;
     let (verdicts, verdict_count) = tx.latest_evaluations(id, LATEST_MAX).await?;
     let (runs, run_count) = tx.latest_runs(id, LATEST_MAX).await?;
     let (comments, comment_count) = tx.latest_comments(id, LATEST_MAX).await?;
@@ -211,9 +217,15 @@ fn run(r: RunRow) -> RunView {
     }
 }
 
-/// What a task waits for, since when, and what would move it.
-async fn why(tx: &mut Tx, record: &TaskRecord, step: &str, now: i64) -> Result<String, StoreError> {
-    let (task, item) = (&record.task, &record.task.work_item);
+/// What a task waits for, since when, and what would move it; `item` is what the reader calls it.
+async fn why(
+    tx: &mut Tx,
+    record: &TaskRecord,
+    item: &ItemRef,
+    step: &str,
+    now: i64,
+) -> Result<String, StoreError> {
+    let task = &record.task;
     Ok(match &task.status {
         Status::Ended if task.stage == Stage::Done => "it is done".to_owned(),
         Status::Ended => "it was stopped; a new task may take up the same item".to_owned(),

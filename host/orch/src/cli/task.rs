@@ -28,7 +28,7 @@ pub(crate) enum Task {
         /// How urgent it is, 1 (first) to 9.
         #[arg(long)]
         priority: Option<i64>,
-        /// Work item id, such as SHOP-12; made up if not given.
+        /// Work item id, such as SHOP-12; the next number of the repository if not given.
         #[arg(long)]
         id: Option<String>,
         #[command(flatten)]
@@ -44,24 +44,24 @@ pub(crate) enum Task {
     },
     /// Show a task with its verdicts and runs.
     Show {
-        /// Work item.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
     },
     /// Say what a task waits for, since when, and what would move it.
     Why {
-        /// Work item.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
     },
     /// Approve what the task waits for: its analysis or its deploy.
     Approve {
-        /// Work item.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
         #[command(flatten)]
         who: Who,
     },
     /// Reject what the task waits for.
     Reject {
-        /// Work item.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
         /// What to change; reaches the agent verbatim.
         #[arg(long)]
@@ -71,7 +71,7 @@ pub(crate) enum Task {
     },
     /// Take a task out of a block.
     Resume {
-        /// Work item.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
         /// Stage to go on at; not after the one it has reached.
         #[arg(long)]
@@ -84,7 +84,7 @@ pub(crate) enum Task {
     },
     /// Say how urgent a task is; a task that waits long rises by itself.
     Priority {
-        /// Work item.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
         /// 1 (first) to 9; the default of a task is 5.
         priority: i64,
@@ -93,7 +93,7 @@ pub(crate) enum Task {
     },
     /// Stop a task; its work is kept.
     Stop {
-        /// Work item.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
         #[command(flatten)]
         who: Who,

@@ -83,8 +83,16 @@ impl Tx {
     /// Accepts a task.
     ///
     /// # Errors
-    /// [`StoreError::ItemIsLive`] while a task of that name is worked on in the repository.
+    /// [`StoreError::ItemIsLive`] while a task of that name is worked on in the repository;
+    /// [`StoreError::ItemHasTwin`] if the name differs from another one in its case only.
     pub async fn insert_task(&mut self, new: NewTask, now: UnixMs) -> Result<Task, StoreError> {
+        if let Some(twin) = self.twin_of_item(&new.repo, &new.work_item).await? {
+            return Err(StoreError::ItemHasTwin {
+                work_item: new.work_item.to_string(),
+                twin,
+                repo: new.repo.to_string(),
+            });
+        }
         sqlx::query("INSERT INTO configs (digest, text) VALUES (?, ?) ON CONFLICT DO NOTHING")
             .bind(&new.config_digest)
             .bind(&new.config)
@@ -113,6 +121,7 @@ impl Tx {
         match inserted {
             Ok(done) => {
                 let id = TaskId(done.last_insert_rowid());
+                self.skip_item(&new.repo, &new.work_item).await?;
                 Ok(Task::new(
                     id,
                     new.work_item,
@@ -150,25 +159,6 @@ impl Tx {
         }
     }
 
-    /// The latest task of this work item.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] if there is none.
-    pub async fn task_of_item(&mut self, work_item: &str) -> Result<TaskRecord, StoreError> {
-        let row = sqlx::query(select("WHERE work_item = ? ORDER BY id DESC LIMIT 1"))
-            .bind(work_item)
-            .fetch_optional(&mut self.conn)
-            .await
-            .doing("read a task")?;
-        match row {
-            Some(row) => record(&row),
-            None => Err(StoreError::NotFound {
-                what: "work item",
-                id: work_item.to_owned(),
-            }),
-        }
-    }
-
     /// Tasks that have not ended, newest first.
     ///
     /// # Errors
@@ -200,19 +190,6 @@ impl Tx {
             .await
             .doing("list tasks")?;
         rows.iter().map(record).collect()
-    }
-
-    /// How many tasks were ever accepted for `repo`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn count_tasks(&mut self, repo: &str) -> Result<i64, StoreError> {
-        let row = sqlx::query("SELECT count(*) FROM tasks WHERE repo = ?")
-            .bind(repo)
-            .fetch_one(&mut self.conn)
-            .await
-            .doing("count tasks")?;
-        get(&row, 0)
     }
 
     /// The configuration text with this digest.
