@@ -59,6 +59,19 @@ macro_rules! text_id {
                 Self::new(value)
             }
         }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = <String as serde::Deserialize>::deserialize(deserializer)?;
+                Self::new(value).map_err(serde::de::Error::custom)
+            }
+        }
     };
 }
 
@@ -122,6 +135,22 @@ text_id!(
 );
 
 text_id!(
+    /// Name of a tracker or notifier in `orch.yaml`.
+    DoorName,
+    "name of a tracker or notifier",
+    "use 1 to 64 of A-Z a-z 0-9 - _ . starting with a letter or digit",
+    |value| is_plain_name(value, 64)
+);
+
+text_id!(
+    /// A tracker's own name for an issue: a number, a path of ids, whatever that tracker takes back.
+    IssueId,
+    "issue id",
+    "it has 1 to 200 visible characters and no space",
+    |value| !value.is_empty() && value.len() <= 200 && value.bytes().all(|b| b.is_ascii_graphic())
+);
+
+text_id!(
     /// A git object id: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
     ObjectId,
     "git object id",
@@ -143,6 +172,8 @@ macro_rules! row_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
         pub struct $name(pub i64);
 
         impl fmt::Display for $name {

@@ -2,22 +2,28 @@
 //! function that moves a task.
 //!
 //! Nothing here does IO, reads a clock, draws a random number or knows a wire format; time and chance
-//! are parameters. Storing, running and showing are the business of the crates above.
+//! are parameters. Storing, running and showing are the business of the crates above. The one exception are messages
+//! that wait to be delivered: they say themselves how they are stored (`stored.rs`).
 
 pub mod artefact;
+pub mod delivery;
 pub mod event;
 pub mod id;
 pub mod imports;
 pub mod job;
 pub mod left;
+pub mod message;
 pub mod names;
+pub mod notice;
 pub mod outcome;
 pub mod path;
 pub mod pipeline;
+pub mod port;
 pub mod reconcile;
 pub mod retry;
 pub mod source;
 pub mod stage;
+mod stored;
 pub mod task;
 pub mod transition;
 pub mod verdict;

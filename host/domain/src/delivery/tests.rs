@@ -1,0 +1,115 @@
+//! Claims about delivery: nothing is given up by an outage, nothing is tried for ever, and no news of it has no end.
+
+use super::*;
+use crate::id::RepoName;
+use crate::id::{TaskId, WorkItem};
+
+const NOW: UnixMs = 1_000_000;
+
+fn name(text: &str) -> DoorName {
+    DoorName::new(text).unwrap()
+}
+
+fn removal() -> Message {
+    Message::RemoveWorkspace {
+        task: TaskId(1),
+        work_item: WorkItem::new("SHOP-1").unwrap(),
+        repo: RepoName::new("shop").unwrap(),
+    }
+}
+
+#[test]
+fn source_that_is_down_for_a_weekend_loses_no_work() {
+    for kind in MessageKind::ALL {
+        if matches!(kind, MessageKind::Notice | MessageKind::RemoveWorkspace) {
+            continue;
+        }
+        let (mut now, mut tries) = (0, 1);
+        while let AfterFailure::Hold { at_ms } =
+            after_failure(kind, PortFailure::Unavailable, tries, now, 0.0)
+        {
+            (now, tries) = (at_ms, tries + 1);
+        }
+        // With the shortest delays that chance may give: a day and a half; with the middle ones three.
+        assert!(now > 36 * 3_600_000, "{kind:?} {now}");
+        assert_eq!(tries, tries_max(kind));
+    }
+}
+
+#[test]
+fn refusal_is_final_and_a_missing_object_is_asked_for_a_few_times() {
+    for kind in MessageKind::ALL {
+        let after = |failure, tries| after_failure(kind, failure, tries, NOW, 0.5);
+        assert_eq!(after(PortFailure::Refused, 1), AfterFailure::Dead);
+        assert!(matches!(
+            after(PortFailure::NotFound, 1),
+            AfterFailure::Again { .. }
+        ));
+        assert_eq!(
+            after(PortFailure::NotFound, NOT_FOUND_TRIES_MAX),
+            AfterFailure::Dead
+        );
+        for failure in [PortFailure::Unavailable, PortFailure::Unauthorised] {
+            assert!(matches!(after(failure, 1), AfterFailure::Hold { .. }));
+            assert_eq!(after(failure, tries_max(kind)), AfterFailure::Dead);
+        }
+    }
+}
+
+#[test]
+fn source_that_names_a_time_is_left_alone_until_then_within_bounds() {
+    let after = |until_ms| {
+        after_failure(
+            MessageKind::Comment,
+            PortFailure::RateLimited { until_ms },
+            1,
+            NOW,
+            0.5,
+        )
+    };
+    assert_eq!(
+        after(Some(NOW + 60_000)),
+        AfterFailure::Hold {
+            at_ms: NOW + 60_000
+        }
+    );
+    assert_eq!(after(Some(0)), AfterFailure::Hold { at_ms: NOW + 1 });
+    assert_eq!(
+        after(Some(i64::MAX)),
+        AfterFailure::Hold {
+            at_ms: NOW + HOLD_MAX_MS
+        }
+    );
+    assert_eq!(
+        after(None),
+        AfterFailure::Hold {
+            at_ms: NOW + RETRY_BASE_MS
+        }
+    );
+}
+
+#[test]
+fn dead_message_is_told_by_the_other_notifiers_and_its_news_by_nobody() {
+    let notifiers = [name("log"), name("chat")];
+    let told = dead_letter(&removal(), Subject::Host, 20, "no", NOW, &notifiers);
+    assert_eq!(told.len(), 2);
+    let chat = told
+        .into_iter()
+        .find(|m| m.destination() == Destination::Notifier(name("chat")))
+        .unwrap();
+    assert_eq!(
+        dead_letter(&chat, Subject::Host, 100, "no", NOW, &notifiers),
+        []
+    );
+    let done = Message::Notice {
+        to: name("chat"),
+        notice: Notice {
+            subject: Subject::Host,
+            at_ms: 1,
+            kind: NoticeKind::Done,
+        },
+    };
+    let told = dead_letter(&done, Subject::Host, 100, "no", NOW, &notifiers);
+    let to: Vec<Destination> = told.iter().map(Message::destination).collect();
+    assert_eq!(to, [Destination::Notifier(name("log"))]);
+}

@@ -1,0 +1,316 @@
+//! What people are told: as data, never as a sentence.
+//!
+//! Every window (log, chat, mail, page) makes its own words of it; `orch-words` has those that all of them share.
+
+use crate::id::{JobId, ObjectId, RepoName, TaskId, UnixMs, WorkItem};
+use crate::job::JobKind;
+use crate::message::{Destination, MessageKind};
+use crate::outcome::ResultFault;
+use crate::stage::{Role, Stage};
+use crate::task::BlockReason;
+
+/// Something that people are told.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Notice {
+    /// What it is about.
+    pub subject: Subject,
+    /// When it happened, Unix milliseconds; it may be told much later.
+    pub at_ms: UnixMs,
+    /// What happened.
+    pub kind: NoticeKind,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// The host as a whole.
+    Host,
+    /// One task.
+    Task {
+        /// Row id.
+        id: TaskId,
+        /// Its name in the tracker.
+        work_item: WorkItem,
+        /// Its repository.
+        repo: RepoName,
+    },
+}
+
+impl Subject {
+    /// The task that it is about.
+    pub fn task(&self) -> Option<TaskId> {
+        match self {
+            Self::Host => None,
+            Self::Task { id, .. } => Some(*id),
+        }
+    }
+}
+
+/// How much it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Good to know.
+    News,
+    /// Odd, and dealt with.
+    Warning,
+    /// Something stands still or is in danger.
+    Alarm,
+}
+
+/// Why a merge lease is no longer its holder's.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseLoss {
+    /// Nobody renewed it in time.
+    Expired,
+    /// Its task is not at work.
+    HolderIdle,
+    /// Nobody renewed it in time, and another task has it now.
+    TakenOver {
+        /// Which.
+        by: TaskId,
+    },
+    /// A person freed it.
+    FreedByPerson,
+}
+
+/// What the reconciler found that no notice had told.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missed {
+    /// Nobody worked on the current step.
+    JobLost,
+    /// Somebody moved the branch.
+    BranchMoved {
+        /// Where to.
+        head: ObjectId,
+    },
+    /// Somebody asked for something by moving the issue.
+    IssueMoved {
+        /// What for.
+        asked: PersonAsked,
+        /// Who.
+        by: String,
+    },
+}
+
+/// What a person may ask by moving an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it all")]
+pub enum PersonAsked {
+    Stop,
+    Approval,
+    Resumption,
+}
+
+/// Whose money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// That of the task which the notice is about.
+    Task,
+    /// That of the day (UTC).
+    Day,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// The task stands still until a person resumes it.
+    Blocked {
+        /// Where.
+        stage: Stage,
+        /// The closed-list reason.
+        reason: BlockReason,
+        /// What happened.
+        detail: String,
+    },
+    /// A stage before development failed too often; a person has to say more.
+    InputNeeded {
+        /// Which stage.
+        stage: Stage,
+        /// How often it failed.
+        failures: u32,
+    },
+    /// A person has to approve before the task goes on.
+    ApprovalNeeded {
+        /// Where.
+        stage: Stage,
+        /// What asks: a gate's entry, or the step of that name.
+        step: String,
+    },
+    /// The task is done.
+    Done,
+    /// A run said that it ended well and left no result.
+    ResultLost {
+        /// Whose run.
+        role: Role,
+        /// Where.
+        stage: Stage,
+        /// What is wrong with the result.
+        fault: ResultFault,
+        /// What was found instead.
+        detail: String,
+    },
+    /// A gate found a secret on the branch: whoever owns it has to rotate it.
+    SecretFound {
+        /// Which gate.
+        gate: String,
+        /// In which commit.
+        commit: ObjectId,
+    },
+    /// A gate's file judges nothing any more.
+    Quarantined {
+        /// Which gate.
+        gate: String,
+        /// Digest of the file.
+        digest: String,
+        /// What it did.
+        reason: String,
+    },
+    /// A merge lease was taken from its holder.
+    LeaseReclaimed {
+        /// Name of the lease.
+        lease: String,
+        /// Whose it was.
+        holder: TaskId,
+        /// Why.
+        why: LeaseLoss,
+    },
+    /// A person released the transition of a task: its job begins anew.
+    TransitionReleased {
+        /// Which job.
+        job: JobId,
+        /// What it does.
+        kind: JobKind,
+    },
+    /// So many jobs look dead at once that the reaper looks again first.
+    ReaperHeld {
+        /// How many look dead.
+        dead: u32,
+        /// Of how many.
+        running: u32,
+    },
+    /// A job beside the steps took its host or handler down again and again, and was given up.
+    CrashLoop {
+        /// Which job.
+        job: JobId,
+        /// What it does.
+        kind: JobKind,
+        /// How often.
+        crashes: u32,
+    },
+    /// The stop of a task fails again and again; it goes on trying.
+    StopFails {
+        /// What happened last.
+        error: String,
+    },
+    /// No run may start, until somebody mends it.
+    LaunchRefused {
+        /// What it is about: an agent, a work item or the disk.
+        of: String,
+        /// Which check refused.
+        check: String,
+        /// Why, with the remedy.
+        reason: String,
+    },
+    /// The reconciler made good what no notice had told.
+    MadeGood {
+        /// What.
+        missed: Missed,
+    },
+    /// Most of a budget is used up.
+    BudgetNearlySpent {
+        /// Whose.
+        budget: Budget,
+        /// What is charged, in hundredths of a US dollar.
+        charged_cents: i64,
+        /// What there is, in hundredths of a US dollar.
+        limit_cents: i64,
+    },
+    /// Production is worse since the change.
+    Degraded {
+        /// Which commit is live.
+        commit: ObjectId,
+        /// What was seen.
+        findings: String,
+    },
+    /// Nobody can say how production is since the change.
+    HealthUnknown {
+        /// Which commit is live.
+        commit: ObjectId,
+        /// Why not.
+        reason: String,
+    },
+    /// A message was given up.
+    Undelivered {
+        /// Where it should have gone.
+        destination: Destination,
+        /// What it was.
+        message: MessageKind,
+        /// How often it was tried.
+        tries: u32,
+        /// What happened last.
+        error: String,
+    },
+    /// What an earlier version of the host told in its own words.
+    Earlier {
+        /// Its words.
+        text: String,
+    },
+}
+
+impl NoticeKind {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Done => Level::News,
+            Self::LeaseReclaimed { .. }
+            | Self::TransitionReleased { .. }
+            | Self::ReaperHeld { .. }
+            | Self::ResultLost { .. }
+            | Self::MadeGood { .. }
+            | Self::BudgetNearlySpent { .. }
+            | Self::ApprovalNeeded { .. }
+            | Self::Earlier { .. } => Level::Warning,
+            Self::Blocked { .. }
+            | Self::InputNeeded { .. }
+            | Self::SecretFound { .. }
+            | Self::Quarantined { .. }
+            | Self::CrashLoop { .. }
+            | Self::StopFails { .. }
+            | Self::LaunchRefused { .. }
+            | Self::Degraded { .. }
+            | Self::HealthUnknown { .. }
+            | Self::Undelivered { .. } => Level::Alarm,
+        }
+    }
+
+    /// Whether nothing goes on, or nothing gets better, until a person acts.
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Self::Blocked { .. }
+            | Self::InputNeeded { .. }
+            | Self::ApprovalNeeded { .. }
+            | Self::SecretFound { .. }
+            | Self::Quarantined { .. }
+            | Self::CrashLoop { .. }
+            | Self::StopFails { .. }
+            | Self::LaunchRefused { .. }
+            | Self::Degraded { .. }
+            | Self::HealthUnknown { .. }
+            | Self::Undelivered { .. } => true,
+            Self::Done
+            | Self::ResultLost { .. }
+            | Self::LeaseReclaimed { .. }
+            | Self::TransitionReleased { .. }
+            | Self::ReaperHeld { .. }
+            | Self::MadeGood { .. }
+            | Self::BudgetNearlySpent { .. }
+            | Self::Earlier { .. } => false,
+        }
+    }
+}
