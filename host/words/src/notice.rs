@@ -1,0 +1,175 @@
+//! What a notice says.
+
+use orch_domain::job::JobKind;
+use orch_domain::message::{Destination, MessageKind};
+use orch_domain::notice::{Budget, LeaseLoss, Missed, Notice, NoticeKind, PersonAsked, Subject};
+
+/// The notice as plain text: one line, and below it what a gate or program said where there is more to say.
+pub fn text(notice: &Notice) -> String {
+    let what = what(&notice.kind);
+    match &notice.subject {
+        Subject::Host => what,
+        // Reads as one sentence: the work item is what it is about.
+        Subject::Task { work_item, .. } => match &notice.kind {
+            NoticeKind::Blocked { .. } | NoticeKind::ApprovalNeeded { .. } | NoticeKind::Done => {
+                format!("{work_item} {what}")
+            }
+            // Says by itself what it is about.
+            NoticeKind::Earlier { .. } => what,
+            NoticeKind::InputNeeded { .. }
+            | NoticeKind::ResultLost { .. }
+            | NoticeKind::SecretFound { .. }
+            | NoticeKind::Quarantined { .. }
+            | NoticeKind::LeaseReclaimed { .. }
+            | NoticeKind::TransitionReleased { .. }
+            | NoticeKind::ReaperHeld { .. }
+            | NoticeKind::CrashLoop { .. }
+            | NoticeKind::StopFails { .. }
+            | NoticeKind::LaunchRefused { .. }
+            | NoticeKind::MadeGood { .. }
+            | NoticeKind::BudgetNearlySpent { .. }
+            | NoticeKind::Degraded { .. }
+            | NoticeKind::HealthUnknown { .. }
+            | NoticeKind::Undelivered { .. } => format!("{work_item}: {what}"),
+        },
+    }
+}
+
+fn what(kind: &NoticeKind) -> String {
+    match kind {
+        NoticeKind::Blocked {
+            stage,
+            reason,
+            detail,
+        } => format!("is blocked at `{stage}` ({}): {detail}", reason.as_str()),
+        NoticeKind::InputNeeded { stage, failures } => {
+            format!("`{stage}` failed {failures} times; input is needed")
+        }
+        NoticeKind::ApprovalNeeded { stage, step } => {
+            format!("waits for an approval: `{step}` at `{stage}`")
+        }
+        NoticeKind::Done => "is done".to_owned(),
+        NoticeKind::ResultLost {
+            role,
+            stage,
+            fault,
+            detail,
+        } => format!(
+            "the run of `{role}` at `{stage}` left no result: {}: {detail}",
+            fault.as_str()
+        ),
+        NoticeKind::SecretFound { gate, commit } => format!(
+            "gate `{gate}` found a secret on the branch; rotate this key, it has been in the repository ({commit})"
+        ),
+        NoticeKind::Quarantined {
+            gate,
+            digest,
+            reason,
+        } => format!(
+            "gate `{gate}` {digest} is quarantined: {reason}; `orch gate release {gate}` lifts it"
+        ),
+        NoticeKind::LeaseReclaimed { lease, holder, why } => {
+            let why = match why {
+                LeaseLoss::Expired => "it was not renewed in time".to_owned(),
+                LeaseLoss::HolderIdle => "its task is not at work".to_owned(),
+                LeaseLoss::TakenOver { by } => {
+                    format!("it was not renewed in time, and task {by} holds it now")
+                }
+                LeaseLoss::FreedByPerson => "a person freed it".to_owned(),
+            };
+            format!("lease `{lease}` of task {holder} was reclaimed: {why}")
+        }
+        NoticeKind::TransitionReleased { job, kind } => format!(
+            "the transition was released by a person: job {job} ({}) starts again",
+            kind.as_str()
+        ),
+        NoticeKind::ReaperHeld { dead, running } => format!(
+            "{dead} of {running} running jobs look dead at once; they are checked again before anything is done"
+        ),
+        NoticeKind::CrashLoop { job, kind, crashes } => crash_loop(*job, *kind, *crashes),
+        NoticeKind::StopFails { error } => {
+            format!("the stop keeps failing and is tried again: {error}")
+        }
+        NoticeKind::LaunchRefused { reason, .. } => reason.clone(),
+        NoticeKind::MadeGood { missed } => made_good(missed),
+        NoticeKind::BudgetNearlySpent {
+            budget,
+            charged_cents,
+            limit_cents,
+        } => {
+            let (charged, limit) = (usd(*charged_cents), usd(*limit_cents));
+            match budget {
+                Budget::Task => format!("{charged} of its {limit} USD are spent"),
+                Budget::Day => format!("{charged} of today's {limit} USD are spent"),
+            }
+        }
+        NoticeKind::Degraded { commit, findings } => {
+            format!("production is degraded after {commit}\n{findings}")
+        }
+        NoticeKind::HealthUnknown { commit, reason } => {
+            format!("it is not known how production is after {commit}: {reason}")
+        }
+        NoticeKind::Undelivered {
+            destination,
+            message,
+            tries,
+            error,
+        } => format!(
+            "{} could not be delivered to {} after {tries} tries: {error}",
+            of_message(*message),
+            place(destination)
+        ),
+        NoticeKind::Earlier { text } => text.clone(),
+    }
+}
+
+/// What is said of a job that takes its host or handler down again and again.
+pub fn crash_loop(job: orch_domain::id::JobId, kind: JobKind, crashes: u32) -> String {
+    format!(
+        "job {job} ({}) took its host or handler down {crashes} times; the host's log says how",
+        kind.as_str()
+    )
+}
+
+fn made_good(missed: &Missed) -> String {
+    match missed {
+        Missed::JobLost => "nobody worked on its current step; it starts again".to_owned(),
+        Missed::BranchMoved { head } => format!("its branch was moved to {head} from outside"),
+        Missed::IssueMoved { asked, by } => {
+            let asked = match asked {
+                PersonAsked::Stop => "stop",
+                PersonAsked::Approval => "approval",
+                PersonAsked::Resumption => "resumption",
+            };
+            format!("{asked} by {by} was found in the tracker; its notice never came")
+        }
+    }
+}
+
+fn of_message(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Notice => "a notice",
+        MessageKind::IssueState => "the state of the issue",
+        MessageKind::Comment => "a comment",
+        MessageKind::OpenPullRequest => "the request to open the pull request",
+        MessageKind::MarkMerged => "the landing of the pull request",
+        MessageKind::PostStatus => "a commit status",
+        MessageKind::RemoveWorkspace => "the removal of the workspace",
+    }
+}
+
+fn place(destination: &Destination) -> String {
+    match destination {
+        Destination::Forge(repo) => format!("the forge of `{repo}`"),
+        Destination::Tracker(name) => format!("tracker `{name}`"),
+        Destination::Notifier(name) => format!("notifier `{name}`"),
+        Destination::Host => "the host itself".to_owned(),
+    }
+}
+
+fn usd(cents: i64) -> String {
+    format!("{}.{:02}", cents / 100, cents.rem_euclid(100))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! What a comment of the host says, as Markdown.
+
+use orch_domain::message::Remark;
+
+/// The comment's text.
+pub fn text(remark: &Remark) -> String {
+    match remark {
+        Remark::Rework {
+            to,
+            round,
+            rounds_max,
+            findings,
+        } => format!("Back to `{to}`, rework round {round} of {rounds_max}.\n\n{findings}"),
+        Remark::BranchMoved { head } => format!(
+            "The branch was moved to `{head}` from outside; the review is void and CI is asked again."
+        ),
+        Remark::MoveRefused { state, by, why } => {
+            format!("`{}` by {by} was not carried out: {why}", state.as_str())
+        }
+    }
+}
