@@ -62,7 +62,7 @@ fn issue(world: &World, item: &str) -> Value {
 }
 
 fn alerts(world: &World) -> String {
-    let said = "SELECT payload FROM outbox WHERE kind = 'alert'";
+    let said = "SELECT payload FROM outbox WHERE kind = 'notice'";
     sql::column(&world.path("data/orch.db"), said).join("\n")
 }
 

@@ -34,7 +34,7 @@ fn exit_zero_without_a_result_advances_nothing_and_is_alerted_with_its_reason() 
             );
             assert!(run["detail"].to_string().contains(fault), "{run:#}");
         }
-        let said = "SELECT payload FROM outbox WHERE kind = 'alert' ORDER BY id";
+        let said = "SELECT payload FROM outbox WHERE kind = 'notice' ORDER BY id";
         let alerts = sql::column(&world.path("data/orch.db"), said);
         let of_result = alerts.iter().filter(|a| a.contains(fault)).count();
         assert!(of_result >= 2, "each is alerted: {alerts:#?}");

@@ -16,7 +16,7 @@ pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
 pub use table::costs::{CostRow, CostsBy, Spending, Tokens};
 pub use table::counts::RowCount;
 pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
-pub use table::events::{EventRow, OutboxRow};
+pub use table::events::EventRow;
 pub use table::forge::{MergeMark, PullRequest, StatusRow};
 pub use table::jobs::rows::JobRow;
 pub use table::jobs::{
@@ -24,6 +24,7 @@ pub use table::jobs::{
 };
 pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
 pub use table::memory::{MemoryApplied, Remembered};
+pub use table::outbox::WaitingMessage;
 pub use table::pages::{QueuedJob, TaskTally, WaitingPlace};
 pub use table::pauses::Pause;
 pub use table::reap::{Reaping, RunningJob};

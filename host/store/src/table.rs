@@ -12,6 +12,7 @@ pub(crate) mod items;
 pub(crate) mod jobs;
 pub(crate) mod leases;
 pub(crate) mod memory;
+pub(crate) mod outbox;
 pub(crate) mod pages;
 pub(crate) mod pauses;
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use orch_domain::id::{ItemPrefix, JobId, RepoName, TaskId, WorkItem};
 use orch_domain::job::{JobKind, JobState, Lane, PutOff, PutOffKind};
 use orch_domain::names::{ItemRef, JobName, LeaseName};
+use orch_domain::message::{Destination, Message};
+use orch_domain::notice::{NoticeKind, Subject};
 use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
 use orch_store::{
@@ -553,19 +555,8 @@ async fn pull_request_merges_at_most_once() {
 }
 
 #[tokio::test]
-async fn message_and_delivery_are_taken_once_per_key() {
+async fn delivery_is_taken_once_however_often_it_comes() {
     let (_folder, store) = store().await;
-    for _ in 0..3 {
-        store
-            .write(|tx| Box::pin(tx.push_outbox(None, "alert", "k", "text", 1)))
-            .await
-            .expect("pushed");
-    }
-    let due = store
-        .read(|tx| Box::pin(tx.due_outbox(2, 10)))
-        .await
-        .expect("read");
-    assert_eq!(due.len(), 1);
     let store = Arc::new(store);
     let deliveries = (0..10).map(|_| {
         let store = store.clone();
@@ -658,7 +649,10 @@ async fn migrations_run_in_order_over_data() {
                 ('free', 'toys', 't', 'b', 'a', 'br', 'main', 'd', 'done', 0, 'ended', 4, '{}', 0, 3, 0, 0, 0, 1, 1); INSERT INTO events (task_id, at_ms, kind, actor, data) VALUES (1, 1, 'created', 'a', '{}'); \
                 INSERT INTO jobs (kind, lane, state, task_id, repo, payload, priority, run_at_ms, reason, created_ms, \
                 finished_ms) VALUES ('agent', 'agents', 'scheduled', 1, 'shop', '{}', 5, 9, 'its turn: S-0 comes first', 1, \
-                NULL), ('gate', 'gates', 'done', 1, 'shop', '{}', 5, 9, 'its turn: S-0 comes first', 1, 2);";
+                NULL), ('gate', 'gates', 'done', 1, 'shop', '{}', 5, 9, 'its turn: S-0 comes first', 1, 2); \
+                INSERT INTO outbox (task_id, kind, key, payload, created_ms, next_ms, done_ms) VALUES \
+                (1, 'alert', 'a:1', 'S-1 is \"blocked\"', 7, 7, NULL), (NULL, 'alert', 'a:2', 'told', 7, 7, 8), \
+                (1, 'remove-workspace', 'w:1', '{}', 7, 7, NULL);";
             sqlx::raw_sql(sample)
                 .execute(&mut raw)
                 .await
@@ -699,4 +693,34 @@ async fn migrations_run_in_order_over_data() {
         });
         assert_eq!(drawn.await.expect("drawn").as_str(), next);
     }
+    let of_task = Subject::Task {
+        id: TaskId(1),
+        work_item: record.task.work_item.clone(),
+        repo: record.task.repo.clone(),
+    };
+    let (alerts, removals) = (due(&store, "notifier:log").await, due(&store, "host").await);
+    let Message::Notice { notice, .. } = &alerts[0] else {
+        panic!("{alerts:?}");
+    };
+    assert_eq!(alerts.len(), 1, "the other was told before");
+    assert_eq!((&notice.subject, notice.at_ms), (&of_task, 7));
+    let text = "S-1 is \"blocked\"".to_owned();
+    assert_eq!(notice.kind, NoticeKind::Earlier { text });
+    assert!(matches!(
+        removals[..],
+        [Message::RemoveWorkspace {
+            task: TaskId(1),
+            ..
+        }]
+    ));
+}
+
+async fn due(store: &Store, destination: &str) -> Vec<Message> {
+    let destination: Destination = destination.parse().expect("a destination");
+    let waiting = store
+        .read(|tx| Box::pin(async move { tx.due_messages(&destination, 100, 10).await }))
+        .await
+        .expect("read");
+    let messages = waiting.into_iter().map(|w| w.message.expect("readable"));
+    messages.collect()
 }

@@ -186,7 +186,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use orch_store::{Owner, Store};
+    use orch_domain::message::Message;
+    use orch_store::{Owner, Store, WaitingMessage};
 
     use super::*;
     use crate::ledger::clock::Clock;
@@ -242,14 +243,18 @@ mod tests {
         let status = statuses.now().remove(0);
         assert_eq!((status.panics, status.state), (2, TaskState::Ended));
         assert_eq!(status.last_panic.unwrap().1, "no luck");
-        let now = ledger.now();
+        let (now, log) = (ledger.now(), "notifier:log".parse().unwrap());
         let told = ledger
-            .read(|tx| Box::pin(tx.due_outbox(now, 10)))
+            .read(|tx| Box::pin(async move { tx.due_messages(&log, now, 10).await }))
             .await
             .unwrap();
+        let says = |waiting: &WaitingMessage| match &waiting.message {
+            Ok(Message::Notice { notice, .. }) => orch_words::notice::text(notice),
+            other => panic!("{other:?}"),
+        };
         assert!(
             told.iter()
-                .any(|row| row.payload.contains("`fragile` panicked"))
+                .any(|waiting| says(waiting).contains("`fragile` panicked"))
         );
     }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use orch_agents::workspace::Workspace;
-use orch_store::OutboxRow;
+use orch_domain::id::DoorName;
+use orch_domain::message::{Destination, Message};
+use orch_store::WaitingMessage;
 
 use super::driver::Stop;
 use crate::ledger::Ledger;
@@ -47,24 +49,33 @@ impl Delivery {
 
     /// Delivers what is due; answers how many there were.
     async fn deliver(&self) -> anyhow::Result<usize> {
+        let log = Destination::Notifier(DoorName::new("log")?);
+        let mut count = 0;
+        for destination in [log, Destination::Host] {
+            count += self.deliver_to(destination).await?;
+        }
+        Ok(count)
+    }
+
+    async fn deliver_to(&self, destination: Destination) -> anyhow::Result<usize> {
         let now = self.ledger.now();
         let due = self
             .ledger
-            .read(|tx| Box::pin(tx.due_outbox(now, BATCH)))
+            .read(|tx| Box::pin(async move { tx.due_messages(&destination, now, BATCH).await }))
             .await?;
         let count = due.len();
-        for row in due {
-            let delivered = self.deliver_one(&row).await;
+        for waiting in due {
+            let delivered = self.deliver_one(&waiting).await;
             let (now, chance) = (self.ledger.now(), self.ledger.chance());
+            let (id, tries) = (waiting.id, waiting.tries.saturating_add(1));
             self.ledger
                 .write(move |tx| {
                     Box::pin(async move {
                         match delivered {
-                            Ok(()) => tx.outbox_done(row.id, now).await,
+                            Ok(()) => tx.message_done(id, None, now).await,
                             Err(error) => {
-                                let tries = u32::try_from(row.attempts + 1).unwrap_or(u32::MAX);
                                 let delay = orch_domain::retry::backoff_ms(RETRY_MS, tries, chance);
-                                tx.outbox_failed(row.id, now + delay, &format!("{error:#}"))
+                                tx.message_failed(id, now + delay, &format!("{error:#}"))
                                     .await
                             }
                         }
@@ -75,21 +86,35 @@ impl Delivery {
         Ok(count)
     }
 
-    async fn deliver_one(&self, row: &OutboxRow) -> anyhow::Result<()> {
-        match row.kind.as_str() {
-            "alert" => {
-                tracing::warn!(task.id = row.task.map(|t| t.0), "ALERT: {}", row.payload);
+    async fn deliver_one(&self, waiting: &WaitingMessage) -> anyhow::Result<()> {
+        match &waiting.message {
+            Ok(Message::Notice { notice, .. }) => {
+                let task = waiting.task.map(|t| t.0);
+                tracing::warn!(
+                    task.id = task,
+                    "ALERT: {}",
+                    orch_words::notice::text(notice)
+                );
                 Ok(())
             }
-            "remove-workspace" => {
-                let Some(task) = row.task else { return Ok(()) };
-                let record = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
-                let (repo, item) = (record.task.repo.as_str(), record.task.work_item.as_str());
+            Ok(Message::RemoveWorkspace {
+                task,
+                work_item,
+                repo,
+            }) => {
+                let (repo, item) = (repo.as_str(), work_item.as_str());
                 let workspace = Workspace::at(self.paths.workspace(repo, task.0, item));
                 workspace.remove().await?;
                 Ok(())
             }
-            other => anyhow::bail!("no such kind of message: `{other}`"),
+            Ok(
+                Message::IssueState { .. }
+                | Message::Comment { .. }
+                | Message::OpenPullRequest { .. }
+                | Message::MarkMerged { .. }
+                | Message::PostStatus { .. },
+            ) => anyhow::bail!("nothing serves this destination"),
+            Err(error) => anyhow::bail!("{error}"),
         }
     }
 }

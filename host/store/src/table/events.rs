@@ -1,4 +1,4 @@
-//! What happened (append-only) and what is still to be told (the outbox).
+//! What happened, append-only, and the deliveries of webhooks.
 
 use orch_domain::event::EventKind;
 use orch_domain::id::{TaskId, UnixMs};
@@ -20,23 +20,6 @@ pub struct EventRow {
     pub actor: String,
     /// Details as JSON.
     pub data: String,
-}
-
-/// Something to be told, not yet delivered.
-#[derive(Debug, Clone)]
-pub struct OutboxRow {
-    /// Row id.
-    pub id: i64,
-    /// Its task.
-    pub task: Option<TaskId>,
-    /// What it is.
-    pub kind: String,
-    /// Idempotency key.
-    pub key: String,
-    /// What to tell, as JSON.
-    pub payload: String,
-    /// Tries so far.
-    pub attempts: i64,
 }
 
 impl Tx {
@@ -99,104 +82,6 @@ impl Tx {
             .collect()
     }
 
-    /// Puts something to be told into the outbox, once per `key`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn push_outbox(
-        &mut self,
-        task: Option<TaskId>,
-        kind: &str,
-        key: &str,
-        payload: &str,
-        now: UnixMs,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO outbox (task_id, kind, key, payload, created_ms, next_ms) VALUES (?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (key) DO NOTHING",
-        )
-        .bind(task.map(|t| t.0))
-        .bind(kind)
-        .bind(key)
-        .bind(payload)
-        .bind(now)
-        .bind(now)
-        .execute(&mut self.conn)
-        .await
-        .doing("fill the outbox")?;
-        self.woke = true;
-        Ok(())
-    }
-
-    /// What is due to be told, oldest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn due_outbox(
-        &mut self,
-        now: UnixMs,
-        limit: u32,
-    ) -> Result<Vec<OutboxRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, task_id, kind, key, payload, attempts FROM outbox \
-             WHERE done_ms IS NULL AND next_ms <= ? ORDER BY id LIMIT ?",
-        )
-        .bind(now)
-        .bind(limit)
-        .fetch_all(&mut self.conn)
-        .await
-        .doing("read the outbox")?;
-        rows.iter()
-            .map(|row| {
-                let task: Option<i64> = get(row, 1)?;
-                Ok(OutboxRow {
-                    id: get(row, 0)?,
-                    task: task.map(TaskId),
-                    kind: get(row, 2)?,
-                    key: get(row, 3)?,
-                    payload: get(row, 4)?,
-                    attempts: get(row, 5)?,
-                })
-            })
-            .collect()
-    }
-
-    /// Marks something as told.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn outbox_done(&mut self, id: i64, now: UnixMs) -> Result<(), StoreError> {
-        sqlx::query("UPDATE outbox SET done_ms = ?, attempts = attempts + 1 WHERE id = ? AND done_ms IS NULL")
-            .bind(now)
-            .bind(id)
-            .execute(&mut self.conn)
-            .await
-            .map(|_| ())
-            .doing("empty the outbox")
-    }
-
-    /// Notes that telling failed and when to try again.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn outbox_failed(
-        &mut self,
-        id: i64,
-        next_ms: UnixMs,
-        error: &str,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE outbox SET next_ms = ?, attempts = attempts + 1, last_error = ? WHERE id = ? AND done_ms IS NULL",
-        )
-        .bind(next_ms)
-        .bind(error)
-        .bind(id)
-        .execute(&mut self.conn)
-        .await
-        .map(|_| ())
-        .doing("put off a delivery")
-    }
-
     /// Stores a webhook's delivery; says whether it is new.
     ///
     /// # Errors
@@ -224,7 +109,7 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Removes delivered outbox rows and webhook deliveries older than `before_ms`, at most `limit` of each.
+    /// Removes messages that were settled and webhook deliveries that came before `before_ms`, at most `limit` of each.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -234,7 +119,7 @@ impl Tx {
         limit: u32,
     ) -> Result<u64, StoreError> {
         let outbox = sqlx::query(
-            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE done_ms IS NOT NULL AND done_ms < ? LIMIT ?)",
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE coalesce(done_ms, dead_ms) < ? LIMIT ?)",
         )
         .bind(before_ms)
         .bind(limit)

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{ageing, jobs, pages, reap, turns};
+use super::{ageing, jobs, outbox, pages, reap, turns};
 use crate::{Owner, Store};
 
 /// The plan's lines that read a table.
@@ -38,6 +38,9 @@ async fn every_tick_reads_by_index_and_sorts_nothing() {
         reap::RUNNING.to_owned(),
         turns::WAKE.to_owned(),
         ageing::AGE.to_owned(),
+        outbox::DUE.to_owned(),
+        outbox::NEXT.to_owned(),
+        outbox::REPLACE.to_owned(),
     ];
     for sql in all {
         let lines = plan(&store, sql.clone()).await;

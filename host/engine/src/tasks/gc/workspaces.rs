@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use orch_agents::workspace::{Workspace, bot};
 use orch_domain::id::ObjectId;
+use orch_domain::message::MessageKind;
 use orch_domain::task::Status;
 use orch_process::git::Git;
 use orch_store::TaskRecord;
@@ -12,9 +13,6 @@ use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
 use super::rules::{TaskState, WorkspaceFacts};
 use super::{Action, Collector, Planned, name_of, off_thread, rules, task, trash, usage};
-
-/// Messages of the outbox that are looked at for removals that are due anyway.
-const DUE_MAX: u32 = 1_000;
 
 /// A workspace that nobody works in any more.
 #[derive(Clone)]
@@ -161,15 +159,12 @@ async fn facts(
 ) -> anyhow::Result<WorkspaceFacts> {
     let (mut open_runs, mut is_removal_due) = (0, false);
     if let Some(record) = &leftover.record {
-        let (id, now) = (record.task.id, collector.ledger.now());
+        let id = record.task.id;
         let store = &collector.ledger;
         open_runs = store.read(|tx| Box::pin(tx.open_runs(id))).await?.len();
-        let due = store
-            .read(|tx| Box::pin(tx.due_outbox(now, DUE_MAX)))
+        is_removal_due = store
+            .read(|tx| Box::pin(tx.is_message_waiting(id, MessageKind::RemoveWorkspace)))
             .await?;
-        is_removal_due = due
-            .iter()
-            .any(|row| row.kind == "remove-workspace" && row.task == Some(id));
     }
     Ok(WorkspaceFacts {
         task: leftover.state(),
