@@ -48,6 +48,17 @@ pub enum GitError {
         /// What it said.
         stderr: String,
     },
+    /// The other repository does not take a push, though its branch stands where it was expected: a rule or hook of
+    /// its own.
+    #[error("`{remote}` refused the push of `{branch}`: {stderr}")]
+    Denied {
+        /// The other repository.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// What it said.
+        stderr: String,
+    },
     /// Git's output is not what it should be.
     #[error("`git {command}` answered something unexpected: {answer}")]
     Unexpected {

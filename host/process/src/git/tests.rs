@@ -114,6 +114,30 @@ async fn push_moves_a_branch_only_from_where_it_is_expected() {
 }
 
 #[tokio::test]
+async fn push_that_the_other_repository_forbids_is_no_lost_race() {
+    let Repo { folder, git, root } = repo().await;
+    let remote = folder.path().join("remote.git");
+    let far = Git::at(&remote).unwrap();
+    far.init().await.unwrap();
+    let next = commit(&git, &root, "b.txt", "b").await;
+    assert_eq!(
+        git.push(&remote, &next, "work", None).await.unwrap(),
+        RefOutcome::Done
+    );
+    far.call(["config", "receive.denyNonFastForwards", "true"])
+        .await
+        .unwrap();
+    let error = git.push(&remote, &root, "work", Some(&next)).await;
+    assert!(
+        matches!(&error, Err(GitError::Denied { branch, stderr, .. }) if branch == "work" && stderr.contains("non-fast-forward")),
+        "{error:?}"
+    );
+    // Elsewhere than expected, it is a lost race whatever the rules are.
+    let refused = git.push(&remote, &root, "work", None).await.unwrap();
+    assert_eq!(refused, RefOutcome::Refused { actual: Some(next) });
+}
+
+#[tokio::test]
 async fn moving_a_ref_compares_and_swaps() {
     let Repo {
         folder: _folder,

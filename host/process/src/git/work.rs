@@ -121,9 +121,8 @@ impl Git {
         branch: &str,
         expected: Option<&ObjectId>,
     ) -> Result<RefOutcome, GitError> {
-        let lease = self.lease(branch, expected)?;
         let refspec = format!("{commit}:refs/heads/{branch}");
-        self.push_refspec(remote, &lease, &refspec, branch, Some(commit))
+        self.push_refspec(remote, &refspec, branch, expected, Some(commit))
             .await
     }
 
@@ -137,32 +136,27 @@ impl Git {
         branch: &str,
         expected: &ObjectId,
     ) -> Result<RefOutcome, GitError> {
-        let lease = self.lease(branch, Some(expected))?;
         let refspec = format!(":refs/heads/{branch}");
-        self.push_refspec(remote, &lease, &refspec, branch, None)
+        self.push_refspec(remote, &refspec, branch, Some(expected), None)
             .await
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as a step of pushing")]
-    fn lease(&self, branch: &str, expected: Option<&ObjectId>) -> Result<String, GitError> {
-        safe(branch)?;
-        let expected = expected.map_or("", ObjectId::as_str);
-        Ok(format!("--force-with-lease=refs/heads/{branch}:{expected}"))
     }
 
     async fn push_refspec(
         &self,
         remote: &Path,
-        lease: &str,
         refspec: &str,
         branch: &str,
+        expected: Option<&ObjectId>,
         goal: Option<&ObjectId>,
     ) -> Result<RefOutcome, GitError> {
+        safe(branch)?;
+        let known = expected.map_or("", ObjectId::as_str);
+        let lease = format!("--force-with-lease=refs/heads/{branch}:{known}");
         let address = text_of(remote)?;
         let args = [
             "push",
             "--quiet",
-            lease,
+            &lease,
             "--end-of-options",
             &address,
             refspec,
@@ -178,8 +172,16 @@ impl Git {
         if actual.as_ref() == goal {
             return Ok(RefOutcome::Done);
         }
-        let stale = done.stderr.text();
-        if stale.contains("stale info") || stale.contains("rejected") {
+        let said = done.stderr.text();
+        let is_rejected = said.contains("rejected");
+        if is_rejected && !said.contains("stale info") && actual.as_ref() == expected {
+            return Err(GitError::Denied {
+                remote: address,
+                branch: branch.to_owned(),
+                stderr: done.tail(2000),
+            });
+        }
+        if is_rejected || said.contains("stale info") {
             return Ok(RefOutcome::Refused { actual });
         }
         Err(self.failed(&args, &done))
