@@ -544,14 +544,15 @@ async fn pull_request_merges_at_most_once() {
             .expect("opened")
     };
     assert_eq!(open().await, open().await, "opening again finds the same");
-    let merge = async |sha: &'static str| {
+    let (one, two) = ("1".repeat(40), "2".repeat(40));
+    let merge = async |sha: String| {
         store
-            .write(move |tx| Box::pin(tx.mark_merged("shop", "b", sha, 2)))
+            .write(move |tx| Box::pin(async move { tx.mark_merged("shop", "b", &sha, 2).await }))
             .await
             .expect("answered")
     };
-    assert_eq!(merge("one").await, MergeMark::Merged);
-    assert_eq!(merge("two").await, MergeMark::AlreadyMerged("one".into()));
+    assert_eq!(merge(one.clone()).await, MergeMark::Merged);
+    assert_eq!(merge(two).await, MergeMark::AlreadyMerged(one));
 }
 
 #[tokio::test]

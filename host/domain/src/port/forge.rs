@@ -17,6 +17,24 @@ pub type Tips = BTreeMap<String, ObjectId>;
 /// many others.
 pub const OWN_BRANCHES: &str = "orch/";
 
+/// Whether a text can name a branch on any forge: nothing that git could take for an option, a range or another ref.
+pub fn is_branch_name(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.ends_with('.')
+            && !part.ends_with(".lock")
+    };
+    let is_bad =
+        |c: char| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
+    text.len() <= 200
+        && !text.starts_with('-')
+        && !text.contains("..")
+        && !text.contains("@{")
+        && !text.contains(is_bad)
+        && text.split('/').all(is_part)
+}
+
 /// What moving a branch under an expectation came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -204,4 +222,45 @@ pub trait Forge: Send + Sync + Debug {
     /// [`super::PortFailure::NotFound`] if the branch has none; [`super::PortFailure::Refused`] if another commit is
     /// named in it as merged.
     fn mark_merged<'a>(&'a self, branch: &'a str, commit: &'a ObjectId) -> PortAnswer<'a, ()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_branch_name;
+
+    #[test]
+    fn branch_name_is_no_option_no_range_and_no_other_ref() {
+        for good in [
+            "main",
+            "orch/SHOP-1-1",
+            "orch-docs/SHOP-1-1",
+            "a/b.c/d_e@f",
+            "ä",
+        ] {
+            assert!(is_branch_name(good), "{good}");
+        }
+        for bad in [
+            "",
+            "-x",
+            "--upload-pack=x",
+            "a..b",
+            "a b",
+            "a:b",
+            "a^",
+            "a~1",
+            "@{u}",
+            "/a",
+            "a/",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a.",
+            "a.lock",
+            "a.lock/b",
+            "a\\b",
+            "a\nb",
+        ] {
+            assert!(!is_branch_name(bad), "{bad}");
+        }
+    }
 }

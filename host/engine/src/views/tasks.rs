@@ -151,7 +151,10 @@ async fn view(
         why,
         branch: record.branch,
         head: record.task.head.as_ref().map(ToString::to_string),
-        merged_commit: requests.iter().rev().find_map(|r| r.merged_sha.clone()),
+        merged_commit: requests
+            .iter()
+            .rev()
+            .find_map(|r| r.merged_commit().map(ToString::to_string)),
         cost_usd: tx.spending(Some(id), 0).await?.known_usd,
         costs: costs.into_iter().map(costs::view).collect(),
         findings: record.task.findings,

@@ -1,7 +1,8 @@
 //! The local forge: pull requests and commit statuses.
 
-use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::id::{ObjectId, TaskId, UnixMs};
 use orch_domain::imports::CheckState;
+use orch_domain::port::forge::PullRequestState;
 use sqlx::sqlite::SqliteRow;
 
 use super::{get, known};
@@ -12,13 +13,21 @@ use crate::tx::Tx;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRequest {
     /// Number.
-    pub id: i64,
+    pub number: u64,
     /// Its branch.
     pub branch: String,
-    /// `open`, `merged` or `closed`.
-    pub state: String,
-    /// Commit that landed.
-    pub merged_sha: Option<String>,
+    /// Where it is in its life.
+    pub state: PullRequestState,
+}
+
+impl PullRequest {
+    /// The commit that landed.
+    pub fn merged_commit(&self) -> Option<&ObjectId> {
+        match &self.state {
+            PullRequestState::Merged { commit } => Some(commit),
+            PullRequestState::Open | PullRequestState::Closed => None,
+        }
+    }
 }
 
 /// A commit status.
@@ -43,7 +52,7 @@ pub enum MergeMark {
 }
 
 impl Tx {
-    /// Opens the pull request of a branch, once.
+    /// Opens the pull request of a branch, once; answers its number.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -54,7 +63,7 @@ impl Tx {
         branch: &str,
         base: &str,
         now: UnixMs,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<u64, StoreError> {
         sqlx::query(
             "INSERT INTO pull_requests (repo, task_id, branch, base, state, created_ms) VALUES (?, ?, ?, ?, 'open', ?) \
              ON CONFLICT (repo, branch) DO NOTHING",
@@ -68,7 +77,7 @@ impl Tx {
         .await
         .doing("open a pull request")?;
         match self.pull_request(repo, branch).await? {
-            Some(request) => Ok(request.id),
+            Some(request) => Ok(request.number),
             None => Err(StoreError::NotFound {
                 what: "pull request",
                 id: branch.to_owned(),
@@ -94,6 +103,22 @@ impl Tx {
         .await
         .doing("read a pull request")?;
         row.as_ref().map(pull_request).transpose()
+    }
+
+    /// Whether the repository has a pull request of this number.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_pull_request(&mut self, repo: &str, number: u64) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("SELECT EXISTS (SELECT 1 FROM pull_requests WHERE repo = ? AND id = ?)")
+                .bind(repo)
+                // No row has a number that does not fit.
+                .bind(i64::try_from(number).unwrap_or(i64::MAX))
+                .fetch_one(&mut self.conn)
+                .await
+                .doing("look for a pull request")?;
+        get(&row, 0)
     }
 
     /// Pull requests of a task.
@@ -136,12 +161,10 @@ impl Tx {
         if done.rows_affected() == 1 {
             return Ok(MergeMark::Merged);
         }
-        match self.pull_request(repo, branch).await? {
-            Some(PullRequest {
-                merged_sha: Some(sha),
-                ..
-            }) => Ok(MergeMark::AlreadyMerged(sha)),
-            Some(_) | None => Err(StoreError::NotFound {
+        let present = self.pull_request(repo, branch).await?;
+        match present.as_ref().and_then(PullRequest::merged_commit) {
+            Some(commit) => Ok(MergeMark::AlreadyMerged(commit.to_string())),
+            None => Err(StoreError::NotFound {
                 what: "open pull request",
                 id: branch.to_owned(),
             }),
@@ -211,10 +234,25 @@ impl Tx {
 }
 
 fn pull_request(row: &SqliteRow) -> Result<PullRequest, StoreError> {
+    let (id, state, sha): (i64, String, Option<String>) =
+        (get(row, 0)?, get(row, 2)?, get(row, 3)?);
+    let commit = sha.clone().and_then(|sha| ObjectId::new(sha).ok());
+    let parsed = match (state.as_str(), commit) {
+        ("open", None) => Some(PullRequestState::Open),
+        ("closed", None) => Some(PullRequestState::Closed),
+        ("merged", Some(commit)) => Some(PullRequestState::Merged { commit }),
+        (_, _) => None,
+    };
+    let shown = format!("{state} {}", sha.unwrap_or_default());
     Ok(PullRequest {
-        id: get(row, 0)?,
+        number: u64::try_from(id).unwrap_or_default(),
         branch: get(row, 1)?,
-        state: get(row, 2)?,
-        merged_sha: get(row, 3)?,
+        state: known(
+            parsed,
+            "pull_requests",
+            id,
+            shown.trim_end(),
+            "state of a pull request",
+        )?,
     })
 }

@@ -99,6 +99,60 @@ impl Tx {
         .doing("move an issue")
     }
 
+    /// Writes down that the host moved the task's issue, once per `key`. Moving it to where it is already is no move.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn move_issue_once(
+        &mut self,
+        task: TaskId,
+        state: TrackerState,
+        key: &str,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO issue_moves (task_id, state, actor, at_ms, key) SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?2 IS NOT \
+             (SELECT state FROM issue_moves WHERE task_id = ?1 ORDER BY id DESC LIMIT 1) \
+             ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING",
+        )
+        .bind(task.0)
+        .bind(state.as_str())
+        .bind(HOST_ACTOR)
+        .bind(now)
+        .bind(key)
+        .execute(&mut self.conn)
+        .await
+        .map(|_| ())
+        .doing("move an issue")
+    }
+
+    /// Where the task's issue was moved to last, by whomever; none if it was never moved.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tracker_state(
+        &mut self,
+        task: TaskId,
+    ) -> Result<Option<TrackerState>, StoreError> {
+        let row = sqlx::query(
+            "SELECT state, id FROM issue_moves WHERE task_id = ? ORDER BY id DESC LIMIT 1",
+        )
+        .bind(task.0)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("read where an issue is")?;
+        let Some(row) = row else { return Ok(None) };
+        let (state, id): (String, i64) = (get(&row, 0)?, get(&row, 1)?);
+        known(
+            TrackerState::parse(&state),
+            "issue_moves",
+            id,
+            &state,
+            "issue state",
+        )
+        .map(Some)
+    }
+
     /// Moves of issues after `position`, oldest first.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{Check, CheckState, CommitStatus, PullRequestInfo};
+use orch_domain::port::forge::PullRequestState;
 use orch_store::TaskRecord;
 
 use crate::ledger::Ledger;
@@ -57,9 +58,9 @@ pub(crate) async fn pull_request(
         .read(|tx| Box::pin(async move { tx.pull_request(&repo, &branch).await }))
         .await?;
     Ok(found.map(|request| PullRequestInfo {
-        number: u64::try_from(request.id).unwrap_or(0),
-        open: request.state == "open",
-        merged: request.state == "merged",
+        number: request.number,
+        open: request.state == PullRequestState::Open,
+        merged: request.merged_commit().is_some(),
         head_sha: head.to_string(),
         reviews: Vec::new(),
     }))
