@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use orch_domain::id::{ItemPrefix, JobId, RepoName, TaskId, WorkItem};
 use orch_domain::job::{JobKind, JobState, Lane, PutOff, PutOffKind};
-use orch_domain::names::{ItemRef, JobName, LeaseName};
 use orch_domain::message::{Destination, Message};
+use orch_domain::names::{ItemRef, JobName, LeaseName};
 use orch_domain::notice::{NoticeKind, Subject};
 use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
