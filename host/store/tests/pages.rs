@@ -49,8 +49,8 @@ async fn job(store: &Store, kind: JobKind, priority: i64, run_at_ms: i64) -> i64
         payload: "{}".into(),
         priority,
         run_at_ms,
-        unique_key: None,
-        reason: None,
+        name: None,
+        put_off: None,
     };
     let write = store.write(move |tx| {
         Box::pin(async move {
