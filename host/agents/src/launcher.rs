@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use orch_process::identity::ProcessIdentity;
+use orch_process::mark::sweep_marked;
 use tokio::time::Instant;
 
 use crate::folder::{FolderError, RunFolder, RunState, StopReason};
-use crate::supervise::sweep_marked;
 
 /// How often a run folder is looked at.
 const POLL: Duration = Duration::from_millis(40);

@@ -8,8 +8,6 @@ mod disk;
 mod end;
 mod pump;
 
-pub use end::sweep_marked;
-
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -17,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use orch_domain::outcome::KillReason;
 use orch_process::identity::ProcessIdentity;
+use orch_process::mark::TOKEN_VARIABLE;
 use rustix::process::{Pid, Signal};
 
 use crate::folder::{
@@ -27,9 +26,6 @@ use pump::Pump;
 
 /// How often limits and requests are looked at.
 const TICK: Duration = Duration::from_millis(20);
-
-/// Variable that marks every process of a run.
-pub const TOKEN_VARIABLE: &str = "ORCH_RUN_TOKEN";
 
 /// Supervises the run in `folder`; returns the supervisor's exit code.
 pub fn main(folder: &RunFolder) -> i32 {

@@ -9,6 +9,7 @@ use orch_agents::folder::{
 };
 use orch_agents::{launcher, supervise};
 use orch_domain::outcome::KillReason;
+use orch_process::mark::sweep_marked;
 
 type Case = (&'static str, fn(&Path));
 
@@ -331,6 +332,6 @@ fn killed_supervisor_leaves_a_lost_run(folder: &Path) {
     assert_eq!(run.state().expect("read"), RunState::Lost);
     let agent = String::from_utf8_lossy(&run.tail(STDOUT, 100)).into_owned();
     // What the dead supervisor owned is found by the token and ended.
-    supervise::sweep_marked(&run.launch().expect("read").token);
+    sweep_marked(&run.launch().expect("read").token);
     assert!(is_gone(&agent));
 }

@@ -7,6 +7,7 @@
 pub mod files;
 pub mod git;
 pub mod identity;
+pub mod mark;
 mod run;
 pub mod sandbox;
 

@@ -7,7 +7,6 @@ use orch_agents::folder::{
     Launch, Limits, PROTOCOL, RunFolder, RunResult, RunState, STDERR, STDOUT,
 };
 use orch_agents::launcher;
-use orch_agents::supervise::sweep_marked;
 use orch_config::DeployConfig;
 use orch_domain::artefact::{self, DEPLOY_LOG};
 use orch_domain::id::{ObjectId, RunId};
@@ -15,6 +14,7 @@ use orch_domain::outcome::RunEnding;
 use orch_domain::pipeline::HostWork;
 use orch_domain::stage::RunRole;
 use orch_domain::transition::{Event, WorkFailure};
+use orch_process::mark::sweep_marked;
 use orch_store::{ClaimedJob, NewRun, RunEnd, TaskRecord};
 
 use super::docs_branch::publish_docs;

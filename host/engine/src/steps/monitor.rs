@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use orch_agents::supervise::TOKEN_VARIABLE;
 use orch_config::{Effective, PostDeployConfig};
 use orch_domain::artefact::{self, POST_DEPLOY_LOG};
 use orch_domain::id::ObjectId;
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::names::JobName;
 use orch_domain::transition::Judgement;
+use orch_process::mark::TOKEN_VARIABLE;
 use orch_process::{Spec, run};
 use orch_store::{ClaimedJob, EvidenceRow, NewJob, TaskRecord};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,6 @@
 use orch_agents::classify::{Known, classify};
 use orch_agents::driver::{Driver, Reading};
 use orch_agents::folder::{RESULT_BYTES_MAX, RunFolder, RunResult, RunState, STDERR, STDOUT};
-use orch_agents::supervise;
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::left::{ChangeKind, Refusal, Strayed};
@@ -13,6 +12,7 @@ use orch_domain::stage::{Role, Stage};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
 use orch_process::git::Delta;
+use orch_process::mark::sweep_marked;
 use orch_store::{RunEnd, Tokens};
 
 use super::commit::Committed;
@@ -131,7 +131,7 @@ impl AgentRun<'_> {
                 // The supervisor is dead; what it owned may not be.
                 if let Ok(launch) = folder.launch() {
                     let token = launch.token;
-                    tokio::task::spawn_blocking(move || supervise::sweep_marked(&token)).await?;
+                    tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
                 }
                 None
             }

@@ -1,0 +1,56 @@
+//! Which processes belong to one run of a program, and how are they ended when it is over?
+//!
+//! A run is marked by a variable in its environment, which its children inherit, also those that leave the process
+//! tree.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::identity::{all_pids, has_variable, is_zombie};
+
+/// Variable that marks every process of a run.
+pub const TOKEN_VARIABLE: &str = "ORCH_RUN_TOKEN";
+
+/// How long the sweep insists. A process that survives SIGKILL for longer hangs in the kernel.
+const SWEEP_MAX: Duration = Duration::from_secs(10);
+
+/// Whether a process carries this token.
+pub fn is_marked(pid: u32, token: &str) -> bool {
+    has_variable(pid, &format!("{TOKEN_VARIABLE}={token}"))
+}
+
+/// Kills every process that carries this token, whoever started it, until there is none. For a caller that
+/// has other children of its own.
+pub fn sweep_marked(token: &str) -> u32 {
+    // Nothing is reaped here: the end of a child belongs to whoever started it.
+    end_all(|| (), |pid| is_marked(pid, token))
+}
+
+/// Kills every process that is left, again and again until there is none; answers how many there were. `reap` is
+/// called before each look.
+pub fn end_all(reap: impl Fn(), is_left: impl Fn(u32) -> bool) -> u32 {
+    let started = Instant::now();
+    let me = std::process::id();
+    let mut killed: Vec<u32> = Vec::new();
+    loop {
+        reap();
+        let left: Vec<u32> = all_pids()
+            .into_iter()
+            .filter(|pid| *pid != me && !is_zombie(*pid))
+            .filter(|pid| is_left(*pid))
+            .collect();
+        if left.is_empty() || started.elapsed() > SWEEP_MAX {
+            return u32::try_from(killed.len()).unwrap_or(u32::MAX);
+        }
+        for pid in left {
+            if let Some(target) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                kill_process(target, Signal::KILL).ok();
+            }
+            if !killed.contains(&pid) {
+                killed.push(pid);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
