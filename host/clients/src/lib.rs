@@ -1,6 +1,13 @@
-//! What the host speaks to outside of its own machine and files: one file for each source, behind the ports of the
-//! domain.
+//! What the host speaks to outside of its own machine and files: each client implements a port of the domain.
 //!
-//! Nothing here knows the store, the queue or a task's life; only the program that wires the host names these types.
+//! No other part of the host makes an HTTP client for the outside. What a client may be asked, and by whom, is not
+//! decided here. Nothing here knows the store, the queue or a task's life.
 
+mod http;
 pub mod notify;
+mod osv;
+mod web;
+
+pub use http::{ClientError, choose_tls};
+pub use osv::OsvClient;
+pub use web::WebClient;

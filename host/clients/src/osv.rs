@@ -1,4 +1,5 @@
-//! Known vulnerabilities of packages, looked up at an OSV server: in batches, bounded, with a cache on disk.
+//! Which known vulnerabilities have these packages? Looked up at an OSV server: in batches, bounded, with a cache on
+//! disk.
 
 mod cache;
 mod record;
@@ -6,14 +7,16 @@ mod severity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Once;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use orch_domain::imports::{Advisory, Package, ServiceError};
+use orch_domain::imports::{Advisory, Answer, Package, ServiceError};
+use orch_domain::lookup::{Advisories, Feed};
+use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::http::{BodyError, ClientError, body, client};
 use cache::Cache;
 
 /// Packages of one request.
@@ -29,25 +32,19 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How old an answer may be that stands in while the server does not answer.
 const STALE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Where and how to look up.
-#[derive(Debug, Clone)]
-pub(crate) struct OsvConfig {
-    /// Address of the server.
-    pub(crate) base_url: String,
-    /// Folder of the cache.
-    pub(crate) cache_dir: PathBuf,
-    /// Limit of one lookup.
-    pub(crate) timeout: Duration,
-    /// How long an answer is used again.
-    pub(crate) cache_ttl: Duration,
+/// Asks OSV servers. One per cache folder.
+#[derive(Debug)]
+pub struct OsvClient {
+    http: Client,
+    cache: Cache,
 }
 
-/// Asks the server. Cheap to share.
-#[derive(Debug)]
-pub(crate) struct OsvClient {
-    config: OsvConfig,
-    http: reqwest::Client,
-    cache: Cache,
+/// One lookup under way.
+#[derive(Clone, Copy)]
+struct Lookup<'a> {
+    http: &'a Client,
+    cache: &'a Cache,
+    feed: &'a Feed,
 }
 
 #[derive(Deserialize)]
@@ -72,39 +69,37 @@ fn unreachable(why: impl std::fmt::Display) -> ServiceError {
     ServiceError::Unavailable(why.to_string())
 }
 
-/// Chooses the implementation of TLS for the process; before the first HTTP client is made.
-pub fn choose_tls() {
-    static ONCE: Once = Once::new();
-    // It fails only when one was chosen already.
-    ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-}
-
 impl OsvClient {
-    /// Sets up the client; nothing is sent yet.
+    /// Sets up the client; nothing is sent yet. The folder is made when the first answer is kept.
     ///
     /// # Errors
-    /// When the cache folder cannot be made.
-    pub(crate) fn new(config: OsvConfig) -> anyhow::Result<Self> {
-        choose_tls();
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(config.timeout)
-            .build()?;
-        let cache = Cache::open(&config.cache_dir)?;
+    /// [`ClientError`], when the machine has no usable TLS.
+    pub fn new(cache: PathBuf) -> Result<Self, ClientError> {
         Ok(Self {
-            config,
-            http,
-            cache,
+            http: client()?,
+            cache: Cache::at(cache),
         })
     }
+}
 
-    /// What is known of these packages.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`] when the server gives no whole answer in time.
-    pub(crate) async fn lookup(&self, packages: &[Package]) -> Result<Vec<Advisory>, ServiceError> {
-        let limit = self.config.timeout;
+impl Advisories for OsvClient {
+    fn lookup<'a>(
+        &'a self,
+        feed: &'a Feed,
+        packages: &'a [Package],
+    ) -> Answer<'a, Result<Vec<Advisory>, ServiceError>> {
+        let lookup = Lookup {
+            http: &self.http,
+            cache: &self.cache,
+            feed,
+        };
+        Box::pin(async move { lookup.run(packages).await })
+    }
+}
+
+impl Lookup<'_> {
+    async fn run(&self, packages: &[Package]) -> Result<Vec<Advisory>, ServiceError> {
+        let limit = self.feed.timeout;
         match tokio::time::timeout(limit, self.ask(packages)).await {
             Ok(answer) => answer,
             Err(_) => self.stale(packages).ok_or_else(|| {
@@ -117,7 +112,7 @@ impl OsvClient {
     }
 
     async fn ask(&self, packages: &[Package]) -> Result<Vec<Advisory>, ServiceError> {
-        let fresh = self.config.cache_ttl;
+        let fresh = self.feed.fresh_for;
         let mut ids: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
         let mut unknown: Vec<usize> = Vec::new();
         for (index, package) in packages.iter().enumerate() {
@@ -207,7 +202,7 @@ impl OsvClient {
     }
 
     async fn record(&self, id: &str) -> Result<Value, ServiceError> {
-        if let Some(record) = self.cache.record(id, self.config.cache_ttl) {
+        if let Some(record) = self.cache.record(id, self.feed.fresh_for) {
             return Ok(record);
         }
         let record: Value = self
@@ -238,31 +233,31 @@ impl OsvClient {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.config.base_url.trim_end_matches('/'))
+        format!("{}/{path}", self.feed.url.trim_end_matches('/'))
     }
 
     async fn answer<T: serde::de::DeserializeOwned>(
         &self,
-        request: reqwest::RequestBuilder,
+        request: RequestBuilder,
     ) -> Result<T, ServiceError> {
         // The address may hold credentials; errors do not show it.
         let failed = |e: reqwest::Error| unreachable(format!("the feed: {}", e.without_url()));
-        let mut response = request.send().await.map_err(failed)?;
+        let request = request.timeout(self.feed.timeout);
+        let response = request.send().await.map_err(failed)?;
         if !response.status().is_success() {
             return Err(unreachable(format!(
                 "the feed answered {}",
                 response.status()
             )));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES_MAX {
-                return Err(unreachable(format!(
-                    "the feed's answer is larger than {ANSWER_BYTES_MAX} bytes"
-                )));
-            }
-        }
+        let body = body(response, ANSWER_BYTES_MAX)
+            .await
+            .map_err(|e| match e {
+                BodyError::Broken(error) => failed(error),
+                BodyError::TooLarge(max) => {
+                    unreachable(format!("the feed's answer is larger than {max} bytes"))
+                }
+            })?;
         serde_json::from_slice(&body).map_err(|e| unreachable(format!("the feed's answer: {e}")))
     }
 }

@@ -12,6 +12,7 @@ pub mod id;
 pub mod imports;
 pub mod job;
 pub mod left;
+pub mod lookup;
 pub mod message;
 pub mod names;
 pub mod notice;

@@ -1,8 +1,9 @@
-//! Answers of the feed on disk, each in a file of its own with its time.
+//! Which answers of the feed are kept, and how old are they? Each is a file of its own.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use orch_domain::imports::Package;
@@ -15,6 +16,7 @@ const FILES_MAX: usize = 20_000;
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
+    is_ready: Once,
 }
 
 fn key_of(package: &Package) -> String {
@@ -25,15 +27,11 @@ fn key_of(package: &Package) -> String {
 }
 
 impl Cache {
-    pub(super) fn open(folder: &Path) -> std::io::Result<Self> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        let folder = folder.to_owned();
-        let cache = Self { folder };
-        cache.sweep();
-        Ok(cache)
+    pub(super) fn at(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            is_ready: Once::new(),
+        }
     }
 
     pub(super) fn ids(&self, package: &Package, age_max: Duration) -> Option<BTreeSet<String>> {
@@ -73,11 +71,24 @@ impl Cache {
     }
 
     fn put(&self, key: &str, value: &Value) {
+        self.is_ready.call_once(|| self.make_ready());
         let path = self.path(key);
         if let Err(error) = orch_durable::replace(&path, value.to_string().as_bytes()) {
             // Only slower: the answer is asked for again.
             tracing::warn!(error = %error, "an answer of the feed could not be kept");
         }
+    }
+
+    /// Makes the folder, for this user alone, and removes what was too much at the last end of a host.
+    fn make_ready(&self) {
+        let made = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder);
+        if let Err(error) = made {
+            tracing::warn!(folder = %self.folder.display(), error = %error, "answers of the feed cannot be kept");
+        }
+        self.sweep();
     }
 
     fn sweep(&self) {

@@ -63,14 +63,27 @@ fn package(name: &str) -> Package {
     }
 }
 
-fn client(url: &str, folder: &tempfile::TempDir, ttl: Duration) -> OsvClient {
-    OsvClient::new(OsvConfig {
-        base_url: url.to_owned(),
-        cache_dir: folder.path().join("cache"),
-        timeout: Duration::from_secs(5),
-        cache_ttl: ttl,
-    })
-    .unwrap()
+/// A client with the feed that it is asked to look at.
+struct Asking {
+    client: OsvClient,
+    feed: Feed,
+}
+
+impl Asking {
+    async fn lookup(&self, packages: &[Package]) -> Result<Vec<Advisory>, ServiceError> {
+        self.client.lookup(&self.feed, packages).await
+    }
+}
+
+fn client(url: &str, folder: &tempfile::TempDir, fresh_for: Duration) -> Asking {
+    Asking {
+        client: OsvClient::new(folder.path().join("cache")).unwrap(),
+        feed: Feed {
+            url: url.to_owned(),
+            timeout: Duration::from_secs(5),
+            fresh_for,
+        },
+    }
 }
 
 fn record(id: &str, name: &str, word: &str, aliases: &[&str]) -> String {

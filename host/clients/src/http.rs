@@ -1,0 +1,49 @@
+//! How is an HTTP client made, and how is an answer read? Once, for all of them.
+
+use std::sync::Once;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client could not be set up")]
+pub struct ClientError(#[from] reqwest::Error);
+
+/// Chooses the implementation of TLS for the process; before the first HTTP client is made.
+pub fn choose_tls() {
+    static ONCE: Once = Once::new();
+    // It fails only when one was chosen already.
+    ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+}
+
+/// A client that goes where it is sent: no redirects, no proxy of the environment. Each request sets its own limit of
+/// time.
+pub(crate) fn client() -> Result<Client, ClientError> {
+    choose_tls();
+    Ok(Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .build()?)
+}
+
+/// Why a body was not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("more than {0} bytes")]
+    TooLarge(usize),
+    #[error(transparent)]
+    Broken(reqwest::Error),
+}
+
+/// The whole body, if it has no more than `bytes_max`.
+pub(crate) async fn body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > bytes_max {
+            return Err(BodyError::TooLarge(bytes_max));
+        }
+    }
+    Ok(body)
+}
