@@ -18,7 +18,7 @@ mod repositories;
 mod repository;
 mod strict;
 mod uses;
-pub mod waivers;
+mod waivers;
 
 pub use agents::{AgentConfig, Driver, PromptChannel, ResultRule, RoleConfig, RunLimits};
 pub use disk::DiskConfig;

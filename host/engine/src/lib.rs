@@ -5,28 +5,18 @@
 //!
 //! The rooms use each other in one direction: ledger, commands, views, launch, steps, tasks, wire.
 
-mod advisories;
 pub mod commands;
-mod judges;
 mod launch;
 mod ledger;
-mod offline;
-mod provider;
-mod replay;
-mod rights;
 mod sources;
 mod steps;
 mod tasks;
-mod tools;
 pub mod views;
 mod wire;
 
-pub use advisories::choose_tls;
 pub use commands::CommandError;
 pub use ledger::clock::Clock;
 pub use ledger::paths::Paths;
-pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
-pub use replay::{BACKTEST_MAX, KeptEvaluation, Replayed, replay};
 pub use tasks::driver::TaskDied;
 pub use tasks::gc::Collector;
 pub use tasks::lanes::work_on;

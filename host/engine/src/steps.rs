@@ -24,6 +24,7 @@ use orch_domain::outcome::RunOutcome;
 use orch_domain::pipeline::{HostWork, Step};
 use orch_domain::transition::{Event, Judgement, WorkFailure};
 use orch_domain::verdict::InconclusiveReason;
+use orch_judge::Judges;
 use orch_store::{ClaimedJob, RunRow};
 
 use self::agent::AgentStep;
@@ -37,7 +38,6 @@ use self::merge::MergeStep;
 use self::monitor::MonitorStep;
 use self::staging::StagingStep;
 use self::stop::StopStep;
-use crate::judges::Judges;
 use crate::launch::Launchpad;
 use crate::ledger::Ledger;
 use crate::ledger::ending::Ending;
@@ -83,9 +83,7 @@ impl Steps {
         let (launchpad, checkouts) = (launchpad.clone(), checkouts.clone());
         let judging = Judging {
             ledger: ledger.clone(),
-            config: config.clone(),
             judges: judges.clone(),
-            checkouts: checkouts.clone(),
         };
         let lease = MergeLease {
             ledger: ledger.clone(),

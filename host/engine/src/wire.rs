@@ -9,11 +9,11 @@ use anyhow::Context;
 use futures_util::future::BoxFuture;
 use orch_config::{HostConfig, LiveConfig};
 use orch_domain::job::Lane;
+use orch_judge::{Judges, JudgesSetup, Outside};
 use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store};
 
 use crate::commands;
-use crate::judges::Judges;
 use crate::launch::Launchpad;
 use crate::ledger::Ledger;
 use crate::ledger::admission::Admission;
@@ -39,6 +39,8 @@ pub struct Setup {
     pub config: HostConfig,
     /// The program that is started as a supervisor; normally this one.
     pub orch: PathBuf,
+    /// What answers gates from the outside world.
+    pub outside: Outside,
 }
 
 /// What people and machines may ask of a host, by noun. Clones share everything.
@@ -100,14 +102,26 @@ impl Host {
     /// # Errors
     /// With the part that failed and its remedy.
     pub async fn open(setup: Setup) -> anyhow::Result<Self> {
-        let Setup { config, orch } = setup;
+        let Setup {
+            config,
+            orch,
+            outside,
+        } = setup;
         let paths = Paths::below(config.data_dir());
         make_private(paths.data())?;
         let owner = Owner(ProcessIdentity::current().to_string());
         let store = Store::open(&paths.database(), owner).await?;
         let repos = Repos::of(&config, &paths)?;
         let config = LiveConfig::new(config);
-        let judges = Judges::open(config.clone(), paths.clone(), orch.clone()).await?;
+        let judges = Judges::open(JudgesSetup {
+            config: config.clone(),
+            outside,
+            state: paths.gates(),
+            scratch: paths.checkouts(),
+            socket: paths.socket(),
+            orch: orch.clone(),
+        })
+        .await?;
         let ledger = Ledger::new(store, Clock::default());
         let admission = Admission::new(config.now().preflight.settings());
         let launchpad = Launchpad::new(

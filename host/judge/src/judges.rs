@@ -1,29 +1,42 @@
-//! The gates as they are loaded now, and what they are handed when they judge.
+//! Which gates are loaded now, and how are they asked?
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use orch_config::{AdvisoriesConfig, LiveConfig};
-use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig};
+use orch_config::LiveConfig;
+use orch_domain::verdict::Inconclusive;
+use orch_gates::{
+    Compiler, GateRuntime, Library, LibraryConfig, LoadedGate, Registry, RuntimeConfig,
+};
 
-use crate::advisories::{OsvClient, OsvConfig};
-use crate::ledger::paths::Paths;
+use crate::evaluate::{Answered, Case, evaluate};
+use crate::rights::{Means, Outside};
+use crate::tools::Workshop;
 
-/// The feed with the settings it was made for.
-struct Feed {
-    made_for: AdvisoriesConfig,
-    client: Arc<OsvClient>,
+/// What judges are made from.
+#[derive(Debug, Clone)]
+pub struct JudgesSetup {
+    /// The configuration in force: grants, tools, the feed of advisories.
+    pub config: LiveConfig,
+    /// What answers gates from the outside world.
+    pub outside: Outside,
+    /// Folder of images and kept versions of gates.
+    pub state: PathBuf,
+    /// Folder in which tools get their scratch folders.
+    pub scratch: PathBuf,
+    /// The host's socket, which no tool may see.
+    pub socket: PathBuf,
+    /// The program that compiles gates and confines tools; normally this one.
+    pub orch: PathBuf,
 }
 
-/// The gates. Clones share them.
+/// The gates, with what they are handed when they judge. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Judges {
-    pub(crate) runtime: GateRuntime,
-    pub(crate) library: Arc<Library>,
-    feed: Arc<Mutex<Option<Feed>>>,
+pub struct Judges {
+    runtime: GateRuntime,
+    library: Arc<Library>,
     config: LiveConfig,
-    paths: Paths,
+    means: Means,
 }
 
 impl std::fmt::Debug for Judges {
@@ -34,11 +47,18 @@ impl std::fmt::Debug for Judges {
 
 impl Judges {
     /// Sets up the runtime and loads the gates of the gates folder.
-    pub(crate) async fn open(
-        config: LiveConfig,
-        paths: Paths,
-        orch: PathBuf,
-    ) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When the WebAssembly engine cannot be set up or the state folder cannot be used. Bad gate files are no error.
+    pub async fn open(setup: JudgesSetup) -> anyhow::Result<Self> {
+        let JudgesSetup {
+            config,
+            outside,
+            state,
+            scratch,
+            socket,
+            orch,
+        } = setup;
         let runtime = GateRuntime::new(RuntimeConfig::default())?;
         let now = config.now();
         if !now.gates_dir().is_dir() {
@@ -48,40 +68,51 @@ impl Judges {
             runtime.clone(),
             LibraryConfig {
                 folder: now.gates_dir().to_owned(),
-                state: paths.gates(),
+                state,
                 lock: now.gates_lock().to_owned(),
-                compiler: Compiler::Child(orch),
+                compiler: Compiler::Child(orch.clone()),
             },
         )
         .await?;
         Ok(Self {
             runtime,
             library: Arc::new(library),
-            feed: Arc::default(),
             config,
-            paths,
+            means: Means {
+                workshop: Workshop {
+                    orch,
+                    folder: scratch,
+                    socket,
+                },
+                outside,
+            },
         })
     }
 
-    /// The feed of advisories as it is configured now; its cache outlives a change.
-    pub(crate) fn feed(&self) -> anyhow::Result<Arc<OsvClient>> {
-        let config = self.config.now();
-        let mut held = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(feed) = &*held
-            && feed.made_for == config.advisories
-        {
-            return Ok(feed.client.clone());
-        }
-        let client = Arc::new(OsvClient::new(OsvConfig {
-            base_url: config.advisories.url.clone(),
-            cache_dir: self.paths.advisories(),
-            timeout: Duration::from_secs(u64::from(config.advisories.timeout_s)),
-            cache_ttl: Duration::from_secs(u64::from(config.advisories.cache_s)),
-        })?);
-        *held = Some(Feed {
-            made_for: config.advisories.clone(),
-            client: client.clone(),
-        });
-        Ok(client)
+    /// The gates that are loaded now.
+    pub fn gates(&self) -> Arc<Registry> {
+        self.runtime.snapshot()
+    }
+
+    /// The versions of every gate, and what can be ordered about them.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// Has a gate judge a case.
+    pub async fn judge(&self, gate: &LoadedGate, case: Case<'_>) -> Answered {
+        evaluate(&self.runtime, &self.means, &self.config.now(), gate, case).await
+    }
+
+    /// Problems with settings of a gate.
+    ///
+    /// # Errors
+    /// If the gate does not answer.
+    pub async fn check_settings(
+        &self,
+        gate: &LoadedGate,
+        settings: &str,
+    ) -> Result<Vec<String>, Inconclusive> {
+        self.runtime.check_settings(gate, settings).await
     }
 }

@@ -1,27 +1,27 @@
-//! Judges a plain git repository with one gate and no host: for authors, and to look at history.
+//! What does a gate say of a plain git repository, with no host? For authors, and to look at history.
 //!
 //! No run rows exist here, so nobody can vouch for authors: roles are assumed, and the output says so. The
 //! live host has no such path.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::Context;
+use orch_config::{GateGrants, HostConfig};
 use orch_domain::artefact;
-use orch_domain::id::WorkItem;
+use orch_domain::id::{ObjectId, WorkItem};
 use orch_domain::imports::{ArtefactInfo, Author, Subject};
 use orch_domain::transition::Judgement;
 use orch_domain::verdict::Finding;
-use orch_gates::{GateRuntime, Grants, Limits, RuntimeConfig, Seed, judge};
+use orch_gates::{
+    Evaluation, GateRuntime, Grants, Judged, Limits, LoadedGate, RuntimeConfig, Seed, judge,
+};
 use orch_process::git::Git;
-use orch_views::finding::FindingView;
 
-use crate::advisories::{OsvClient, OsvConfig};
-use crate::provider::{Item, Provider, Source};
-use crate::rights::Rights;
-use crate::tools::ToolBox;
-use orch_config::{GateGrants, HostConfig};
+use crate::facts::{Artefact, Facts, Source};
+use crate::provider::Provider;
+use crate::rights::{Means, Outside};
+use crate::tools::Workshop;
 
 /// Whom to take for the author of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,14 +62,16 @@ pub struct OfflineRequest {
 pub struct OfflineRights {
     /// Configuration with grants, tools and the feed of advisories.
     pub config: HostConfig,
+    /// What answers gates from the outside world.
+    pub outside: Outside,
     /// The program that confines tools; normally this one.
     pub orch: PathBuf,
-    /// Folder for scratch files and the feed's cache.
+    /// Folder for scratch files.
     pub folder: PathBuf,
 }
 
 /// What came of it.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
 pub struct OfflineJudgement {
     /// Gate.
     pub gate: String,
@@ -77,33 +79,23 @@ pub struct OfflineJudgement {
     pub version: String,
     /// Digest of the gate's bytes.
     pub digest: String,
-    /// `pass`, `fail`, `wait`, `not-applicable` or `inconclusive`.
-    pub decision: String,
-    /// Reason of an inconclusive one.
-    pub reason: Option<String>,
-    /// One line.
-    pub summary: String,
+    /// What a host would act on.
+    pub judged: Judged,
     /// What was found.
-    pub findings: Vec<FindingView>,
-    /// The artefact, or empty for a wait or an inconclusive result.
-    pub artefact: String,
+    pub findings: Vec<Finding>,
     /// Commit judged.
-    pub head_sha: String,
-    /// Always false: who wrote what cannot be checked without a host.
-    pub provenance_checked: bool,
-    /// Exit code: 0 pass or not-applicable, 1 fail, 2 inconclusive, 3 wait.
-    pub exit_code: i32,
+    pub head: ObjectId,
 }
 
-fn finding_view(finding: &Finding) -> FindingView {
-    FindingView {
-        rule: finding.rule.clone(),
-        severity: finding.severity.as_str().to_owned(),
-        blocking: finding.blocking,
-        message: finding.message.clone(),
-        path: finding.path.clone(),
-        line: finding.line,
-        help: finding.help.clone(),
+impl OfflineJudgement {
+    /// Exit code: 0 pass or not-applicable, 1 fail, 2 inconclusive, 3 wait.
+    pub fn exit_code(&self) -> u8 {
+        match &self.judged.judgement {
+            Judgement::Pass | Judgement::NotApplicable => 0,
+            Judgement::Fail { .. } => 1,
+            Judgement::Inconclusive { .. } => 2,
+            Judgement::Wait { .. } => 3,
+        }
     }
 }
 
@@ -112,12 +104,31 @@ fn finding_view(finding: &Finding) -> FindingView {
 /// # Errors
 /// For a request that cannot be carried out: no such file, repository, branch or work item.
 pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJudgement> {
-    let work_item = WorkItem::new(request.work_item.clone())?;
     let runtime = GateRuntime::new(RuntimeConfig::default())?;
     let gate = runtime
         .load_file(&request.gate)
         .await
         .with_context(|| format!("gate `{}` cannot be loaded", request.gate.display()))?;
+    let facts = facts(request).await?;
+    let head = facts.head.clone();
+    let evaluation = evaluate(&runtime, &gate, request, facts).await?;
+    let judged = judge(&evaluation, &gate, head.as_str());
+    Ok(OfflineJudgement {
+        gate: gate.name.clone(),
+        version: gate.descriptor.version.clone(),
+        digest: gate.digest.clone(),
+        judged,
+        findings: evaluation
+            .result
+            .map(|verdict| verdict.findings)
+            .unwrap_or_default(),
+        head,
+    })
+}
+
+/// What the repository alone says.
+async fn facts(request: &OfflineRequest) -> anyhow::Result<Facts> {
+    let work_item = WorkItem::new(request.work_item.clone())?;
     let git = Git::at(git_dir(&request.repo)?)?;
     let resolve = async |name: &str| -> anyhow::Result<_> {
         let found = git.resolve(name).await?;
@@ -137,25 +148,24 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
             continue;
         };
         let name = name.to_string();
-        let author = author(request, &name);
+        let written_by = author(request, &name);
         let info = ArtefactInfo {
             path: name,
             size: entry.size,
-            written_by: author,
+            written_by,
         };
-        artefacts.push(Item {
+        artefacts.push(Artefact {
             info,
             source: Source::Blob(entry),
         });
     }
-    let provider = Provider {
+    let repo = request.repo.file_name();
+    Ok(Facts {
         subject: Subject {
             work_item: work_item.to_string(),
             title: work_item.to_string(),
-            repo: request
-                .repo
-                .file_name()
-                .map(|n| n.to_string_lossy().into_owned())
+            repo: repo
+                .map(|name| name.to_string_lossy().into_owned())
                 .unwrap_or_default(),
             stage: request.stage.clone(),
             branch: request.branch.clone().unwrap_or_else(|| "HEAD".to_owned()),
@@ -166,7 +176,7 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         },
         settings: request.settings.clone(),
         git,
-        head: head.clone(),
+        head,
         base,
         artefacts,
         status: None,
@@ -174,90 +184,50 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         tracker: None,
         preparation: None,
         evidence: Vec::new(),
-        rights: None,
-    };
-    let (rights, grants) = match &request.rights {
-        None => (None, Grants::reading()),
-        Some(given) => {
-            let grants = GateGrants::of(&given.config, &provider.subject.repo, &gate.name)?;
-            if let Some(missing) = grants.missing(&gate) {
-                anyhow::bail!("gate `{}`: {missing}", gate.name);
-            }
-            (
-                Some(rights_of(given, &provider, &grants)?),
-                grants.interfaces(),
-            )
-        }
-    };
-    let provider = Provider { rights, ..provider };
-    let problems = runtime.check_settings(&gate, &request.settings).await;
-    let evaluation = match problems {
-        Ok(problems) if problems.is_empty() => {
-            let seed = Seed {
-                evaluation: 0,
-                now_ms: 0,
-            };
-            runtime
-                .evaluate(&gate, Arc::new(provider), &grants, &Limits::default(), seed)
-                .await
-        }
-        Ok(problems) => anyhow::bail!("settings: {}", problems.join("; ")),
-        Err(inconclusive) => orch_gates::Evaluation::refused(inconclusive),
-    };
-    let judged = judge(&evaluation, &gate, head.as_str());
-    let exit_code = match &judged.judgement {
-        Judgement::Pass | Judgement::NotApplicable => 0,
-        Judgement::Fail { .. } => 1,
-        Judgement::Inconclusive { .. } => 2,
-        Judgement::Wait { .. } => 3,
-    };
-    Ok(OfflineJudgement {
-        gate: gate.name.clone(),
-        version: gate.descriptor.version.clone(),
-        digest: gate.digest.clone(),
-        decision: judged.decision().to_owned(),
-        reason: judged.reason().map(|r| r.as_str().to_owned()),
-        summary: judged.summary,
-        findings: evaluation
-            .result
-            .as_ref()
-            .map(|verdict| verdict.findings.iter().map(finding_view).collect())
-            .unwrap_or_default(),
-        artefact: judged.artefact.unwrap_or_default(),
-        head_sha: head.to_string(),
-        provenance_checked: false,
-        exit_code,
     })
 }
 
-fn rights_of(
-    given: &OfflineRights,
-    provider: &Provider,
-    grants: &GateGrants,
-) -> anyhow::Result<Rights> {
-    let feed = &given.config.advisories;
-    let advisories = OsvClient::new(OsvConfig {
-        base_url: feed.url.clone(),
-        cache_dir: given.folder.join("advisories"),
-        timeout: Duration::from_secs(u64::from(feed.timeout_s)),
-        cache_ttl: Duration::from_secs(u64::from(feed.cache_s)),
-    })?;
-    Ok(Rights {
-        tools: ToolBox {
-            config: Arc::new(given.config.clone()),
-            orch: given.orch.clone(),
-            folder: given.folder.clone(),
-            socket: given.folder.join("orch.sock"),
-            git: provider.git.clone(),
-            head: provider.head.clone(),
-            base: provider.base.clone(),
-            granted: grants.tools.clone(),
-        },
-        advisories: Arc::new(advisories),
-        http: grants.http.clone(),
-        kept: Vec::new(),
-        staged: Mutex::default(),
-    })
+/// Has the gate judge, with the rights that were given.
+async fn evaluate(
+    runtime: &GateRuntime,
+    gate: &LoadedGate,
+    request: &OfflineRequest,
+    facts: Facts,
+) -> anyhow::Result<Evaluation> {
+    let (rights, grants) = match &request.rights {
+        None => (None, Grants::reading()),
+        Some(given) => {
+            let grants = GateGrants::of(&given.config, &facts.subject.repo, &gate.name)?;
+            if let Some(missing) = grants.missing(gate) {
+                anyhow::bail!("gate `{}`: {missing}", gate.name);
+            }
+            let interfaces = grants.interfaces();
+            let means = Means {
+                workshop: Workshop {
+                    orch: given.orch.clone(),
+                    folder: given.folder.clone(),
+                    socket: given.folder.join("orch.sock"),
+                },
+                outside: given.outside.clone(),
+            };
+            // Without a host nothing is remembered.
+            let rights = means.rights(&given.config, grants, &facts, Vec::new());
+            (Some(rights), interfaces)
+        }
+    };
+    match runtime.check_settings(gate, &request.settings).await {
+        Ok(problems) if problems.is_empty() => {}
+        Ok(problems) => anyhow::bail!("settings: {}", problems.join("; ")),
+        Err(inconclusive) => return Ok(Evaluation::refused(inconclusive)),
+    }
+    let seed = Seed {
+        evaluation: 0,
+        now_ms: 0,
+    };
+    let imports = Arc::new(Provider { facts, rights });
+    Ok(runtime
+        .evaluate(gate, imports, &grants, &Limits::default(), seed)
+        .await)
 }
 
 fn author(request: &OfflineRequest, name: &str) -> Author {

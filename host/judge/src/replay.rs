@@ -1,20 +1,45 @@
-//! Judges again what was judged before, from what the host answered then: the same bytes to prove a verdict,
-//! other bytes to see what a new gate would have said.
+//! What does an evaluation come to when it is made again, from what the host answered then? With the same bytes to
+//! prove a verdict, with other bytes to see what a new gate would have said.
 
+use std::path::PathBuf;
+
+use orch_config::Waiver;
 use orch_gates::{GateRuntime, LoadedGate, Recording, judge};
 use serde::{Deserialize, Serialize};
 
-use orch_config::{Waiver, waivers};
+use crate::waivers;
 
 /// Evaluations that one backtest looks at.
 pub const BACKTEST_MAX: u32 = 1000;
 
 /// What is kept with an evaluation so that it can be made again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Kept {
-    pub(crate) recording: Recording,
+pub struct Kept {
+    recording: Recording,
     /// The repository's waivers at that time; they are applied to what the gate answers.
-    pub(crate) waivers: Vec<Waiver>,
+    waivers: Vec<Waiver>,
+}
+
+impl Kept {
+    pub(crate) fn of(recording: Recording, waivers: &[Waiver]) -> Self {
+        Self {
+            recording,
+            waivers: waivers.to_vec(),
+        }
+    }
+
+    /// As it is stored; none if it cannot be written.
+    pub(crate) fn text(&self) -> Option<String> {
+        serde_json::to_string(self).ok()
+    }
+
+    /// Reads what was stored.
+    ///
+    /// # Errors
+    /// If it was stored by a host that kept it in another form.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
 }
 
 /// An evaluation with everything that is needed to make it again.
@@ -43,12 +68,13 @@ pub struct KeptEvaluation {
     /// The artefact as it was written.
     pub artefact: String,
     /// File with the gate's bytes, if the host still has them.
-    pub gate_file: Option<std::path::PathBuf>,
-    pub(crate) kept: Kept,
+    pub gate_file: Option<PathBuf>,
+    /// What it is made again from.
+    pub kept: Kept,
 }
 
 /// What an evaluation comes to when it is made again.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
     /// Number of the evaluation.
     pub id: i64,

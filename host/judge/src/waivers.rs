@@ -1,49 +1,15 @@
-//! Findings that a person has accepted for a while: who may, which, until when.
+//! Which findings has a person accepted for a while, and what is left of the verdict then?
+//!
+//! Who may accept what is settled when the repository's configuration is read.
 
 use globset::Glob;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use orch_config::Waiver;
 use orch_domain::verdict::{Decision, Finding, Verdict};
-
-use crate::REPO_FILE;
-use crate::host::HostConfig;
-use crate::repository::{RepoFile, Waiver};
-use crate::strict::ConfigError;
 
 fn fits(pattern: &str, text: &str) -> bool {
     Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(text))
-}
-
-/// Holds a repository's waivers to what the host allows.
-pub(crate) fn check(host: &HostConfig, repo: &RepoFile) -> Result<(), ConfigError> {
-    for (index, waiver) in repo.waivers.iter().enumerate() {
-        let refuse = |key: &str, problem: String| {
-            let place = format!("waivers[{index}].{key}");
-            Err(ConfigError::invalid(REPO_FILE, place, problem))
-        };
-        let rule = &waiver.rule;
-        if !host.waivable.iter().any(|pattern| fits(pattern, rule)) {
-            return refuse(
-                "rule",
-                format!("`{rule}` is not among `waivable` in orch.yaml"),
-            );
-        }
-        if !host.approvers.contains(&waiver.approver) {
-            let who = &waiver.approver;
-            return refuse(
-                "approver",
-                format!("`{who}` is not among `approvers` in orch.yaml"),
-            );
-        }
-        if waiver.reason.trim().is_empty() {
-            return refuse("reason", "say why".to_owned());
-        }
-        if waiver.until.parse::<Date>().is_err() {
-            let until = &waiver.until;
-            return refuse("until", format!("`{until}` is no day; write YYYY-MM-DD"));
-        }
-    }
-    Ok(())
 }
 
 /// Whether the waiver speaks of this finding and still holds at `now_ms`.
@@ -64,7 +30,7 @@ fn covers(waiver: &Waiver, finding: &Finding, now_ms: i64) -> bool {
 
 /// Takes the blocking force from waived findings and says so in each; a verdict that failed for nothing else
 /// passes.
-pub fn apply(verdict: &mut Verdict, waivers: &[Waiver], now_ms: i64) {
+pub(crate) fn apply(verdict: &mut Verdict, waivers: &[Waiver], now_ms: i64) {
     let blocking = |verdict: &Verdict| verdict.findings.iter().filter(|f| f.blocking).count();
     let before = blocking(verdict);
     for finding in verdict.findings.iter_mut().filter(|f| f.blocking) {
@@ -154,25 +120,5 @@ mod tests {
         let mut verdict = failed(&[]);
         apply(&mut verdict, &[waiver("2026-11-21")], NOON_MS);
         assert_eq!(verdict.decision, Decision::Fail);
-    }
-
-    #[test]
-    fn waiver_needs_a_rule_an_approver_a_reason_and_a_day_of_the_hosts() {
-        let host =
-            HostConfig::parse("orch.yaml", "waivable: ['lint/*']\napprovers: [ann]").unwrap();
-        let text = |rule: &str, who: &str, why: &str, day: &str| {
-            format!("waivers: [{{rule: {rule}, approver: {who}, reason: '{why}', until: '{day}'}}]")
-        };
-        let checked = |text: String| check(&host, &RepoFile::parse(&text).unwrap());
-        assert!(checked(text("lint/x", "ann", "old", "2026-12-01")).is_ok());
-        for (bad, key) in [
-            (text("secret/x", "ann", "old", "2026-12-01"), "rule"),
-            (text("lint/x", "bob", "old", "2026-12-01"), "approver"),
-            (text("lint/x", "ann", " ", "2026-12-01"), "reason"),
-            (text("lint/x", "ann", "old", "soon"), "until"),
-        ] {
-            let error = checked(bad).unwrap_err().to_string();
-            assert!(error.contains(&format!("waivers[0].{key}")), "{error}");
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use orch_config::HostConfig;
-use orch_engine::{Api, Paths, Setup};
+use orch_engine::{Api, Paths};
 use orch_http::Call;
 use orch_views::endpoint::{Endpoint, Method};
 use orch_views::host;
@@ -13,6 +13,7 @@ use orch_views::problem::Refused;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::setup::setup;
 use crate::show::problem::HostRefused;
 
 /// The host, running or not.
@@ -56,9 +57,8 @@ impl Host {
                 paths.database().display()
             );
         }
-        let orch = std::env::current_exe().context("this program's own path")?;
         Ok(Self::Stopped(Box::new(
-            orch_engine::Host::open(Setup { config, orch }).await?.api,
+            orch_engine::Host::open(setup(config)?).await?.api,
         )))
     }
 

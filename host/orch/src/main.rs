@@ -6,6 +6,7 @@ mod commands;
 mod demo;
 mod logging;
 mod serve;
+mod setup;
 mod show;
 
 use clap::Parser;
@@ -35,7 +36,7 @@ fn main() -> std::process::ExitCode {
     }
     logging::start(&cli);
     let json = cli.json;
-    orch_engine::choose_tls();
+    orch_clients::choose_tls();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

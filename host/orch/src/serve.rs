@@ -4,18 +4,18 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::Context;
-use orch_engine::{Host, Setup};
+use orch_engine::Host;
 use orch_http::Token;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::client::load_config;
+use crate::setup::setup;
 
 pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
     let config = load_config(config)?;
     let listen = config.http.listen;
-    let orch = std::env::current_exe().context("this program's own path")?;
-    let host = Host::open(Setup { config, orch }).await?;
+    let host = Host::open(setup(config)?).await?;
     host.check_repositories().await?;
     let token = Token::load(&host.paths().token()).context("the token file")?;
     let bound = orch_http::bind(listen, &host.paths().socket()).await?;

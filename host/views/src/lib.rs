@@ -15,6 +15,7 @@ pub mod gate;
 pub mod host;
 pub mod issue;
 pub mod job;
+pub mod judgement;
 pub mod lease;
 pub mod message;
 pub mod page;

@@ -1,9 +1,9 @@
 //! Whether every repository's configuration can be used.
 
 use orch_config::LiveConfig;
+use orch_judge::Judges;
 
 use super::error::{CommandError, host};
-use crate::judges::Judges;
 use crate::ledger::repos::{InForce, Repos};
 
 /// Checks configurations. Clones are the same.
@@ -33,17 +33,13 @@ impl Configuration {
             let pipeline = effective
                 .pipeline()
                 .map_err(|e| CommandError::Host(e.to_string()))?;
-            let registry = self.judges.runtime.snapshot();
+            let registry = self.judges.gates();
             for (_, entry) in pipeline.entries_in_use() {
                 let Some(gate) = registry.get(&entry.gate) else {
                     let why = registry.why_missing(&entry.gate);
                     return Err(CommandError::Host(format!("entry `{}`: {why}", entry.id)));
                 };
-                let problems = self
-                    .judges
-                    .runtime
-                    .check_settings(gate, &entry.settings)
-                    .await;
+                let problems = self.judges.check_settings(gate, &entry.settings).await;
                 let problems = problems.map_err(|e| CommandError::Host(e.to_string()))?;
                 if !problems.is_empty() {
                     let text = format!("settings of `{}`: {}", entry.id, problems.join("; "));

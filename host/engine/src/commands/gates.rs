@@ -7,8 +7,8 @@ use orch_views::gate::{EnableRequest, GateDone};
 
 use self::line::{line_of, with_line, without_line};
 use super::error::CommandError;
-use crate::judges::Judges;
 use orch_config::{ExtraGate, GateGrants, HostConfig, LiveConfig, Replaced};
+use orch_judge::Judges;
 
 fn done(gate: &str, message: String) -> GateDone {
     GateDone {
@@ -46,7 +46,7 @@ impl Gates {
         }
         let to = self
             .judges
-            .library
+            .library()
             .rollback(name, digest)
             .await
             .map_err(refused)?;
@@ -64,7 +64,7 @@ impl Gates {
     /// # Errors
     /// [`CommandError::Conflict`] if it is in none.
     pub async fn release(&self, name: &str) -> Result<GateDone, CommandError> {
-        if self.judges.library.release(name).await {
+        if self.judges.library().release(name).await {
             return Ok(done(name, format!("gate `{name}` judges again")));
         }
         Err(CommandError::Conflict(format!(
@@ -77,7 +77,7 @@ impl Gates {
     /// # Errors
     /// [`CommandError::Host`] when the lock file cannot be written.
     pub async fn lock(&self) -> Result<GateDone, CommandError> {
-        let count = self.judges.library.lock().await.map_err(refused)?;
+        let count = self.judges.library().lock().await.map_err(refused)?;
         let path = self.config.now().gates_lock().display().to_string();
         Ok(done("", format!("{count} gates are pinned in `{path}`")))
     }
@@ -95,7 +95,7 @@ impl Gates {
             mode: request.mode,
             settings: request.settings,
         };
-        let registry = self.judges.runtime.snapshot();
+        let registry = self.judges.gates();
         let gate = registry
             .judge(&extra.gate)
             .map_err(CommandError::NotFound)?;

@@ -10,6 +10,7 @@ use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::pipeline::HostWork;
 use orch_domain::task::BlockReason;
 use orch_domain::transition::{Event, WorkFailure};
+use orch_judge::Staged;
 use orch_store::{
     ClaimedJob, CountsAsTry, EnqueueOutcome, EvidenceRow, FinishOutcome, MergeMark, NewEvaluation,
     NewJob, RunEnd, StoreError, Tx,
@@ -111,7 +112,7 @@ pub(crate) struct KeptEvaluation {
     pub(crate) recording: Option<String>,
     /// Whether it replaces what the gate staged before for the task.
     pub(crate) replaces: bool,
-    pub(crate) staged: Vec<crate::rights::Staged>,
+    pub(crate) staged: Vec<Staged>,
     /// The artefact that belongs to the gate, with its name.
     pub(crate) artefact: Option<(String, String)>,
 }

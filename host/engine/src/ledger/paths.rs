@@ -57,7 +57,7 @@ impl Paths {
         self.data.join("gates")
     }
     /// Answers of the advisories' feed.
-    pub(crate) fn advisories(&self) -> PathBuf {
+    pub fn advisories(&self) -> PathBuf {
         self.data.join("advisories")
     }
     pub(crate) fn checkouts(&self) -> PathBuf {

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_agents::supervise::{TOKEN_VARIABLE, sweep_marked};
 use orch_config::{CiConfig, LiveConfig, SandboxMode};
 use orch_domain::id::ObjectId;
+use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
 use orch_process::sandbox::{Confinement, Limits, NOT_CONFINED, Network};
 use orch_process::{Spec, run};
 use tempfile::TempDir;
@@ -45,21 +45,6 @@ impl Checkouts {
             orch,
             config,
         }
-    }
-
-    /// The folder in which all of them lie.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// The host's socket, which nothing in a checkout may see.
-    pub(crate) fn socket(&self) -> &Path {
-        &self.socket
-    }
-
-    /// The program that confines.
-    pub(crate) fn orch(&self) -> &Path {
-        &self.orch
     }
 
     /// An empty folder whose name is never used twice, removed when dropped.

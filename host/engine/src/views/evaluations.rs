@@ -1,13 +1,12 @@
 //! Evaluations with what they were answered, so that they can be made again.
 
 use orch_domain::id::EvaluationId;
+use orch_judge::{Judges, Kept, KeptEvaluation};
 use orch_views::page::{Page, PageRequest};
 
 use super::pages;
 use crate::commands::CommandError;
-use crate::judges::Judges;
 use crate::ledger::Ledger;
-use crate::replay::{Kept, KeptEvaluation};
 
 /// Shows evaluations. Clones are the same.
 #[derive(Debug, Clone)]
@@ -48,7 +47,7 @@ impl EvaluationViews {
             );
             return Err(CommandError::Conflict(text));
         };
-        let kept: Kept = serde_json::from_str(&text)
+        let kept = Kept::parse(&text)
             .map_err(|e| CommandError::Host(format!("recording of evaluation {id}: {e}")))?;
         Ok(KeptEvaluation {
             id,
@@ -56,7 +55,7 @@ impl EvaluationViews {
             entry: evaluation.entry,
             gate: evaluation.gate,
             version: evaluation.gate_version,
-            gate_file: self.judges.library.file_of(&evaluation.gate_digest),
+            gate_file: self.judges.library().file_of(&evaluation.gate_digest),
             digest: evaluation.gate_digest,
             head_sha: evaluation.head_sha,
             decision: evaluation.decision.to_string(),

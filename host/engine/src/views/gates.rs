@@ -2,12 +2,12 @@
 
 use orch_config::{GateGrants, HostConfig, LiveConfig};
 use orch_gates::LoadedGate;
+use orch_judge::Judges;
 use orch_views::gate::{GateState, GateView};
 use orch_views::page::{Page, PageRequest};
 
 use super::pages;
 use crate::commands::CommandError;
-use crate::judges::Judges;
 
 /// Shows gates. Clones are the same.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl GateViews {
 
     /// Every gate that serves and every file that does not load.
     pub fn list(&self) -> Vec<GateView> {
-        let registry = self.judges.runtime.snapshot();
+        let registry = self.judges.gates();
         let config = self.config.now();
         let good = registry.gates().map(|gate| {
             let failure = registry.failure(&gate.name).map(|f| f.error.to_string());

@@ -1,6 +1,7 @@
 //! Evaluations with what they were answered, so that they can be made again.
 
-use orch_engine::{CommandError, KeptEvaluation};
+use orch_engine::CommandError;
+use orch_judge::KeptEvaluation;
 use orch_views::endpoint::Endpoint;
 use orch_views::message::Nothing;
 

@@ -1,38 +1,38 @@
-//! The host's own tool profiles, and how the operator changes them or adds others.
+//! What is settled about a tool's runs? The host's own profiles, and how the operator changes them or adds others.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use orch_config::{CheckoutKind, HostConfig, ToolConfig};
+use orch_config::{CheckoutKind, SandboxConfig, ToolConfig};
 
 /// A file of the trusted base that is laid into the scratch folder: rules that the branch cannot change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trusted {
+pub(super) struct Trusted {
     /// Path at the base.
-    pub(crate) path: &'static str,
+    pub(super) path: &'static str,
     /// Name in the scratch folder.
-    pub(crate) name: &'static str,
+    pub(super) name: &'static str,
     /// Content if the base has no such file.
-    pub(crate) otherwise: &'static str,
+    pub(super) otherwise: &'static str,
 }
 
 /// A program with everything that is settled about its runs.
 #[derive(Debug, Clone)]
-pub(crate) struct Profile {
-    pub(crate) program: PathBuf,
-    pub(crate) args: Vec<String>,
-    pub(crate) allow_args: Vec<String>,
-    pub(crate) checkout: CheckoutKind,
-    pub(crate) network: bool,
-    pub(crate) timeout: Duration,
-    pub(crate) output_bytes_max: usize,
-    pub(crate) env: BTreeMap<String, String>,
-    pub(crate) read: Vec<PathBuf>,
-    pub(crate) trusted: &'static [Trusted],
+pub(super) struct Profile {
+    pub(super) program: PathBuf,
+    pub(super) args: Vec<String>,
+    pub(super) allow_args: Vec<String>,
+    pub(super) checkout: CheckoutKind,
+    pub(super) network: bool,
+    pub(super) timeout: Duration,
+    pub(super) output_bytes_max: usize,
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) read: Vec<PathBuf>,
+    pub(super) trusted: &'static [Trusted],
 }
 
-/// Limit of a scanner, as in the reference.
+/// Limit of a scanner, unless the operator sets another.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(300);
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
@@ -131,8 +131,12 @@ fn own(name: &str) -> Option<Profile> {
 
 impl Profile {
     /// The profile of this name as the operator's configuration has it.
-    pub(crate) fn of(config: &HostConfig, name: &str) -> Option<Self> {
-        let change = config.tools.get(name);
+    pub(super) fn of(
+        tools: &BTreeMap<String, ToolConfig>,
+        sandbox: &SandboxConfig,
+        name: &str,
+    ) -> Option<Self> {
+        let change = tools.get(name);
         let mut profile = match (own(name), change) {
             (Some(profile), _) => profile,
             (None, Some(change)) => Self {
@@ -152,7 +156,7 @@ impl Profile {
         if let Some(change) = change {
             profile.change(change);
         }
-        profile.read.extend(config.sandbox.read.iter().cloned());
+        profile.read.extend(sandbox.read.iter().cloned());
         Some(profile)
     }
 

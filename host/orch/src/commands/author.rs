@@ -8,11 +8,11 @@ use orch_author::cases::{self, CASES_FILE};
 use orch_author::check::Level;
 use orch_author::report::{self, About, Format, Remark};
 use orch_author::{Language, bench, check, project, run as cases_run};
-use orch_engine::OfflineJudgement;
 use orch_gates::{GateRuntime, LoadedGate, RuntimeConfig};
 use orch_views::author::{
     AboutGate, BegunView, BenchView, BuiltView, CheckView, MeasureView, NoteView,
 };
+use orch_views::judgement::JudgementView;
 
 use super::USAGE;
 use crate::cli::gate::{Author, Cases};
@@ -200,7 +200,7 @@ fn measured(of: bench::Measured) -> MeasureView {
 }
 
 /// A judgement for other programs.
-pub(crate) fn judgement(judged: &OfflineJudgement, format: Format) -> anyhow::Result<String> {
+pub(crate) fn judgement(judged: &JudgementView, format: Format) -> anyhow::Result<String> {
     let about = About {
         gate: judged.gate.clone(),
         version: judged.version.clone(),

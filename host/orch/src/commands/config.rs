@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use orch_config::HostConfig;
-use orch_engine::{Paths, Setup};
+use orch_engine::Paths;
 
 use crate::cli::Config;
 use crate::client::{Host, load_config};
+use crate::setup::setup;
 use crate::show::{out, plain, print};
 
 pub(crate) async fn run(file: &Path, verb: Config, json: bool) -> anyhow::Result<()> {
@@ -35,7 +36,6 @@ async fn check(config: HostConfig, json: bool) -> anyhow::Result<()> {
         let said = "orch.yaml is valid; the host is running, so repositories are not looked at";
         return print(json, &[said], |lines| lines[0].to_owned());
     }
-    let orch = std::env::current_exe().context("this program's own path")?;
     // A check makes nothing that stays: where no host has run yet it looks from a folder of its own.
     let scratch = tempfile::tempdir().context("a folder for the check")?;
     let config = if config.data_dir().exists() {
@@ -46,7 +46,7 @@ async fn check(config: HostConfig, json: bool) -> anyhow::Result<()> {
             ..config
         }
     };
-    let host = orch_engine::Host::open(Setup { config, orch }).await?;
+    let host = orch_engine::Host::open(setup(config)?).await?;
     let lines = host.configuration.check().await?;
     print(json, &lines, |lines| {
         plain::block(&format!(

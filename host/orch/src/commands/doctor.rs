@@ -8,7 +8,7 @@ use crate::show::{self, print};
 
 /// Exit code 1 if something did not hold.
 pub(crate) async fn run(json: bool) -> anyhow::Result<u8> {
-    let orch = std::env::current_exe().context("this program's own path")?;
+    let orch = crate::setup::this_program()?;
     let scratch = tempfile::tempdir().context("a folder for the trial")?;
     let checks = sandbox::canary(&orch, scratch.path())
         .await

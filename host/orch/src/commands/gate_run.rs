@@ -5,11 +5,15 @@ use std::path::Path;
 use anyhow::Context;
 use orch_author::report::Format;
 use orch_config::HostConfig;
-use orch_engine::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
+use orch_domain::verdict::Finding;
+use orch_judge::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
+use orch_views::finding::FindingView;
+use orch_views::judgement::JudgementView;
 
 use super::{USAGE, author};
 use crate::cli::gate::GateRun;
 use crate::client::load_config;
+use crate::setup::{outside, this_program};
 use crate::show::{out, plain, problem};
 
 pub(crate) async fn run(config: &Path, run: GateRun, json: bool) -> anyhow::Result<u8> {
@@ -20,8 +24,9 @@ pub(crate) async fn run(config: &Path, run: GateRun, json: bool) -> anyhow::Resu
     };
     match judge_offline(&request).await {
         Ok(judged) => {
-            show(&judged, format)?;
-            Ok(u8::try_from(judged.exit_code).unwrap_or(2))
+            let exit_code = judged.exit_code();
+            show(&view(judged), format)?;
+            Ok(exit_code)
         }
         Err(error) => usage(&error, json),
     }
@@ -80,12 +85,41 @@ fn rights(config: &Path, scratch: &Path) -> anyhow::Result<OfflineRights> {
         } else {
             HostConfig::default()
         },
-        orch: std::env::current_exe().context("this program's own path")?,
+        outside: outside(scratch.join("advisories"))?,
+        orch: this_program()?,
         folder: scratch.to_owned(),
     })
 }
 
-fn show(judged: &OfflineJudgement, format: Format) -> anyhow::Result<()> {
+fn view(of: OfflineJudgement) -> JudgementView {
+    JudgementView {
+        exit_code: i32::from(of.exit_code()),
+        gate: of.gate,
+        version: of.version,
+        digest: of.digest,
+        decision: of.judged.decision().to_owned(),
+        reason: of.judged.reason().map(|r| r.as_str().to_owned()),
+        summary: of.judged.summary,
+        findings: of.findings.into_iter().map(finding).collect(),
+        artefact: of.judged.artefact.unwrap_or_default(),
+        head_sha: of.head.to_string(),
+        provenance_checked: false,
+    }
+}
+
+fn finding(of: Finding) -> FindingView {
+    FindingView {
+        rule: of.rule,
+        severity: of.severity.as_str().to_owned(),
+        blocking: of.blocking,
+        message: of.message,
+        path: of.path,
+        line: of.line,
+        help: of.help,
+    }
+}
+
+fn show(judged: &JudgementView, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Json => {
             let text = serde_json::to_string_pretty(judged)?;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use orch_engine::{BACKTEST_MAX, KeptEvaluation, Replayed};
 use orch_gates::{GateRuntime, LoadedGate, RuntimeConfig};
 use orch_http::EVALUATION;
+use orch_judge::{BACKTEST_MAX, KeptEvaluation, Replayed};
 use orch_views::message::Nothing;
 use orch_views::page::{LIMIT_MAX, PageRequest};
 use orch_views::replay::{self, BacktestRow, BacktestView, CandidateView, ReplayView};
@@ -66,7 +66,7 @@ pub(crate) async fn one(
     };
     let runtime = GateRuntime::new(RuntimeConfig::default())?;
     let gate = load(&runtime, &file, &evaluation.gate).await?;
-    let view = view(orch_engine::replay(&runtime, &gate, &evaluation).await);
+    let view = view(orch_judge::replay(&runtime, &gate, &evaluation).await);
     print(json, &view, show::replay::replayed)?;
     Ok(u8::from(!view.identical))
 }
@@ -97,7 +97,7 @@ pub(crate) async fn many(
         // One at a time: recordings are large.
         let evaluation = kept(host, id).await?;
         results.push(row(
-            orch_engine::replay(&runtime, &candidate, &evaluation).await
+            orch_judge::replay(&runtime, &candidate, &evaluation).await
         ));
     }
     let changed = results.iter().filter(|row| row.changes).count() as u64;

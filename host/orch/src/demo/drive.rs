@@ -43,7 +43,7 @@ impl Drop for Process {
 }
 
 fn start(place: &Place) -> anyhow::Result<Process> {
-    let orch = std::env::current_exe().context("this program's own path")?;
+    let orch = crate::setup::this_program()?;
     let log = File::options().create(true).append(true).open(&place.log)?;
     let child = Command::new(orch)
         .args(["serve", "--config"])

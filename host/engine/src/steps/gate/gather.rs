@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use orch_config::Effective;
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
-use orch_domain::imports::{ArtefactInfo, Author, Subject};
+use orch_domain::imports::{ArtefactInfo, Author, EvidenceItem, Subject};
 use orch_domain::pipeline::Entry;
+use orch_judge::{Artefact, Facts, Remembered, Source};
 use orch_store::EvidenceRow;
 
 use super::forge;
@@ -16,7 +17,13 @@ use super::subject::Subject as Asked;
 use crate::ledger::Ledger;
 use crate::ledger::evidence::{PREPARATION, read_preparation};
 use crate::ledger::repos::Repo;
-use crate::provider::{Item, Provider, Source};
+
+/// What the store gives to one evaluation.
+pub(super) struct Gathered {
+    pub(super) facts: Facts,
+    /// What the gate keeps of the repository.
+    pub(super) memory: Vec<Remembered>,
+}
 
 /// Gathers what one evaluation sees.
 pub(super) async fn gather(
@@ -24,7 +31,7 @@ pub(super) async fn gather(
     asked: Asked<'_>,
     effective: &Effective,
     entry: &Entry,
-) -> anyhow::Result<Provider> {
+) -> anyhow::Result<Gathered> {
     let Asked {
         record,
         repo,
@@ -34,7 +41,8 @@ pub(super) async fn gather(
     } = asked;
     let task = &record.task;
     let id = task.id;
-    let (host, provenance, evidence, tracker) = ledger
+    let (name, gate) = (repo.name.clone(), entry.gate.clone());
+    let (host, provenance, evidence, tracker, kept) = ledger
         .read(|tx| {
             Box::pin(async move {
                 Ok((
@@ -42,12 +50,13 @@ pub(super) async fn gather(
                     tx.provenance(id).await?,
                     tx.evidence(id).await?,
                     tx.issue_state(id).await.ok(),
+                    tx.gate_memory(&name, &gate).await?,
                 ))
             })
         })
         .await?;
     let folder = artefact::folder(&task.work_item);
-    let mut items: BTreeMap<String, Item> = BTreeMap::new();
+    let mut items: BTreeMap<String, Artefact> = BTreeMap::new();
     for entry in repo.mirror.list(head, &folder).await? {
         let Some(name) = entry.path.below(&folder) else {
             continue;
@@ -69,7 +78,7 @@ pub(super) async fn gather(
         };
         items.insert(
             name,
-            Item {
+            Artefact {
                 info,
                 source: Source::Blob(entry),
             },
@@ -83,9 +92,9 @@ pub(super) async fn gather(
         };
         items.insert(
             item.path,
-            Item {
+            Artefact {
                 info,
-                source: Source::Store(item.content),
+                source: Source::Text(item.content),
             },
         );
     }
@@ -94,7 +103,7 @@ pub(super) async fn gather(
         .iter()
         .find(|row| row.name == PREPARATION)
         .and_then(|row| read_preparation(&row.content).ok());
-    Ok(Provider {
+    let facts = Facts {
         subject: Subject {
             work_item: task.work_item.to_string(),
             title: task.title.clone(),
@@ -117,9 +126,26 @@ pub(super) async fn gather(
         pull_request: forge::pull_request(ledger, record, head).await?,
         tracker,
         preparation,
-        evidence,
-        rights: None,
+        evidence: evidence.into_iter().map(item).collect(),
+    };
+    let remembered = |row: orch_store::Remembered| Remembered {
+        key: row.key,
+        value: row.value,
+        version: row.version,
+    };
+    Ok(Gathered {
+        facts,
+        memory: kept.into_iter().map(remembered).collect(),
     })
+}
+
+fn item(row: EvidenceRow) -> EvidenceItem {
+    EvidenceItem {
+        name: row.name,
+        sha: row.sha,
+        obtained_ms: u64::try_from(row.obtained_ms).unwrap_or(0),
+        content: row.content,
+    }
 }
 
 /// Evidence for commits with the head's code counts for the head: what a role writes into the task's folder

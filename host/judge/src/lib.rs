@@ -1,0 +1,23 @@
+//! How a gate judges: what it sees, what it may do beyond reading, and what its answer comes to.
+//!
+//! Everything from the store is handed in as data, and what is to be kept is handed out; nothing here writes a row.
+//! What a case consists of is gathered by the engine, or from a plain repository where there is no host.
+
+mod evaluate;
+mod facts;
+mod judges;
+mod memory;
+mod offline;
+mod provider;
+mod replay;
+mod rights;
+mod tools;
+mod waivers;
+
+pub use evaluate::{Answered, Case};
+pub use facts::{Artefact, Facts, Source};
+pub use judges::{Judges, JudgesSetup};
+pub use memory::{Remembered, Staged};
+pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
+pub use replay::{BACKTEST_MAX, Kept, KeptEvaluation, Replayed, replay};
+pub use rights::Outside;
