@@ -64,3 +64,37 @@ fn crates_use_only_what_the_table_allows_and_only_lower_layers() {
         }
     }
 }
+
+/// Dependencies that are heavy to build or to trust, with the crates of the host that may use them.
+const HEAVY: [(&str, &[&str]); 8] = [
+    // Speaks to its own host's socket.
+    ("reqwest", &["orch", "orch-clients"]),
+    ("rustls", &["orch-clients"]),
+    ("cvss", &["orch-clients"]),
+    ("axum", &["orch-http"]),
+    ("sqlx", &["orch-store"]),
+    // The benchmark's baseline is a bare component.
+    ("wasmtime", &["orch-bench", "orch-gates"]),
+    ("wasmtime-wasi", &["orch-bench", "orch-gates"]),
+    ("landlock", &["orch-process"]),
+];
+
+#[test]
+fn heavy_dependency_is_used_by_the_crates_that_are_named_for_it() {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .exec()
+        .unwrap();
+    for (heavy, allowed) in HEAVY {
+        let mut users: Vec<String> = metadata
+            .packages
+            .iter()
+            .filter(|p| p.name.as_str() != "orch-tests")
+            .filter(|p| p.dependencies.iter().any(|d| d.name == heavy))
+            .map(|p| p.name.to_string())
+            .collect();
+        users.sort_unstable();
+        assert_eq!(users, allowed, "`{heavy}`");
+    }
+}
