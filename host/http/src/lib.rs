@@ -8,6 +8,8 @@ mod access;
 mod api;
 mod call;
 mod refusal;
+mod request;
+mod routes;
 mod serve;
 
 pub use access::Token;

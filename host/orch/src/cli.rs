@@ -1,5 +1,6 @@
 //! The command line: verbs, their arguments, and what each is for.
 
+pub(crate) mod args;
 pub(crate) mod gate;
 pub(crate) mod task;
 
@@ -7,8 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use orch_views::costs::CostsBy;
-use orch_views::page::{ListRequest, PageRequest};
 
+use self::args::{Part, Who};
 use self::gate::Gate;
 use self::task::Task;
 
@@ -149,41 +150,6 @@ pub(crate) enum Issue {
         #[command(flatten)]
         who: Who,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Who {
-    /// Who asks; checked against `approvers`.
-    #[arg(long = "by", env = "USER", default_value = "operator")]
-    pub(crate) by: String,
-}
-
-/// Which part of a list.
-#[derive(Debug, Args)]
-pub(crate) struct Part {
-    /// Rows at most, 1 to 500; 50 if not given.
-    #[arg(long)]
-    pub(crate) limit: Option<u32>,
-    /// Go on behind a row, as the part before says it.
-    #[arg(long)]
-    pub(crate) after: Option<String>,
-}
-
-impl Part {
-    pub(crate) fn page(self) -> PageRequest {
-        PageRequest {
-            limit: self.limit,
-            after: self.after,
-        }
-    }
-
-    pub(crate) fn list(self, all: bool) -> ListRequest {
-        ListRequest {
-            all,
-            limit: self.limit,
-            after: self.after,
-        }
-    }
 }
 
 fn costs_by(text: &str) -> Result<CostsBy, String> {

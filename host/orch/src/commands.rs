@@ -18,14 +18,13 @@ use orch_views::message::Nothing;
 use orch_views::pause::{self, PauseRequest, UnpauseRequest};
 use orch_views::{job, queue};
 
+use crate::cli::args::Part;
 use crate::cli::gate::Gate;
-use crate::cli::{Cli, Command, Issue, Lease, Part};
+use crate::cli::{Cli, Command, Issue, Lease};
 use crate::client::Host;
+use crate::exit::USAGE;
 use crate::show::print;
 use crate::{demo, serve, show};
-
-/// Exit code for a command line that makes no sense.
-pub(crate) const USAGE: u8 = 64;
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
     let (json, file) = (cli.json, cli.config.as_path());

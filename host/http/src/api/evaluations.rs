@@ -5,7 +5,7 @@ use orch_judge::KeptEvaluation;
 use orch_views::endpoint::Endpoint;
 use orch_views::message::Nothing;
 
-use super::Routes;
+use crate::routes::Routes;
 
 /// An evaluation with its recording. Its type is not a view: it is what the gate's runtime replays.
 pub const EVALUATION: Endpoint<1, Nothing, KeptEvaluation> = Endpoint::get("/evaluations/{id}");

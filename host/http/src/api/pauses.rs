@@ -2,7 +2,7 @@
 
 use orch_views::pause;
 
-use super::Routes;
+use crate::routes::Routes;
 
 pub(super) fn add(routes: Routes) -> Routes {
     routes

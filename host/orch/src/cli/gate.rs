@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Part;
+use super::args::Part;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Gate {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Part, Who};
+use super::args::{Part, Who};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {

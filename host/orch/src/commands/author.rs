@@ -14,8 +14,8 @@ use orch_views::author::{
 };
 use orch_views::judgement::JudgementView;
 
-use super::USAGE;
 use crate::cli::gate::{Author, Cases};
+use crate::exit::USAGE;
 use crate::show::{self, out, print, problem};
 
 pub(crate) async fn run(verb: Author, json: bool) -> anyhow::Result<u8> {

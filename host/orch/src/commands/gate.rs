@@ -9,7 +9,7 @@ use orch_views::gate::{
 };
 use orch_views::message::Nothing;
 
-use crate::cli::Part;
+use crate::cli::args::Part;
 use crate::cli::gate::Order;
 use crate::client::Host;
 use crate::show::{self, print};

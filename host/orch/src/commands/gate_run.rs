@@ -10,9 +10,10 @@ use orch_judge::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, j
 use orch_views::finding::FindingView;
 use orch_views::judgement::JudgementView;
 
-use super::{USAGE, author};
+use super::author;
 use crate::cli::gate::GateRun;
 use crate::client::load_config;
+use crate::exit::USAGE;
 use crate::setup::{outside, this_program};
 use crate::show::{out, plain, problem};
 
