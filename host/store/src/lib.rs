@@ -5,6 +5,7 @@
 //! guarded write says what happened.
 
 mod error;
+mod migrations;
 mod open;
 mod table;
 mod tx;

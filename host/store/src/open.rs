@@ -22,8 +22,6 @@ const READERS: usize = 4;
 /// How long a statement waits for a lock that only a foreign tool could hold.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
-
 /// Who writes: recorded in claimed jobs and in the lock, so that work of a dead host is told from one's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner(pub String);
@@ -68,7 +66,8 @@ impl Store {
         let mut conn = SqliteConnection::connect_with(&options)
             .await
             .doing("open the database")?;
-        MIGRATIONS.run_direct(None, &mut conn, false).await?;
+        let migrator = crate::migrations::migrator().await?;
+        migrator.run_direct(None, &mut conn, false).await?;
         // The writer's task ends by itself with the last handle; awaiting it is for tests only.
         let (writer, _task) = Writer::start(conn);
         let reading = options.read_only(true).create_if_missing(false);

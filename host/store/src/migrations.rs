@@ -1,0 +1,85 @@
+//! The steps from an empty database to today's schema, built into the program.
+//!
+//! Listed by hand: the macro that would read the folder brings its own SQLite into every build. A test compares
+//! this list with `migrations/sqlite`.
+
+use futures_util::future::BoxFuture;
+use sqlx::SqlStr;
+use sqlx::error::BoxDynError;
+use sqlx::migrate::{MigrateError, Migration, MigrationSource, MigrationType, Migrator};
+
+/// Version, description and statements, by the file's name.
+macro_rules! files {
+    ($(($version:literal, $description:literal, $file:literal),)*) => {
+        [$((
+            $version,
+            $description,
+            include_str!(concat!("../../../migrations/sqlite/", $file)),
+        )),*]
+    };
+}
+
+const FILES: [(i64, &str, &str); 11] = files![
+    (1, "core", "0001_core.sql"),
+    (
+        2,
+        "local forge and tracker",
+        "0002_local_forge_and_tracker.sql"
+    ),
+    (3, "gates", "0003_gates.sql"),
+    (4, "memory reads", "0004_memory_reads.sql"),
+    (5, "pauses", "0005_pauses.sql"),
+    (6, "dependencies", "0006_dependencies.sql"),
+    (7, "ageing and totals", "0007_ageing_and_totals.sql"),
+    (8, "issue moves", "0008_issue_moves.sql"),
+    (9, "usage", "0009_usage.sql"),
+    (10, "priorities", "0010_priorities.sql"),
+    (11, "history", "0011_history.sql"),
+];
+
+/// Everything that a database may still lack, in order.
+pub(crate) async fn migrator() -> Result<Migrator, MigrateError> {
+    Migrator::new(Embedded).await
+}
+
+#[derive(Debug)]
+struct Embedded;
+
+impl MigrationSource<'static> for Embedded {
+    fn resolve(self) -> BoxFuture<'static, Result<Vec<Migration>, BoxDynError>> {
+        let list = FILES.iter().map(|(version, description, sql)| {
+            let sql = SqlStr::from_static(sql);
+            Migration::new(
+                *version,
+                (*description).into(),
+                MigrationType::Simple,
+                sql,
+                false,
+            )
+        });
+        Box::pin(std::future::ready(Ok(list.collect())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Migrator, migrator};
+
+    #[tokio::test]
+    async fn every_file_of_the_folder_is_built_in_with_its_name_and_text() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/sqlite");
+        let rows = |all: &Migrator| {
+            let mut rows: Vec<_> = all
+                .iter()
+                .map(|m| (m.version, m.description.clone(), m.checksum.clone()))
+                .collect();
+            rows.sort();
+            rows
+        };
+        let of_folder = Migrator::new(folder).await.expect("the folder is there");
+        let built_in = migrator().await.expect("the list is good");
+        assert_eq!(rows(&built_in), rows(&of_folder));
+    }
+}
