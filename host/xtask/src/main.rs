@@ -3,6 +3,7 @@
 mod demo;
 mod gates;
 mod mutants;
+mod python;
 mod scanners;
 mod shell;
 mod test;

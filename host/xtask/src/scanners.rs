@@ -1,5 +1,5 @@
 //! Installs the scanners that the security gate runs: `gitleaks` from a newer suite of the machine's own
-//! Debian mirror, `pip-audit` into an environment of its own.
+//! Debian mirror, `pip-audit` as a Python package.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::shell::{output, run};
-use crate::tools::{debian, works};
+use crate::python::Python;
+use crate::shell::{link, output, run};
 
 /// Suites that have a `gitleaks` with the options that the gate needs.
 const SUITES: [&str; 2] = ["forky", "sid"];
@@ -17,18 +17,11 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const PIP_AUDIT: &str = "pip-audit==2.10.1";
 
 /// Installs what is missing, with links in `bin`.
-pub(crate) fn install(folder: &Path, bin: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(bin)?;
+pub(crate) fn install(folder: &Path, python: &Python, bin: &Path) -> anyhow::Result<()> {
     gitleaks(folder, bin).context("gitleaks is needed to test the security gate")?;
-    pip_audit(folder, bin).context("pip-audit is needed to test the security gate")
-}
-
-fn link(target: &Path, bin: &Path, name: &str) -> anyhow::Result<()> {
-    let link = bin.join(name);
-    // It may point to what an earlier installation left.
-    fs::remove_file(&link).ok();
-    std::os::unix::fs::symlink(target, link)?;
-    Ok(())
+    python
+        .install(PIP_AUDIT, "pip-audit", bin)
+        .context("pip-audit is needed to test the security gate")
 }
 
 fn gitleaks(folder: &Path, bin: &Path) -> anyhow::Result<()> {
@@ -106,28 +99,4 @@ fn debian_mirror() -> anyhow::Result<String> {
     bail!(
         "the apt sources of this machine name no Debian mirror; install gitleaks 8.19 or newer and link it into .tools/bin"
     )
-}
-
-fn pip_audit(folder: &Path, bin: &Path) -> anyhow::Result<()> {
-    let home = folder.join("pip-audit");
-    let program = home.join("bin/pip-audit");
-    if works(&program) && bin.join("pip-audit").exists() {
-        return Ok(());
-    }
-    eprintln!("installing {PIP_AUDIT}");
-    let venv = |home: &Path| run(Command::new("python3").args(["-m", "venv"]).arg(home));
-    if venv(&home).is_err() {
-        debian(&["python3", "python3-venv"], "python3 with venv")?;
-        venv(&home)?;
-    }
-    run(Command::new(home.join("bin/pip")).args([
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        PIP_AUDIT,
-    ]))?;
-    if !works(&program) {
-        bail!("`{}` was installed and does not start", program.display());
-    }
-    link(&program, bin, "pip-audit")
 }

@@ -1,6 +1,7 @@
-//! Runs programs and knows where things are.
+//! Runs programs, has the machine's own packages installed, and knows where things are.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -49,6 +50,39 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
     done.status
         .success()
         .then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+}
+
+/// Whether a program is there and starts.
+pub(crate) fn works(program: &Path) -> bool {
+    output(Command::new(program).arg("--version")).is_some()
+}
+
+/// Installs Debian packages where that is possible.
+pub(crate) fn debian(packages: &[&str], what: &str) -> anyhow::Result<()> {
+    let root_user = output(Command::new("id").arg("-u")).as_deref() == Some("0");
+    if !root_user || output(Command::new("apt-get").arg("--version")).is_none() {
+        bail!(
+            "{what} is needed; install it (Debian: apt-get install {})",
+            packages.join(" ")
+        );
+    }
+    run(Command::new("apt-get")
+        .args(["update", "-qq"])
+        .stdout(Stdio::null()))?;
+    run(Command::new("apt-get")
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(packages)
+        .stdout(Stdio::null()))
+    .with_context(|| format!("{what} is needed and cannot be installed"))
+}
+
+/// Links `name` in the folder `bin` to a program.
+pub(crate) fn link(target: &Path, bin: &Path, name: &str) -> anyhow::Result<()> {
+    let link = bin.join(name);
+    // It may point to what an earlier installation left.
+    fs::remove_file(&link).ok();
+    std::os::unix::fs::symlink(target, link)?;
+    Ok(())
 }
 
 fn describe(command: &Command) -> String {

