@@ -1,6 +1,7 @@
 //! What the integration tests share: a world with a real repository, a running host, and a stateful fake of
 //! the Messages API.
 
+mod images;
 pub mod messages_api;
 pub mod osv;
 pub mod sql;

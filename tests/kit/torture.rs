@@ -48,8 +48,6 @@ pub struct Undisturbed {
     pub transcript: Transcript,
     /// Points in the order in which they were reached.
     pub points: Vec<Point>,
-    /// Its site, whose compiled gates the others begin with.
-    site: Site,
 }
 
 /// Carries a task to its end without disturbing it, and notes the crash points on the way.
@@ -77,12 +75,7 @@ pub fn undisturbed() -> Undisturbed {
         }
     });
     let points = points.collect();
-    drop(host);
-    Undisturbed {
-        transcript,
-        points,
-        site,
-    }
+    Undisturbed { transcript, points }
 }
 
 impl Undisturbed {
@@ -106,7 +99,7 @@ impl Undisturbed {
 
 /// Aborts whatever program reaches `point`, starts the host again, and compares.
 pub fn crash_at(point: &Point, undisturbed: &Undisturbed) -> Round {
-    let site = Site::like(&undisturbed.site);
+    let site = Site::new();
     let counted = site.world.path("counted");
     let host = site.host(&[
         ("ORCH_CRASH_AT", point.to_string()),
@@ -123,7 +116,7 @@ pub fn crash_at(point: &Point, undisturbed: &Undisturbed) -> Round {
 /// Kills what `chance` picks at the moments that it picks, alone and together, until the task has ended.
 pub fn random(seed: u64, undisturbed: &Undisturbed) -> Round {
     let mut chance = Chance::new(seed);
-    let site = Site::like(&undisturbed.site);
+    let site = Site::new();
     let (mut kills, most) = (0, 1 + chance.below(3));
     let mut next = Duration::from_millis(chance.below(2_500));
     let mut what = Vec::new();

@@ -224,8 +224,16 @@ impl World {
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
-    /// A command line of `orch` with this world's configuration.
+    /// A command line of `orch` with this world's configuration; a host is lent the compiled gates.
     pub fn command(&self, args: &[&str]) -> Command {
+        if args.first() == Some(&"serve") {
+            crate::images::lend(self);
+        }
+        self.command_without_images(args)
+    }
+
+    /// As [`World::command`], for a host that has to compile its gates itself.
+    pub fn command_without_images(&self, args: &[&str]) -> Command {
         let mut command = Command::new(orch_program());
         command
             .args(args)

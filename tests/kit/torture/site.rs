@@ -83,16 +83,6 @@ impl Site {
         Self { world }
     }
 
-    /// A new world that has the compiled gates of `other`, so that starting it takes no compiler.
-    pub fn like(other: &Self) -> Self {
-        let site = Self::new();
-        copy(
-            &other.world.path("data/gates"),
-            &site.world.path("data/gates"),
-        );
-        site
-    }
-
     /// Starts a host with further variables and waits until it answers or has died.
     ///
     /// # Panics
@@ -275,19 +265,6 @@ impl Site {
             list.push(format!("a process is left in the workspace of {item}"));
         }
         list
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("the other site has gates") {
-        let entry = entry.expect("an entry");
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            fs::copy(&path, &to).expect("files can be copied");
-        }
     }
 }
 
