@@ -35,7 +35,11 @@ fn follow(language: &str) {
         )
         .env("GATES", world.path("gates"))
         .env("ORCH_CONFIG", world.path("orch.yaml"))
-        .env_remove("CARGO_TARGET_DIR")
+        // What the project depends on is built once, not in each world.
+        .env(
+            "CARGO_TARGET_DIR",
+            concat!(env!("CARGO_TARGET_TMPDIR"), "/author"),
+        )
         .output()
         .unwrap();
     let said = format!(
