@@ -4,32 +4,49 @@ use std::collections::BTreeMap;
 
 use orch_kit::world::root;
 
-/// Rows of the table: crate, layer, what it may use.
-fn table() -> BTreeMap<String, (u32, Vec<String>)> {
+/// The cells of a row of a table of names: each a list.
+fn cells(line: &str) -> Vec<Vec<String>> {
+    let names = |cell: &str| {
+        cell.split([',', ' '])
+            .map(|name| name.trim_matches('`').to_owned())
+            .filter(|name| !name.is_empty() && name != "–")
+            .collect()
+    };
+    let cells = line.trim().trim_matches('|').split('|');
+    cells.map(names).collect()
+}
+
+/// Rows of the table below the heading, without its head.
+fn rows(heading: &str) -> Vec<Vec<Vec<String>>> {
     let text = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
-    let mut rows = BTreeMap::new();
-    for line in text.lines().filter(|l| {
-        l.starts_with("| `orch") || l.starts_with("| `gate-") || l.starts_with("| `xtask")
-    }) {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let name = cells[1].trim_matches('`').to_owned();
-        let uses = cells[3]
-            .split([',', ' '])
-            .map(|u| u.trim_matches('`').to_owned())
-            .filter(|u| !u.is_empty() && u != "–");
-        rows.insert(name, (cells[2].parse().expect("a layer"), uses.collect()));
-    }
-    rows
+    let (_, below) = text.split_once(&format!("\n{heading}\n")).expect(heading);
+    let lines = below.lines().skip_while(|line| !line.starts_with('|'));
+    let table = lines.take_while(|line| line.starts_with('|')).skip(2);
+    table.map(cells).collect()
+}
+
+/// Crate, layer, what it may use.
+fn crates() -> BTreeMap<String, (u32, Vec<String>)> {
+    let rows = rows("## Crates").into_iter();
+    rows.map(|row| {
+        let layer = row[1][0].parse().expect("a layer");
+        (row[0][0].clone(), (layer, row[2].clone()))
+    })
+    .collect()
+}
+
+fn metadata() -> cargo_metadata::Metadata {
+    cargo_metadata::MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .exec()
+        .unwrap()
 }
 
 #[test]
 fn crates_use_only_what_the_table_allows_and_only_lower_layers() {
-    let rows = table();
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .current_dir(root())
-        .no_deps()
-        .exec()
-        .unwrap();
+    let rows = crates();
+    let metadata = metadata();
     let ours: Vec<String> = metadata
         .packages
         .iter()
@@ -65,36 +82,26 @@ fn crates_use_only_what_the_table_allows_and_only_lower_layers() {
     }
 }
 
-/// Dependencies that are heavy to build or to trust, with the crates of the host that may use them.
-const HEAVY: [(&str, &[&str]); 8] = [
-    // Speaks to its own host's socket.
-    ("reqwest", &["orch", "orch-clients"]),
-    ("rustls", &["orch-clients"]),
-    ("cvss", &["orch-clients"]),
-    ("axum", &["orch-http"]),
-    ("sqlx", &["orch-store"]),
-    // The benchmark's baseline is a bare component.
-    ("wasmtime", &["orch-bench", "orch-gates"]),
-    ("wasmtime-wasi", &["orch-bench", "orch-gates"]),
-    ("landlock", &["orch-process"]),
-];
-
 #[test]
-fn heavy_dependency_is_used_by_the_crates_that_are_named_for_it() {
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .current_dir(root())
-        .no_deps()
-        .exec()
-        .unwrap();
-    for (heavy, allowed) in HEAVY {
-        let mut users: Vec<String> = metadata
-            .packages
-            .iter()
-            .filter(|p| p.name.as_str() != "orch-tests")
-            .filter(|p| p.dependencies.iter().any(|d| d.name == heavy))
-            .map(|p| p.name.to_string())
-            .collect();
-        users.sort_unstable();
-        assert_eq!(users, allowed, "`{heavy}`");
+fn heavy_dependencies_are_where_the_table_has_them_and_nowhere_else() {
+    let metadata = metadata();
+    // Everything about tests is for tests, whatever its manifest calls it.
+    let is_for_tests = |package: &cargo_metadata::Package, kind| {
+        kind == cargo_metadata::DependencyKind::Development || package.name == "orch-tests"
+    };
+    for row in rows("### Heavy dependencies") {
+        let name = row[0][0].as_str();
+        let users = |for_tests: bool| {
+            let uses = |package: &&cargo_metadata::Package| {
+                let mut all = package.dependencies.iter().filter(|d| d.name == name);
+                all.any(|d| is_for_tests(package, d.kind) == for_tests)
+            };
+            let users = metadata.packages.iter().filter(uses);
+            let mut users: Vec<String> = users.map(|p| p.name.to_string()).collect();
+            users.sort_unstable();
+            users
+        };
+        assert_eq!(users(false), row[1], "`{name}`");
+        assert_eq!(users(true), row[2], "`{name}` in tests");
     }
 }
