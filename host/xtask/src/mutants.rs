@@ -1,8 +1,9 @@
 //! `cargo xtask mutants`: takes each guard of the claim protocol out of the real code and demands that a test fails.
 //!
-//! Works on a copy below the target directory, so that nothing of the checkout is touched. That the tests pass on
-//! what is there is `cargo xtask test`'s to say; here they have to pass once before anything is taken out, or a
-//! failure would mean nothing.
+//! Works on a copy below the target directory, so that nothing of the checkout is touched; what cargo builds of it
+//! lies beside the rest, so that most dependencies are there already. That the tests pass on what is there is
+//! `cargo xtask test`'s to say; here they have to pass once before anything is taken out, or a failure would mean
+//! nothing.
 
 mod copy;
 mod nextest;
@@ -61,10 +62,11 @@ pub(crate) fn run<N: AsRef<str>>(only: &[N]) -> anyhow::Result<()> {
     let is_asked =
         |mutant: &&Mutant| only.is_empty() || only.iter().any(|name| name.as_ref() == mutant.name);
     let mutants: Vec<&Mutant> = MUTANTS.iter().filter(is_asked).collect();
-    let top = target_dir()?.join("mutants");
+    let target = target_dir()?;
+    let top = target.join("mutants");
     let bench = Bench {
         copy: top.join("src"),
-        target: top.join("target"),
+        target,
         logs: top.join("logs"),
     };
     fs::create_dir_all(&bench.logs)?;

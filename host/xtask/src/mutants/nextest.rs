@@ -38,7 +38,7 @@ pub(super) enum Tests {
 pub(super) struct Bench {
     /// The copy of the workspace.
     pub(super) copy: PathBuf,
-    /// Its own target directory.
+    /// Where cargo puts what it builds: the target directory of the checkout, where a crate of the copy is another one.
     pub(super) target: PathBuf,
     /// What cargo and the tests print, one file per run.
     pub(super) logs: PathBuf,
