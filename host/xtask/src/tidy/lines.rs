@@ -6,7 +6,7 @@ const LINES_MAX: usize = 600;
 /// Files that are still longer. None may be added; one that has been cut, or is gone, has to go from here.
 pub(super) const LONG_LEFT: &[&str] = &[
     "host/domain/src/transition/tests.rs",
-    "host/engine/src/config/effective.rs",
+    "host/config/src/effective.rs",
     "host/store/tests/store.rs",
 ];
 
