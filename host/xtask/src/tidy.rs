@@ -18,7 +18,7 @@ use uses::Uses;
 /// Folders of crates in which no files use each other in a circle.
 const CRATES: [&str; 3] = ["host", "gates", "sdk"];
 /// Crates in which some still do. None may be added; a crate that is clean has to go from here.
-const CIRCLES_LEFT: &[&str] = &["host/config", "host/engine"];
+const CIRCLES_LEFT: &[&str] = &[];
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut files = Vec::new();

@@ -1,7 +1,7 @@
 //! Runs what works with files and processes once more as an ordinary user, if the other tests ran as root.
 //!
 //! For root no mode of a file is ever in the way, so tests of refusals and of recovery from them would say nothing.
-//! Which packages these are is the profile's to say (`.config/nextest.toml`). Nothing is built for it.
+//! Nothing is built for it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +12,8 @@ use anyhow::{Context, ensure};
 
 use crate::shell::{output, root, target_dir};
 
+/// What works with files and processes itself.
+const TESTS: &str = "package(orch-process) + package(orch-store) + package(orch-agents)";
 /// The user that owns nothing, by the convention of every Linux system.
 const NOBODY: u32 = 65534;
 
@@ -50,7 +52,7 @@ fn in_home(home: &Path) -> anyhow::Result<()> {
     test.arg("env").arg(format!("HOME={}", home.display()));
     crate::shell::run(
         super::nextest()
-            .args(["--profile", "ordinary-user"])
+            .args(["--profile", "ordinary-user", "-E", TESTS])
             .env(runner, words(&test))
             .env("TMPDIR", home),
     )
