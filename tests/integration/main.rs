@@ -18,6 +18,7 @@ mod gate_run;
 mod http;
 mod items;
 mod layers;
+mod left;
 mod merging;
 mod pausing;
 mod reaping;
