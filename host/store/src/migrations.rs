@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 11] = files![
+const FILES: [(i64, &str, &str); 15] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -35,6 +35,10 @@ const FILES: [(i64, &str, &str); 11] = files![
     (9, "usage", "0009_usage.sql"),
     (10, "priorities", "0010_priorities.sql"),
     (11, "history", "0011_history.sql"),
+    (12, "put off kinds", "0012_put_off_kinds.sql"),
+    (13, "item sequences", "0013_item_sequences.sql"),
+    (16, "messages", "0016_messages.sql"),
+    (17, "moves once", "0017_moves_once.sql"),
 ];
 
 /// Everything that a database may still lack, in order.
