@@ -102,7 +102,9 @@ impl Workspace {
             for path in paths {
                 if let Err(stays) = files::remove(&path) {
                     let aside = free_name(&root);
+                    orch_durable::point("rename aside: before");
                     std::fs::rename(&path, &aside).map_err(io(&path))?;
+                    orch_durable::point("rename aside: after");
                     tracing::warn!(path = %aside.display(), "put aside: {stays}: {}", stays.source);
                 }
             }
