@@ -122,6 +122,9 @@ pub struct Task {
     pub infra_failures: u32,
     /// Findings that the next run has to work on, verbatim.
     pub findings: Option<String>,
+    /// Whether the next development run's work replaces the branch's history: a secret in an old commit cannot be
+    /// removed by a new one.
+    pub rewrites_history: bool,
     /// Tip of the task's branch as the host last recorded it.
     pub head: Option<ObjectId>,
     /// A stop that waits for an irreversible step to finish.
@@ -152,6 +155,7 @@ impl Task {
             early_rounds: 0,
             infra_failures: 0,
             findings: None,
+            rewrites_history: false,
             head: None,
             stop_requested: false,
         }

@@ -29,6 +29,8 @@ pub enum Judgement {
     Fail {
         /// Findings, verbatim.
         findings: String,
+        /// Whether one of them says that a secret is on the branch.
+        reveals_secret: bool,
     },
     /// Not decidable yet.
     Wait {
@@ -371,6 +373,7 @@ impl Move<'_> {
             RunPolicy::Advance => {
                 self.task.findings = None;
                 if role == Role::Developer {
+                    self.task.rewrites_history = false;
                     self.effects.push(Effect::OpenPullRequest);
                 }
                 self.step_done();
@@ -421,7 +424,13 @@ impl Move<'_> {
         }
         match judgement {
             Judgement::Pass | Judgement::NotApplicable => self.step_done(),
-            Judgement::Fail { findings } => self.gate_failed(&definition, findings),
+            Judgement::Fail {
+                findings,
+                reveals_secret,
+            } => {
+                self.task.rewrites_history |= reveals_secret;
+                self.gate_failed(&definition, findings);
+            }
             Judgement::Wait { after_ms, reason } => {
                 if definition.awaits_person && self.task.status == Status::Active {
                     self.effects.push(Effect::Tracker(TrackerState::NeedsInput));

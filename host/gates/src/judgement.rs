@@ -13,7 +13,7 @@ use crate::gate::LoadedGate;
 
 /// Beginning of the rules that say that a secret was found, whichever gate found it. The contract's
 /// documentation of `finding.rule` promises gate authors what follows from such a rule.
-pub const SECRET_RULES: &str = "secret/";
+const SECRET_RULES: &str = "secret/";
 
 /// What the host acts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,6 @@ pub struct Judged {
     pub summary: String,
     /// The artefact; a wait and an inconclusive evaluation write none.
     pub artefact: Option<String>,
-    /// Whether the findings of a fail say that a secret is on the branch.
-    pub reveals_secret: bool,
 }
 
 impl Judged {
@@ -38,8 +36,18 @@ impl Judged {
             },
             summary: cause.detail.clone(),
             artefact: None,
-            reveals_secret: false,
         }
+    }
+
+    /// Whether the findings of a fail say that a secret is on the branch.
+    pub fn reveals_secret(&self) -> bool {
+        matches!(
+            self.judgement,
+            Judgement::Fail {
+                reveals_secret: true,
+                ..
+            }
+        )
     }
 
     /// Stable name of the decision, for storage and display.
@@ -85,7 +93,6 @@ fn judge_verdict(verdict: &Verdict, about: &Descriptor, stamp: &Stamp<'_>) -> Ju
                 },
                 summary: verdict.summary.clone(),
                 artefact: None,
-                reveals_secret: false,
             };
         }
     };
@@ -97,18 +104,17 @@ fn judge_verdict(verdict: &Verdict, about: &Descriptor, stamp: &Stamp<'_>) -> Ju
             return Judged::inconclusive(&cause);
         }
     };
-    let fails = read == Status::Fail;
     Judged {
         judgement: match read {
             Status::Pass => Judgement::Pass,
             Status::NotApplicable => Judgement::NotApplicable,
             Status::Fail => Judgement::Fail {
                 findings: for_the_next_run(verdict),
+                reveals_secret: names_a_secret(verdict),
             },
         },
         summary: verdict.summary.clone(),
         artefact: Some(text),
-        reveals_secret: fails && names_a_secret(verdict),
     }
 }
 
@@ -186,7 +192,7 @@ mod tests {
     #[test]
     fn only_a_rule_of_a_fail_reveals_a_secret() {
         let reveals =
-            |decision, rules: &[&str], report| judged(decision, rules, report).reveals_secret;
+            |decision, rules: &[&str], report| judged(decision, rules, report).reveals_secret();
         let quoted = "- [ ] secret/config.yml is unused";
         assert!(reveals(
             Decision::Fail,
@@ -204,7 +210,7 @@ mod tests {
 
     #[test]
     fn fail_without_findings_hands_its_report_on() {
-        let Judgement::Fail { findings } = judged(Decision::Fail, &[], "the report").judgement
+        let Judgement::Fail { findings, .. } = judged(Decision::Fail, &[], "the report").judgement
         else {
             panic!("it fails");
         };

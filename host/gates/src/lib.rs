@@ -28,7 +28,7 @@ pub use compile::{Compiler, compile_child};
 pub use contract::{CONTRACT, Grants, Interface};
 pub use evaluate::{Evaluation, EvaluationStats, RecordedEvaluation};
 pub use gate::{LoadError, LoadedGate};
-pub use judgement::{Judged, SECRET_RULES, judge};
+pub use judgement::{Judged, judge};
 pub use library::{Library, LibraryConfig, LibraryError, Settle};
 pub use limits::{Limits, Seed};
 pub use meter::LogLine;

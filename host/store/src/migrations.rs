@@ -37,6 +37,7 @@ const FILES: [(i64, &str, &str); 15] = files![
     (11, "history", "0011_history.sql"),
     (12, "put off kinds", "0012_put_off_kinds.sql"),
     (13, "item sequences", "0013_item_sequences.sql"),
+    (14, "rewritten history", "0014_rewritten_history.sql"),
     (16, "messages", "0016_messages.sql"),
     (17, "moves once", "0017_moves_once.sql"),
 ];

@@ -139,6 +139,7 @@ fn judgements() -> Vec<(&'static str, Judgement)> {
             "fail",
             Judgement::Fail {
                 findings: "f".into(),
+                reveals_secret: false,
             },
         ),
         (
@@ -210,6 +211,7 @@ fn failed(name: &str) -> Event {
         entry: entry(name),
         judgement: Judgement::Fail {
             findings: "src/a.rs:3 is wrong".into(),
+            reveals_secret: false,
         },
     }
 }
@@ -245,6 +247,29 @@ fn a_task_whose_every_step_succeeds_reaches_done() {
     }
     assert_eq!(task.stage, Stage::Done);
     assert_eq!(task.rework_rounds, 0);
+}
+
+#[test]
+fn history_is_rewritten_for_a_secret_and_for_no_words_of_anybody() {
+    let at = at_step(&Pipeline::default(), Stage::Review, 1);
+    let words = "- [ ] secret/config.yml is unused";
+    let fails = |reveals_secret| Event::GateJudged {
+        entry: entry("review-verdict"),
+        judgement: Judgement::Fail {
+            findings: words.into(),
+            reveals_secret,
+        },
+    };
+    let (quoted, _) = apply(&at, &fails(false));
+    assert!(!quoted.rewrites_history && quoted.findings.unwrap().contains(words));
+    let (revealed, _) = apply(&at, &fails(true));
+    assert!(revealed.rewrites_history);
+    let ended = Event::RunEnded {
+        outcome: RunOutcome::Completed,
+        head: None,
+    };
+    let (developed, _) = apply(&revealed, &ended);
+    assert!(!developed.rewrites_history);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn judgement_words(judgement: &Judgement) -> (&'static str, String) {
     match judgement {
         Judgement::Pass => ("pass", String::new()),
         Judgement::NotApplicable => ("not-applicable", String::new()),
-        Judgement::Fail { findings } => ("fail", findings.clone()),
+        Judgement::Fail { findings, .. } => ("fail", findings.clone()),
         Judgement::Wait { reason, .. } => ("wait", reason.clone()),
         Judgement::Inconclusive { reason, detail } => {
             ("inconclusive", format!("{reason}: {detail}"))

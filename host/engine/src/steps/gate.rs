@@ -46,7 +46,7 @@ impl GateStep {
         };
         let answered = self.judging.ask(subject, entry, &effective).await?;
         let judgement = answered.judged.judgement.clone();
-        let rotate = answered.judged.reveals_secret.then(|| {
+        let rotate = answered.judged.reveals_secret().then(|| {
             let (item, gate) = (&record.task.work_item, &entry.gate);
             Write::Alert {
                 key: format!("rotate:{}:{head}", record.task.id.0),

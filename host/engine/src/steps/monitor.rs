@@ -209,7 +209,7 @@ impl MonitorStep {
         let item = &record.task.work_item;
         let text = match &answered.judged.judgement {
             Judgement::Pass | Judgement::NotApplicable => None,
-            Judgement::Fail { findings } => Some(format!(
+            Judgement::Fail { findings, .. } => Some(format!(
                 "{item}: production is degraded after {landed}\n{findings}"
             )),
             Judgement::Wait { reason, .. } => Some(format!(

@@ -72,7 +72,7 @@ fn refusal(entry: &Entry, judgement: &Judgement) -> Option<WorkFailure> {
     }
     match judgement {
         Judgement::Pass | Judgement::NotApplicable => None,
-        Judgement::Fail { findings } => Some(WorkFailure::Rework {
+        Judgement::Fail { findings, .. } => Some(WorkFailure::Rework {
             findings: format!(
                 "Gate `{}` judged again, because another landing changed what it goes by.\n\n{findings}",
                 entry.id

@@ -8,7 +8,6 @@ use orch_process::git::{Delta, RefOutcome};
 
 use super::{AgentRun, Began};
 use crate::ledger::intent::intent;
-use orch_gates::SECRET_RULES;
 
 /// Where the branch is after the run.
 #[must_use]
@@ -98,13 +97,7 @@ impl AgentRun<'_> {
     /// Whether this run's work replaces the branch's history: a secret in an old commit cannot be removed by
     /// a new one.
     pub(super) fn purges_history(&self) -> bool {
-        let findings = self.record.task.findings.as_deref().unwrap_or_default();
-        // `- [severity] rule …`, as findings are written; a path with the same word in it is none.
-        let of_secret = |line: &str| {
-            let rule = line.strip_prefix("- [").and_then(|l| l.split_once("] "));
-            rule.is_some_and(|(_, rule)| rule.starts_with(SECRET_RULES))
-        };
-        self.role == Role::Developer && findings.lines().any(of_secret)
+        self.role == Role::Developer && self.record.task.rewrites_history
     }
 
     /// Keeps the work of a run that did not count where it can be found again.
