@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 15] = files![
+const FILES: [(i64, &str, &str); 16] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
