@@ -18,18 +18,18 @@ pub(crate) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> 
         ("crashes_max", reaper.crashes_max),
     ];
     if let Some((key, _)) = least.iter().find(|(_, value)| *value == 0) {
-        return refuse(key, "it is at least 1".to_owned());
+        return refuse(key, "must be at least 1".to_owned());
     }
     if reaper.dead_ticks < 2 {
         return refuse(
             "dead_ticks",
-            "one look can be wrong; it is at least 2".to_owned(),
+            "must be at least 2: a single check can be wrong".to_owned(),
         );
     }
     if reaper.finalize_grace_s <= FINALISE_S {
         return refuse(
             "finalize_grace_s",
-            format!("taking in a run may take {FINALISE_S} s; set it above that"),
+            format!("must be above {FINALISE_S}: taking in a run may take that many seconds"),
         );
     }
     let budgets = &config.budgets;
@@ -61,7 +61,7 @@ pub(crate) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> 
         return Err(ConfigError::invalid(
             file,
             "merge_lock_timeout_s",
-            "the holder renews every fifth of it; it is at least 30".to_owned(),
+            "must be at least 30: the holder renews after each fifth of it".to_owned(),
         ));
     }
     Ok(())

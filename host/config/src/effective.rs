@@ -518,7 +518,7 @@ fn parse_step(file: &str, stage: Stage, text: &str) -> Result<Step, ConfigError>
                 ))
             }),
         _ => Err(invalid(format!(
-            "`{text}` is no step; write `run ROLE`, `gate ENTRY`, `work NAME` or `approval`"
+            "a step must be `run ROLE`, `gate ENTRY`, `work NAME` or `approval`, not `{text}`"
         ))),
     }
 }

@@ -122,7 +122,7 @@ impl GateGrants {
             })
             .collect();
         Some(format!(
-            "it imports {}, which nobody granted; to allow it, add to orch.yaml:  grants: {{{}: [{}]}}",
+            "it imports {}, which is not granted; to allow it, add to orch.yaml:  grants: {{{}: [{}]}}",
             words.join(", "),
             gate.name,
             line.join(", ")

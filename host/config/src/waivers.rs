@@ -38,7 +38,10 @@ pub(crate) fn check(host: &HostConfig, repo: &RepoFile) -> Result<(), ConfigErro
         }
         if waiver.until.parse::<Date>().is_err() {
             let until = &waiver.until;
-            return refuse("until", format!("`{until}` is no day; write YYYY-MM-DD"));
+            return refuse(
+                "until",
+                format!("`until` must be a day such as 2026-01-31, not `{until}`"),
+            );
         }
     }
     Ok(())

@@ -257,7 +257,7 @@ fn git_dir(repo: &Path) -> anyhow::Result<PathBuf> {
     };
     if !found.join("HEAD").exists() {
         anyhow::bail!(
-            "`{}` is no git repository; name one with --repo",
+            "`{}` is not a git repository; name one with --repo",
             repo.display()
         );
     }

@@ -133,7 +133,7 @@ pub fn crash_loop(job: orch_domain::id::JobId, kind: JobKind, crashes: u32) -> S
 
 fn made_good(missed: &Missed) -> String {
     match missed {
-        Missed::JobLost => "nobody worked on its current step; it starts again".to_owned(),
+        Missed::JobLost => "its current step had no job; it starts again".to_owned(),
         Missed::BranchMoved { head } => format!("its branch was moved to {head} from outside"),
         Missed::IssueMoved { asked, by } => {
             let asked = match asked {

@@ -48,7 +48,7 @@ pub(super) fn read(stdout: &[u8], json_result: bool) -> Reading {
         let line = found.and_then(|value| {
             serde_json::from_value::<Line>(value).map_err(|error| error.to_string())
         });
-        line.map_err(|why| format!("the last JSON object is no result: {why}"))
+        line.map_err(|why| format!("the last JSON object is not a result: {why}"))
     });
     let line = match (line, Reading::of_endless_line(stdout)) {
         (Some(Err(_)) | None, Some(endless)) => return endless,

@@ -35,7 +35,7 @@ pub enum Failure {
     },
     /// The system would not start it.
     #[error(
-        "`{program} --version` could not be started: {reason}; install the program anew for this machine"
+        "`{program} --version` could not be started: {reason}; reinstall the program for this machine"
     )]
     VersionNotStarted {
         /// The program.
@@ -85,7 +85,7 @@ pub enum Failure {
     },
     /// The login is larger than any login is.
     #[error(
-        "login file `{path}` is larger than {bytes_max} bytes, so it is none; remove it and log in again"
+        "login file `{path}` is larger than {bytes_max} bytes, which no login file is; remove it and log in again"
     )]
     CredentialsTooLarge {
         /// The file.

@@ -68,7 +68,7 @@ impl Gates {
             return Ok(done(name, format!("gate `{name}` judges again")));
         }
         Err(CommandError::Conflict(format!(
-            "gate `{name}` is in no quarantine"
+            "gate `{name}` is not quarantined"
         )))
     }
 

@@ -26,7 +26,7 @@ impl Leases {
     /// # Errors
     /// [`CommandError::NotFound`] when nobody holds it.
     pub async fn release(&self, resource: &str) -> Result<Message, CommandError> {
-        let free = || CommandError::NotFound(format!("nobody holds `{resource}`"));
+        let free = || CommandError::NotFound(format!("`{resource}` is not held"));
         if let Some(item) = resource.strip_prefix("task:") {
             let task = task_of_item(&self.ledger, item).await?.task.id;
             return self.release_transition(item, task).await?.ok_or_else(free);
@@ -77,7 +77,10 @@ impl Leases {
             .write(move |tx| {
                 Box::pin(async move {
                     let running = tx.running_jobs().await?;
-                    let Some(job) = running.into_iter().find(|j| j.task == Some(task)) else {
+                    let Some(job) = running
+                        .into_iter()
+                        .find(|j| j.task == Some(task) && !j.kind.works_beside_steps())
+                    else {
                         return Ok(None);
                     };
                     let why = PutOff::new(PutOffKind::Released, "a person released it");
@@ -85,7 +88,7 @@ impl Leases {
                         return Ok(None);
                     };
                     let text = format!(
-                        "the transition of task {task} was released by a person: job {} ({}) begins anew",
+                        "the transition of task {task} was released by a person: job {} ({}) starts again",
                         key.id,
                         job.kind.as_str()
                     );
@@ -103,7 +106,7 @@ impl Leases {
                 "transition released by a person"
             );
             Message {
-                message: format!("`task:{item}` is free; job {} begins again", key.id),
+                message: format!("`task:{item}` is free; job {} starts again", key.id),
             }
         }))
     }

@@ -280,6 +280,6 @@ fn checked_priority(priority: i64) -> Result<i64, CommandError> {
         return Ok(priority);
     }
     Err(CommandError::Invalid(format!(
-        "`{priority}` is no priority; use 1 (first) to 9, where 5 is what a task has that says nothing"
+        "priority must be 1 (first) to 9, not {priority}; the default is 5"
     )))
 }

@@ -3,7 +3,6 @@
 use orch_domain::id::{TaskId, UnixMs};
 use orch_domain::names::LeaseName;
 use orch_domain::pipeline::{Pipeline, Step};
-use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
 use orch_store::{StoreError, Tx};
 
@@ -53,20 +52,7 @@ pub(crate) async fn wake_waiters_of(
 
 /// A lease that is given back may be what other tasks of the repository wait for: the oldest looks first.
 pub(crate) async fn wake_waiters(tx: &mut Tx, task: &Task, now: UnixMs) -> Result<(), StoreError> {
-    let live = tx.live_tasks(1000).await?;
-    let oldest = live
-        .iter()
-        .rev()
-        .map(|r| &r.task)
-        .find(|t| {
-            t.repo == task.repo
-                && t.id != task.id
-                && t.stage == Stage::DeployStaging
-                && matches!(t.status, Status::Waiting { .. })
-        })
-        .map(|t| t.id);
-    if let Some(oldest) = oldest {
-        tx.make_due(oldest, now).await?;
-    }
-    Ok(())
+    tx.wake_oldest_waiter(task.repo.as_str(), task.id, now)
+        .await
+        .map(|_| ())
 }

@@ -205,7 +205,7 @@ fn coverage(tree: &Path, name: &str, passed: bool) -> String {
         }
         let file = std::fs::File::open(&path)?;
         if !file.metadata()?.is_file() {
-            return Err(std::io::Error::other("it is no regular file"));
+            return Err(std::io::Error::other("it is not a regular file"));
         }
         let mut content = Vec::new();
         std::io::Read::read_to_end(

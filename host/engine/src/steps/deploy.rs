@@ -73,7 +73,7 @@ impl DeployStep {
                 // What is left of it must not work beside the hook that a person begins anew.
                 let ended = tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
                 let detail = format!(
-                    "the deploy hook of {landed} was interrupted and nobody can know how far it came ({ended} of its \
+                    "the deploy hook of {landed} was interrupted, and how far it came is unknown ({ended} of its \
                      processes were ended); look at production, then `orch task resume {}`",
                     record.task.work_item
                 );

@@ -213,10 +213,10 @@ impl MonitorStep {
                 "{item}: production is degraded after {landed}\n{findings}"
             )),
             Judgement::Wait { reason, .. } => Some(format!(
-                "{item}: nobody knows how production is after {landed}: {reason}"
+                "{item}: the state of production after {landed} is unknown: {reason}"
             )),
             Judgement::Inconclusive { reason, detail } => Some(format!(
-                "{item}: nobody knows how production is after {landed}: {}: {detail}",
+                "{item}: the state of production after {landed} is unknown: {}: {detail}",
                 reason.as_str()
             )),
         };

@@ -55,7 +55,10 @@ pub(super) async fn lay_out(
             Ok(Blob::Text(text)) => text,
             Ok(Blob::Missing) => trusted.otherwise.to_owned(),
             Ok(Blob::TooLarge(_) | Blob::NotText) => {
-                return Err(failed(format!("`{}` of the base is no text", trusted.path)));
+                return Err(failed(format!(
+                    "`{}` of the base is not text",
+                    trusted.path
+                )));
             }
             Err(error) => return Err(failed(error)),
         };

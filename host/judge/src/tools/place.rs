@@ -48,7 +48,7 @@ pub(super) fn inside(root: &Path, name: impl AsRef<[u8]>) -> Result<PathBuf, Too
         .all(|part| matches!(part, Component::Normal(_)));
     if path.as_os_str().is_empty() || !plain {
         return Err(failed(format!(
-            "`{}` is no path below the scratch folder",
+            "`{}` is not a path below the scratch folder",
             path.display()
         )));
     }
@@ -83,7 +83,7 @@ pub(super) fn read_output(
     let meta = file.metadata().map_err(failed)?;
     if !meta.is_file() || meta.len() > FILES_BYTES_MAX {
         return Err(failed(format!(
-            "output `{name}` is no file of at most {FILES_BYTES_MAX} bytes"
+            "output `{name}` is not a file of at most {FILES_BYTES_MAX} bytes"
         )));
     }
     let mut bytes = Vec::new();

@@ -83,6 +83,31 @@ impl Tx {
         .doing("forget dependencies")
     }
 
+    /// Has the oldest task of a repository look again that waits on its way to production: what `by` gave back may be
+    /// what it waits for. Answers which.
+    pub async fn wake_oldest_waiter(
+        &mut self,
+        repo: &str,
+        by: TaskId,
+        now: UnixMs,
+    ) -> Result<Option<TaskId>, StoreError> {
+        let row = sqlx::query(
+            "SELECT min(id) FROM tasks WHERE repo = ? AND id <> ? AND stage = ? AND status = 'waiting'",
+        )
+        .bind(repo)
+        .bind(by.0)
+        .bind(Stage::DeployStaging.as_str())
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("look for the oldest waiter")?;
+        let oldest: Option<i64> = get(&row, 0)?;
+        let Some(oldest) = oldest.map(TaskId) else {
+            return Ok(None);
+        };
+        self.make_due(oldest, now).await?;
+        Ok(Some(oldest))
+    }
+
     /// Makes due what waits for its turn: jobs of tasks that depend on `ended`, and of its repository.
     ///
     /// # Errors

@@ -101,7 +101,11 @@ fn terminal(event: &Value) -> Result<Terminal, String> {
         // A result without the flag is not a success that anyone has seen.
         None | Some(Value::Null) => true,
         Some(Value::Bool(is_error)) => *is_error,
-        Some(other) => return Err(format!("`is_error` of the result is no boolean: {other}")),
+        Some(other) => {
+            return Err(format!(
+                "`is_error` of the result is not true or false: {other}"
+            ));
+        }
     };
     let text = match event.get("result") {
         None | Some(Value::Null) => strings(event, "errors").join("; "),

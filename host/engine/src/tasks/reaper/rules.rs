@@ -39,7 +39,7 @@ pub(super) enum Tier {
 impl Tier {
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Unattended => "nobody worked on it any more",
+            Self::Unattended => "its step is gone",
             Self::NotFinalised => "its run had ended and was not taken in",
             Self::TooOld => "it ran for longer than anything may",
         }

@@ -167,7 +167,7 @@ async fn make_good(
     let (event, text, tested) = match found {
         Drift::JobLost => (
             Event::JobLost,
-            "nobody worked on its current step; it begins anew".to_owned(),
+            "its current step had no job; it starts again".to_owned(),
             None,
         ),
         Drift::BranchMoved(head) => (
