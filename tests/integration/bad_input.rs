@@ -223,7 +223,9 @@ fn full_disk_under_the_database_refuses_loudly_loses_nothing_and_goes_on_when_th
         let command = world.command(&[args, &["--json"]].concat());
         let args: Vec<_> = command.get_args().collect();
         let done = inside(command.get_program(), &args);
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        // A refusal is on standard output with `--json`; what keeps the program from starting is on the other one.
+        let said = [&done.stdout[..], &done.stderr[..]].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
         let answer = serde_json::from_slice::<serde_json::Value>(&done.stdout);
         answer.ok().filter(|_| done.status.success()).ok_or(said)
     };
