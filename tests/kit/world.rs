@@ -254,7 +254,7 @@ impl World {
         let text = String::from_utf8_lossy(&done.stdout).into_owned();
         assert!(
             done.status.success(),
-            "orch {args:?}: {}\n{}",
+            "orch {args:?}: {text}{}\n{}",
             String::from_utf8_lossy(&done.stderr),
             self.log()
         );
