@@ -3,7 +3,7 @@
 use std::fs;
 
 use orch_kit::World;
-use orch_kit::world::AGENT;
+use orch_kit::world::{AGENT, until};
 use serde_json::json;
 
 /// Makes the repository's tests wait for as long as the file `hold` is there.
@@ -69,6 +69,43 @@ fn second_task_waits_for_the_merge_lease_by_the_holders_name_and_lands_after_it(
         &["merge-base", "--is-ancestor", &earlier, &later],
     );
     assert_eq!(world.git("shop.git", &["rev-parse", "main"]), later);
+}
+
+#[test]
+fn commit_that_was_taken_out_of_the_base_does_not_come_back_with_a_landing() {
+    let world = World::new();
+    world.write("seed/secret.txt", "leaked\n", 0o644);
+    world.push_seed("Taken out later");
+    let leaked = world.git("seed", &["rev-parse", "HEAD"]);
+    let _host = world.serve();
+    let item = world.begin("On a base that is rewritten");
+    world.follow(&item, |view| view["status"] == "awaiting-approval");
+    world.git("seed", &["reset", "--quiet", "--hard", "HEAD~1"]);
+    world.write("seed/NEWS.md", "# News\n", 0o644);
+    world.commit_seed("In its place");
+    world.git(
+        "seed",
+        &["push", "--quiet", "--force", "../shop.git", "HEAD:main"],
+    );
+    let rewritten = world.git("seed", &["rev-parse", "HEAD"]);
+    world.json(&["task", "approve", &item]);
+    let view = until("the task is blocked", || {
+        Some(world.task(&item)).filter(|view| view["status"] == "blocked")
+    });
+    let why = view["why"].as_str().unwrap();
+    assert!(
+        why.contains("base-rewritten") && why.contains(&leaked),
+        "{why}"
+    );
+    assert_eq!(world.git("shop.git", &["rev-parse", "main"]), rewritten);
+    // The remedy that it names leads on.
+    world.json(&["task", "resume", &item, "--stage", "development"]);
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    world.git(
+        "shop.git",
+        &["merge-base", "--is-ancestor", &rewritten, "main"],
+    );
 }
 
 #[test]

@@ -3,17 +3,18 @@
 //! A message is written in the transaction that decided it and delivered afterwards, at least once and soon. It holds
 //! all that its delivery needs, so that nothing that happens meanwhile changes what is said.
 
-use std::fmt;
-use std::str::FromStr;
+pub(crate) mod destination;
+pub(crate) mod kind;
 
-use crate::id::{DoorName, InvalidId, ObjectId, RepoName, TaskId, WorkItem};
+pub use self::destination::{Destination, InvalidDestination};
+pub use self::kind::MessageKind;
+use crate::id::{DoorName, ObjectId, RepoName, TaskId, WorkItem};
 use crate::imports::CheckState;
 use crate::notice::Notice;
 use crate::port::forge::NewPullRequest;
 use crate::port::tracker::{IssueAt, Voice};
 use crate::stage::Stage;
 use crate::transition::TrackerState;
-use crate::words::words;
 
 /// What a comment of the host says.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -131,42 +132,6 @@ pub enum Message {
     },
 }
 
-words! {
-    "kind of message":
-    /// What a message is, without its data.
-    pub enum MessageKind {
-        /// People are told something.
-        Notice = "notice",
-        /// An issue moves.
-        IssueState = "issue-state",
-        /// An issue gets a comment.
-        Comment = "comment",
-        /// A branch gets its pull request.
-        OpenPullRequest = "open-pull-request",
-        /// The pull request of a branch is settled.
-        MarkMerged = "mark-merged",
-        /// A commit gets a status.
-        PostStatus = "post-status",
-        /// The workspace of a task goes.
-        RemoveWorkspace = "remove-workspace",
-    }
-}
-
-impl MessageKind {
-    /// Whether a newer message of the same kind and task makes an older one needless that still waits.
-    pub fn is_replaced_by_newer(self) -> bool {
-        match self {
-            Self::IssueState => true,
-            Self::Notice
-            | Self::Comment
-            | Self::OpenPullRequest
-            | Self::MarkMerged
-            | Self::PostStatus
-            | Self::RemoveWorkspace => false,
-        }
-    }
-}
-
 impl Message {
     /// What it is.
     pub fn kind(&self) -> MessageKind {
@@ -193,70 +158,6 @@ impl Message {
             | Self::PostStatus { repo, .. } => Destination::Forge(repo.clone()),
             Self::RemoveWorkspace { .. } => Destination::Host,
         }
-    }
-}
-
-/// Where messages go. Each destination is served by itself: one that hangs keeps none of the others waiting.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Destination {
-    /// The forge of a repository.
-    Forge(RepoName),
-    /// A tracker.
-    Tracker(DoorName),
-    /// A notifier.
-    Notifier(DoorName),
-    /// The host's own files.
-    Host,
-}
-
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Forge(repo) => write!(f, "forge:{repo}"),
-            Self::Tracker(name) => write!(f, "tracker:{name}"),
-            Self::Notifier(name) => write!(f, "notifier:{name}"),
-            Self::Host => f.write_str("host"),
-        }
-    }
-}
-
-/// Why a text names no destination.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidDestination {
-    /// It begins with none of the known words.
-    #[error(
-        "`{0}` is not a destination; use `forge:REPOSITORY`, `tracker:NAME`, `notifier:NAME` or `host`"
-    )]
-    Unknown(String),
-    /// The name after the word is not valid.
-    #[error(transparent)]
-    Name(#[from] InvalidId),
-}
-
-impl FromStr for Destination {
-    type Err = InvalidDestination;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some(("forge", name)) => Ok(Self::Forge(name.parse()?)),
-            Some(("tracker", name)) => Ok(Self::Tracker(name.parse()?)),
-            Some(("notifier", name)) => Ok(Self::Notifier(name.parse()?)),
-            None if text == "host" => Ok(Self::Host),
-            Some(_) | None => Err(InvalidDestination::Unknown(text.chars().take(80).collect())),
-        }
-    }
-}
-
-impl serde::Serialize for Destination {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Destination {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -4,7 +4,8 @@
 
 use crate::id::{JobId, ObjectId, RepoName, TaskId, UnixMs, WorkItem};
 use crate::job::JobKind;
-use crate::message::{Destination, MessageKind};
+use crate::message::destination::Destination;
+use crate::message::kind::MessageKind;
 use crate::outcome::ResultFault;
 use crate::stage::{Role, Stage};
 use crate::task::BlockReason;

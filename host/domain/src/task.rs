@@ -28,6 +28,8 @@ words! {
         CrashLoop = "crash-loop",
         /// A task that it depends on was stopped.
         Dependency = "dependency",
+        /// The base no longer has the commit on which the task was judged.
+        BaseRewritten = "base-rewritten",
     }
 }
 

@@ -91,6 +91,11 @@ pub enum WorkFailure {
         /// What is known.
         detail: String,
     },
+    /// The base no longer has what the change was judged on: something was taken out of it.
+    BaseRewritten {
+        /// Which commit is gone, with the remedy.
+        detail: String,
+    },
     /// The configuration makes the work impossible.
     Config {
         /// What to mend.

@@ -117,6 +117,9 @@ impl Move<'_> {
             }
             WorkFailure::Stale { detail } => self.prepare_again(detail),
             WorkFailure::Unknown { detail } => self.block(BlockReason::Unknown, detail),
+            WorkFailure::BaseRewritten { detail } => {
+                self.block(BlockReason::BaseRewritten, detail);
+            }
             WorkFailure::Config { detail } => self.block(BlockReason::Config, detail),
         }
         Ok(())

@@ -184,6 +184,10 @@ fn failures() -> Vec<(&'static str, WorkFailure)> {
         ),
         ("stale", WorkFailure::Stale { detail: "d".into() }),
         ("unknown", WorkFailure::Unknown { detail: "d".into() }),
+        (
+            "base-rewritten",
+            WorkFailure::BaseRewritten { detail: "d".into() },
+        ),
         ("config", WorkFailure::Config { detail: "d".into() }),
     ]
 }

@@ -64,6 +64,7 @@ fn failure_words(failure: &WorkFailure) -> (&'static str, &str) {
         WorkFailure::Wait { reason, .. } => ("wait", reason),
         WorkFailure::Stale { detail } => ("stale", detail),
         WorkFailure::Unknown { detail } => ("unknown", detail),
+        WorkFailure::BaseRewritten { detail } => ("base-rewritten", detail),
         WorkFailure::Config { detail } => ("config", detail),
     }
 }

@@ -72,9 +72,12 @@ impl MergeStep {
             Branch::Foreign(head) => return Ok(foreign(head, &effective)),
             Branch::Not(failure) => return Ok(Ending::failed(WORK, failure)),
         };
+        if let Some(failure) = self.rewritten(&record, repo, &base).await? {
+            return Ok(Ending::failed(WORK, failure));
+        }
         let with_artefacts = self.commit_artefacts(&record, repo, &head).await?;
         let who = bot(record.updated_ms);
-        // What branch and base share stands in for the base that the task was judged on.
+        // The base has all that the task was judged on, so what both share holds nothing that was taken out.
         let shared = repo.mirror.merge_base(&base, &with_artefacts).await?;
         let caught_up = repo
             .mirror
@@ -161,6 +164,30 @@ impl MergeStep {
             }),
             (Some(present), Some(_) | None) => Ok(Branch::Foreign(present)),
         }
+    }
+
+    /// Whether the base lost a commit on which a gate judged the change. What was taken out must not come back with it.
+    async fn rewritten(
+        &self,
+        record: &TaskRecord,
+        repo: &Repo,
+        base: &ObjectId,
+    ) -> anyhow::Result<Option<WorkFailure>> {
+        let id = record.task.id;
+        let judged = self.ledger.read(|tx| Box::pin(tx.judged_bases(id)));
+        for lost in judged.await? {
+            // A commit that is gone from the mirror too was taken out long ago.
+            let is_there = repo.mirror.resolve(lost.as_str()).await?.is_some();
+            if is_there && repo.mirror.is_ancestor(&lost, base).await? {
+                continue;
+            }
+            let (branch, item) = (&record.base_branch, &record.task.work_item);
+            let detail = format!(
+                "`{branch}` was rewritten: it no longer has {lost}, on which this task was judged. Look at what was taken out; `orch task resume {item} --stage development` has the change worked over and judged on the present base, `orch task stop {item}` gives it up"
+            );
+            return Ok(Some(WorkFailure::BaseRewritten { detail }));
+        }
+        Ok(None)
     }
 
     /// Tests the commit, and looks at its image: that of a commit that does not land is of no use.

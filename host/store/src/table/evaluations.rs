@@ -1,12 +1,12 @@
 //! Gate evaluations: what was asked of which bytes, and what came of it.
 
-use orch_domain::id::{EvaluationId, TaskId, UnixMs};
+use orch_domain::id::{EvaluationId, ObjectId, TaskId, UnixMs};
 use orch_domain::pipeline::Mode;
 use orch_domain::stage::Stage;
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use sqlx::sqlite::SqliteRow;
 
-use super::{get, maybe_word, word};
+use super::{get, known, maybe_word, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -100,6 +100,33 @@ pub struct Evaluation {
 }
 
 impl Tx {
+    /// Bases on which the gates last judged the task's change, one for each entry from development on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn judged_bases(&mut self, task: TaskId) -> Result<Vec<ObjectId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT base_sha FROM evaluations WHERE id IN (SELECT max(id) FROM evaluations \
+             WHERE task_id = ? AND stage IN ('development', 'review', 'testing', 'deploy-staging') GROUP BY entry)",
+        )
+        .bind(task.0)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("read the bases that were judged on")?;
+        rows.iter()
+            .map(|row| {
+                let base: String = get(row, 0)?;
+                known(
+                    ObjectId::new(base.clone()).ok(),
+                    "evaluations",
+                    task,
+                    &base,
+                    "commit",
+                )
+            })
+            .collect()
+    }
+
     /// Records an evaluation.
     ///
     /// # Errors

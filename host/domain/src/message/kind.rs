@@ -1,0 +1,39 @@
+//! What is a message, without its data?
+
+use crate::words::words;
+
+words! {
+    "kind of message":
+    /// What a message is, without its data.
+    pub enum MessageKind {
+        /// People are told something.
+        Notice = "notice",
+        /// An issue moves.
+        IssueState = "issue-state",
+        /// An issue gets a comment.
+        Comment = "comment",
+        /// A branch gets its pull request.
+        OpenPullRequest = "open-pull-request",
+        /// The pull request of a branch is settled.
+        MarkMerged = "mark-merged",
+        /// A commit gets a status.
+        PostStatus = "post-status",
+        /// The workspace of a task goes.
+        RemoveWorkspace = "remove-workspace",
+    }
+}
+
+impl MessageKind {
+    /// Whether a newer message of the same kind and task makes an older one needless that still waits.
+    pub fn is_replaced_by_newer(self) -> bool {
+        match self {
+            Self::IssueState => true,
+            Self::Notice
+            | Self::Comment
+            | Self::OpenPullRequest
+            | Self::MarkMerged
+            | Self::PostStatus
+            | Self::RemoveWorkspace => false,
+        }
+    }
+}
