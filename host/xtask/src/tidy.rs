@@ -3,6 +3,7 @@
 mod circles;
 mod crash_points;
 mod lines;
+mod log_fields;
 mod rooms;
 mod uses;
 mod words;
@@ -25,6 +26,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for folder in ["host", "sdk", "gates", "tests"] {
         collect(&root().join(folder), &mut files)?;
     }
+    let page = fs::read_to_string(root().join(log_fields::PAGE))?;
+    let fields = log_fields::known(&page);
     let mut problems = Vec::new();
     for file in &files {
         let text = fs::read_to_string(file)?;
@@ -32,7 +35,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         let found = lines::problems(&name, &text);
         let found = found
             .into_iter()
-            .chain(crash_points::problems(&name, &text));
+            .chain(crash_points::problems(&name, &text))
+            .chain(log_fields::problems(&name, &text, &fields));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
     }
     for long in lines::LONG_LEFT {
