@@ -61,7 +61,6 @@ async fn filled() -> (Shop, TaskId) {
                 stage: Stage::Testing,
                 attempt: 1,
                 folder: "/runs/1".into(),
-                head_before: None,
                 reserved_usd: 0.0,
             };
             let run = tx.insert_run(&run, 1).await?;
@@ -86,7 +85,7 @@ async fn read(shop: &Shop, task: TaskId) -> Result<(), StoreError> {
             assert_eq!(runs[0].role, RunRole::Role(Role::Tester));
             assert_eq!(runs[0].outcome, Some(RunEnding::Killed));
             tx.evaluation(EvaluationId(1)).await?;
-            let evaluations = tx.evaluations(task).await?;
+            let (evaluations, _) = tx.latest_evaluations(task, 5).await?;
             assert_eq!(evaluations[0].decision, EvaluationOutcome::Inconclusive);
             assert_eq!(evaluations[0].reason, Some(InconclusiveReason::Trap));
             tx.decisions_of("ci", 5).await?;

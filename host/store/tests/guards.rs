@@ -176,7 +176,6 @@ async fn job_has_one_run_that_is_not_taken_in() {
             stage: Stage::Development,
             attempt: 1,
             folder: "/runs/1".into(),
-            head_before: None,
             reserved_usd: 0.0,
         };
         let launched = shop

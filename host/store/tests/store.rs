@@ -161,7 +161,7 @@ async fn failing_and_panicking_commands_take_nothing_with_them() {
     let panics = store.write(|tx| {
         Box::pin(async move {
             tx.insert_task(new_task("S-2"), 1).await?;
-            let listed = tx.all_tasks(1).await?;
+            let listed = tx.task_page(true, None, 1).await?;
             assert!(listed.is_empty(), "a defect");
             Ok(())
         })
@@ -171,7 +171,7 @@ async fn failing_and_panicking_commands_take_nothing_with_them() {
     assert!(matches!(fails, Err(NotToday::Tired)));
     assert!(matches!(panics, Err(StoreError::Panicked)));
     let items = store
-        .read(|tx| Box::pin(tx.all_tasks(10)))
+        .read(|tx| Box::pin(tx.task_page(true, None, 10)))
         .await
         .expect("listed");
     assert_eq!(
@@ -553,26 +553,6 @@ async fn pull_request_merges_at_most_once() {
     };
     assert_eq!(merge(one.clone()).await, MergeMark::Merged);
     assert_eq!(merge(two).await, MergeMark::AlreadyMerged(one));
-}
-
-#[tokio::test]
-async fn delivery_is_taken_once_however_often_it_comes() {
-    let (_folder, store) = store().await;
-    let store = Arc::new(store);
-    let deliveries = (0..10).map(|_| {
-        let store = store.clone();
-        tokio::spawn(async move {
-            store
-                .write(|tx| Box::pin(tx.insert_delivery("forge", "id-1", "hash", b"body", 1)))
-                .await
-                .expect("stored")
-        })
-    });
-    let mut new = 0;
-    for delivery in deliveries.collect::<Vec<_>>() {
-        new += u32::from(delivery.await.expect("no panic"));
-    }
-    assert_eq!(new, 1, "ten deliveries of one event are one event");
 }
 
 #[tokio::test]

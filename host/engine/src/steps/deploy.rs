@@ -157,7 +157,6 @@ impl DeployStep {
             stage: record.task.stage,
             attempt: record.task.attempt(),
             folder: folder.path().display().to_string(),
-            head_before: Some(landed.to_string()),
             reserved_usd: 0.0,
         };
         let (now, key) = (self.ledger.now(), job.key);

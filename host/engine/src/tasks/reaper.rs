@@ -144,7 +144,7 @@ impl Reaper {
             );
             return Ok(());
         };
-        let agent = job.run.as_ref().map(|(_, agent, ..)| agent.clone());
+        let agent = job.run.as_ref().map(|run| run.agent.clone());
         tracing::warn!(
             job.id = key.id.0,
             job.epoch = job.key.epoch,
@@ -164,9 +164,9 @@ impl Reaper {
             c.reaped += 1;
             c.last = Some(last);
         });
-        if let (true, Some((_, _, folder, _))) = (owns, &job.run) {
+        if let (true, Some(run)) = (owns, &job.run) {
             let _attending = self.attended.enter(key);
-            end(folder).await?;
+            end(&run.folder).await?;
             let now = self.ledger.now();
             let done = self
                 .ledger
@@ -238,8 +238,8 @@ fn given_up(tier: Tier) -> PutOff {
 
 /// For how long the run of a job has had a result, milliseconds; none while it has none.
 fn finished_for(job: &RunningJob) -> Option<i64> {
-    let (_, _, folder, _) = job.run.as_ref()?;
-    match RunFolder::at(folder).state() {
+    let run = job.run.as_ref()?;
+    match RunFolder::at(&run.folder).state() {
         Ok(RunState::Finished(result)) => Some(wall_ms() - result.ended_ms),
         Ok(RunState::Running | RunState::NotStarted | RunState::Lost) | Err(_) => None,
     }

@@ -326,19 +326,6 @@ impl Tx {
         .doing("look for a pass to use again")?;
         row.as_ref().map(evaluation).transpose()
     }
-
-    /// Evaluations of a task, oldest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn evaluations(&mut self, task: TaskId) -> Result<Vec<Evaluation>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM evaluations WHERE task_id = ? ORDER BY id")
-            .bind(task.0)
-            .fetch_all(&mut self.conn)
-            .await
-            .doing("list evaluations")?;
-        rows.iter().map(evaluation).collect()
-    }
 }
 
 pub(super) fn evaluation(row: &SqliteRow) -> Result<Evaluation, StoreError> {

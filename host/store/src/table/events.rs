@@ -82,33 +82,6 @@ impl Tx {
             .collect()
     }
 
-    /// Stores a webhook's delivery; says whether it is new.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn insert_delivery(
-        &mut self,
-        source: &str,
-        delivery: &str,
-        body_hash: &str,
-        body: &[u8],
-        now: UnixMs,
-    ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "INSERT INTO deliveries (source, delivery_id, body_hash, body, received_ms) VALUES (?, ?, ?, ?, ?) \
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(source)
-        .bind(delivery)
-        .bind(body_hash)
-        .bind(body)
-        .bind(now)
-        .execute(&mut self.conn)
-        .await
-        .doing("store a delivery")?;
-        Ok(done.rows_affected() == 1)
-    }
-
     /// Removes messages that were settled and webhook deliveries that came before `before_ms`, at most `limit` of each.
     ///
     /// # Errors

@@ -27,8 +27,21 @@ pub struct RunningJob {
     pub lease_until_ms: UnixMs,
     /// How often it was taken from a dead owner.
     pub crashes: i64,
-    /// Its run whose result is not taken in, with name of the agent, folder and start.
-    pub run: Option<(RunId, String, String, UnixMs)>,
+    /// Its run whose result is not taken in.
+    pub run: Option<OpenRun>,
+}
+
+/// A run whose result is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Row id.
+    pub id: RunId,
+    /// Name of the agent.
+    pub agent: String,
+    /// Run folder.
+    pub folder: String,
+    /// When it was launched.
+    pub started_ms: UnixMs,
 }
 
 /// What becomes of a job that is taken from its owner.
@@ -130,12 +143,12 @@ fn running(row: &SqliteRow) -> Result<RunningJob, StoreError> {
     let task: Option<i64> = get(row, "task_id")?;
     let run: Option<i64> = get(row, "run_id")?;
     let run = match run {
-        Some(run) => Some((
-            RunId(run),
-            get(row, "agent")?,
-            get(row, "folder")?,
-            get(row, "started_ms")?,
-        )),
+        Some(run) => Some(OpenRun {
+            id: RunId(run),
+            agent: get(row, "agent")?,
+            folder: get(row, "folder")?,
+            started_ms: get(row, "started_ms")?,
+        }),
         None => None,
     };
     Ok(RunningJob {

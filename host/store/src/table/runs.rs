@@ -27,8 +27,6 @@ pub struct NewRun {
     pub attempt: u32,
     /// Run folder.
     pub folder: String,
-    /// Commit its workspace stood at.
-    pub head_before: Option<String>,
     /// Dollars that it may cost; they count until it says what it did cost.
     pub reserved_usd: f64,
 }
@@ -52,10 +50,6 @@ pub struct RunRow {
     pub attempt: u32,
     /// Run folder.
     pub folder: String,
-    /// Commit its workspace stood at.
-    pub head_before: Option<String>,
-    /// Whether its result is taken in.
-    pub finalised: bool,
     /// How often a restarted host attached to it.
     pub attached: i64,
     /// How it ended, once its result is taken in.
@@ -72,6 +66,17 @@ pub struct RunRow {
     pub started_ms: UnixMs,
     /// When its result was taken in.
     pub finished_ms: Option<UnixMs>,
+}
+
+/// Where a run's folder is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolderRow {
+    /// Row id.
+    pub id: RunId,
+    /// The folder.
+    pub folder: String,
+    /// When its result was taken in; none while it is not.
+    pub taken_in_ms: Option<UnixMs>,
 }
 
 /// What a run came to.
@@ -102,9 +107,8 @@ impl RunEnd {
     }
 }
 
-pub(super) const COLUMNS: &str = "id, job_id, task_id, role, agent, stage, attempt, folder, head_before, state, attached, \
-    outcome, detail, exit_code, cost_usd, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, \
-    started_ms, finished_ms";
+pub(super) const COLUMNS: &str = "id, job_id, task_id, role, agent, stage, attempt, folder, attached, outcome, detail, \
+    exit_code, cost_usd, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, started_ms, finished_ms";
 
 fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
     // `rest` is always a literal of this file.
@@ -118,8 +122,8 @@ impl Tx {
     /// When the database does not answer, or the job already has an open run.
     pub async fn insert_run(&mut self, run: &NewRun, now: UnixMs) -> Result<RunId, StoreError> {
         let done = sqlx::query(
-            "INSERT INTO runs (job_id, task_id, role, agent, stage, attempt, folder, head_before, state, \
-             reserved_usd, started_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'started', ?, ?)",
+            "INSERT INTO runs (job_id, task_id, role, agent, stage, attempt, folder, state, reserved_usd, started_ms) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, 'started', ?, ?)",
         )
         .bind(run.job.0)
         .bind(run.task.0)
@@ -128,26 +132,12 @@ impl Tx {
         .bind(run.stage.as_str())
         .bind(run.attempt)
         .bind(&run.folder)
-        .bind(run.head_before.as_deref())
         .bind(run.reserved_usd)
         .bind(now)
         .execute(&mut self.conn)
         .await
         .doing("record a run")?;
         Ok(RunId(done.last_insert_rowid()))
-    }
-
-    /// The run of this job whose result is not taken in yet.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn open_run(&mut self, job: JobId) -> Result<Option<RunRow>, StoreError> {
-        let row = sqlx::query(select("WHERE job_id = ? AND state = 'started'"))
-            .bind(job.0)
-            .fetch_optional(&mut self.conn)
-            .await
-            .doing("look for an open run")?;
-        row.as_ref().map(run_row).transpose()
     }
 
     /// Runs of a task whose results are not taken in.
@@ -176,8 +166,7 @@ impl Tx {
         rows.iter().map(run_row).collect()
     }
 
-    /// Runs after `after` in the order of their ids, at most `limit`: folder, and when the result was taken in
-    /// (none: not yet).
+    /// Folders of the runs after `after` in the order of their ids, at most `limit`.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -185,7 +174,7 @@ impl Tx {
         &mut self,
         after: RunId,
         limit: u32,
-    ) -> Result<Vec<(RunId, String, Option<UnixMs>)>, StoreError> {
+    ) -> Result<Vec<RunFolderRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, folder, CASE state WHEN 'finalised' THEN finished_ms END FROM runs WHERE id > ? \
              ORDER BY id LIMIT ?",
@@ -196,7 +185,13 @@ impl Tx {
         .await
         .doing("list run folders")?;
         rows.iter()
-            .map(|row| Ok((RunId(get(row, 0)?), get(row, 1)?, get(row, 2)?)))
+            .map(|row| {
+                Ok(RunFolderRow {
+                    id: RunId(get(row, 0)?),
+                    folder: get(row, 1)?,
+                    taken_in_ms: get(row, 2)?,
+                })
+            })
             .collect()
     }
 
@@ -246,7 +241,6 @@ impl Tx {
 }
 
 pub(super) fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
-    let state: String = get(row, "state")?;
     let input: Option<i64> = get(row, "input_tokens")?;
     let tokens = match input {
         Some(input) => Some(Tokens {
@@ -267,8 +261,6 @@ pub(super) fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
         stage: word(row, "stage", "runs", id)?,
         attempt: get(row, "attempt")?,
         folder: get(row, "folder")?,
-        head_before: get(row, "head_before")?,
-        finalised: state == "finalised",
         attached: get(row, "attached")?,
         outcome: maybe_word(row, "outcome", "runs", id)?,
         detail: get(row, "detail")?,

@@ -159,39 +159,6 @@ impl Tx {
         }
     }
 
-    /// Tasks that have not ended, newest first.
-    ///
-    /// # Errors
-    /// When the database does not answer or a row cannot be decoded.
-    pub async fn live_tasks(&mut self, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
-        self.list_tasks(
-            "WHERE stage NOT IN ('done', 'cancelled') ORDER BY id DESC LIMIT ?",
-            limit,
-        )
-        .await
-    }
-
-    /// Tasks, newest first.
-    ///
-    /// # Errors
-    /// When the database does not answer or a row cannot be decoded.
-    pub async fn all_tasks(&mut self, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
-        self.list_tasks("ORDER BY id DESC LIMIT ?", limit).await
-    }
-
-    async fn list_tasks(
-        &mut self,
-        rest: &'static str,
-        limit: u32,
-    ) -> Result<Vec<TaskRecord>, StoreError> {
-        let rows = sqlx::query(select(rest))
-            .bind(limit)
-            .fetch_all(&mut self.conn)
-            .await
-            .doing("list tasks")?;
-        rows.iter().map(record).collect()
-    }
-
     /// The configuration text with this digest.
     ///
     /// # Errors

@@ -18,7 +18,6 @@ fn run_of(job: JobId, task: TaskId) -> NewRun {
         stage: Stage::Development,
         attempt: 1,
         folder: "/runs/1".into(),
-        head_before: None,
         reserved_usd: 0.0,
     }
 }

@@ -115,7 +115,6 @@ impl AgentRun<'_> {
             stage: task.stage,
             attempt,
             folder: folder.path().display().to_string(),
-            head_before: Some(head.to_string()),
             reserved_usd: config.budgets.run_usd.unwrap_or(0.0),
         };
         let (now, key, budgets) = (self.step.ledger.now(), self.job.key, config.budgets.clone());

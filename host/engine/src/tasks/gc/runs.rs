@@ -84,11 +84,11 @@ async fn states(
         let page = store
             .read(|tx| Box::pin(tx.run_folders(after, PAGE)))
             .await?;
-        let Some((last, ..)) = page.last() else { break };
-        after = *last;
-        for (_, folder, taken_in_ms) in &page {
-            if let Some(state) = states.get_mut(&key(Path::new(folder))) {
-                *state = taken_in_ms.map_or(RunState::Open, RunState::TakenIn);
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for run in &page {
+            if let Some(state) = states.get_mut(&key(Path::new(&run.folder))) {
+                *state = run.taken_in_ms.map_or(RunState::Open, RunState::TakenIn);
             }
         }
     }

@@ -138,7 +138,7 @@ impl Memory {
         if self.dead.get(&key).is_some_and(|n| *n >= bounds.dead_ticks) {
             return Some(Tier::Unattended);
         }
-        let run = one.job.run.as_ref().map(|(.., started)| *started);
+        let run = one.job.run.as_ref().map(|run| run.started_ms);
         let since = run.unwrap_or(one.job.claimed_ms);
         // Work without a run is a row of commands, each with a limit of its own.
         let commands = if run.is_some() { 1 } else { COMMANDS_MAX };
@@ -177,7 +177,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use orch_domain::id::{JobId, RunId};
-    use orch_store::JobKey;
+    use orch_store::{JobKey, OpenRun};
 
     use super::*;
 
@@ -202,7 +202,12 @@ mod tests {
                 claimed_ms: 0,
                 lease_until_ms: 60_000,
                 crashes: 0,
-                run: Some((RunId(id), "script".to_owned(), "/run".to_owned(), 0)),
+                run: Some(OpenRun {
+                    id: RunId(id),
+                    agent: "script".to_owned(),
+                    folder: "/run".to_owned(),
+                    started_ms: 0,
+                }),
             },
             attended,
             finished_for_ms: None,
@@ -301,8 +306,7 @@ mod tests {
         assert_eq!(reaped, [(3_601, 1, Tier::TooOld)]);
         let mut later = seen(1, false);
         later.job.key.epoch = 2;
-        let (_, _, _, started) = later.job.run.as_mut().expect("it has a run");
-        *started = 3_601_000;
+        later.job.run.as_mut().expect("it has a run").started_ms = 3_601_000;
         let reaped = ticks(&mut memory, &[later], 3_602, 3_603);
         assert_eq!(reaped, [(3_603, 1, Tier::Unattended)]);
     }
