@@ -21,9 +21,6 @@ impl Tx {
     ///
     /// Nothing rises above priority 1: whatever is first by order of a person, such as a stop, stays ahead of
     /// everything that merely waited.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn age_ready(&mut self, now: UnixMs) -> Result<bool, StoreError> {
         let done = sqlx::query(AGE)
             .bind(now)

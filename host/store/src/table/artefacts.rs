@@ -41,9 +41,6 @@ pub struct EvidenceRow {
 
 impl Tx {
     /// Records that a run of `role` left `path` with this content.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn record_provenance(
         &mut self,
         task: TaskId,
@@ -69,9 +66,6 @@ impl Tx {
     }
 
     /// Who left the task's artefacts.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn provenance(&mut self, task: TaskId) -> Result<Vec<ProvenanceRow>, StoreError> {
         let rows =
             sqlx::query("SELECT path, blob, role FROM provenance WHERE task_id = ? ORDER BY path")
@@ -91,9 +85,6 @@ impl Tx {
     }
 
     /// Writes an artefact of the host.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn put_host_artefact(
         &mut self,
         task: TaskId,
@@ -116,9 +107,6 @@ impl Tx {
     }
 
     /// The host's artefacts of a task.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn host_artefacts(&mut self, task: TaskId) -> Result<Vec<HostArtefact>, StoreError> {
         let rows =
             sqlx::query("SELECT path, content FROM host_artefacts WHERE task_id = ? ORDER BY path")
@@ -137,9 +125,6 @@ impl Tx {
     }
 
     /// Stores an output for a commit; a later one for the same commit replaces it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn put_evidence(
         &mut self,
         task: TaskId,
@@ -162,9 +147,6 @@ impl Tx {
     }
 
     /// The latest evidence of each name.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn evidence(&mut self, task: TaskId) -> Result<Vec<EvidenceRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT name, sha, obtained_ms, content FROM evidence e WHERE task_id = ?1 AND rowid = \
@@ -188,9 +170,6 @@ impl Tx {
     }
 
     /// Evidence of this name for this commit.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn evidence_for(
         &mut self,
         task: TaskId,

@@ -80,9 +80,6 @@ const SPENDING: &str = "coalesce(sum(cost_usd), 0.0) AS known, \
 
 impl Tx {
     /// Money of the agents' runs that began since `since_ms`: of one task, or of all.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn spending(
         &mut self,
         task: Option<TaskId>,
@@ -114,9 +111,6 @@ impl Tx {
 
     /// Costs of the agents' runs that began since `since_ms`, dearest first, days latest first; at most `most`
     /// rows behind the first `skip`; of one task, or of all.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn costs(
         &mut self,
         by: CostsBy,

@@ -15,9 +15,6 @@ pub struct RowCount {
 
 impl Tx {
     /// Counts the rows of every table that grows with work.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn row_counts(&mut self) -> Result<Vec<RowCount>, StoreError> {
         let rows = sqlx::query(
             "SELECT 'tasks', count(*) FROM tasks \

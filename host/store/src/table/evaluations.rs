@@ -128,9 +128,6 @@ impl Tx {
     }
 
     /// Records an evaluation.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn insert_evaluation(
         &mut self,
         new: &NewEvaluation,
@@ -170,9 +167,6 @@ impl Tx {
     }
 
     /// Keeps what the host answered during an evaluation.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn put_recording(
         &mut self,
         evaluation: EvaluationId,
@@ -188,9 +182,6 @@ impl Tx {
     }
 
     /// What the host answered during an evaluation, if it was kept.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn recording(
         &mut self,
         evaluation: EvaluationId,
@@ -204,9 +195,6 @@ impl Tx {
     }
 
     /// The latest evaluations of a gate before `before` that have a recording, newest first, at most `most`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn recorded(
         &mut self,
         gate: &str,
@@ -242,9 +230,6 @@ impl Tx {
     }
 
     /// How often a gate decided what, in its latest evaluations, at most `most`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn decisions_of(
         &mut self,
         gate: &str,
@@ -265,9 +250,6 @@ impl Tx {
     }
 
     /// One evaluation with its work item.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn evaluation(
         &mut self,
         id: EvaluationId,
@@ -284,9 +266,6 @@ impl Tx {
     }
 
     /// Removes recordings of evaluations before `before`, at most `most`; answers how many.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn sweep_recordings(&mut self, before: UnixMs, most: u32) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM recordings WHERE evaluation_id IN (SELECT r.evaluation_id FROM recordings r \
@@ -301,9 +280,6 @@ impl Tx {
     }
 
     /// The latest pass of this task that agrees in everything a reuse must agree in.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn reusable_pass(
         &mut self,
         task: TaskId,

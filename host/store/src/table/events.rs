@@ -24,9 +24,6 @@ pub struct EventRow {
 
 impl Tx {
     /// Appends an event; returns its id.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn append_event(
         &mut self,
         task: Option<TaskId>,
@@ -50,9 +47,6 @@ impl Tx {
     }
 
     /// Events of a task after `after`, oldest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn events(
         &mut self,
         task: TaskId,
@@ -83,9 +77,6 @@ impl Tx {
     }
 
     /// Removes messages that were settled and webhook deliveries that came before `before_ms`, at most `limit` of each.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn sweep_messages(
         &mut self,
         before_ms: UnixMs,

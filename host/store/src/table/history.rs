@@ -32,9 +32,6 @@ const OF_NONE: [&str; 2] = [
 
 impl Tx {
     /// Removes finished jobs that nothing refers to and that ended before `before_ms`, at most `limit`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn sweep_jobs(&mut self, before_ms: UnixMs, limit: u32) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs j WHERE finished_ms IS NOT NULL AND finished_ms < ? \
@@ -50,9 +47,6 @@ impl Tx {
 
     /// Removes the history of up to `tasks` tasks that ended before `before_ms`, and up to `rows` rows of each
     /// kind that belong to none; answers how many rows went.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn sweep_history(
         &mut self,
         before_ms: UnixMs,

@@ -11,9 +11,6 @@ use crate::tx::Tx;
 impl Tx {
     /// Draws the next work item of a repository. Drawn in the write that accepts its task, it is never drawn twice;
     /// what that write does not commit was not drawn.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn next_item(
         &mut self,
         repo: &RepoName,

@@ -162,9 +162,6 @@ const PROMOTE_MAX: i64 = 500;
 
 impl Tx {
     /// Queues a job, unless a live one has its name.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn enqueue(
         &mut self,
         job: &NewJob,
@@ -208,9 +205,6 @@ impl Tx {
     }
 
     /// Makes due jobs ready and claims up to `count` of a lane.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn claim(
         &mut self,
         lane: Lane,
@@ -244,9 +238,6 @@ impl Tx {
     }
 
     /// Whether a claim of this lane could find something: a look that writes nothing.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn has_due(&mut self, lane: Lane, now: UnixMs) -> Result<bool, StoreError> {
         let row = sqlx::query(sqlx::AssertSqlSafe(has_due_sql()))
             .bind(lane.as_str())
@@ -259,9 +250,6 @@ impl Tx {
     }
 
     /// When the next scheduled job is due.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn next_due(&mut self) -> Result<Option<UnixMs>, StoreError> {
         let row = sqlx::query(NEXT_DUE)
             .fetch_one(&mut self.conn)
@@ -271,9 +259,6 @@ impl Tx {
     }
 
     /// Ends a job well, if `key` is its present claim.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn complete(
         &mut self,
         key: JobKey,
@@ -283,9 +268,6 @@ impl Tx {
     }
 
     /// Ends a job for good with its reason, if `key` is its present claim.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn bury(
         &mut self,
         key: JobKey,
@@ -318,9 +300,6 @@ impl Tx {
     }
 
     /// Puts a claimed job off.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn put_off(
         &mut self,
         key: JobKey,
@@ -346,9 +325,6 @@ impl Tx {
     }
 
     /// Moves a claim's end; refused once it has passed, because somebody may have acted on that.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn renew(
         &mut self,
         key: JobKey,
@@ -374,9 +350,6 @@ impl Tx {
     }
 
     /// Whether `key` is the job's present claim.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn holds(&mut self, key: JobKey) -> Result<bool, StoreError> {
         let row = sqlx::query(
             "SELECT count(*) FROM jobs WHERE id = ? AND state = 'running' AND epoch = ?",
@@ -391,9 +364,6 @@ impl Tx {
     }
 
     /// Cancels live jobs of a task. Running ones get a new epoch, so that a late write is fenced.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn cancel_jobs(
         &mut self,
         task: TaskId,
@@ -419,9 +389,6 @@ impl Tx {
     /// Makes a task's scheduled jobs due: something they wait for may have happened. A job that is running
     /// now is marked instead, so that what it may have looked at too early is looked at again
     /// ([`Tx::was_hinted`]).
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn make_due(&mut self, task: TaskId, now: UnixMs) -> Result<u64, StoreError> {
         let done = sqlx::query(MAKE_DUE)
             .bind(now)
@@ -439,9 +406,6 @@ impl Tx {
     }
 
     /// Whether something that the running job may wait for happened since it was claimed.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn was_hinted(&mut self, key: JobKey) -> Result<bool, StoreError> {
         let row =
             sqlx::query("SELECT coalesce(max(hinted), 0) FROM jobs WHERE id = ? AND epoch = ?")
@@ -454,9 +418,6 @@ impl Tx {
     }
 
     /// Takes up what another host left running: back to ready under a new epoch, the try given back.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn recover(&mut self, owner: &Owner, now: UnixMs) -> Result<Vec<JobRow>, StoreError> {
         let sql = format!(
             "UPDATE jobs SET state = 'ready', run_at_ms = ?, epoch = epoch + 1, attempt = attempt - 1, \

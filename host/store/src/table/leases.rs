@@ -67,9 +67,6 @@ pub struct Reclaimed {
 impl Tx {
     /// Frees every lease whose time is over or whose task has no live job of its own; a live holder within its
     /// time is not touched.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn reclaim_leases(&mut self, now: UnixMs) -> Result<Vec<Reclaimed>, StoreError> {
         let sql = format!(
             "SELECT resource, holder, epoch, coalesce(expires_ms < ?1, 1) AS expired FROM leases l \
@@ -102,9 +99,6 @@ impl Tx {
     }
 
     /// Frees a lease if it is still held as it was seen.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn free_lease(
         &mut self,
         lease: &LeaseName,
@@ -125,9 +119,6 @@ impl Tx {
     }
 
     /// Takes a lease that is free, expired or already this task's.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn acquire_lease(
         &mut self,
         lease: &LeaseName,
@@ -177,9 +168,6 @@ impl Tx {
 
     /// Moves the end of a lease that the task of this claim still holds: a handler whose claim was taken keeps
     /// nothing alive, not even what its successor holds now.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn renew_lease(
         &mut self,
         lease: &LeaseName,
@@ -205,9 +193,6 @@ impl Tx {
     }
 
     /// Gives a lease back if the task holds it; says whether it did.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn release_lease(
         &mut self,
         lease: &LeaseName,
@@ -226,9 +211,6 @@ impl Tx {
     }
 
     /// Whether the task holds the lease now.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn holds_lease(
         &mut self,
         lease: &LeaseName,
@@ -244,9 +226,6 @@ impl Tx {
     }
 
     /// The lease of this name, if it was ever taken.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn lease(&mut self, lease: &LeaseName) -> Result<Option<LeaseRow>, StoreError> {
         let row = sqlx::query("SELECT * FROM leases WHERE resource = ?")
             .bind(lease.to_string())
@@ -257,9 +236,6 @@ impl Tx {
     }
 
     /// Every lease.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn leases(&mut self) -> Result<Vec<LeaseRow>, StoreError> {
         let rows = sqlx::query("SELECT * FROM leases ORDER BY resource")
             .fetch_all(&mut self.conn)

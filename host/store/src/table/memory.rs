@@ -29,9 +29,6 @@ pub struct MemoryApplied {
 
 impl Tx {
     /// Everything that a gate keeps of a repository.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn gate_memory(
         &mut self,
         repo: &str,
@@ -58,9 +55,6 @@ impl Tx {
 
     /// Stages a value, or the mere reading of one; a later staging of the same task and key stands for an
     /// earlier one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn stage_memory(
         &mut self,
         task: TaskId,
@@ -85,9 +79,6 @@ impl Tx {
     }
 
     /// Gates whose staged values another landing has overtaken: what they judged by is no longer so.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn overtaken_gates(
         &mut self,
         task: TaskId,
@@ -107,9 +98,6 @@ impl Tx {
     }
 
     /// Forgets what a gate has staged for a task: it judges again.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn unstage_memory(&mut self, task: TaskId, gate: &str) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM gate_memory_staged WHERE task_id = ? AND gate = ?")
             .bind(task.0)
@@ -121,9 +109,6 @@ impl Tx {
     }
 
     /// Removes what ended tasks staged and never landed, at most `limit` rows.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn sweep_staged_memory(&mut self, limit: u32) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM gate_memory_staged WHERE rowid IN (SELECT s.rowid FROM gate_memory_staged s \
@@ -137,9 +122,6 @@ impl Tx {
     }
 
     /// Puts the staged values of a landed task in force, each only if nobody changed it since it was read.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn apply_memory(
         &mut self,
         task: TaskId,

@@ -23,9 +23,6 @@ pub struct Pause {
 
 impl Tx {
     /// Holds a scope back; what was said of it before is replaced.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn pause(&mut self, pause: &Pause) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO pauses (scope, until_ms, reason, set_by, set_ms) VALUES (?, ?, ?, ?, ?) \
@@ -44,9 +41,6 @@ impl Tx {
     }
 
     /// Lets a scope go on; says whether it was held back.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn unpause(&mut self, scope: &str) -> Result<bool, StoreError> {
         let done = sqlx::query("DELETE FROM pauses WHERE scope = ?")
             .bind(scope)
@@ -58,9 +52,6 @@ impl Tx {
     }
 
     /// Everything that is held back at `now`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn pauses(&mut self, now: UnixMs) -> Result<Vec<Pause>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM pauses WHERE until_ms IS NULL OR until_ms > ? ORDER BY scope",

@@ -62,9 +62,6 @@ pub(super) const RUNNING: &str = "SELECT j.id, j.epoch, j.kind, j.task_id, j.own
 
 impl Tx {
     /// Every running job.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn running_jobs(&mut self) -> Result<Vec<RunningJob>, StoreError> {
         let rows = sqlx::query(RUNNING)
             .fetch_all(&mut self.conn)
@@ -75,9 +72,6 @@ impl Tx {
 
     /// Takes a job from its owner under a new epoch, if it still is as it was seen; the try is given back and
     /// the crash counted. Answers the new claim.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn reap(
         &mut self,
         seen: &RunningJob,
@@ -120,9 +114,6 @@ impl Tx {
     }
 
     /// Puts everything that this owner has running back into the queue: an orderly end is no crash.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn give_back(&mut self, owner: &Owner, now: UnixMs) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "UPDATE jobs SET state = 'ready', run_at_ms = ?, epoch = epoch + 1, attempt = attempt - 1, owner = NULL, \

@@ -22,9 +22,6 @@ pub struct UnderWay {
 impl Tx {
     /// Tasks after `after` that work, wait or are being stopped, by id, at most `most`: nobody else has to act
     /// for them to move.
-    ///
-    /// # Errors
-    /// When the database does not answer or a row cannot be decoded.
     pub async fn under_way(
         &mut self,
         after: TaskId,
@@ -49,9 +46,6 @@ impl Tx {
     }
 
     /// State of the live job for a task's current step.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn step_job(&mut self, task: TaskId) -> Result<Option<JobState>, StoreError> {
         let row = sqlx::query(
             "SELECT state, id FROM jobs WHERE unique_key = ? AND state IN ('scheduled', 'ready', 'running')",
@@ -66,9 +60,6 @@ impl Tx {
     }
 
     /// How many live jobs of a kind there are.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn count_live_jobs(&mut self, kind: JobKind) -> Result<i64, StoreError> {
         let row = sqlx::query(
             "SELECT count(*) FROM jobs WHERE state IN ('scheduled', 'ready', 'running') AND kind = ?",
@@ -81,9 +72,6 @@ impl Tx {
     }
 
     /// Whether the test of a commit was asked for before `before_ms`, is not answered, and nobody is at it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn is_untested(
         &mut self,
         repo: &RepoName,
@@ -108,9 +96,6 @@ impl Tx {
     }
 
     /// What the latest event of a kind says of a task.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn latest_event(
         &mut self,
         task: TaskId,

@@ -141,9 +141,6 @@ impl Tx {
     }
 
     /// Runs of a task whose results are not taken in.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn open_runs(&mut self, task: TaskId) -> Result<Vec<RunRow>, StoreError> {
         let rows = sqlx::query(select("WHERE task_id = ? AND state = 'started'"))
             .bind(task.0)
@@ -154,9 +151,6 @@ impl Tx {
     }
 
     /// Runs of a task, oldest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn runs(&mut self, task: TaskId) -> Result<Vec<RunRow>, StoreError> {
         let rows = sqlx::query(select("WHERE task_id = ? ORDER BY id"))
             .bind(task.0)
@@ -167,9 +161,6 @@ impl Tx {
     }
 
     /// Folders of the runs after `after` in the order of their ids, at most `limit`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn run_folders(
         &mut self,
         after: RunId,
@@ -196,9 +187,6 @@ impl Tx {
     }
 
     /// Counts that a restarted host attached to a run.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn run_attached(&mut self, run: RunId) -> Result<(), StoreError> {
         sqlx::query("UPDATE runs SET attached = attached + 1 WHERE id = ?")
             .bind(run.0)
@@ -209,9 +197,6 @@ impl Tx {
     }
 
     /// Takes in a run's result; says whether this call did it, so that it happens once.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn finalise_run(
         &mut self,
         run: RunId,

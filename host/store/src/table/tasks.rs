@@ -179,9 +179,6 @@ impl Tx {
     }
 
     /// Writes `task` if its row still has `expected_version`. The branch moves only by [`Tx::set_branch`].
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn update_task(
         &mut self,
         task: &Task,
@@ -232,9 +229,6 @@ impl Tx {
     }
 
     /// Gives the task another branch, after the old one landed.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn set_branch(&mut self, id: TaskId, branch: &str) -> Result<(), StoreError> {
         sqlx::query("UPDATE tasks SET branch = ? WHERE id = ?")
             .bind(branch)

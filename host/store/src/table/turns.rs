@@ -43,9 +43,6 @@ impl Tx {
     }
 
     /// Tasks that this one waits for and that are not done.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn unmet(&mut self, task: TaskId) -> Result<Vec<Dependency>, StoreError> {
         let rows = sqlx::query(
             "SELECT t.id, t.work_item, t.stage FROM task_dependencies d JOIN tasks t ON t.id = d.on_task_id \
@@ -68,9 +65,6 @@ impl Tx {
     }
 
     /// Forgets dependencies on tasks that were stopped.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn drop_stopped_dependencies(&mut self, task: TaskId) -> Result<(), StoreError> {
         sqlx::query(
             "DELETE FROM task_dependencies WHERE task_id = ? AND on_task_id IN \
@@ -109,9 +103,6 @@ impl Tx {
     }
 
     /// Makes due what waits for its turn: jobs of tasks that depend on `ended`, and of its repository.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn wake_turns(
         &mut self,
         ended: TaskId,

@@ -49,9 +49,6 @@ pub(in crate::table) const COUNTS: &str = "SELECT 'scheduled' AS state, count(*)
 
 impl Tx {
     /// How many jobs are in each state.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn job_counts(&mut self) -> Result<Vec<(JobState, i64)>, StoreError> {
         let rows = sqlx::query(COUNTS)
             .fetch_all(&mut self.conn)
@@ -63,9 +60,6 @@ impl Tx {
     }
 
     /// The newest jobs.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn recent_jobs(&mut self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
         let sql = format!("SELECT {ROW} FROM jobs ORDER BY id DESC LIMIT ?");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -77,9 +71,6 @@ impl Tx {
     }
 
     /// Live jobs of a task.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn live_jobs(&mut self, task: TaskId) -> Result<Vec<JobRow>, StoreError> {
         let sql = format!(
             "SELECT {ROW} FROM jobs WHERE task_id = ? AND state IN ('scheduled', 'ready', 'running')"
