@@ -95,8 +95,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "enqueue-without-key",
         takes_out: "a live job with the same key is found",
         file: JOBS,
-        text: "if let Some(key) = &job.unique_key {",
-        instead: "if let Some(key) = job.unique_key.as_ref().filter(|_| false) {",
+        text: "if let Some(name) = &name {",
+        instead: "if let Some(name) = name.as_ref().filter(|_| false) {",
     },
     Mutant {
         name: "recover-keeps-epoch",
