@@ -9,6 +9,7 @@ pub(crate) mod budget;
 pub(crate) mod ci_request;
 pub(crate) mod clock;
 pub(crate) mod decisions;
+pub(crate) mod doors;
 pub(crate) mod ending;
 pub(crate) mod evidence;
 pub(crate) mod intent;

@@ -16,6 +16,7 @@ mod wire;
 
 pub use commands::CommandError;
 pub use ledger::clock::Clock;
+pub use ledger::doors::{DoorSite, Doors, OpenDoors};
 pub use ledger::paths::Paths;
 pub use tasks::driver::TaskDied;
 pub use tasks::gc::Collector;

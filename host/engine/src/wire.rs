@@ -18,6 +18,7 @@ use crate::launch::Launchpad;
 use crate::ledger::Ledger;
 use crate::ledger::admission::Admission;
 use crate::ledger::clock::Clock;
+use crate::ledger::doors::{DoorSite, OpenDoors};
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repos;
 use crate::ledger::status::{BackgroundStatus, POLL_MAX, ReaperStatus, ReconcilerStatus};
@@ -41,6 +42,8 @@ pub struct Setup {
     pub orch: PathBuf,
     /// What answers gates from the outside world.
     pub outside: Outside,
+    /// Opens the ways to forges, trackers and notifiers.
+    pub doors: OpenDoors,
 }
 
 /// What people and machines may ask of a host, by noun. Clones share everything.
@@ -106,12 +109,23 @@ impl Host {
             config,
             orch,
             outside,
+            doors,
         } = setup;
         let paths = Paths::below(config.data_dir());
         make_private(paths.data())?;
         let owner = Owner(ProcessIdentity::current().to_string());
         let store = Store::open(&paths.database(), owner).await?;
-        let repos = Repos::of(&config, &paths)?;
+        let clock = Clock::default();
+        let doors = doors(&DoorSite {
+            config: &config,
+            store: &store,
+            paths: &paths,
+            now: Arc::new({
+                let clock = clock.clone();
+                move || clock.now_ms()
+            }),
+        })?;
+        let repos = Repos::of(&config, &paths, &doors.forges)?;
         let config = LiveConfig::new(config);
         let judges = Judges::open(JudgesSetup {
             config: config.clone(),
@@ -122,7 +136,7 @@ impl Host {
             orch: orch.clone(),
         })
         .await?;
-        let ledger = Ledger::new(store, Clock::default());
+        let ledger = Ledger::new(store, clock);
         let admission = Admission::new(config.now().preflight.settings());
         let launchpad = Launchpad::new(
             ledger.clone(),

@@ -1,22 +1,57 @@
 //! What is an engine made from on this machine? The only place that names the clients of the outside world.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use orch_clients::notify::LogNotifier;
 use orch_clients::{OsvClient, WebClient};
-use orch_config::HostConfig;
-use orch_engine::{Paths, Setup};
+use orch_config::{ForgeKind, HostConfig};
+use orch_domain::id::{DoorName, RepoName};
+use orch_domain::port::forge::Forge;
+use orch_domain::port::notifier::Notifier;
+use orch_domain::port::tracker::Tracker;
+use orch_engine::{DoorSite, Doors, Paths, Setup};
 use orch_judge::Outside;
+use orch_local::{LocalForge, LocalForgeConfig, LocalTracker};
 
 /// What the engine of this configuration is made from.
 pub(crate) fn setup(config: HostConfig) -> anyhow::Result<Setup> {
     let cache = Paths::below(config.data_dir()).advisories();
     Ok(Setup {
         outside: outside(cache)?,
+        doors,
         orch: this_program()?,
         config,
     })
+}
+
+/// The forges, trackers and notifiers of this configuration.
+fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
+    let mut doors = Doors {
+        forges: BTreeMap::new(),
+        trackers: BTreeMap::new(),
+        notifiers: BTreeMap::new(),
+    };
+    for (name, repository) in &site.config.repositories {
+        let forge: Arc<dyn Forge> = match repository.forge {
+            ForgeKind::Local => Arc::new(LocalForge::new(LocalForgeConfig {
+                name: RepoName::new(name.clone())?,
+                path: repository.path.clone(),
+                mirror: site.paths.mirror(name),
+                store: site.store.clone(),
+                now: site.now.clone(),
+            })?),
+        };
+        doors.forges.insert(RepoName::new(name.clone())?, forge);
+    }
+    let tracker: Arc<dyn Tracker> =
+        Arc::new(LocalTracker::new(site.store.clone(), site.now.clone()));
+    doors.trackers.insert(DoorName::new("local")?, tracker);
+    let notifier: Arc<dyn Notifier> = Arc::new(LogNotifier);
+    doors.notifiers.insert(DoorName::new("log")?, notifier);
+    Ok(doors)
 }
 
 /// What answers gates from the outside world; the feed's answers are kept in `cache`.

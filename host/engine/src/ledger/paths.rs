@@ -27,7 +27,8 @@ impl Paths {
     pub fn token(&self) -> PathBuf {
         self.data.join("token")
     }
-    pub(crate) fn mirror(&self, repo: &str) -> PathBuf {
+    /// The host's mirror of a repository.
+    pub fn mirror(&self, repo: &str) -> PathBuf {
         self.mirrors().join(format!("{repo}.git"))
     }
     pub(crate) fn data(&self) -> &Path {

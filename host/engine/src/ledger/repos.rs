@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use orch_config::{Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig};
-use orch_domain::id::ObjectId;
+use orch_domain::id::{ObjectId, RepoName};
+use orch_domain::port::forge::Forge;
 use orch_process::git::{Blob, Git};
 use sha2::{Digest, Sha256};
 
@@ -18,15 +19,13 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Repos(Arc<BTreeMap<String, Repo>>);
 
-/// A registered repository: the forge's bare repository and the host's mirror of it.
+/// A registered repository: its forge, and the host's mirror of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Repo {
     pub(crate) name: String,
     pub(crate) config: RepositoryConfig,
     pub(crate) mirror: Git,
-    pub(crate) forge: Git,
-    /// Held while the mirror's branches are brought up to date: git refuses two fetches of one branch.
-    fetching: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) forge: Arc<dyn Forge>,
 }
 
 /// What applies to a task that begins now.
@@ -38,16 +37,22 @@ pub(crate) struct InForce {
 }
 
 impl Repos {
-    /// Those of the configuration, with their mirrors.
-    pub(crate) fn of(config: &HostConfig, paths: &Paths) -> anyhow::Result<Self> {
+    /// Those of the configuration, with their mirrors and forges.
+    pub(crate) fn of(
+        config: &HostConfig,
+        paths: &Paths,
+        forges: &BTreeMap<RepoName, Arc<dyn Forge>>,
+    ) -> anyhow::Result<Self> {
         let mut repos = BTreeMap::new();
         for (name, repository) in &config.repositories {
+            let forge = forges.get(&RepoName::new(name.clone())?);
             let repo = Repo {
                 name: name.clone(),
                 config: repository.clone(),
                 mirror: Git::at(paths.mirror(name))?,
-                forge: Git::at(&repository.path)?,
-                fetching: Arc::default(),
+                forge: forge
+                    .with_context(|| format!("repository `{name}` was given no forge"))?
+                    .clone(),
             };
             repos.insert(name.clone(), repo);
         }
@@ -90,22 +95,14 @@ impl Repos {
 impl Repo {
     /// Checks that the repository can be used and makes its mirror.
     pub(crate) async fn prepare(&self) -> anyhow::Result<()> {
-        self.forge
-            .require_bare()
-            .await
-            .with_context(|| format!("repository `{}`", self.name))?;
+        self.forge.check().await?;
         self.mirror.init().await?;
         Ok(())
     }
 
     /// Where the base branch is now, after bringing the mirror up to date.
     pub(crate) async fn base_tip(&self) -> anyhow::Result<ObjectId> {
-        let held = self.fetching.lock().await;
-        self.mirror
-            .fetch(self.forge.git_dir())
-            .await
-            .with_context(|| format!("fetch `{}`", self.name))?;
-        drop(held);
+        self.forge.fetch().await?;
         let name = format!("refs/remotes/origin/{}", self.config.base);
         let tip = self.mirror.resolve(&name).await?;
         tip.with_context(|| {

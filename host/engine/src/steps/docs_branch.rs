@@ -2,7 +2,7 @@
 
 use orch_agents::workspace::bot;
 use orch_domain::id::{ObjectId, UnixMs};
-use orch_process::git::RefOutcome;
+use orch_domain::port::forge::PushOutcome;
 use orch_store::TaskRecord;
 
 use crate::ledger::repos::Repo;
@@ -18,10 +18,7 @@ pub(super) async fn publish_docs(
     log: &str,
 ) -> anyhow::Result<()> {
     let branch = format!("orch-docs/{}-{}", record.task.work_item, record.task.id);
-    let present = repo
-        .mirror
-        .remote_branch(repo.forge.git_dir(), &branch)
-        .await?;
+    let present = repo.forge.tip(&branch).await?;
     let parent = present.as_ref().unwrap_or(landed);
     let tree = repo
         .mirror
@@ -35,16 +32,19 @@ pub(super) async fn publish_docs(
         .mirror
         .commit(&tree, parent, &message, &bot(now))
         .await?;
-    match repo
-        .mirror
-        .push(repo.forge.git_dir(), &commit, &branch, present.as_ref())
-        .await?
-    {
-        RefOutcome::Done => {}
-        RefOutcome::Refused { .. } => {
+    match repo.forge.push(&branch, &commit, present.as_ref()).await? {
+        PushOutcome::Done => {}
+        PushOutcome::Moved { .. } => {
             tracing::warn!(
                 branch,
                 "the docs branch moved meanwhile; the log stays in the store"
+            );
+        }
+        PushOutcome::Refused { why } => {
+            tracing::warn!(
+                branch,
+                why,
+                "the forge refuses the docs branch; the log stays in the store"
             );
         }
     }

@@ -5,8 +5,8 @@ use orch_domain::id::ObjectId;
 use orch_domain::imports::Preparation;
 use orch_domain::names::LeaseName;
 use orch_domain::pipeline::HostWork;
+use orch_domain::port::forge::LandOutcome;
 use orch_domain::transition::{Event, WorkFailure};
-use orch_process::git::RefOutcome;
 use orch_store::{ClaimedJob, TaskRecord};
 
 use super::gate::{Judging, Subject};
@@ -15,7 +15,8 @@ use super::overtaken;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::{PREPARATION, read_preparation};
-use crate::ledger::repos::Repos;
+use crate::ledger::intent::intended;
+use crate::ledger::repos::{Repo, Repos};
 
 /// What this step is to the pipeline.
 const WORK: HostWork = HostWork::Land;
@@ -53,9 +54,7 @@ impl LandStep {
             Ok(prepared) => prepared,
             Err(why) => return stale(why),
         };
-        let name = format!("refs/heads/{}", record.base_branch);
-        let at = repo.forge.resolve(&name).await?;
-        if at.as_ref() != Some(&head) {
+        if !self.has_landed(&record, repo, &head).await? {
             if !holds_lease {
                 return stale("the merge lease is no longer held");
             }
@@ -79,11 +78,18 @@ impl LandStep {
             self.ledger
                 .note(record.task.id, EventKind::LandIntent, data)
                 .await?;
-            match repo.forge.move_ref(&name, &head, &base).await? {
-                RefOutcome::Done => {}
-                RefOutcome::Refused { actual } => {
-                    let branch = &record.base_branch;
-                    return stale(&format!("`{branch}` moved to {actual:?} after the re-test"));
+            let branch = &record.base_branch;
+            match repo.forge.land(branch, &head, &base).await? {
+                LandOutcome::Landed => {}
+                LandOutcome::BaseMoved { actual: Some(at) } => {
+                    return stale(&format!("`{branch}` moved to {at} after the re-test"));
+                }
+                LandOutcome::BaseMoved { actual: None } => {
+                    return stale(&format!("`{branch}` was removed after the re-test"));
+                }
+                LandOutcome::Refused { why } => {
+                    let detail = format!("the forge does not let {head} land on `{branch}`: {why}");
+                    return Ok(Ending::failed(WORK, WorkFailure::Config { detail }));
                 }
             }
         }
@@ -99,6 +105,27 @@ impl LandStep {
             },
             also: vec![Write::ApplyMemory, merged],
         })
+    }
+
+    /// Whether the commit is in the base already: an earlier try landed it and could not say so any more. What came
+    /// on top of it since takes nothing back.
+    async fn has_landed(
+        &self,
+        record: &TaskRecord,
+        repo: &Repo,
+        head: &ObjectId,
+    ) -> anyhow::Result<bool> {
+        let base = repo.base_tip().await?;
+        if base == *head {
+            return Ok(true);
+        }
+        let task = record.task.id;
+        let said = self
+            .ledger
+            .read(|tx| Box::pin(tx.latest_event(task, EventKind::LandIntent)))
+            .await?;
+        let is_own = said.as_deref().and_then(intended).as_ref() == Some(head);
+        Ok(is_own && repo.mirror.is_ancestor(head, &base).await?)
     }
 
     /// The commit that was prepared, if it is the task's and its tests passed; else why it may not land.

@@ -7,8 +7,9 @@ use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{CatchUp, MergeLease as Lease, Preparation, TestRun};
 use orch_domain::pipeline::HostWork;
+use orch_domain::port::forge::PushOutcome;
 use orch_domain::transition::{Event, WorkFailure};
-use orch_process::git::{CatchUpOutcome, RefOutcome};
+use orch_process::git::CatchUpOutcome;
 use orch_store::{ClaimedJob, EvidenceRow, TaskRecord};
 
 use super::checkout::{Checkouts, Tested};
@@ -103,16 +104,22 @@ impl MergeStep {
         self.ledger
             .note(task, EventKind::MergeIntent, intent(&tip))
             .await?;
-        let forge = repo.forge.git_dir();
-        match repo
-            .mirror
-            .push(forge, &tip, &record.branch, present.as_ref())
-            .await?
-        {
-            RefOutcome::Done => {}
-            RefOutcome::Refused { actual } => {
-                let detail = format!("branch `{}` moved to {actual:?} meanwhile", record.branch);
+        let pushed = repo
+            .forge
+            .push(&record.branch, &tip, present.as_ref())
+            .await?;
+        match pushed {
+            PushOutcome::Done => {}
+            PushOutcome::Moved { actual } => {
+                let detail = match actual {
+                    Some(at) => format!("branch `{}` moved to {at} meanwhile", record.branch),
+                    None => format!("branch `{}` was removed meanwhile", record.branch),
+                };
                 return Ok(Ending::failed(WORK, WorkFailure::Infra { detail }));
+            }
+            PushOutcome::Refused { why } => {
+                let detail = format!("the forge refuses branch `{}`: {why}", record.branch);
+                return Ok(Ending::failed(WORK, WorkFailure::Config { detail }));
             }
         }
         let Proof { tested, image } = tokio::select! {
@@ -144,10 +151,7 @@ impl MergeStep {
         let Some(head) = record.task.head.clone() else {
             return config("the task has no commit to land".to_owned());
         };
-        let present = repo
-            .forge
-            .resolve(&format!("refs/heads/{}", record.branch))
-            .await?;
+        let present = repo.forge.tip(&record.branch).await?;
         if present.as_ref() == Some(&head) {
             return Ok(Branch::Own { head, present });
         }

@@ -4,8 +4,8 @@ use orch_agents::folder::{RunFolder, StopReason};
 use orch_agents::launcher;
 use orch_agents::workspace::{Workspace, bot};
 use orch_domain::outcome::RunEnding;
+use orch_domain::port::forge::PushOutcome;
 use orch_domain::transition::Event;
-use orch_process::git::RefOutcome;
 use orch_store::{ClaimedJob, RunEnd, RunRow, TaskRecord};
 
 use crate::ledger::Ledger;
@@ -82,8 +82,7 @@ impl StopStep {
     /// Keeps the branch's last commit on a ref of the mirror and removes the branch, if it is where the host left it.
     async fn remove_branch(&self, record: &TaskRecord, repo: &Repo) -> anyhow::Result<()> {
         let (task, git) = (record.task.id, &repo.mirror);
-        let name = format!("refs/heads/{}", record.branch);
-        let present = repo.forge.resolve(&name).await?;
+        let present = repo.forge.tip(&record.branch).await?;
         // A job that the stop broke off may have pushed what the task never came to know of.
         let pushed = self
             .ledger
@@ -99,14 +98,20 @@ impl StopStep {
         if record.branch == record.base_branch || landed {
             return Ok(());
         }
-        let forge = repo.forge.git_dir();
-        match git.delete_branch(forge, &record.branch, &tip).await? {
-            RefOutcome::Done => {}
-            RefOutcome::Refused { actual } => {
+        match repo.forge.delete_branch(&record.branch, &tip).await? {
+            PushOutcome::Done => {}
+            PushOutcome::Moved { actual } => {
                 tracing::warn!(
                     branch = record.branch,
                     ?actual,
                     "the branch moved and is left alone"
+                );
+            }
+            PushOutcome::Refused { why } => {
+                tracing::warn!(
+                    branch = record.branch,
+                    why,
+                    "the forge does not let the branch be removed; it is left alone"
                 );
             }
         }

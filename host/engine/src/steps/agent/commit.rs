@@ -3,8 +3,9 @@
 use orch_agents::workspace::{Trailers, bot, commit_message};
 use orch_domain::event::EventKind;
 use orch_domain::id::{ObjectId, RunId};
+use orch_domain::port::forge::PushOutcome;
 use orch_domain::stage::Role;
-use orch_process::git::{Delta, RefOutcome};
+use orch_process::git::Delta;
 
 use super::{AgentRun, Began};
 use crate::ledger::intent::intent;
@@ -20,6 +21,8 @@ pub(super) enum Committed {
     Foreign(ObjectId),
     /// Somebody removed it.
     Gone,
+    /// The forge does not let the host move it, and why.
+    Refused(String),
 }
 
 impl AgentRun<'_> {
@@ -77,20 +80,18 @@ impl AgentRun<'_> {
             .ledger
             .note(task.id, EventKind::PushIntent, intent(&commit))
             .await?;
-        let pushed = git
-            .push(
-                self.repo.forge.git_dir(),
-                &commit,
-                &self.record.branch,
-                task.head.as_ref(),
-            )
+        let pushed = self
+            .repo
+            .forge
+            .push(&self.record.branch, &commit, task.head.as_ref())
             .await?;
         Ok(match pushed {
-            RefOutcome::Done => Committed::Advanced(commit),
-            RefOutcome::Refused {
+            PushOutcome::Done => Committed::Advanced(commit),
+            PushOutcome::Moved {
                 actual: Some(actual),
             } => Committed::Foreign(actual),
-            RefOutcome::Refused { actual: None } => Committed::Gone,
+            PushOutcome::Moved { actual: None } => Committed::Gone,
+            PushOutcome::Refused { why } => Committed::Refused(why),
         })
     }
 

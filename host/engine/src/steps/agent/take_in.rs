@@ -98,6 +98,10 @@ impl AgentRun<'_> {
                 "somebody else moved branch `{}` to {head} before development; move it back or remove it, then `orch task resume {}`",
                 self.record.branch, self.record.task.work_item
             )),
+            Committed::Refused(why) => self.branch_lost(format!(
+                "the forge refuses branch `{}`: {why}; allow it, then `orch task resume {}`",
+                self.record.branch, self.record.task.work_item
+            )),
             Committed::Gone => self.branch_lost(format!(
                 "branch `{}` is gone from the forge; push it back{}, then `orch task resume {}`, or stop the task",
                 self.record.branch,

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use orch_domain::id::{ObjectId, TaskId};
 use orch_domain::imports::CheckState;
 use orch_domain::job::{JobKind, JobState};
+use orch_domain::port::forge::Tips;
 use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
-use orch_domain::source::{Forge, Tips};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
 use orch_store::{Cancel, TaskRecord, Tx, UnderWay};
@@ -19,7 +19,6 @@ use crate::ledger::intent::own_pushes;
 use crate::ledger::repos::Repo;
 use crate::ledger::turn::gate_asks_person;
 use crate::ledger::unwritten::Unwritten;
-use crate::sources::LocalForge;
 use orch_config::LOCAL_CI_CONTEXT;
 
 /// Tasks that are read at once.
@@ -63,19 +62,10 @@ pub(super) async fn look(reconciler: &Reconciler, standing: &mut Standing) -> an
 struct Forges(BTreeMap<String, Option<Tips>>);
 
 impl Forges {
-    async fn tips(
-        &mut self,
-        reconciler: &Reconciler,
-        repo: &Repo,
-        record: &TaskRecord,
-    ) -> Option<&Tips> {
+    async fn tips(&mut self, reconciler: &Reconciler, repo: &Repo) -> Option<&Tips> {
         if !self.0.contains_key(&repo.name) {
             let source = format!("forge:{}", repo.name);
-            let forge = LocalForge {
-                repo,
-                store: reconciler.ledger.store(),
-            };
-            let tips = match forge.tips(&record.task.repo).await {
+            let tips = match repo.forge.tips().await {
                 Ok(tips) => {
                     reconciler.status.answered(&source);
                     Some(tips)
@@ -103,11 +93,11 @@ async fn one(
     let now = reconciler.ledger.now();
     let grace_ms = i64::from(reconciler.config.now().reconcile.grace_s) * 1000;
     let repo = reconciler.repos.get(task.repo.as_str())?;
-    let Some(tips) = forges.tips(reconciler, repo, record).await else {
+    let Some(tips) = forges.tips(reconciler, repo).await else {
         return Ok(None);
     };
     let tip = tips.get(&record.branch).cloned();
-    test_again(reconciler, repo, record, now - grace_ms).await?;
+    test_again(reconciler, record, now - grace_ms).await?;
     let seen = reconciler
         .ledger
         .read_or({
@@ -238,46 +228,47 @@ async fn make_good(
 /// Asks again for the test of a task's commit that nobody runs.
 async fn test_again(
     reconciler: &Reconciler,
-    repo: &Repo,
     record: &TaskRecord,
     before_ms: i64,
 ) -> anyhow::Result<()> {
     let Some(head) = record.task.head.clone() else {
         return Ok(());
     };
-    let forge = LocalForge {
-        repo,
-        store: reconciler.ledger.store(),
-    };
-    let heads = [head];
-    let untested = forge.untested(&record.task.repo, &heads, before_ms).await?;
-    for head in untested {
-        let (id, name, now) = (
-            record.task.id,
-            record.task.repo.clone(),
-            reconciler.ledger.now(),
-        );
-        let again = reconciler
-            .ledger
-            .write(move |tx| {
-                Box::pin(async move {
-                    let posted = tx.statuses(name.as_str(), head.as_str()).await?;
-                    let said = posted.iter().find(|s| s.context == LOCAL_CI_CONTEXT);
-                    let Some(said) = said.filter(|s| s.state == CheckState::Pending) else {
-                        return Ok(false);
-                    };
-                    // A test that comes to nothing every time is left to the deadline of whoever waits for it.
-                    let Some(next) = next_try(&said.description) else {
-                        return Ok(false);
-                    };
-                    ask_ci(tx, &name, id, &head, &next, now).await?;
-                    Ok(true)
-                })
+    let (id, name, now) = (
+        record.task.id,
+        record.task.repo.clone(),
+        reconciler.ledger.now(),
+    );
+    let (repo, commit) = (name.clone(), head.clone());
+    let is_untested = reconciler.ledger.read(move |tx| {
+        Box::pin(async move {
+            tx.is_untested(&repo, &commit, LOCAL_CI_CONTEXT, before_ms)
+                .await
+        })
+    });
+    if !is_untested.await? {
+        return Ok(());
+    }
+    let again = reconciler
+        .ledger
+        .write(move |tx| {
+            Box::pin(async move {
+                let posted = tx.statuses(name.as_str(), head.as_str()).await?;
+                let said = posted.iter().find(|s| s.context == LOCAL_CI_CONTEXT);
+                let Some(said) = said.filter(|s| s.state == CheckState::Pending) else {
+                    return Ok(false);
+                };
+                // A test that comes to nothing every time is left to the deadline of whoever waits for it.
+                let Some(next) = next_try(&said.description) else {
+                    return Ok(false);
+                };
+                ask_ci(tx, &name, id, &head, &next, now).await?;
+                Ok(true)
             })
-            .await?;
-        if again {
-            reconciler.made_good(record.task.work_item.as_str(), JobKind::Ci.as_str());
-        }
+        })
+        .await?;
+    if again {
+        reconciler.made_good(record.task.work_item.as_str(), JobKind::Ci.as_str());
     }
     Ok(())
 }

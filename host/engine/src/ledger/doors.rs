@@ -1,0 +1,42 @@
+//! What does the host speak to outside of its own files?
+//!
+//! The engine names no forge, tracker or notifier: the program that wires the host hands them in, behind the ports of
+//! the domain.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use orch_config::HostConfig;
+use orch_domain::id::{DoorName, RepoName, UnixMs};
+use orch_domain::port::forge::Forge;
+use orch_domain::port::notifier::Notifier;
+use orch_domain::port::tracker::Tracker;
+use orch_store::Store;
+
+use super::paths::Paths;
+
+/// What doors are made from.
+pub struct DoorSite<'a> {
+    /// The host's configuration.
+    pub config: &'a HostConfig,
+    /// The host's store, for a forge and tracker that live in it.
+    pub store: &'a Store,
+    /// Where the host keeps its files; the mirrors of the repositories among them.
+    pub paths: &'a Paths,
+    /// The host's clock.
+    pub now: Arc<dyn Fn() -> UnixMs + Send + Sync>,
+}
+
+/// Every door of a host. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Doors {
+    /// The forge of each registered repository.
+    pub forges: BTreeMap<RepoName, Arc<dyn Forge>>,
+    /// The trackers that tasks may have their issues in.
+    pub trackers: BTreeMap<DoorName, Arc<dyn Tracker>>,
+    /// Where people are told things.
+    pub notifiers: BTreeMap<DoorName, Arc<dyn Notifier>>,
+}
+
+/// Opens the doors of a host; nothing goes through them yet.
+pub type OpenDoors = fn(&DoorSite<'_>) -> anyhow::Result<Doors>;
