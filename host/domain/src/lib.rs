@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod event;
 pub mod id;
 pub mod imports;
+pub mod issue;
 pub mod job;
 pub mod left;
 pub mod lookup;

@@ -10,11 +10,11 @@ pub use self::destination::{Destination, InvalidDestination};
 pub use self::kind::MessageKind;
 use crate::id::{DoorName, ObjectId, RepoName, TaskId, WorkItem};
 use crate::imports::CheckState;
+use crate::issue::TrackerState;
 use crate::notice::Notice;
 use crate::port::forge::NewPullRequest;
 use crate::port::tracker::{IssueAt, Voice};
 use crate::stage::Stage;
-use crate::transition::TrackerState;
 
 /// What a comment of the host says.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -4,10 +4,10 @@
 //! and whoever takes it looks at the sources first. A task whose job is due or running is left to that job.
 
 use crate::id::ObjectId;
+use crate::issue::TrackerState;
 use crate::source::{HOST_ACTOR, IssueMove};
 use crate::stage::Stage;
 use crate::task::{Status, Task};
-use crate::transition::TrackerState;
 
 /// What the task's job for its current step is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use crate::id::{ObjectId, RepoName, TaskId, UnixMs};
-use crate::transition::TrackerState;
+use crate::issue::TrackerState;
 
 /// Name under which the host acts in its sources; what it did itself is never news to it.
 pub const HOST_ACTOR: &str = "orch";

@@ -36,5 +36,5 @@ stored_by_name! {
     crate::stage::Role,
     crate::stage::Stage,
     crate::task::BlockReason,
-    crate::transition::TrackerState,
+    crate::issue::TrackerState,
 }

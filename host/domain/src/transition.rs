@@ -9,6 +9,7 @@ mod failure;
 
 use crate::event::EventKind;
 use crate::id::{EntryId, ObjectId, UnixMs};
+use crate::issue::TrackerState;
 use crate::job::{JobKind, PutOff, PutOffKind};
 use crate::outcome::{RunOutcome, RunPolicy};
 use crate::pipeline::{HostWork, Mode, Pipeline, Step};
@@ -16,7 +17,6 @@ use crate::retry;
 use crate::stage::{Role, Stage};
 use crate::task::{BlockReason, Status, Task};
 use crate::verdict::{EvaluationOutcome, InconclusiveReason};
-use crate::words::words;
 
 /// What a gate evaluation came to, after the host read the verdict back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,22 +198,6 @@ impl Event {
             Self::JobLost => EventKind::JobLost,
             Self::Stopped => EventKind::Stopped,
         }
-    }
-}
-
-words! {
-    "issue state":
-    /// State of the tracker's issue that goes with a stage or status.
-    #[expect(missing_docs, reason = "the names are the operator's own")]
-    pub enum TrackerState {
-        InProgress = "in-progress",
-        InReview = "in-review",
-        NeedsInput = "needs-input",
-        Approved = "approved",
-        ConfirmDeploy = "confirm-deploy",
-        Blocked = "blocked",
-        Done = "done",
-        Stopped = "stop",
     }
 }
 

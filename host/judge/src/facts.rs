@@ -6,7 +6,7 @@ use orch_domain::id::ObjectId;
 use orch_domain::imports::{
     ArtefactInfo, CommitStatus, EvidenceItem, Preparation, PullRequestInfo, Subject,
 };
-use orch_domain::transition::TrackerState;
+use orch_domain::issue::TrackerState;
 use orch_process::git::{Git, TreeEntry};
 use sha2::{Digest, Sha256};
 

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use orch_domain::id::{IssueId, TaskId};
+use orch_domain::issue::TrackerState;
 use orch_domain::port::tracker::{Comment, IssueMove, Tracker, Voice};
 use orch_domain::port::{HOST_ACTOR, PortAnswer, PortError, PortFailure, Receipt};
-use orch_domain::transition::TrackerState;
 use orch_store::{BoxFuture, Store, StoreError, Tx};
 
 use crate::Now;

@@ -1,10 +1,10 @@
 //! Claims about messages that wait to be delivered, on real files.
 
 use orch_domain::id::{DoorName, IssueId, RepoName, TaskId, WorkItem};
+use orch_domain::issue::TrackerState;
 use orch_domain::message::{Destination, Message, MessageKind, Remark};
 use orch_domain::notice::{Notice, NoticeKind, Subject};
 use orch_domain::port::tracker::{IssueAt, Voice};
-use orch_domain::transition::TrackerState;
 use orch_store::{NewTask, Owner, Store, WaitingMessage};
 
 struct Site {

@@ -1,10 +1,10 @@
 //! What every tracker has to do.
 
 use orch_domain::id::IssueId;
+use orch_domain::issue::TrackerState;
 use orch_domain::port::tracker::{IssueMove, Tracker, Voice};
 use orch_domain::port::{HOST_ACTOR, PortFailure};
 use orch_domain::stage::Role;
-use orch_domain::transition::TrackerState;
 
 use crate::Doing;
 

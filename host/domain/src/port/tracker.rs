@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use super::{PortAnswer, Receipt};
 use crate::id::{DoorName, IssueId, UnixMs};
+use crate::issue::TrackerState;
 use crate::stage::Role;
-use crate::transition::TrackerState;
 
 /// Which issue of which tracker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -1,6 +1,7 @@
 //! Moving on: from step to step, from stage to stage, into waiting, and out of a block.
 
-use super::{Effect, Fits, Move, TrackerState};
+use super::{Effect, Fits, Move};
+use crate::issue::TrackerState;
 use crate::job::{JobKind, PutOff, PutOffKind};
 use crate::pipeline::{HostWork, Step};
 use crate::retry;

@@ -1,7 +1,8 @@
 //! Falling back: failed gates, failed work, exhausted budgets, blocks.
 
-use super::{Effect, Fits, Move, TrackerState, WorkFailure};
+use super::{Effect, Fits, Move, WorkFailure};
 use crate::id::EntryId;
+use crate::issue::TrackerState;
 use crate::job::{PutOff, PutOffKind};
 use crate::outcome::RunOutcome;
 use crate::pipeline::{Entry, HostWork, Step};

@@ -3,8 +3,9 @@
 mod people;
 mod runs;
 
-use super::{Chance, Effect, Event, Judgement, TrackerState, Transition, WorkFailure, transition};
+use super::{Chance, Effect, Event, Judgement, Transition, WorkFailure, transition};
 use crate::id::{EntryId, ObjectId, RepoName, TaskId, WorkItem};
+use crate::issue::TrackerState;
 use crate::job::JobKind;
 use crate::left::{ChangeKind, Strayed};
 use crate::outcome::{ResultFault, RunOutcome};

@@ -1,7 +1,7 @@
 //! The local tracker as people use it: issues, and moving them.
 
+use orch_domain::issue::TrackerState;
 use orch_domain::source::HOST_ACTOR;
-use orch_domain::transition::TrackerState;
 use orch_views::issue::MoveRequest;
 use orch_views::message::Message;
 

@@ -2,10 +2,11 @@
 
 use orch_domain::event::EventKind;
 use orch_domain::id::TaskId;
+use orch_domain::issue::TrackerState;
 use orch_domain::pipeline::Step;
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
-use orch_domain::transition::{Event, TrackerState};
+use orch_domain::transition::Event;
 use orch_store::{EvidenceRow, TaskRecord, Tx};
 
 use super::apply::{Applied, By, apply, pipeline_of};

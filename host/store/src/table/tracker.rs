@@ -1,8 +1,8 @@
 //! The local tracker: an issue per task, its moves and its comments.
 
 use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::issue::TrackerState;
 use orch_domain::source::{HOST_ACTOR, IssueMove};
-use orch_domain::transition::TrackerState;
 
 use super::{get, known};
 use crate::error::{Context, StoreError};
