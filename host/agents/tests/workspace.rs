@@ -1,4 +1,8 @@
 //! Claims about a task's workspace, whatever its agent left in it; as whoever runs the tests and as an ordinary user.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use std::fs;
 use std::os::unix::fs::symlink;
