@@ -159,7 +159,8 @@ fn deploy_whose_log_cannot_be_pushed_at_first_is_not_repeated() {
 
 #[test]
 fn database_that_another_program_locks_is_said_and_nothing_is_lost() {
-    let world = World::new();
+    let mut world = World::new();
+    world.expected_errors = vec!["database is locked"];
     let _host = world.serve();
     let item = world.begin("Before");
     world.follow(&item, |view| view["stage"] == "architecture");

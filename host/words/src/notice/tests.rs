@@ -142,7 +142,7 @@ fn notice_says_what_it_is_about_and_what_happened() {
     SHOP-1: job 7 (monitor) took its host or handler down 5 times; the host's log says how
     SHOP-1: the stop keeps failing and is tried again: the wheel came off
     agent `claude` cannot start: it is logged out
-    SHOP-1: nobody worked on its current step; it starts again
+    SHOP-1: its current step had no job; it starts again
     SHOP-1: its branch was moved to aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa from outside
     SHOP-1: approval by ann was found in the tracker; its notice never came
     SHOP-1: 8.05 of its 10.00 USD are spent
