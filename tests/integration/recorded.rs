@@ -76,6 +76,12 @@ fn replay_gives_the_identical_verdict_and_a_backtest_says_what_would_change() {
 #[test]
 fn what_cannot_be_replayed_is_refused_with_the_reason() {
     let world = World::new();
+    let none_yet = world.refused(&["gate", "replay", "4711"]);
+    assert!(
+        none_yet.contains("start it with `orch serve`"),
+        "{none_yet}"
+    );
+    let _host = world.serve();
     let missing = world.refused(&["gate", "replay", "4711"]);
     assert!(missing.contains("there is no evaluation 4711"), "{missing}");
     let none = world.refused(&["gate", "backtest", "x.wasm", "--gate", "review"]);

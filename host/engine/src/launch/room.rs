@@ -1,6 +1,7 @@
 //! Whether the disk has room for another run.
 
-use orch_config::HostConfig;
+use orch_agents::folder::Limits;
+use orch_config::{DiskConfig, HostConfig};
 
 use crate::ledger::paths::Paths;
 
@@ -29,6 +30,17 @@ pub(crate) fn has_room(paths: &Paths, config: &HostConfig) -> Result<(), String>
     })
 }
 
+/// The limits of every run: it is ended for a full disk at half of the space below which none may start, and never if
+/// there is no such floor.
+pub(crate) fn limits_of_host(disk: &DiskConfig) -> Limits {
+    let defaults = Limits::default();
+    let half = disk.floor_mib.saturating_mul(MIB) / 2;
+    Limits {
+        disk_free_bytes_min: defaults.disk_free_bytes_min.min(half),
+        ..defaults
+    }
+}
+
 fn above(free_mib: u64, floor_mib: u64) -> Result<(), ()> {
     if free_mib >= floor_mib {
         Ok(())
@@ -39,12 +51,28 @@ fn above(free_mib: u64, floor_mib: u64) -> Result<(), ()> {
 
 #[cfg(test)]
 mod tests {
-    use super::above;
+    use orch_config::DiskConfig;
+
+    use super::{MIB, above, limits_of_host};
 
     #[test]
     fn floor_itself_is_room_enough_and_none_is_no_floor() {
         assert!(above(1024, 1024).is_ok());
         assert!(above(1023, 1024).is_err());
         assert!(above(0, 0).is_ok());
+    }
+
+    #[test]
+    fn run_of_a_host_without_a_floor_is_never_ended_for_little_room() {
+        let least = |floor_mib| {
+            let disk = DiskConfig {
+                floor_mib,
+                ..DiskConfig::default()
+            };
+            limits_of_host(&disk).disk_free_bytes_min
+        };
+        assert_eq!(least(0), 0);
+        assert_eq!(least(100), 50 * MIB);
+        assert_eq!(least(u64::MAX), 512 * MIB, "what the host itself needs");
     }
 }

@@ -19,6 +19,7 @@ use orch_store::{ClaimedJob, NewRun, RunEnd, TaskRecord};
 
 use super::docs_branch::publish_docs;
 use super::{monitor, open_run};
+use crate::launch::room::limits_of_host;
 use crate::launch::{Launchpad, insert_run};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
@@ -144,7 +145,7 @@ impl DeployStep {
             token: self.launchpad.run_token(&folder),
             limits: Limits {
                 wall_ms: u64::from(deploy.timeout_s) * 1000,
-                ..Limits::default()
+                ..limits_of_host(&self.launchpad.config.now().disk)
             },
             writes: vec![folder.path().to_owned()],
         };

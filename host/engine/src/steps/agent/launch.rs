@@ -11,12 +11,10 @@ use orch_store::NewRun;
 
 use super::{AgentRun, BEGAN, Began, Started};
 use crate::launch::insert_run;
+use crate::launch::room::limits_of_host;
 use crate::ledger::budget::{Overdrawn, over_budget};
 use crate::steps::prompts;
 use orch_config as config;
-
-/// A mebibyte.
-const MIB: u64 = 1024 * 1024;
 
 /// What preparing a run came to.
 #[must_use]
@@ -96,7 +94,7 @@ impl AgentRun<'_> {
             prompt_on_stdin: plan.prompt_on_stdin,
             terminal_line: plan.terminal_line,
             token: self.step.launchpad.run_token(&folder),
-            limits: limits_of(role_config, &config.disk),
+            limits: limits_of(role_config, limits_of_host(&config.disk)),
             writes: vec![self.workspace.root().to_owned()],
         };
         folder.create(&launch, &prompt)?;
@@ -237,17 +235,12 @@ pub(super) fn driver_of(
     }
 }
 
-/// A run is ended for a full disk at half of the space below which none may start, and never if there is no such floor.
-fn limits_of(role: &config::RoleConfig, disk: &config::DiskConfig) -> Limits {
+fn limits_of(role: &config::RoleConfig, defaults: Limits) -> Limits {
     let ms = |seconds: Option<u32>, default: u64| seconds.map_or(default, |s| u64::from(s) * 1000);
-    let defaults = Limits::default();
     Limits {
         wall_ms: ms(role.limits.timeout_s, defaults.wall_ms),
         start_up_ms: ms(role.limits.start_up_s, defaults.start_up_ms),
         idle_ms: ms(role.limits.idle_s, defaults.idle_ms),
-        disk_free_bytes_min: defaults
-            .disk_free_bytes_min
-            .min(disk.floor_mib.saturating_mul(MIB) / 2),
         ..defaults
     }
 }
