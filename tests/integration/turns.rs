@@ -149,12 +149,9 @@ fn urgent_task_begins_first_and_a_person_may_change_their_mind() {
     assert_eq!(begun(&world), [urgent, &later, &usual]);
     for number in ["0", "10"] {
         let said = world.refused(&["task", "priority", &usual, number]);
-        assert!(
-            said.contains("no priority") && said.contains("1 (first) to 9"),
-            "{said}"
-        );
+        assert!(said.contains("priority must be 1 (first) to 9"), "{said}");
         let said = world.refused(&[&new[..], &["--priority", number]].concat());
-        assert!(said.contains("no priority"), "{said}");
+        assert!(said.contains("priority must be 1 (first) to 9"), "{said}");
     }
     assert_eq!(world.json(&["task", "list"])["total"], 3);
 }
