@@ -161,8 +161,9 @@ impl Site {
 
     /// Whether a person has to look at production: the one thing that no host can know.
     pub fn is_undecided(&self, view: &Value) -> bool {
-        let why = view["why"].as_str().unwrap_or_default();
-        view["status"] == "blocked" && view["stage"] == "deploy" && why.contains("nobody can know")
+        let mut runs = view["runs"].as_array().into_iter().flatten();
+        let lost = runs.any(|run| run["role"] == "deploy-hook" && run["outcome"] == "unknown");
+        view["status"] == "blocked" && view["stage"] == "deploy" && lost
     }
 
     /// How often production was deployed.
