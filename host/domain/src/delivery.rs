@@ -26,7 +26,7 @@ pub fn tries_max(kind: MessageKind) -> u32 {
         | MessageKind::OpenPullRequest
         | MessageKind::MarkMerged
         | MessageKind::PostStatus => 300,
-        MessageKind::Notice => 100,
+        MessageKind::Announcement | MessageKind::Notice => 100,
         MessageKind::RemoveWorkspace => 20,
     }
 }
@@ -39,6 +39,7 @@ pub fn try_timeout_ms(kind: MessageKind) -> u64 {
         MessageKind::IssueState
         | MessageKind::Comment
         | MessageKind::PostStatus
+        | MessageKind::Announcement
         | MessageKind::Notice => 30_000,
         // Many files may have to go.
         MessageKind::RemoveWorkspace => 600_000,
@@ -98,40 +99,45 @@ pub fn after_failure(
     }
 }
 
-/// What people are told of a message that was given up; by every notifier but the one that gave it up. None if it was
-/// itself the news that a message was given up, which would have no end.
+/// What people are told of a message that was given up. None if it was itself the news that a message was given up,
+/// which would have no end.
 pub fn dead_letter(
     message: &Message,
     subject: Subject,
     tries: u32,
     error: &str,
     now: UnixMs,
-    notifiers: &[DoorName],
-) -> Vec<Message> {
-    if let Message::Notice { notice, .. } = message
+) -> Option<Message> {
+    if let Message::Notice { notice, .. } | Message::Announcement { notice } = message
         && matches!(notice.kind, NoticeKind::Undelivered { .. })
     {
-        return Vec::new();
+        return None;
     }
-    let destination = message.destination();
-    let notice = Notice {
-        subject,
-        at_ms: now,
-        kind: NoticeKind::Undelivered {
-            destination: destination.clone(),
-            message: message.kind(),
-            tries,
-            error: error.to_owned(),
-        },
+    let kind = NoticeKind::Undelivered {
+        destination: message.destination(),
+        message: Some(message.kind()),
+        tries,
+        error: error.to_owned(),
     };
-    notifiers
-        .iter()
-        .filter(|name| destination != Destination::Notifier((*name).clone()))
-        .map(|name| Message::Notice {
-            to: name.clone(),
-            notice: notice.clone(),
-        })
-        .collect()
+    Some(Message::Announcement {
+        notice: Notice {
+            subject,
+            at_ms: now,
+            kind,
+        },
+    })
+}
+
+/// Which of the notifiers tell a notice: all of them, but the one that the notice says is dead.
+pub fn tellers<'a>(
+    notice: &'a Notice,
+    notifiers: impl Iterator<Item = &'a DoorName> + 'a,
+) -> impl Iterator<Item = &'a DoorName> + 'a {
+    let is_dead = move |name: &DoorName| {
+        let of = &notice.kind;
+        matches!(of, NoticeKind::Undelivered { destination: Destination::Notifier(dead), .. } if dead == name)
+    };
+    notifiers.filter(move |name| !is_dead(name))
 }
 
 #[cfg(test)]

@@ -69,7 +69,12 @@ pub enum StatusNote {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Message {
-    /// People are told something.
+    /// People are told something, by whichever notifiers there are when it is sent out.
+    Announcement {
+        /// What.
+        notice: Notice,
+    },
+    /// People are told something by one notifier.
     Notice {
         /// By which notifier.
         to: DoorName,
@@ -136,6 +141,7 @@ impl Message {
     /// What it is.
     pub fn kind(&self) -> MessageKind {
         match self {
+            Self::Announcement { .. } => MessageKind::Announcement,
             Self::Notice { .. } => MessageKind::Notice,
             Self::IssueState { .. } => MessageKind::IssueState,
             Self::Comment { .. } => MessageKind::Comment,
@@ -149,6 +155,7 @@ impl Message {
     /// Where it goes.
     pub fn destination(&self) -> Destination {
         match self {
+            Self::Announcement { .. } => Destination::Notifiers,
             Self::Notice { to, .. } => Destination::Notifier(to.clone()),
             Self::IssueState { at, .. } | Self::Comment { at, .. } => {
                 Destination::Tracker(at.tracker.clone())

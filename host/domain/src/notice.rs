@@ -9,6 +9,7 @@ use crate::message::kind::MessageKind;
 use crate::outcome::ResultFault;
 use crate::stage::{Role, Stage};
 use crate::task::BlockReason;
+use crate::words::words;
 
 /// Something that people are told.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -96,14 +97,17 @@ pub enum Missed {
     },
 }
 
-/// What a person may ask by moving an issue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names say it all")]
-pub enum PersonAsked {
-    Stop,
-    Approval,
-    Resumption,
+words! {
+    "request of a person":
+    /// What a person may ask by moving an issue.
+    pub enum PersonAsked {
+        /// That the task is stopped.
+        Stop = "stop",
+        /// That what it waits for is approved.
+        Approval = "approval",
+        /// That it goes on.
+        Resumption = "resumption",
+    }
 }
 
 /// Whose money.
@@ -250,12 +254,19 @@ pub enum NoticeKind {
     Undelivered {
         /// Where it should have gone.
         destination: Destination,
-        /// What it was.
-        message: MessageKind,
+        /// What it was; none if this version of the host cannot read it.
+        message: Option<MessageKind>,
         /// How often it was tried.
         tries: u32,
         /// What happened last.
         error: String,
+    },
+    /// A part of the host panicked and is started again.
+    TaskPanicked {
+        /// Which background task.
+        task: String,
+        /// What the panic said.
+        reason: String,
     },
     /// What an earlier version of the host told in its own words.
     Earlier {
@@ -265,17 +276,42 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
+    /// Stable name for display, without data.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Blocked { .. } => "blocked",
+            Self::InputNeeded { .. } => "input-needed",
+            Self::ApprovalNeeded { .. } => "approval-needed",
+            Self::Done => "done",
+            Self::ResultLost { .. } => "result-lost",
+            Self::SecretFound { .. } => "secret-found",
+            Self::Quarantined { .. } => "quarantined",
+            Self::LeaseReclaimed { .. } => "lease-reclaimed",
+            Self::TransitionReleased { .. } => "transition-released",
+            Self::ReaperHeld { .. } => "reaper-held",
+            Self::CrashLoop { .. } => "crash-loop",
+            Self::StopFails { .. } => "stop-fails",
+            Self::LaunchRefused { .. } => "launch-refused",
+            Self::MadeGood { .. } => "made-good",
+            Self::BudgetNearlySpent { .. } => "budget-nearly-spent",
+            Self::Degraded { .. } => "degraded",
+            Self::HealthUnknown { .. } => "health-unknown",
+            Self::Undelivered { .. } => "undelivered",
+            Self::TaskPanicked { .. } => "task-panicked",
+            Self::Earlier { .. } => "earlier",
+        }
+    }
+
     /// How much it matters.
     pub fn level(&self) -> Level {
         match self {
-            Self::Done => Level::News,
+            Self::Done | Self::ApprovalNeeded { .. } => Level::News,
             Self::LeaseReclaimed { .. }
             | Self::TransitionReleased { .. }
             | Self::ReaperHeld { .. }
             | Self::ResultLost { .. }
             | Self::MadeGood { .. }
             | Self::BudgetNearlySpent { .. }
-            | Self::ApprovalNeeded { .. }
             | Self::Earlier { .. } => Level::Warning,
             Self::Blocked { .. }
             | Self::InputNeeded { .. }
@@ -286,7 +322,8 @@ impl NoticeKind {
             | Self::LaunchRefused { .. }
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
-            | Self::Undelivered { .. } => Level::Alarm,
+            | Self::Undelivered { .. }
+            | Self::TaskPanicked { .. } => Level::Alarm,
         }
     }
 
@@ -304,6 +341,7 @@ impl NoticeKind {
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
             | Self::Undelivered { .. } => true,
+            Self::TaskPanicked { .. } => false,
             Self::Done
             | Self::ResultLost { .. }
             | Self::LeaseReclaimed { .. }

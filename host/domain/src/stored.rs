@@ -32,6 +32,7 @@ stored_by_name! {
     crate::imports::CheckState,
     crate::job::JobKind,
     crate::message::MessageKind,
+    crate::notice::PersonAsked,
     crate::outcome::ResultFault,
     crate::stage::Role,
     crate::stage::Stage,

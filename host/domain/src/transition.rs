@@ -11,6 +11,8 @@ use crate::event::EventKind;
 use crate::id::{EntryId, ObjectId, UnixMs};
 use crate::issue::TrackerState;
 use crate::job::{JobKind, PutOff, PutOffKind};
+use crate::message::Remark;
+use crate::notice::NoticeKind;
 use crate::outcome::{RunOutcome, RunPolicy};
 use crate::pipeline::{HostWork, Mode, Pipeline, Step};
 use crate::retry;
@@ -217,18 +219,12 @@ pub enum Effect {
     CancelJobs,
     /// Give the merge lease back if the task holds it.
     ReleaseMergeLease,
-    /// Tell the operator.
-    Alert {
-        /// One line.
-        text: String,
-    },
+    /// Tell people.
+    Notify(NoticeKind),
     /// Set the tracker's issue state.
     Tracker(TrackerState),
     /// Comment on the tracker's issue.
-    Comment {
-        /// Markdown.
-        text: String,
-    },
+    Comment(Remark),
     /// Open the task's pull request if it has none.
     OpenPullRequest,
     /// Go on with a new branch and pull request from the base: the old one has landed.
@@ -355,8 +351,8 @@ impl Move<'_> {
         if let Some(head) = head {
             self.task.head = Some(head.clone());
         }
-        if let RunOutcome::ProtocolError { .. } = outcome {
-            self.result_lost(role, outcome);
+        if let RunOutcome::ProtocolError { fault, detail } = outcome {
+            self.result_lost(role, *fault, detail);
         }
         match outcome.policy(role.edits_code()) {
             RunPolicy::Advance => {
@@ -423,6 +419,7 @@ impl Move<'_> {
             Judgement::Wait { after_ms, reason } => {
                 if definition.awaits_person && self.task.status == Status::Active {
                     self.effects.push(Effect::Tracker(TrackerState::NeedsInput));
+                    self.approval_needed(entry.as_str());
                 }
                 self.wait(*after_ms, reason, definition.wait_deadline_ms);
             }
@@ -492,9 +489,9 @@ impl Move<'_> {
         let step = to_gates(Stage::Development);
         self.effects.push(Effect::CancelJobs);
         self.effects.push(Effect::ReleaseMergeLease);
-        self.effects.push(Effect::Comment {
-            text: format!("The branch was moved to `{head}` from outside; the review is void and CI is asked again."),
-        });
+        let head = head.clone();
+        self.effects
+            .push(Effect::Comment(Remark::BranchMoved { head }));
         self.enter(Stage::Development, u32::try_from(step).unwrap_or(0));
         Ok(())
     }

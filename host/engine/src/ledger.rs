@@ -14,6 +14,7 @@ pub(crate) mod ending;
 pub(crate) mod evidence;
 pub(crate) mod intent;
 pub(crate) mod messages;
+pub(crate) mod notices;
 pub(crate) mod paths;
 pub(crate) mod repos;
 pub(crate) mod status;
@@ -24,10 +25,12 @@ use anyhow::Context;
 use orch_config::Effective;
 use orch_domain::event::EventKind;
 use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::notice::NoticeKind;
 use orch_store::{BoxFuture, ClaimedJob, Owner, Store, StoreError, TaskRecord, Tx};
 
 use self::apply::By;
 use self::clock::Clock;
+use self::notices::announce;
 use self::unwritten::Unwritten;
 
 /// The store and the host's clock. Clones share both.
@@ -150,17 +153,15 @@ impl Ledger {
         .await
     }
 
-    /// Tells a person something, once per `key`.
-    pub(crate) async fn alert(
+    /// Announces something to people, once per `key`.
+    pub(crate) async fn announce(
         &self,
         task: Option<TaskId>,
         key: String,
-        text: String,
+        kind: NoticeKind,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        self.write(move |tx| {
-            Box::pin(async move { tx.push_outbox(task, "alert", &key, &text, now).await })
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { announce(tx, task, &key, kind, now).await }))
+            .await
     }
 }

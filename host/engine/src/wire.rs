@@ -18,7 +18,7 @@ use crate::launch::Launchpad;
 use crate::ledger::Ledger;
 use crate::ledger::admission::Admission;
 use crate::ledger::clock::Clock;
-use crate::ledger::doors::{DoorSite, OpenDoors};
+use crate::ledger::doors::{DoorSite, Doors, OpenDoors};
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repos;
 use crate::ledger::status::{BackgroundStatus, POLL_MAX, ReaperStatus, ReconcilerStatus};
@@ -90,6 +90,7 @@ pub struct Host {
     ledger: Ledger,
     config: LiveConfig,
     paths: Paths,
+    doors: Doors,
     repos: Repos,
     judges: Judges,
     launchpad: Launchpad,
@@ -198,6 +199,7 @@ impl Host {
             ledger,
             config,
             paths,
+            doors,
             repos,
             judges,
             launchpad,
@@ -373,10 +375,11 @@ fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definit
     let delivery = Delivery {
         ledger: host.ledger.clone(),
         paths: host.paths.clone(),
+        doors: host.doors.clone(),
     };
     list.push(task(
         "outbox",
-        "delivers what transactions left to be told",
+        "delivers what transactions left for forges, trackers and people",
         Some(outbox::LOOK),
         move |stop| Box::pin(delivery.clone().run(stop)),
     ));

@@ -2,7 +2,7 @@
 
 use orch_domain::job::JobKind;
 use orch_domain::message::{Destination, MessageKind};
-use orch_domain::notice::{Budget, LeaseLoss, Missed, Notice, NoticeKind, PersonAsked, Subject};
+use orch_domain::notice::{Budget, LeaseLoss, Missed, Notice, NoticeKind, Subject};
 
 /// The notice as plain text: one line, and below it what a gate or program said where there is more to say.
 pub fn text(notice: &Notice) -> String {
@@ -30,6 +30,7 @@ pub fn text(notice: &Notice) -> String {
             | NoticeKind::BudgetNearlySpent { .. }
             | NoticeKind::Degraded { .. }
             | NoticeKind::HealthUnknown { .. }
+            | NoticeKind::TaskPanicked { .. }
             | NoticeKind::Undelivered { .. } => format!("{work_item}: {what}"),
         },
     }
@@ -107,7 +108,7 @@ fn what(kind: &NoticeKind) -> String {
             format!("production is degraded after {commit}\n{findings}")
         }
         NoticeKind::HealthUnknown { commit, reason } => {
-            format!("it is not known how production is after {commit}: {reason}")
+            format!("the state of production after {commit} is unknown: {reason}")
         }
         NoticeKind::Undelivered {
             destination,
@@ -116,9 +117,12 @@ fn what(kind: &NoticeKind) -> String {
             error,
         } => format!(
             "{} could not be delivered to {} after {tries} tries: {error}",
-            of_message(*message),
+            message.map_or("a message", of_message),
             place(destination)
         ),
+        NoticeKind::TaskPanicked { task, reason } => {
+            format!("background task `{task}` panicked and is started again: {reason}")
+        }
         NoticeKind::Earlier { text } => text.clone(),
     }
 }
@@ -136,11 +140,6 @@ fn made_good(missed: &Missed) -> String {
         Missed::JobLost => "its current step had no job; it starts again".to_owned(),
         Missed::BranchMoved { head } => format!("its branch was moved to {head} from outside"),
         Missed::IssueMoved { asked, by } => {
-            let asked = match asked {
-                PersonAsked::Stop => "stop",
-                PersonAsked::Approval => "approval",
-                PersonAsked::Resumption => "resumption",
-            };
             format!("{asked} by {by} was found in the tracker; its notice never came")
         }
     }
@@ -148,7 +147,7 @@ fn made_good(missed: &Missed) -> String {
 
 fn of_message(kind: MessageKind) -> &'static str {
     match kind {
-        MessageKind::Notice => "a notice",
+        MessageKind::Announcement | MessageKind::Notice => "a notice",
         MessageKind::IssueState => "the state of the issue",
         MessageKind::Comment => "a comment",
         MessageKind::OpenPullRequest => "the request to open the pull request",
@@ -162,6 +161,7 @@ fn place(destination: &Destination) -> String {
     match destination {
         Destination::Forge(repo) => format!("the forge of `{repo}`"),
         Destination::Tracker(name) => format!("tracker `{name}`"),
+        Destination::Notifiers => "the notifiers".to_owned(),
         Destination::Notifier(name) => format!("notifier `{name}`"),
         Destination::Host => "the host itself".to_owned(),
     }

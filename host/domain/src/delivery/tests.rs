@@ -21,7 +21,10 @@ fn removal() -> Message {
 #[test]
 fn source_that_is_down_for_a_weekend_loses_no_work() {
     for kind in MessageKind::ALL {
-        if matches!(kind, MessageKind::Notice | MessageKind::RemoveWorkspace) {
+        if matches!(
+            kind,
+            MessageKind::Announcement | MessageKind::Notice | MessageKind::RemoveWorkspace
+        ) {
             continue;
         }
         let (mut now, mut tries) = (0, 1);
@@ -89,27 +92,34 @@ fn source_that_names_a_time_is_left_alone_until_then_within_bounds() {
 }
 
 #[test]
-fn dead_message_is_told_by_the_other_notifiers_and_its_news_by_nobody() {
+fn dead_message_is_announced_and_told_by_the_other_notifiers_and_its_news_have_an_end() {
     let notifiers = [name("log"), name("chat")];
-    let told = dead_letter(&removal(), Subject::Host, 20, "no", NOW, &notifiers);
-    assert_eq!(told.len(), 2);
-    let chat = told
-        .into_iter()
-        .find(|m| m.destination() == Destination::Notifier(name("chat")))
-        .unwrap();
-    assert_eq!(
-        dead_letter(&chat, Subject::Host, 100, "no", NOW, &notifiers),
-        []
-    );
-    let done = Message::Notice {
-        to: name("chat"),
-        notice: Notice {
-            subject: Subject::Host,
-            at_ms: 1,
-            kind: NoticeKind::Done,
-        },
+    let told = |message: &Message| {
+        let letter = dead_letter(message, Subject::Host, 20, "no", NOW)?;
+        let Message::Announcement { notice } = &letter else {
+            panic!("{letter:?}");
+        };
+        let to: Vec<String> = tellers(notice, notifiers.iter())
+            .map(ToString::to_string)
+            .collect();
+        Some((letter, to))
     };
-    let told = dead_letter(&done, Subject::Host, 100, "no", NOW, &notifiers);
-    let to: Vec<Destination> = told.iter().map(Message::destination).collect();
-    assert_eq!(to, [Destination::Notifier(name("log"))]);
+    let (letter, to) = told(&removal()).expect("it is told");
+    assert_eq!(to, ["log", "chat"]);
+    assert_eq!(told(&letter), None);
+    let Message::Announcement { notice } = letter else {
+        panic!("{letter:?}");
+    };
+    let to_chat = |notice| Message::Notice {
+        to: name("chat"),
+        notice,
+    };
+    assert_eq!(told(&to_chat(notice)), None);
+    let done = Notice {
+        subject: Subject::Host,
+        at_ms: 1,
+        kind: NoticeKind::Done,
+    };
+    let (_, to) = told(&to_chat(done)).expect("it is told");
+    assert_eq!(to, ["log"]);
 }

@@ -12,6 +12,8 @@ pub enum Destination {
     Forge(RepoName),
     /// A tracker.
     Tracker(DoorName),
+    /// Every notifier: each gets a message of its own from there.
+    Notifiers,
     /// A notifier.
     Notifier(DoorName),
     /// The host's own files.
@@ -23,6 +25,7 @@ impl fmt::Display for Destination {
         match self {
             Self::Forge(repo) => write!(f, "forge:{repo}"),
             Self::Tracker(name) => write!(f, "tracker:{name}"),
+            Self::Notifiers => f.write_str("notifiers"),
             Self::Notifier(name) => write!(f, "notifier:{name}"),
             Self::Host => f.write_str("host"),
         }
@@ -34,7 +37,7 @@ impl fmt::Display for Destination {
 pub enum InvalidDestination {
     /// It begins with none of the known words.
     #[error(
-        "`{0}` is not a destination; use `forge:REPOSITORY`, `tracker:NAME`, `notifier:NAME` or `host`"
+        "`{0}` is not a destination; use `forge:REPOSITORY`, `tracker:NAME`, `notifiers`, `notifier:NAME` or `host`"
     )]
     Unknown(String),
     /// The name after the word is not valid.
@@ -50,6 +53,7 @@ impl FromStr for Destination {
             Some(("forge", name)) => Ok(Self::Forge(name.parse()?)),
             Some(("tracker", name)) => Ok(Self::Tracker(name.parse()?)),
             Some(("notifier", name)) => Ok(Self::Notifier(name.parse()?)),
+            None if text == "notifiers" => Ok(Self::Notifiers),
             None if text == "host" => Ok(Self::Host),
             Some(_) | None => Err(InvalidDestination::Unknown(text.chars().take(80).collect())),
         }

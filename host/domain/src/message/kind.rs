@@ -7,6 +7,8 @@ words! {
     /// What a message is, without its data.
     pub enum MessageKind {
         /// People are told something.
+        Announcement = "announcement",
+        /// People are told something by one notifier.
         Notice = "notice",
         /// An issue moves.
         IssueState = "issue-state",
@@ -28,7 +30,8 @@ impl MessageKind {
     pub fn is_replaced_by_newer(self) -> bool {
         match self {
             Self::IssueState => true,
-            Self::Notice
+            Self::Announcement
+            | Self::Notice
             | Self::Comment
             | Self::OpenPullRequest
             | Self::MarkMerged

@@ -96,9 +96,13 @@ fn kinds_of_notices() -> Vec<NoticeKind> {
         },
         NoticeKind::Undelivered {
             destination: Destination::Forge(repo()),
-            message: MessageKind::PostStatus,
+            message: Some(MessageKind::PostStatus),
             tries: 300,
             error: text(),
+        },
+        NoticeKind::TaskPanicked {
+            task: "reaper".to_owned(),
+            reason: text(),
         },
         NoticeKind::Earlier { text: text() },
     ]
@@ -162,6 +166,13 @@ fn messages() -> Vec<Message> {
         status(StatusNote::Queued),
         status(StatusNote::AskedAgain { time: 2 }),
         status(StatusNote::Ended { exit_code: -1 }),
+        Message::Announcement {
+            notice: Notice {
+                subject: Subject::Host,
+                at_ms: 5,
+                kind: NoticeKind::Done,
+            },
+        },
         Message::RemoveWorkspace {
             task: TaskId(3),
             work_item: WorkItem::new("SHOP-1").unwrap(),
@@ -203,6 +214,14 @@ fn what_is_stored_reads_back_as_the_same_message() {
             text.starts_with(&format!("{{\"{}\":", message.kind().as_str())),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn notice_is_stored_under_its_own_name() {
+    for kind in kinds_of_notices() {
+        let text = serde_json::to_string(&kind).unwrap();
+        assert!(text.contains(&format!("\"{}\"", kind.name())), "{text}");
     }
 }
 

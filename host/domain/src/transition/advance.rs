@@ -3,6 +3,7 @@
 use super::{Effect, Fits, Move};
 use crate::issue::TrackerState;
 use crate::job::{JobKind, PutOff, PutOffKind};
+use crate::notice::NoticeKind;
 use crate::pipeline::{HostWork, Step};
 use crate::retry;
 use crate::stage::Stage;
@@ -38,6 +39,7 @@ impl Move<'_> {
             self.task.step = 0;
             self.task.status = Status::Ended;
             self.effects.push(Effect::Tracker(TrackerState::Done));
+            self.effects.push(Effect::Notify(NoticeKind::Done));
             self.effects.push(Effect::RemoveWorkspace);
             return;
         }
@@ -64,9 +66,19 @@ impl Move<'_> {
             self.task.status = Status::AwaitingApproval { since_ms: self.now };
             self.effects
                 .push(Effect::Tracker(TrackerState::ConfirmDeploy));
+            self.approval_needed(&Step::Approval.name());
             return;
         }
         self.enqueue(0, None);
+    }
+
+    /// Tells people that one of them has to approve at the current step.
+    pub(super) fn approval_needed(&mut self, step: &str) {
+        self.effects
+            .push(Effect::Notify(NoticeKind::ApprovalNeeded {
+                stage: self.task.stage,
+                step: step.to_owned(),
+            }));
     }
 
     /// Puts a job for the current step into the queue.

@@ -4,7 +4,9 @@ use super::{Effect, Fits, Move, WorkFailure};
 use crate::id::EntryId;
 use crate::issue::TrackerState;
 use crate::job::{PutOff, PutOffKind};
-use crate::outcome::RunOutcome;
+use crate::message::Remark;
+use crate::notice::NoticeKind;
+use crate::outcome::ResultFault;
 use crate::pipeline::{Entry, HostWork, Step};
 use crate::retry;
 use crate::stage::{Role, Stage};
@@ -50,12 +52,12 @@ impl Move<'_> {
             self.effects.push(Effect::NewBranch);
         }
         self.effects.push(Effect::Tracker(TrackerState::InProgress));
-        self.effects.push(Effect::Comment {
-            text: format!(
-                "Back to `{to}`, rework round {} of {}.\n\n{findings}",
-                self.task.rework_rounds, self.task.rework_rounds_max
-            ),
-        });
+        self.effects.push(Effect::Comment(Remark::Rework {
+            to,
+            round: self.task.rework_rounds,
+            rounds_max: self.task.rework_rounds_max,
+            findings,
+        }));
         self.enter(to, 0);
     }
 
@@ -65,9 +67,10 @@ impl Move<'_> {
         if self.task.early_rounds >= self.pipeline.rules.early_rounds_max {
             let detail = format!("`{to}` failed {} times", self.task.early_rounds);
             self.effects.push(Effect::Tracker(TrackerState::NeedsInput));
-            self.effects.push(Effect::Alert {
-                text: format!("{}: {detail}; input is needed", self.task.work_item),
-            });
+            self.effects.push(Effect::Notify(NoticeKind::InputNeeded {
+                stage: to,
+                failures: self.task.early_rounds,
+            }));
             self.task.status = Status::NeedsInput { detail };
             return;
         }
@@ -148,15 +151,13 @@ impl Move<'_> {
 
     /// A run said that it ended well and left no result. What follows is decided by its policy; a person is
     /// told each time, because a command line that changed its output fails every task alike.
-    pub(super) fn result_lost(&mut self, role: Role, outcome: &RunOutcome) {
-        self.effects.push(Effect::Alert {
-            text: format!(
-                "{}: the run of `{role}` at `{}` left no result: {}",
-                self.task.work_item,
-                self.task.stage,
-                outcome.describe()
-            ),
-        });
+    pub(super) fn result_lost(&mut self, role: Role, fault: ResultFault, detail: &str) {
+        self.effects.push(Effect::Notify(NoticeKind::ResultLost {
+            role,
+            stage: self.task.stage,
+            fault,
+            detail: detail.to_owned(),
+        }));
     }
 
     /// The world failed at the current step: again after a back-off, or block.
@@ -226,14 +227,11 @@ impl Move<'_> {
             self.effects.push(Effect::ReleaseMergeLease);
         }
         self.effects.push(Effect::Tracker(TrackerState::Blocked));
-        self.effects.push(Effect::Alert {
-            text: format!(
-                "{} is blocked at `{}` ({}): {detail}",
-                self.task.work_item,
-                self.task.stage,
-                reason.as_str()
-            ),
-        });
+        self.effects.push(Effect::Notify(NoticeKind::Blocked {
+            stage: self.task.stage,
+            reason,
+            detail: detail.to_owned(),
+        }));
         self.task.status = Status::Blocked {
             reason,
             detail: detail.to_owned(),

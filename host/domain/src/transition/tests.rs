@@ -8,6 +8,7 @@ use crate::id::{EntryId, ObjectId, RepoName, TaskId, WorkItem};
 use crate::issue::TrackerState;
 use crate::job::JobKind;
 use crate::left::{ChangeKind, Strayed};
+use crate::notice::NoticeKind;
 use crate::outcome::{ResultFault, RunOutcome};
 use crate::pipeline::{HostWork, Mode, Pipeline, Step, default_entries, default_steps};
 use crate::stage::Stage;
@@ -277,6 +278,10 @@ fn history_is_rewritten_for_a_secret_and_for_no_words_of_anybody() {
     assert!(!developed.rewrites_history);
 }
 
+fn is_block_told(effect: &Effect) -> bool {
+    matches!(effect, Effect::Notify(NoticeKind::Blocked { .. }))
+}
+
 #[test]
 fn failed_review_sends_the_findings_back_verbatim() {
     let task = at_step(&Pipeline::default(), Stage::Review, 1);
@@ -311,7 +316,7 @@ fn fourth_failure_after_development_blocks_and_alerts() {
             ..
         }
     ));
-    assert!(effects.iter().any(|e| matches!(e, Effect::Alert { .. })));
+    assert!(effects.iter().any(is_block_told));
     assert!(!effects.iter().any(|e| matches!(e, Effect::Enqueue { .. })));
 }
 
@@ -395,7 +400,7 @@ fn wait_past_its_deadline_blocks_and_never_fails() {
         }
     ));
     assert_eq!(task.rework_rounds, 0);
-    assert!(effects.iter().any(|e| matches!(e, Effect::Alert { .. })));
+    assert!(effects.iter().any(is_block_told));
 }
 
 #[test]

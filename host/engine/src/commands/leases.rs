@@ -3,12 +3,14 @@
 use orch_domain::id::TaskId;
 use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::names::LeaseName;
+use orch_domain::notice::{LeaseLoss, NoticeKind};
 use orch_store::Reaping;
 use orch_views::message::Message;
 
 use super::error::CommandError;
 use super::lookup::task_of_item;
 use crate::ledger::Ledger;
+use crate::ledger::notices::announce;
 use crate::ledger::status::ReaperStatus;
 use crate::ledger::turn::wake_waiters_of;
 
@@ -48,10 +50,13 @@ impl Leases {
                     if !tx.free_lease(&name, holder, lease.epoch).await? {
                         return Ok(false);
                     }
-                    let text = format!("lease `{name}` of task {holder} was freed by a person");
+                    let kind = NoticeKind::LeaseReclaimed {
+                        lease: name.to_string(),
+                        holder,
+                        why: LeaseLoss::FreedByPerson,
+                    };
                     let key = format!("forced:{name}:{}", lease.epoch);
-                    tx.push_outbox(Some(holder), "alert", &key, &text, now)
-                        .await?;
+                    announce(tx, Some(holder), &key, kind, now).await?;
                     wake_waiters_of(tx, holder, now).await?;
                     Ok(true)
                 })
@@ -73,7 +78,8 @@ impl Leases {
         task: TaskId,
     ) -> Result<Option<Message>, CommandError> {
         let now = self.ledger.now();
-        let released = self.ledger
+        let released = self
+            .ledger
             .write(move |tx| {
                 Box::pin(async move {
                     let running = tx.running_jobs().await?;
@@ -87,13 +93,12 @@ impl Leases {
                     let Some(key) = tx.reap(&job, &Reaping::Release, &why, now).await? else {
                         return Ok(None);
                     };
-                    let text = format!(
-                        "the transition of task {task} was released by a person: job {} ({}) starts again",
-                        key.id,
-                        job.kind.as_str()
-                    );
-                    let alert = format!("forced:task:{task}:{}", key.epoch);
-                    tx.push_outbox(Some(task), "alert", &alert, &text, now).await?;
+                    let kind = NoticeKind::TransitionReleased {
+                        job: key.id,
+                        kind: job.kind,
+                    };
+                    let name = format!("forced:task:{task}:{}", key.epoch);
+                    announce(tx, Some(task), &name, kind, now).await?;
                     Ok(Some(key))
                 })
             })

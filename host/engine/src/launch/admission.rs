@@ -8,6 +8,7 @@ use orch_agents::breaker::{Admit, Reason, Signal};
 use orch_agents::preflight::{self, Credential, Failure, Subject};
 use orch_domain::id::TaskId;
 use orch_domain::job::{PutOff, PutOffKind};
+use orch_domain::notice::NoticeKind;
 use orch_domain::outcome::RunOutcome;
 use orch_process::resolve_program;
 
@@ -46,14 +47,18 @@ impl Launchpad {
             self.admission.forget_told(item);
             return Ok(None);
         };
-        Ok(Some(self.overdrawn(item, overdrawn).await))
+        Ok(Some(self.overdrawn(task, item, overdrawn).await))
     }
 
     /// A refusal for want of money; a person is told once.
-    pub(crate) async fn overdrawn(&self, item: &str, overdrawn: Overdrawn) -> Refusal {
+    pub(crate) async fn overdrawn(
+        &self,
+        task: TaskId,
+        item: &str,
+        overdrawn: Overdrawn,
+    ) -> Refusal {
         let Overdrawn { reason, until_ms } = overdrawn;
-        self.tell(item, "budget", &format!("{item}: {reason}"))
-            .await;
+        self.tell(Some(task), item, "budget", &reason).await;
         let why = PutOff::new(PutOffKind::Budget, reason);
         Refusal { until_ms, why }
     }
@@ -69,7 +74,7 @@ impl Launchpad {
             Admit::No { until_ms, reason } => {
                 let text = format!("agent `{}`: {reason}", who.name);
                 if reason == Reason::Failures {
-                    self.tell(who.name, "breaker", &text).await;
+                    self.tell(None, who.name, "breaker", &text).await;
                 }
                 return Err(Refusal {
                     until_ms,
@@ -90,7 +95,7 @@ impl Launchpad {
 
     /// A refusal that stands until somebody mends something; a person is told once.
     pub(crate) async fn refused(&self, name: &str, marker: &'static str, why: PutOff) -> Refusal {
-        self.tell(name, marker, &why.reason).await;
+        self.tell(None, name, marker, &why.reason).await;
         Refusal {
             until_ms: self.ledger.now() + ASK_AGAIN_MS,
             why,
@@ -154,13 +159,18 @@ impl Launchpad {
     }
 
     /// Tells a person of a refusal, if it is news.
-    async fn tell(&self, name: &str, marker: &'static str, reason: &str) {
+    async fn tell(&self, task: Option<TaskId>, name: &str, marker: &'static str, reason: &str) {
         if !self.admission.is_news(name, marker) {
             return;
         }
         let key = format!("preflight:{name}:{marker}:{}", self.ledger.now());
-        if let Err(error) = self.ledger.alert(None, key, reason.to_owned()).await {
-            tracing::error!(error = %error, reason, "an alert cannot be written");
+        let kind = NoticeKind::LaunchRefused {
+            of: name.to_owned(),
+            check: marker.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if let Err(error) = self.ledger.announce(task, key, kind).await {
+            tracing::error!(error = %error, reason, "a notice cannot be written");
         }
     }
 }

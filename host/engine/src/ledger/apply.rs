@@ -2,6 +2,7 @@
 
 use orch_domain::id::TaskId;
 use orch_domain::job::JobKind;
+use orch_domain::message::Message;
 use orch_domain::names::{JobName, LeaseName};
 use orch_domain::pipeline::Pipeline;
 use orch_domain::task::{Status, Task};
@@ -9,6 +10,7 @@ use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
 use orch_store::{Cancel, CasOutcome, NewJob, TaskRecord, Tx};
 
 use super::messages;
+use super::notices::announce;
 use super::turn::{give_turn, wake_waiters};
 use super::unwritten::Unwritten;
 use orch_config::Effective;
@@ -145,18 +147,15 @@ async fn carry_out(
                 wake_waiters(tx, task, by.now).await?;
             }
         }
-        Effect::Alert { text } => {
-            tx.push_outbox(
-                Some(task.id),
-                "alert",
-                &format!("alert:{key}"),
-                text,
-                by.now,
-            )
-            .await?;
+        Effect::Notify(kind) => {
+            let key = format!("notice:{key}");
+            announce(tx, Some(task.id), &key, kind.clone(), by.now).await?;
         }
         Effect::Tracker(state) => tx.set_issue_state(task.id, *state, by.now).await?,
-        Effect::Comment { text } => tx.add_comment(task.id, &key, "orch", text, by.now).await?,
+        Effect::Comment(remark) => {
+            let text = orch_words::remark::text(remark);
+            tx.add_comment(task.id, &key, "orch", &text, by.now).await?;
+        }
         Effect::OpenPullRequest => {
             tx.open_pull_request(repo, task.id, &record.branch, &record.base_branch, by.now)
                 .await?;
@@ -171,14 +170,14 @@ async fn carry_out(
             tx.set_branch(task.id, &branch).await?;
         }
         Effect::RemoveWorkspace => {
-            tx.push_outbox(
-                Some(task.id),
-                "remove-workspace",
-                &format!("workspace:{key}"),
-                "{}",
-                by.now,
-            )
-            .await?;
+            let message = Message::RemoveWorkspace {
+                task: task.id,
+                work_item: task.work_item.clone(),
+                repo: task.repo.clone(),
+            };
+            let key = format!("workspace:{key}");
+            tx.push_message(Some(task.id), &message, &key, by.now)
+                .await?;
         }
     }
     Ok(())

@@ -4,8 +4,10 @@
 //! with what was reserved when it began: silence is not free.
 
 use orch_domain::id::TaskId;
+use orch_domain::notice::{Budget, NoticeKind};
 use orch_store::{Spending, StoreError, Tx};
 
+use super::notices::announce;
 use orch_config::BudgetsConfig;
 
 /// A day, milliseconds.
@@ -72,26 +74,39 @@ pub(crate) async fn over_budget(
 pub(crate) async fn warn(
     tx: &mut Tx,
     task: TaskId,
-    item: &str,
     budgets: &BudgetsConfig,
     now: i64,
 ) -> Result<(), StoreError> {
     let day = day_of(now);
     let pots = [
-        (Some(task), 0, budgets.task_usd, item.to_owned()),
-        (None, day, budgets.day_usd, "today".to_owned()),
+        (Some(task), 0, budgets.task_usd, Budget::Task),
+        (None, day, budgets.day_usd, Budget::Day),
     ];
-    for (of, since, limit, name) in pots {
+    for (of, since, limit, budget) in pots {
         let Some(limit) = limit else { continue };
         let charged = tx.spending(of, since).await?.charged_usd();
         if charged < limit * WARN_SHARE {
             continue;
         }
-        let text = format!("{name}: {charged:.2} of {limit:.2} USD are used up");
+        let kind = NoticeKind::BudgetNearlySpent {
+            budget,
+            charged_cents: cents(charged),
+            limit_cents: cents(limit),
+        };
         let key = format!("budget:{}:{since}:{limit}", of.map_or(0, |t| t.0));
-        tx.push_outbox(of, "alert", &key, &text, now).await?;
+        announce(tx, of, &key, kind, now).await?;
     }
     Ok(())
+}
+
+/// Hundredths of a dollar.
+fn cents(usd: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "no budget is near 2^53 cents, and a cast that is too large stops at the largest number"
+    )]
+    let cents = (usd * 100.0).round() as i64;
+    cents
 }
 
 #[cfg(test)]

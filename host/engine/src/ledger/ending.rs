@@ -7,6 +7,7 @@ use anyhow::Context;
 use orch_config::BudgetsConfig;
 use orch_domain::id::{ObjectId, RepoName, RunId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
+use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::HostWork;
 use orch_domain::task::BlockReason;
 use orch_domain::transition::{Event, WorkFailure};
@@ -20,6 +21,7 @@ use super::Ledger;
 use super::apply::apply;
 use super::budget::warn;
 use super::ci_request::ask_ci;
+use super::notices::announce;
 use super::unwritten::Unwritten;
 
 /// Tries of jobs that no pipeline budget counts.
@@ -73,10 +75,7 @@ pub(crate) enum Write {
         artefacts: Vec<(String, String)>,
     },
     /// A warning if most of a budget is used up.
-    BudgetWarning {
-        work_item: String,
-        budgets: BudgetsConfig,
-    },
+    BudgetWarning { budgets: BudgetsConfig },
     /// A commit is to be tested.
     AskCi(ObjectId),
     /// What came of testing a commit.
@@ -100,8 +99,8 @@ pub(crate) enum Write {
     Enqueue(NewJob),
     /// Whoever waits for something of this task may look again.
     WakeTask,
-    /// A person is told, once per key.
-    Alert { key: String, text: String },
+    /// People are told, once per key.
+    Announce { key: String, kind: NoticeKind },
 }
 
 /// A judgement as it is kept.
@@ -176,9 +175,7 @@ impl Write {
                     tx.record_provenance(task, path, blob, &role, run).await?;
                 }
             }
-            Self::BudgetWarning { work_item, budgets } => {
-                warn(tx, task, &work_item, &budgets, now).await?;
-            }
+            Self::BudgetWarning { budgets } => warn(tx, task, &budgets, now).await?,
             Self::AskCi(sha) => ask_ci(tx, repo, task, &sha, "queued", now).await?,
             Self::Status {
                 sha,
@@ -229,10 +226,7 @@ impl Write {
             Self::WakeTask => {
                 tx.make_due(task, now).await?;
             }
-            Self::Alert { key, text } => {
-                tx.push_outbox(Some(task), "alert", &key, &text, now)
-                    .await?;
-            }
+            Self::Announce { key, kind } => announce(tx, Some(task), &key, kind, now).await?,
         }
         Ok(())
     }
@@ -316,8 +310,9 @@ impl Ledger {
         }
         if job.attempt == TRIES_MAX {
             // A stop is never given up: its task could be neither stopped nor resumed any more.
-            let text = format!("stopping the task keeps failing and is tried again: {error}");
-            self.alert(job.task, format!("stop:{}", job.key.id), text)
+            let error = error.to_owned();
+            let key = format!("stop:{}", job.key.id);
+            self.announce(job.task, key, NoticeKind::StopFails { error })
                 .await?;
         }
         let failures = u32::try_from(job.attempt).unwrap_or(1);
@@ -339,12 +334,8 @@ impl Ledger {
 
     /// Ends a job that takes its host or handler down again and again, and blocks its task.
     pub(crate) async fn crash_loop(&self, job: &ClaimedJob) -> anyhow::Result<()> {
-        let detail = format!(
-            "job {} ({}) took its host or handler down {} times; the host's log says how",
-            job.key.id,
-            job.kind.as_str(),
-            job.crashes
-        );
+        let crashes = u32::try_from(job.crashes).unwrap_or(u32::MAX);
+        let detail = orch_words::notice::crash_loop(job.key.id, job.kind, crashes);
         tracing::error!(
             job.id = job.key.id.0,
             task.id = job.task.map(|t| t.0),
@@ -366,10 +357,9 @@ impl Ledger {
                         apply(tx, task, &event, &by).await.map(|_| ())
                     }
                     None => {
-                        let alert = format!("crash-loop:{}", key.id);
-                        tx.push_outbox(task, "alert", &alert, &detail, by.now)
-                            .await?;
-                        Ok(())
+                        let (job, name) = (key.id, format!("crash-loop:{}", key.id));
+                        let notice = NoticeKind::CrashLoop { job, kind, crashes };
+                        Ok(announce(tx, task, &name, notice, by.now).await?)
                     }
                 }
             })

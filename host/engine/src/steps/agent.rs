@@ -119,7 +119,11 @@ impl AgentRun<'_> {
             Ok(Launched::Overdrawn(overdrawn)) => {
                 self.report(&RunOutcome::Cancelled, "");
                 let item = self.record.task.work_item.as_str();
-                let refusal = self.step.launchpad.overdrawn(item, overdrawn).await;
+                let refusal = self
+                    .step
+                    .launchpad
+                    .overdrawn(self.record.task.id, item, overdrawn)
+                    .await;
                 Ok(Err(put_off(refusal)))
             }
             Err(error) => {

@@ -5,6 +5,7 @@ mod forge;
 mod gather;
 mod subject;
 
+use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::Step;
 use orch_domain::transition::Event;
 use orch_store::ClaimedJob;
@@ -46,14 +47,12 @@ impl GateStep {
         };
         let answered = self.judging.ask(subject, entry, &effective).await?;
         let judgement = answered.judged.judgement.clone();
-        let rotate = answered.judged.reveals_secret().then(|| {
-            let (item, gate) = (&record.task.work_item, &entry.gate);
-            Write::Alert {
-                key: format!("rotate:{}:{head}", record.task.id.0),
-                text: format!(
-                    "{item}: gate `{gate}` found a secret on the branch; rotate this key, it has been in the repository ({head})"
-                ),
-            }
+        let rotate = answered.judged.reveals_secret().then(|| Write::Announce {
+            key: format!("rotate:{}:{head}", record.task.id.0),
+            kind: NoticeKind::SecretFound {
+                gate: entry.gate.clone(),
+                commit: head.clone(),
+            },
         });
         let expected = Write::ExpectTask {
             version: record.task.version,

@@ -5,9 +5,11 @@ use std::time::Duration;
 use orch_config::LiveConfig;
 use orch_domain::id::WorkItem;
 use orch_domain::names::LeaseName;
+use orch_domain::notice::{LeaseLoss, NoticeKind};
 use orch_store::{AcquireOutcome, ClaimedJob, TaskRecord};
 
 use crate::ledger::Ledger;
+use crate::ledger::notices::announce;
 
 /// The merge leases. Clones are the same.
 #[derive(Debug, Clone)]
@@ -40,12 +42,18 @@ impl MergeLease {
             .write(move |tx| {
                 Box::pin(async move {
                     let outcome = tx.acquire_lease(&lease, task, id, &owner, now, ttl).await?;
-                    if let AcquireOutcome::Held { epoch, reclaimed_from: Some(from) } = &outcome {
-                        let text = format!(
-                            "lease `{lease}` of task {from} had expired and was reclaimed by task {task}"
-                        );
+                    if let AcquireOutcome::Held {
+                        epoch,
+                        reclaimed_from: Some(from),
+                    } = &outcome
+                    {
+                        let kind = NoticeKind::LeaseReclaimed {
+                            lease: lease.to_string(),
+                            holder: *from,
+                            why: LeaseLoss::TakenOver { by: task },
+                        };
                         let key = format!("reclaim:{lease}:{epoch}");
-                        tx.push_outbox(Some(task), "alert", &key, &text, now).await?;
+                        announce(tx, Some(task), &key, kind, now).await?;
                     }
                     Ok(outcome)
                 })

@@ -10,6 +10,7 @@ use orch_domain::artefact::{self, POST_DEPLOY_LOG};
 use orch_domain::id::ObjectId;
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::names::JobName;
+use orch_domain::notice::NoticeKind;
 use orch_domain::transition::Judgement;
 use orch_process::mark::TOKEN_VARIABLE;
 use orch_process::{Spec, run};
@@ -207,18 +208,21 @@ impl MonitorStep {
         };
         let answered = self.judging.ask(subject, entry, effective).await?;
         let item = &record.task.work_item;
-        let text = match &answered.judged.judgement {
+        let commit = landed.clone();
+        let kind = match &answered.judged.judgement {
             Judgement::Pass | Judgement::NotApplicable => None,
-            Judgement::Fail { findings, .. } => Some(format!(
-                "{item}: production is degraded after {landed}\n{findings}"
-            )),
-            Judgement::Wait { reason, .. } => Some(format!(
-                "{item}: the state of production after {landed} is unknown: {reason}"
-            )),
-            Judgement::Inconclusive { reason, detail } => Some(format!(
-                "{item}: the state of production after {landed} is unknown: {}: {detail}",
-                reason.as_str()
-            )),
+            Judgement::Fail { findings, .. } => Some(NoticeKind::Degraded {
+                commit,
+                findings: findings.clone(),
+            }),
+            Judgement::Wait { reason, .. } => Some(NoticeKind::HealthUnknown {
+                commit,
+                reason: reason.clone(),
+            }),
+            Judgement::Inconclusive { reason, detail } => Some(NoticeKind::HealthUnknown {
+                commit,
+                reason: format!("{reason}: {detail}"),
+            }),
         };
         if let Some((name, log)) = answered.owned()
             && name == POST_DEPLOY_LOG
@@ -227,9 +231,9 @@ impl MonitorStep {
             publish_docs(self.ledger.now(), record, repo, landed, &path, log).await?;
         }
         let mut also = vec![answered.keep()];
-        also.extend(text.map(|text| Write::Alert {
+        also.extend(kind.map(|kind| Write::Announce {
             key: format!("post-deploy:{landed}"),
-            text,
+            kind,
         }));
         Ok(Ending::Quiet { also })
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use orch_domain::notice::NoticeKind;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -27,6 +28,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
+    /// Ends when the channel says so.
+    #[cfg(test)]
+    pub(crate) fn of(stopped: watch::Receiver<bool>) -> Self {
+        Self(stopped)
+    }
+
     /// Ends when the host is to end.
     pub(crate) async fn asked(&mut self) {
         // A sender that is gone is an end too.
@@ -161,9 +168,12 @@ impl Watched {
             s.last_panic = Some((now, reason.to_owned()));
         });
         let key = format!("task-panicked:{name}:{now}");
-        let text = format!("background task `{name}` panicked and is started again: {reason}");
-        if let Err(error) = self.ledger.alert(None, key, text).await {
-            tracing::error!(error = %error, "an alert cannot be written");
+        let kind = NoticeKind::TaskPanicked {
+            task: name.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if let Err(error) = self.ledger.announce(None, key, kind).await {
+            tracing::error!(error = %error, "a notice cannot be written");
         }
     }
 }
@@ -186,7 +196,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use orch_domain::message::Message;
+    use orch_domain::message::{Destination, Message};
     use orch_store::{Owner, Store, WaitingMessage};
 
     use super::*;
@@ -243,19 +253,22 @@ mod tests {
         let status = statuses.now().remove(0);
         assert_eq!((status.panics, status.state), (2, TaskState::Ended));
         assert_eq!(status.last_panic.unwrap().1, "no luck");
-        let (now, log) = (ledger.now(), "notifier:log".parse().unwrap());
+        let now = ledger.now();
         let told = ledger
-            .read(|tx| Box::pin(async move { tx.due_messages(&log, now, 10).await }))
+            .read(|tx| {
+                Box::pin(async move { tx.due_messages(&Destination::Notifiers, now, 10).await })
+            })
             .await
             .unwrap();
+        let panicked = NoticeKind::TaskPanicked {
+            task: "fragile".to_owned(),
+            reason: "no luck".to_owned(),
+        };
         let says = |waiting: &WaitingMessage| match &waiting.message {
-            Ok(Message::Notice { notice, .. }) => orch_words::notice::text(notice),
+            Ok(Message::Announcement { notice }) => notice.kind == panicked,
             other => panic!("{other:?}"),
         };
-        assert!(
-            told.iter()
-                .any(|waiting| says(waiting).contains("`fragile` panicked"))
-        );
+        assert!(told.iter().any(says), "{told:?}");
     }
 
     #[tokio::test]

@@ -1,120 +1,404 @@
-//! Delivers what transactions left to be told, at least once each.
+//! Delivers what transactions left for the outside: each destination by itself, one message at a time and in order.
+//!
+//! A message is delivered at least once: whoever delivers may die between the act and its note. How long a try may
+//! take, when the next one comes and when a message is given up is a rule of the domain (`delivery.rs`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use orch_agents::workspace::Workspace;
-use orch_domain::id::DoorName;
+use orch_domain::delivery::{self, AfterFailure};
+use orch_domain::id::{DoorName, RepoName};
 use orch_domain::message::{Destination, Message};
-use orch_store::WaitingMessage;
+use orch_domain::notice::NoticeKind;
+use orch_domain::port::forge::{Forge, Status};
+use orch_domain::port::notifier::Notifier;
+use orch_domain::port::tracker::Tracker;
+use orch_domain::port::{PortError, PortFailure, Receipt};
+use orch_store::{StoreError, WaitingMessage};
+use tokio::time::Instant;
 
 use super::driver::Stop;
 use crate::ledger::Ledger;
+use crate::ledger::doors::Doors;
+use crate::ledger::notices::announce;
 use crate::ledger::paths::Paths;
 
-/// Messages delivered in one go.
+/// Messages of one destination that are read at once.
 const BATCH: u32 = 50;
-/// First delay after a failed delivery, milliseconds.
-const RETRY_MS: i64 = 5_000;
 /// Longest sleep between looks; a message that is written wakes earlier.
 pub(crate) const LOOK: Duration = Duration::from_millis(500);
+/// How often messages are looked for that nothing serves.
+const UNSERVED_EVERY: Duration = Duration::from_secs(3600);
+/// Destinations without a door that are looked at in one go.
+const UNSERVED_MAX: u32 = 1_000;
+/// How long a message waits for a door that was taken out of the configuration, milliseconds.
+const UNSERVED_MS: i64 = 7 * 24 * 3_600_000;
 
 /// What delivers. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
     pub(crate) ledger: Ledger,
     pub(crate) paths: Paths,
+    pub(crate) doors: Doors,
+}
+
+/// What comes after a message.
+#[must_use]
+enum Next {
+    /// The next message of the destination.
+    Message,
+    /// Nothing: the destination is held back.
+    Nothing,
 }
 
 impl Delivery {
     /// Delivers until the host ends.
     pub(crate) async fn run(self, mut stop: Stop) {
+        let destinations = self.destinations();
         let wake = self.ledger.store().wake();
+        let mut busy = BTreeSet::new();
+        let mut serving = FuturesUnordered::new();
+        let mut unserved_at = Instant::now();
         loop {
+            // Registered before looking, so that nothing that is written in between is missed.
             let notified = wake.notified();
-            match self.deliver().await {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => tracing::error!(
-                    error = format!("{error:#}"),
-                    "the outbox cannot be delivered"
-                ),
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            match self.due(&destinations).await {
+                Ok(due) => {
+                    for index in due {
+                        if busy.insert(index) {
+                            let serve = self.serve(&destinations[index]);
+                            serving.push(async move { (index, serve.await) });
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = error.in_full(), "the outbox cannot be read");
+                }
+            }
+            if unserved_at <= Instant::now() {
+                unserved_at = Instant::now() + UNSERVED_EVERY;
+                if let Err(error) = self.bury_unserved(&destinations).await {
+                    tracing::error!(error = error.in_full(), "the outbox cannot be read");
+                }
             }
             tokio::select! {
                 () = notified => {}
                 () = tokio::time::sleep(LOOK) => {}
+                Some((index, served)) = serving.next() => {
+                    busy.remove(&index);
+                    if let Err(error) = served {
+                        // What was delivered could not be noted; it is tried again, but not at once.
+                        tracing::error!(error = error.in_full(), "the outbox cannot be written");
+                        tokio::time::sleep(LOOK).await;
+                    }
+                }
                 () = stop.asked() => return,
             }
         }
     }
 
-    /// Delivers what is due; answers how many there were.
-    async fn deliver(&self) -> anyhow::Result<usize> {
-        let log = Destination::Notifier(DoorName::new("log")?);
-        let mut count = 0;
-        for destination in [log, Destination::Host] {
-            count += self.deliver_to(destination).await?;
-        }
-        Ok(count)
+    /// Everything that messages can go to.
+    fn destinations(&self) -> Vec<Destination> {
+        let forges = self.doors.forges.keys().cloned().map(Destination::Forge);
+        let trackers = self.doors.trackers.keys().cloned();
+        let notifiers = self.doors.notifiers.keys().cloned();
+        forges
+            .chain(trackers.map(Destination::Tracker))
+            .chain(notifiers.map(Destination::Notifier))
+            .chain([Destination::Notifiers, Destination::Host])
+            .collect()
     }
 
-    async fn deliver_to(&self, destination: Destination) -> anyhow::Result<usize> {
-        let now = self.ledger.now();
+    /// Which of the destinations have a message that is due.
+    async fn due(&self, destinations: &[Destination]) -> Result<Vec<usize>, StoreError> {
+        let (now, list) = (self.ledger.now(), destinations.to_vec());
+        self.ledger
+            .read(move |tx| {
+                Box::pin(async move {
+                    let mut due = Vec::new();
+                    for (index, destination) in list.iter().enumerate() {
+                        let next = tx.next_message_ms(destination).await?;
+                        if next.is_some_and(|at| at <= now) {
+                            due.push(index);
+                        }
+                    }
+                    Ok(due)
+                })
+            })
+            .await
+    }
+
+    /// Delivers what is due for one destination, until one of its messages holds it back.
+    async fn serve(&self, destination: &Destination) -> Result<(), StoreError> {
+        let (now, to) = (self.ledger.now(), destination.clone());
         let due = self
             .ledger
-            .read(|tx| Box::pin(async move { tx.due_messages(&destination, now, BATCH).await }))
+            .read(|tx| Box::pin(async move { tx.due_messages(&to, now, BATCH).await }))
             .await?;
-        let count = due.len();
         for waiting in due {
-            let delivered = self.deliver_one(&waiting).await;
-            let (now, chance) = (self.ledger.now(), self.ledger.chance());
-            let (id, tries) = (waiting.id, waiting.tries.saturating_add(1));
-            self.ledger
-                .write(move |tx| {
-                    Box::pin(async move {
-                        match delivered {
-                            Ok(()) => tx.message_done(id, None, now).await,
-                            Err(error) => {
-                                let delay = orch_domain::retry::backoff_ms(RETRY_MS, tries, chance);
-                                tx.message_failed(id, now + delay, &format!("{error:#}"))
-                                    .await
-                            }
-                        }
-                    })
-                })
-                .await?;
+            match self.settle(destination, waiting).await? {
+                Next::Message => {}
+                Next::Nothing => break,
+            }
         }
-        Ok(count)
+        Ok(())
     }
 
-    async fn deliver_one(&self, waiting: &WaitingMessage) -> anyhow::Result<()> {
-        match &waiting.message {
-            Ok(Message::Notice { notice, .. }) => {
-                let task = waiting.task.map(|t| t.0);
-                tracing::warn!(
-                    task.id = task,
-                    "ALERT: {}",
-                    orch_words::notice::text(notice)
-                );
-                Ok(())
+    /// Tries one message and notes what came of it.
+    async fn settle(
+        &self,
+        destination: &Destination,
+        waiting: WaitingMessage,
+    ) -> Result<Next, StoreError> {
+        let WaitingMessage {
+            id,
+            task,
+            key,
+            message,
+            tries,
+        } = waiting;
+        let tries = tries.saturating_add(1);
+        let message = match message {
+            Ok(Message::Announcement { notice }) => {
+                let tellers = delivery::tellers(&notice, self.doors.notifiers.keys());
+                let tellers: Vec<DoorName> = tellers.cloned().collect();
+                let now = self.ledger.now();
+                let told = self.ledger.write(move |tx| {
+                    Box::pin(async move {
+                        for to in tellers {
+                            let key = format!("{key}@{to}");
+                            let notice = notice.clone();
+                            let message = Message::Notice { to, notice };
+                            tx.push_message(task, &message, &key, now).await?;
+                        }
+                        tx.message_done(id, None, now).await
+                    })
+                });
+                told.await?;
+                return Ok(Next::Message);
             }
-            Ok(Message::RemoveWorkspace {
+            Ok(message) => message,
+            Err(error) => {
+                let (to, text, now) = (destination.clone(), error.in_full(), self.ledger.now());
+                tracing::error!(message.id = id, error = text, "a message cannot be read");
+                let buried = self.ledger.write(move |tx| {
+                    Box::pin(async move {
+                        let kind = NoticeKind::Undelivered {
+                            destination: to,
+                            message: None,
+                            tries,
+                            error: text.clone(),
+                        };
+                        announce(tx, task, &format!("dead:{id}"), kind, now).await?;
+                        tx.bury_message(id, &text, now).await
+                    })
+                });
+                buried.await?;
+                return Ok(Next::Message);
+            }
+        };
+        let limit = Duration::from_millis(delivery::try_timeout_ms(message.kind()));
+        let tried = tokio::time::timeout(limit, self.deliver(&message, &key)).await;
+        let tried = tried.unwrap_or_else(|_| {
+            let reason = format!("no answer within {} s", limit.as_secs());
+            Err(PortError::new(
+                destination.to_string(),
+                PortFailure::Unavailable,
+                reason,
+            ))
+        });
+        let now = self.ledger.now();
+        let error = match tried {
+            Ok(receipt) => {
+                let done = self.ledger.write(move |tx| {
+                    Box::pin(async move { tx.message_done(id, receipt.as_deref(), now).await })
+                });
+                if !done.await? {
+                    tracing::debug!(message.id = id, "a newer message took its place meanwhile");
+                }
+                return Ok(Next::Message);
+            }
+            Err(error) => error,
+        };
+        let chance = self.ledger.chance();
+        let after = delivery::after_failure(message.kind(), error.failure, tries, now, chance);
+        let (text, kind) = (error.to_string(), message.kind().as_str());
+        tracing::warn!(
+            message.id = id,
+            kind,
+            tries,
+            error = text,
+            dead = after == AfterFailure::Dead,
+            "a message was not delivered"
+        );
+        let to = destination.clone();
+        self.ledger
+            .write(move |tx| {
+                Box::pin(async move {
+                    match after {
+                        AfterFailure::Again { at_ms } => {
+                            tx.message_failed(id, at_ms, &text).await?;
+                            Ok(Next::Message)
+                        }
+                        AfterFailure::Hold { at_ms } => {
+                            tx.message_failed(id, at_ms, &text).await?;
+                            tx.hold_messages(&to, at_ms).await?;
+                            Ok(Next::Nothing)
+                        }
+                        AfterFailure::Dead => {
+                            tx.bury_message(id, &text, now).await?;
+                            let subject = tx.subject(task).await?;
+                            let letter =
+                                delivery::dead_letter(&message, subject, tries, &text, now);
+                            if let Some(letter) = letter {
+                                let key = format!("dead:{id}");
+                                tx.push_message(task, &letter, &key, now).await?;
+                            }
+                            Ok(Next::Message)
+                        }
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Carries a message to where it goes.
+    async fn deliver(&self, message: &Message, key: &str) -> Result<Receipt, PortError> {
+        match message {
+            // Each notifier gets a message of its own; there is nothing to carry.
+            Message::Announcement { .. } => Ok(None),
+            Message::Notice { to, notice } => self.notifier(to)?.tell(notice, key).await,
+            Message::IssueState { at, state } => {
+                let tracker = self.tracker(&at.tracker)?;
+                tracker.set_state(&at.issue, *state, key).await?;
+                Ok(None)
+            }
+            Message::Comment { at, voice, remark } => {
+                let text = orch_words::remark::text(remark);
+                let tracker = self.tracker(&at.tracker)?;
+                tracker.comment(&at.issue, *voice, &text, key).await
+            }
+            Message::OpenPullRequest { repo, request } => {
+                let number = self.forge(repo)?.open_pull_request(request).await?;
+                Ok(Some(number.to_string()))
+            }
+            Message::MarkMerged {
+                repo,
+                branch,
+                commit,
+            } => {
+                self.forge(repo)?.mark_merged(branch, commit).await?;
+                Ok(None)
+            }
+            Message::PostStatus {
+                repo,
+                commit,
+                context,
+                state,
+                note,
+            } => {
+                let status = Status {
+                    context: context.clone(),
+                    state: *state,
+                    description: orch_words::status::text(note),
+                    url: None,
+                    reporter: None,
+                };
+                self.forge(repo)?.post_status(commit, &status).await?;
+                Ok(None)
+            }
+            Message::RemoveWorkspace {
                 task,
                 work_item,
                 repo,
-            }) => {
+            } => {
                 let (repo, item) = (repo.as_str(), work_item.as_str());
                 let workspace = Workspace::at(self.paths.workspace(repo, task.0, item));
-                workspace.remove().await?;
-                Ok(())
+                let removed = workspace.remove().await;
+                removed.map_err(|error| {
+                    let reason = format!("{:#}", anyhow::Error::from(error));
+                    let source = format!("the workspace of {item}");
+                    PortError::new(source, PortFailure::Unavailable, reason)
+                })?;
+                Ok(None)
             }
-            Ok(
-                Message::IssueState { .. }
-                | Message::Comment { .. }
-                | Message::OpenPullRequest { .. }
-                | Message::MarkMerged { .. }
-                | Message::PostStatus { .. },
-            ) => anyhow::bail!("nothing serves this destination"),
-            Err(error) => anyhow::bail!("{error}"),
         }
     }
+
+    fn forge(&self, repo: &RepoName) -> Result<&dyn Forge, PortError> {
+        let found = self.doors.forges.get(repo);
+        found
+            .map(AsRef::as_ref)
+            .ok_or_else(|| no_door(format!("the forge of `{repo}`")))
+    }
+
+    fn tracker(&self, name: &DoorName) -> Result<&dyn Tracker, PortError> {
+        let found = self.doors.trackers.get(name);
+        found
+            .map(AsRef::as_ref)
+            .ok_or_else(|| no_door(format!("tracker `{name}`")))
+    }
+
+    fn notifier(&self, name: &DoorName) -> Result<&dyn Notifier, PortError> {
+        let found = self.doors.notifiers.get(name);
+        found
+            .map(AsRef::as_ref)
+            .ok_or_else(|| no_door(format!("notifier `{name}`")))
+    }
+
+    /// Gives up what has waited long for a door that is not in the configuration any more.
+    async fn bury_unserved(&self, served: &[Destination]) -> Result<(), StoreError> {
+        let waiting = self
+            .ledger
+            .read(|tx| Box::pin(tx.waiting_destinations(UNSERVED_MAX)))
+            .await?;
+        for name in waiting {
+            let parsed = name.parse::<Destination>().ok();
+            if parsed.as_ref().is_some_and(|to| served.contains(to)) {
+                continue;
+            }
+            tracing::warn!(
+                destination = name,
+                "messages wait for what is not configured; they are given up after a week"
+            );
+            let now = self.ledger.now();
+            let buried = self.ledger.write(move |tx| {
+                Box::pin(async move {
+                    let why = "nothing of this name is configured";
+                    let count = tx
+                        .bury_messages_to(&name, now - UNSERVED_MS, why, now)
+                        .await?;
+                    if let (Some(destination), 1..) = (parsed, count) {
+                        let kind = NoticeKind::Undelivered {
+                            destination,
+                            message: None,
+                            tries: 0,
+                            error: format!("{why}; messages given up: {count}"),
+                        };
+                        announce(tx, None, &format!("unserved:{name}:{now}"), kind, now).await?;
+                    }
+                    Ok(())
+                })
+            });
+            buried.await?;
+        }
+        Ok(())
+    }
 }
+
+/// A destination that a message names and the configuration does not.
+fn no_door(source: String) -> PortError {
+    PortError::new(
+        source,
+        PortFailure::NotFound,
+        "nothing of this name is configured",
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,13 +12,15 @@ use orch_agents::folder::{RunFolder, RunState, StopReason};
 use orch_agents::launcher;
 use orch_config::LiveConfig;
 use orch_domain::job::{PutOff, PutOffKind};
+use orch_domain::notice::{LeaseLoss, NoticeKind};
 use orch_store::{CountsAsTry, Reaping, RunningJob, StoreError};
 
-use self::rules::{Bounds, Memory, Seen, Tier};
+use self::rules::{Bounds, Held, Memory, Seen, Tier};
 use super::attended::Attended;
 use super::driver::Stop;
 use crate::ledger::Ledger;
 use crate::ledger::clock::wall_ms;
+use crate::ledger::notices::announce;
 use crate::ledger::status::{Reaped, ReaperStatus};
 use crate::ledger::turn::wake_waiters_of;
 
@@ -102,13 +104,13 @@ impl Reaper {
             .collect();
         let decision = memory.tick(&seen, bounds, now, wall_ms());
         self.status.change(|c| c.deferred += decision.deferred);
-        if let Some(held) = &decision.held {
-            tracing::debug!(held, "the reaper waits");
+        if let Some(held) = decision.held {
+            tracing::debug!(?held, "the reaper waits");
         }
-        if decision.alert {
-            let text = decision.held.clone().unwrap_or_default();
+        if let Some(Held::TooMany { dead, running }) = decision.held {
+            let kind = NoticeKind::ReaperHeld { dead, running };
             self.ledger
-                .alert(None, format!("reaper-held:{now}"), text)
+                .announce(None, format!("reaper-held:{now}"), kind)
                 .await?;
         }
         for (job, tier) in decision.reap {
@@ -194,18 +196,17 @@ impl Reaper {
                 Box::pin(async move {
                     let reclaimed = tx.reclaim_leases(now).await?;
                     for lease in &reclaimed {
-                        let why = if lease.expired {
-                            "its time was over"
-                        } else {
-                            "its task is not at work"
+                        let why = match lease.expired {
+                            true => LeaseLoss::Expired,
+                            false => LeaseLoss::HolderIdle,
                         };
-                        let text = format!(
-                            "lease `{}` of task {} was reclaimed: {why}",
-                            lease.lease, lease.holder
-                        );
+                        let kind = NoticeKind::LeaseReclaimed {
+                            lease: lease.lease.to_string(),
+                            holder: lease.holder,
+                            why,
+                        };
                         let key = format!("reclaim:{}:{}", lease.lease, lease.epoch);
-                        tx.push_outbox(Some(lease.holder), "alert", &key, &text, now)
-                            .await?;
+                        announce(tx, Some(lease.holder), &key, kind, now).await?;
                         wake_waiters_of(tx, lease.holder, now).await?;
                     }
                     Ok(reclaimed)

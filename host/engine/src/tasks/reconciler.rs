@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use orch_config::LiveConfig;
 use orch_domain::id::TaskId;
+use orch_domain::notice::{Missed, NoticeKind};
 use orch_domain::reconcile::Drift;
 use orch_store::{StoreError, Tx};
 use tokio::time::Instant;
 
 use super::driver::Stop;
 use crate::ledger::Ledger;
+use crate::ledger::notices::announce;
 use crate::ledger::repos::Repos;
 use crate::ledger::status::{MadeGood, ReconcilerStatus};
 
@@ -93,14 +95,16 @@ impl Reconciler {
 /// Tells the operator what was made good, if that is wanted.
 async fn tell(
     tx: &mut Tx,
-    wanted: bool,
+    missed: Option<Missed>,
     task: TaskId,
     key: &str,
-    text: &str,
     now: i64,
 ) -> Result<(), StoreError> {
-    if !wanted {
-        return Ok(());
+    match missed {
+        Some(missed) => {
+            let kind = NoticeKind::MadeGood { missed };
+            announce(tx, Some(task), key, kind, now).await
+        }
+        None => Ok(()),
     }
-    tx.push_outbox(Some(task), "alert", key, text, now).await
 }

@@ -1,8 +1,8 @@
 //! What is still to be delivered to the outside: messages with their destination, their tries and their end.
 
-use orch_domain::id::{DoorName, TaskId, UnixMs};
+use orch_domain::id::{TaskId, UnixMs};
 use orch_domain::message::{Destination, Message, MessageKind};
-use orch_domain::notice::{Notice, NoticeKind, Subject};
+use orch_domain::notice::Subject;
 
 use super::{get, known};
 use crate::error::{Context, StoreError};
@@ -87,46 +87,6 @@ impl Tx {
                 .doing("replace older messages")?;
         }
         Ok(())
-    }
-
-    /// Puts an alert in words, or the removal of a workspace, into the outbox: for callers that have no message yet.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn push_outbox(
-        &mut self,
-        task: Option<TaskId>,
-        kind: &str,
-        key: &str,
-        payload: &str,
-        now: UnixMs,
-    ) -> Result<(), StoreError> {
-        let subject = self.subject(task).await?;
-        let message = match (kind, subject) {
-            (
-                "remove-workspace",
-                Subject::Task {
-                    id,
-                    work_item,
-                    repo,
-                },
-            ) => Message::RemoveWorkspace {
-                task: id,
-                work_item,
-                repo,
-            },
-            (_, subject) => Message::Notice {
-                to: DoorName::new("log").expect("`log` is a valid name"),
-                notice: Notice {
-                    subject,
-                    at_ms: now,
-                    kind: NoticeKind::Earlier {
-                        text: payload.to_owned(),
-                    },
-                },
-            },
-        };
-        self.push_message(task, &message, key, now).await
     }
 
     /// Messages for a destination that are due, oldest first, at most `limit` and at most one of each task: the next
@@ -294,6 +254,28 @@ impl Tx {
         .await
         .doing("list destinations")?;
         rows.iter().map(|row| get(row, 0)).collect()
+    }
+
+    /// Gives up every message to a destination, as it is stored, that was written before `before_ms`; answers how many.
+    pub async fn bury_messages_to(
+        &mut self,
+        destination: &str,
+        before_ms: UnixMs,
+        error: &str,
+        now: UnixMs,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE outbox SET dead_ms = ?, last_error = ? WHERE destination = ? AND created_ms < ? \
+             AND done_ms IS NULL AND dead_ms IS NULL",
+        )
+        .bind(now)
+        .bind(error)
+        .bind(destination)
+        .bind(before_ms)
+        .execute(&mut self.conn)
+        .await
+        .doing("give messages up")?;
+        Ok(done.rows_affected())
     }
 
     /// Whether a message of this kind waits for a task.

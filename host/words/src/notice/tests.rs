@@ -5,6 +5,8 @@ use orch_domain::outcome::ResultFault;
 use orch_domain::stage::{Role, Stage};
 use orch_domain::task::BlockReason;
 
+use orch_domain::notice::PersonAsked;
+
 use super::*;
 
 fn of_task(kind: NoticeKind) -> String {
@@ -117,9 +119,13 @@ fn notice_says_what_it_is_about_and_what_happened() {
         }),
         of_task(NoticeKind::Undelivered {
             destination: Destination::Tracker(DoorName::new("plane").unwrap()),
-            message: MessageKind::IssueState,
+            message: Some(MessageKind::IssueState),
             tries: 300,
             error: detail(),
+        }),
+        of_host(NoticeKind::TaskPanicked {
+            task: "reaper".to_owned(),
+            reason: detail(),
         }),
         of_task(NoticeKind::Earlier {
             text: "SHOP-1: as it was told before".to_owned(),
@@ -149,8 +155,9 @@ fn notice_says_what_it_is_about_and_what_happened() {
     0.08 of today's 0.10 USD are spent
     SHOP-1: production is degraded after aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
     the wheel came off
-    SHOP-1: it is not known how production is after aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: the wheel came off
+    SHOP-1: the state of production after aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa is unknown: the wheel came off
     SHOP-1: the state of the issue could not be delivered to tracker `plane` after 300 tries: the wheel came off
+    background task `reaper` panicked and is started again: the wheel came off
     SHOP-1: as it was told before
     ");
 }

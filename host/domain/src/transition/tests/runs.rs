@@ -2,10 +2,11 @@
 
 use super::{apply, apply_in, at_step};
 use crate::job::{PutOff, PutOffKind};
+use crate::notice::NoticeKind;
 use crate::outcome::{ResultFault, RunOutcome};
 use crate::pipeline::Pipeline;
 use crate::retry;
-use crate::stage::Stage;
+use crate::stage::{Role, Stage};
 use crate::task::{BlockReason, Status, Task};
 use crate::transition::{Effect, Event};
 
@@ -33,14 +34,12 @@ fn enqueued(effects: &[Effect]) -> (i64, Option<PutOff>) {
     found
 }
 
-fn alerts(effects: &[Effect]) -> Vec<&str> {
-    fn text(effect: &Effect) -> Option<&str> {
-        match effect {
-            Effect::Alert { text } => Some(text),
-            _ => None,
-        }
-    }
-    effects.iter().filter_map(text).collect()
+fn told(effects: &[Effect]) -> Vec<&NoticeKind> {
+    let kinds = effects.iter().filter_map(|effect| match effect {
+        Effect::Notify(kind) => Some(kind),
+        _ => None,
+    });
+    kinds.collect()
 }
 
 #[test]
@@ -63,7 +62,7 @@ fn rate_limited_run_begins_again_when_the_limit_ends_and_costs_nothing() {
         assert_eq!(why.map(|w| w.kind), Some(PutOffKind::RateLimit));
         assert_eq!((task.stage, task.step), (before.stage, before.step));
         assert_eq!(task.infra_failures, 0);
-        assert_eq!(alerts(&effects), Vec::<&str>::new());
+        assert!(told(&effects).is_empty(), "{effects:?}");
     }
 }
 
@@ -74,15 +73,17 @@ fn run_without_a_result_never_advances_and_alerts_each_time_until_it_blocks() {
             fault,
             detail: "what was found".to_owned(),
         });
-        let told = format!(
-            "SHOP-1: the run of `developer` at `development` left no result: protocol_error({}): what was found",
-            fault.as_str()
-        );
+        let lost = NoticeKind::ResultLost {
+            role: Role::Developer,
+            stage: Stage::Development,
+            fault,
+            detail: "what was found".to_owned(),
+        };
         let mut task = developing();
         let tries = Pipeline::default().rules.infra_failures_max;
         for failures in 1..=tries {
             let (next, effects) = apply(&task, &event);
-            assert_eq!(alerts(&effects), [told.as_str()]);
+            assert_eq!(told(&effects), [&lost]);
             assert_eq!((next.stage, next.step), (task.stage, task.step));
             assert_eq!((next.infra_failures, next.rework_rounds), (failures, 0));
             let (delay, why) = enqueued(&effects);
@@ -92,7 +93,7 @@ fn run_without_a_result_never_advances_and_alerts_each_time_until_it_blocks() {
             task = next;
         }
         let (task, effects) = apply(&task, &event);
-        assert_eq!(alerts(&effects).first(), Some(&told.as_str()));
+        assert_eq!(told(&effects).first(), Some(&&lost));
         assert!(matches!(
             task.status,
             Status::Blocked {

@@ -112,7 +112,6 @@ impl AgentRun<'_> {
         also.extend([
             Write::RunEnded { run: run.id, end },
             Write::BudgetWarning {
-                work_item: self.record.task.work_item.to_string(),
                 budgets: self.step.config.now().budgets.clone(),
             },
         ]);

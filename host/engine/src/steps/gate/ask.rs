@@ -3,6 +3,7 @@
 use orch_config::Effective;
 use orch_domain::artefact;
 use orch_domain::id::TaskId;
+use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::Entry;
 use orch_domain::transition::Judgement;
 use orch_domain::verdict::InconclusiveReason;
@@ -154,14 +155,19 @@ impl Judging {
         let Some(reason) = self.judges.library().trapped(&gate.digest, repo).await else {
             return Ok(());
         };
-        let text = format!(
-            "gate `{}` {} is in quarantine: {reason}",
-            gate.name,
-            gate.short_digest()
+        tracing::error!(
+            gate.name = gate.name,
+            digest = gate.digest,
+            reason,
+            "a gate is quarantined"
         );
-        tracing::error!(gate.name = gate.name, digest = gate.digest, "{text}");
         let key = format!("quarantine:{}", gate.digest);
-        self.ledger.alert(Some(record.task.id), key, text).await?;
+        let kind = NoticeKind::Quarantined {
+            gate: gate.name.clone(),
+            digest: gate.short_digest().to_owned(),
+            reason,
+        };
+        self.ledger.announce(None, key, kind).await?;
         Ok(())
     }
 

@@ -53,9 +53,16 @@ pub(super) struct Decision {
     /// Results of finished runs that wait because their job owns an irreversible step.
     pub(super) deferred: u64,
     /// Why nothing is given up in this tick.
-    pub(super) held: Option<String>,
-    /// Whether the hold is worth an alert.
-    pub(super) alert: bool,
+    pub(super) held: Option<Held>,
+}
+
+/// Why the reaper waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The host has just started, or its clock or sleep jumped.
+    Settling,
+    /// So many look dead at once that they are looked at again first. Worth a notice.
+    TooMany { dead: u32, running: u32 },
 }
 
 /// What the reaper remembers from tick to tick.
@@ -106,7 +113,7 @@ impl Memory {
         self.count(seen);
         if now < self.held_until_ms {
             return Decision {
-                held: Some("the host has just started, or its clock or sleep jumped".to_owned()),
+                held: Some(Held::Settling),
                 ..Decision::default()
             };
         }
@@ -162,16 +169,18 @@ impl Memory {
             return decision;
         }
         Decision {
-            held: Some(format!(
-                "{} of {} running jobs look dead at once; they are looked at again",
-                decision.reap.len(),
-                seen.len()
-            )),
-            alert: true,
+            held: Some(Held::TooMany {
+                dead: count(decision.reap.len()),
+                running: count(seen.len()),
+            }),
             deferred: decision.deferred,
             reap: Vec::new(),
         }
     }
+}
+
+fn count(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -278,7 +287,7 @@ mod tests {
             memory.tick(&[seen(1, false)], &BOUNDS, 1_000, 1_000);
             let (now, wall) = (2_000 + jump_ms, 2_000 + wall_jump_ms);
             let decision = memory.tick(&[seen(1, false)], &BOUNDS, now, wall);
-            assert!(decision.reap.is_empty() && decision.held.is_some());
+            assert!(decision.reap.is_empty() && decision.held == Some(Held::Settling));
         }
     }
 
@@ -289,7 +298,9 @@ mod tests {
         let all = [seen(1, false), seen(2, false), seen(3, true)];
         memory.tick(&all, &BOUNDS, 1_000, 1_000);
         let decision = memory.tick(&all, &BOUNDS, 2_000, 2_000);
-        assert!(decision.alert && decision.reap.is_empty());
+        let (dead, running) = (2, 3);
+        assert_eq!(decision.held, Some(Held::TooMany { dead, running }));
+        assert!(decision.reap.is_empty());
         let decision = memory.tick(&all, &BOUNDS, 3_000, 3_000);
         assert_eq!(decision.reap.len(), 2);
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use orch_domain::id::{ObjectId, TaskId};
 use orch_domain::imports::CheckState;
 use orch_domain::job::{JobKind, JobState};
+use orch_domain::notice::Missed;
 use orch_domain::port::forge::Tips;
 use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
 use orch_domain::task::BlockReason;
@@ -154,15 +155,11 @@ async fn make_good(
         .ledger
         .configuration(&record.config_digest)
         .await?;
-    let (event, text, tested) = match found {
-        Drift::JobLost => (
-            Event::JobLost,
-            "its current step had no job; it starts again".to_owned(),
-            None,
-        ),
+    let (event, missed, tested) = match found {
+        Drift::JobLost => (Event::JobLost, Some(Missed::JobLost), None),
         Drift::BranchMoved(head) => (
             Event::ForeignPush { head: head.clone() },
-            format!("its branch was moved to {head} from outside"),
+            Some(Missed::BranchMoved { head: head.clone() }),
             effective.ci.is_some().then(|| head.clone()),
         ),
         Drift::BranchGone => {
@@ -173,24 +170,16 @@ async fn make_good(
                 head.unwrap_or_default()
             );
             let reason = BlockReason::Config;
-            (
-                Event::Halted {
-                    reason,
-                    detail: detail.clone(),
-                },
-                detail,
-                None,
-            )
+            // A block tells people by itself.
+            (Event::Halted { reason, detail }, None, None)
         }
     };
     let (by, wanted) = (
         reconciler.ledger.by("reconciler"),
         reconciler.config.now().reconcile.notify_unblock,
     );
-    // A block alerts by itself.
-    let wanted = wanted && *found != Drift::BranchGone;
+    let missed = missed.filter(|_| wanted);
     let (expected, name, repo) = (found.clone(), found.name(), record.task.repo.clone());
-    let alert = format!("{item}: {text}");
     let moved = reconciler
         .ledger
         .write_or(move |tx| {
@@ -214,7 +203,7 @@ async fn make_good(
                     ask_ci(tx, &repo, id, &head, "queued", by.now).await?;
                 }
                 let key = format!("reconciled:{id}:{version}:{name}");
-                tell(tx, wanted, id, &key, &alert, by.now).await?;
+                tell(tx, missed, id, &key, by.now).await?;
                 Ok(true)
             })
         })

@@ -1,5 +1,6 @@
 //! Moves of issues by people, handled as if their notice had come.
 
+use orch_domain::notice::{Missed, PersonAsked};
 use orch_domain::reconcile::{Asked, asked};
 use orch_domain::source::{IssueMove, Tracker};
 use orch_store::{StoreError, Tx};
@@ -20,7 +21,7 @@ enum Handled {
     /// It asked for nothing, or was handled before.
     Nothing,
     /// The task moved.
-    Done(&'static str),
+    Done(PersonAsked),
     /// It was refused, and the issue put back.
     Refused(String),
 }
@@ -69,23 +70,25 @@ async fn take(reconciler: &Reconciler, moved: IssueMove, hinted: bool) -> anyhow
                 }
                 let handled = handle(tx, &moved, &config, &by).await?;
                 let item = tx.task(moved.task).await?.task.work_item.to_string();
-                if let Handled::Done(what) = &handled {
+                if let Handled::Done(asked) = &handled {
                     let key = format!("reconciled:{SOURCE}:{}", moved.position);
-                    let text = format!(
-                        "{item}: {what} by {} was found in the tracker; its notice never came",
-                        moved.actor
-                    );
-                    tell(tx, wanted, moved.task, &key, &text, by.now).await?;
+                    let missed = Missed::IssueMoved {
+                        asked: *asked,
+                        by: moved.actor,
+                    };
+                    let missed = wanted.then_some(missed);
+                    tell(tx, missed, moved.task, &key, by.now).await?;
                 }
                 Ok((item, handled))
             })
         })
         .await?;
     match handled {
-        Handled::Done(what) if hinted => {
-            tracing::info!(work_item = item, what, "an issue was moved")
+        Handled::Done(asked) if hinted => {
+            let asked = asked.as_str();
+            tracing::info!(work_item = item, asked, "an issue was moved");
         }
-        Handled::Done(what) => reconciler.made_good(&item, what),
+        Handled::Done(asked) => reconciler.made_good(&item, asked.as_str()),
         Handled::Refused(why) => {
             tracing::warn!(
                 work_item = item,
@@ -108,13 +111,13 @@ async fn handle(
     let moved_on = tx.issue_moved_on(task.id, moved.at_ms).await?;
     let (decision, what) = match asked(&task, moved) {
         Asked::Nothing => return Ok(Handled::Nothing),
-        Asked::Stop => (Decision::Stop, "stop"),
+        Asked::Stop => (Decision::Stop, PersonAsked::Stop),
         // The host has asked something else since: nobody can have approved that by this.
         Asked::Approve | Asked::Resume if moved_on => return Ok(Handled::Nothing),
-        Asked::Approve => (Decision::Approve, "approval"),
+        Asked::Approve => (Decision::Approve, PersonAsked::Approval),
         Asked::Resume => {
             let (stage, rounds) = (None, 0);
-            (Decision::Resume { stage, rounds }, "resumption")
+            (Decision::Resume { stage, rounds }, PersonAsked::Resumption)
         }
         Asked::PutBack => {
             let why = "the host moves issues as their tasks move; move one to `stop` to stop its task, to `approved` to approve what it waits for, to `in-progress` to resume a blocked one";
