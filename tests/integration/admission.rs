@@ -36,11 +36,12 @@ fn agent_without_a_login_waits_and_starts_once_it_is_logged_in() {
     }
     let known = &resilience(&world)["preflight"]["claude"];
     assert_eq!(known["ok"], false, "{known:#}");
-    let alerts = world
-        .log()
-        .matches("ALERT: agent `claude` cannot start")
-        .count();
-    assert_eq!(alerts, 1, "told once for all tasks\n{}", world.log());
+    let told = || {
+        let log = world.log();
+        log.matches("ALERT: agent `claude` cannot start").count()
+    };
+    until("a person is told", || (told() > 0).then_some(()));
+    assert_eq!(told(), 1, "told once for all tasks\n{}", world.log());
     // A login that is about to expire is none.
     let login = |expires: i64| {
         let file = json!({"claudeAiOauth": {"accessToken": "dummy", "expiresAt": expires}});
@@ -180,7 +181,11 @@ fn run_that_does_not_say_what_it_cost_counts_with_what_it_could_have() {
     let by_stage = held["costs"].as_array().unwrap();
     let architecture = by_stage.iter().find(|r| r["name"] == "architecture");
     assert_eq!(architecture.unwrap()["reserved_usd"], 1.0, "{held:#}");
-    let told = || world.log().contains("SHOP-1: 1.00 of 1.20 USD are used up");
+    let told = || {
+        world
+            .log()
+            .contains("SHOP-1: 1.00 of its 1.20 USD are spent")
+    };
     until("it is told before the end", || told().then_some(()));
 }
 

@@ -211,7 +211,8 @@ fn job_that_takes_the_host_down_again_and_again_ends_dead_and_blocks_its_task() 
     );
     assert_eq!(dead.len(), 1, "{dead:?}");
     until("it is alerted", || {
-        world.log().contains("ALERT").then_some(())
+        let log = world.log();
+        (log.contains("ALERT: ") && log.contains("(crash-loop)")).then_some(())
     });
 }
 

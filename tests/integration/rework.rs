@@ -1,7 +1,7 @@
 //! What happens when a change never gets good enough, and when somebody else moves the branch.
 
-use orch_kit::World;
 use orch_kit::world::AGENT;
+use orch_kit::{World, until};
 
 #[test]
 fn task_that_fails_its_review_four_times_is_blocked_and_only_a_person_frees_it() {
@@ -28,11 +28,10 @@ fn task_that_fails_its_review_four_times_is_blocked_and_only_a_person_frees_it()
         .filter(|r| r["role"] == "developer")
         .count();
     assert_eq!(developers, 4, "the first try and three rounds");
-    assert!(
-        world.log().contains("ALERT: SHOP-1 is blocked"),
-        "{}",
-        world.log()
-    );
+    until("a person is told", || {
+        let log = world.log();
+        log.contains("ALERT: SHOP-1 is blocked").then_some(())
+    });
     drop(host);
     world.write("agent.sh", AGENT, 0o755);
     let _host = world.serve();
