@@ -122,6 +122,8 @@ words! {
         Breaker = "breaker",
         /// The provider asked to come back later.
         RateLimit = "rate-limit",
+        /// A forge, tracker or other source does not answer, or takes no credential of the host.
+        Source = "source",
         /// Its step waits for something else to happen.
         Waiting = "waiting",
         /// A try failed; the next one follows after a back-off.

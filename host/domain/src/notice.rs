@@ -250,6 +250,15 @@ pub enum NoticeKind {
         /// Why not.
         reason: String,
     },
+    /// Work waits because a forge, a tracker or another source does not answer.
+    SourceFails {
+        /// Which source.
+        source: String,
+        /// What it said.
+        error: String,
+        /// Whether it takes no credential of the host: waiting cures that never.
+        is_credential: bool,
+    },
     /// A message was given up.
     Undelivered {
         /// Where it should have gone.
@@ -296,6 +305,7 @@ impl NoticeKind {
             Self::BudgetNearlySpent { .. } => "budget-nearly-spent",
             Self::Degraded { .. } => "degraded",
             Self::HealthUnknown { .. } => "health-unknown",
+            Self::SourceFails { .. } => "source-fails",
             Self::Undelivered { .. } => "undelivered",
             Self::TaskPanicked { .. } => "task-panicked",
             Self::Earlier { .. } => "earlier",
@@ -312,6 +322,7 @@ impl NoticeKind {
             | Self::ResultLost { .. }
             | Self::MadeGood { .. }
             | Self::BudgetNearlySpent { .. }
+            | Self::SourceFails { .. }
             | Self::Earlier { .. } => Level::Warning,
             Self::Blocked { .. }
             | Self::InputNeeded { .. }
@@ -341,6 +352,7 @@ impl NoticeKind {
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
             | Self::Undelivered { .. } => true,
+            Self::SourceFails { is_credential, .. } => *is_credential,
             Self::TaskPanicked { .. } => false,
             Self::Done
             | Self::ResultLost { .. }

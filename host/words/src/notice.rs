@@ -31,6 +31,7 @@ pub fn text(notice: &Notice) -> String {
             | NoticeKind::Degraded { .. }
             | NoticeKind::HealthUnknown { .. }
             | NoticeKind::TaskPanicked { .. }
+            | NoticeKind::SourceFails { .. }
             | NoticeKind::Undelivered { .. } => format!("{work_item}: {what}"),
         },
     }
@@ -120,6 +121,14 @@ fn what(kind: &NoticeKind) -> String {
             message.map_or("a message", of_message),
             place(destination)
         ),
+        NoticeKind::SourceFails {
+            error,
+            is_credential,
+            ..
+        } => match is_credential {
+            true => format!("{error}; tasks wait until the credential is replaced"),
+            false => format!("{error}; tasks wait and go on by themselves"),
+        },
         NoticeKind::TaskPanicked { task, reason } => {
             format!("background task `{task}` panicked and is started again: {reason}")
         }

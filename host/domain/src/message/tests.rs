@@ -100,6 +100,11 @@ fn kinds_of_notices() -> Vec<NoticeKind> {
             tries: 300,
             error: text(),
         },
+        NoticeKind::SourceFails {
+            source: "repository `shop`".to_owned(),
+            error: text(),
+            is_credential: true,
+        },
         NoticeKind::TaskPanicked {
             task: "reaper".to_owned(),
             reason: text(),

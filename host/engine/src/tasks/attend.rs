@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use orch_config::LiveConfig;
-use orch_domain::job::JobKind;
+use orch_domain::delivery::HOLD_MAX_MS;
+use orch_domain::job::{JobKind, PutOff, PutOffKind};
+use orch_domain::notice::NoticeKind;
+use orch_domain::port::{PortError, PortFailure};
 use orch_store::{ClaimedJob, RenewOutcome};
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -11,12 +14,17 @@ use tracing::Instrument;
 use super::attended::Attended;
 use super::lanes::LEASE_MS;
 use crate::ledger::Ledger;
+use crate::ledger::ending::Ending;
 use crate::steps::{Failed, Steps};
 
 /// How often a running step's claim is checked, so that a stop ends it soon.
 const CHECK: Duration = Duration::from_millis(500);
 /// How often a claim is renewed.
 const RENEW: Duration = Duration::from_secs(20);
+/// When a job looks again whose forge or tracker does not answer, milliseconds.
+const SOURCE_AGAIN_MS: i64 = 15_000;
+/// How often people are told of a source that does not answer, milliseconds.
+const TOLD_EVERY_MS: i64 = 3_600_000;
 
 /// What runs claimed jobs. Clones are the same.
 #[derive(Debug, Clone)]
@@ -62,11 +70,54 @@ impl Attendant {
             Err(error) => Err(error),
         };
         let Err(error) = ended else { return };
+        if let Some(silent) = error.downcast_ref::<PortError>()
+            && silent.failure.is_of_the_source()
+        {
+            if let Err(error) = self.wait_for_source(job, silent).await {
+                tracing::error!(error = format!("{error:#}"), "a job cannot be put off");
+            }
+            return;
+        }
         let error = format!("{error:#}");
         tracing::warn!(error, "a job failed");
         if let Err(error) = self.record_failure(job, &error).await {
             tracing::error!(error = format!("{error:#}"), "a failure cannot be recorded");
         }
+    }
+
+    /// Puts a job off until its forge or tracker answers again. That is no fault of the task, so nothing is used up;
+    /// people are told once an hour for as long as it lasts.
+    async fn wait_for_source(&self, job: &ClaimedJob, silent: &PortError) -> anyhow::Result<()> {
+        let now = self.ledger.now();
+        let until_ms = match silent.failure {
+            PortFailure::RateLimited {
+                until_ms: Some(until),
+            } => until.clamp(now + 1_000, now + HOLD_MAX_MS),
+            PortFailure::RateLimited { until_ms: None }
+            | PortFailure::Unavailable
+            | PortFailure::Unauthorised
+            | PortFailure::Refused
+            | PortFailure::NotFound => now + SOURCE_AGAIN_MS,
+        };
+        let text = silent.to_string();
+        tracing::warn!(
+            source = silent.source,
+            error = text,
+            "a job waits for its source"
+        );
+        let key = format!("source:{}:{}", silent.source, now / TOLD_EVERY_MS);
+        let kind = NoticeKind::SourceFails {
+            source: silent.source.clone(),
+            error: text.clone(),
+            is_credential: silent.failure == PortFailure::Unauthorised,
+        };
+        self.ledger.announce(None, key, kind).await?;
+        let ending = Ending::PutOff {
+            until_ms,
+            why: PutOff::new(PutOffKind::Source, text),
+            also: Vec::new(),
+        };
+        self.ledger.end(job, ending).await
     }
 
     async fn record_failure(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {

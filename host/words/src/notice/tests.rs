@@ -123,6 +123,11 @@ fn notice_says_what_it_is_about_and_what_happened() {
             tries: 300,
             error: detail(),
         }),
+        of_host(NoticeKind::SourceFails {
+            source: "repository `shop`".to_owned(),
+            error: "repository `shop` does not answer: the wheel came off".to_owned(),
+            is_credential: false,
+        }),
         of_host(NoticeKind::TaskPanicked {
             task: "reaper".to_owned(),
             reason: detail(),
@@ -157,6 +162,7 @@ fn notice_says_what_it_is_about_and_what_happened() {
     the wheel came off
     SHOP-1: the state of production after aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa is unknown: the wheel came off
     SHOP-1: the state of the issue could not be delivered to tracker `plane` after 300 tries: the wheel came off
+    repository `shop` does not answer: the wheel came off; tasks wait and go on by themselves
     background task `reaper` panicked and is started again: the wheel came off
     SHOP-1: as it was told before
     ");
