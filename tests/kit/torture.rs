@@ -178,7 +178,7 @@ fn follow(
         };
         let view = site.look(name);
         let ended = match &view {
-            Some(view) if view["status"] == "ended" => Some(Ended::Well),
+            Some(view) if view["status"] == "ended" && site.is_settled() => Some(Ended::Well),
             Some(view) if site.is_undecided(view) => Some(Ended::Undecided),
             Some(view) if site.stands_still(view) => {
                 Some(Ended::Badly(format!("the task stands still: {view:#}")))

@@ -6,6 +6,7 @@
 //! that wait to be delivered: they say themselves how they are stored (`stored.rs`).
 
 pub mod artefact;
+pub mod commit_test;
 pub mod delivery;
 pub mod event;
 pub mod id;
@@ -23,7 +24,6 @@ pub mod pipeline;
 pub mod port;
 pub mod reconcile;
 pub mod retry;
-pub mod source;
 pub mod stage;
 mod stored;
 pub mod task;

@@ -3,9 +3,10 @@
 //! Tasks that wait for a person, are blocked, escalated or ended are left alone: their next step is a person's,
 //! and whoever takes it looks at the sources first. A task whose job is due or running is left to that job.
 
-use crate::id::ObjectId;
+use crate::id::{ObjectId, UnixMs};
 use crate::issue::TrackerState;
-use crate::source::{HOST_ACTOR, IssueMove};
+use crate::port::HOST_ACTOR;
+use crate::port::tracker::{IssueMove, Position};
 use crate::stage::Stage;
 use crate::task::{Status, Task};
 
@@ -124,10 +125,45 @@ pub fn asked(task: &Task, moved: &IssueMove) -> Asked {
     }
 }
 
+/// How long a move may wait for the host's own word to reach the tracker, milliseconds. All moves after it wait with it.
+const UNSEEN_MS: i64 = 30_000;
+
+/// What people see of where the host wants an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It stands there; whoever moved it at a higher position could see that.
+    Since(Position),
+    /// The tracker is about to be told.
+    OnItsWay,
+    /// It was given up on the way.
+    Never,
+}
+
+/// Whether a move answers what the host asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// It does.
+    Yes,
+    /// It does not: the host has asked something else since, or nobody has seen what it asks.
+    No,
+    /// That can be said when the tracker has been told.
+    NotYet,
+}
+
+/// Whether `moved` answers what the host asks by the state that it wants the issue in: nobody can have approved, or
+/// taken out of a block, what nobody could see.
+pub fn answers(moved: &IssueMove, shown: Shown, now: UnixMs) -> Answers {
+    match shown {
+        Shown::Since(position) if moved.position > position => Answers::Yes,
+        Shown::OnItsWay if now.saturating_sub(moved.at_ms) < UNSEEN_MS => Answers::NotYet,
+        Shown::Since(_) | Shown::OnItsWay | Shown::Never => Answers::No,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{RepoName, TaskId, WorkItem};
+    use crate::id::{IssueId, RepoName, TaskId, WorkItem};
     use crate::task::BlockReason;
 
     fn sha(digit: &str) -> ObjectId {
@@ -221,10 +257,31 @@ mod tests {
     }
 
     #[test]
+    fn move_answers_only_what_its_author_could_see() {
+        let moved = IssueMove {
+            position: 7,
+            issue: IssueId::new("1").unwrap(),
+            state: TrackerState::Approved,
+            actor: "ann".to_owned(),
+            at_ms: 1_000,
+            is_past: false,
+        };
+        let at = |shown, now| answers(&moved, shown, now);
+        assert_eq!(at(Shown::Since(6), 2_000), Answers::Yes);
+        // Moved before the question stood there, whatever the clocks of host and tracker say.
+        assert_eq!(at(Shown::Since(7), 2_000), Answers::No);
+        assert_eq!(at(Shown::Since(9), 0), Answers::No);
+        assert_eq!(at(Shown::OnItsWay, 2_000), Answers::NotYet);
+        // A tracker that cannot be told holds nobody else's moves up for long.
+        assert_eq!(at(Shown::OnItsWay, 1_000 + UNSEEN_MS), Answers::No);
+        assert_eq!(at(Shown::Never, 2_000), Answers::No);
+    }
+
+    #[test]
     fn moves_of_the_host_and_overtaken_ones_ask_nothing() {
         let of = |actor: &str, state, is_past| IssueMove {
             position: 1,
-            task: TaskId(1),
+            issue: IssueId::new("1").unwrap(),
             state,
             actor: actor.to_owned(),
             at_ms: 0,

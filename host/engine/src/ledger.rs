@@ -13,6 +13,7 @@ pub(crate) mod doors;
 pub(crate) mod ending;
 pub(crate) mod evidence;
 pub(crate) mod intent;
+pub(crate) mod issues;
 pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod paths;

@@ -8,7 +8,6 @@
 pub mod commands;
 mod launch;
 mod ledger;
-mod sources;
 mod steps;
 mod tasks;
 pub mod views;

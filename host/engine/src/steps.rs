@@ -40,6 +40,7 @@ use self::staging::StagingStep;
 use self::stop::StopStep;
 use crate::launch::Launchpad;
 use crate::ledger::Ledger;
+use crate::ledger::doors::Doors;
 use crate::ledger::ending::Ending;
 use crate::ledger::repos::Repos;
 
@@ -75,6 +76,7 @@ impl Steps {
         ledger: &Ledger,
         config: &LiveConfig,
         repos: &Repos,
+        doors: &Doors,
         judges: &Judges,
         launchpad: &Launchpad,
         checkouts: &Checkouts,
@@ -94,6 +96,7 @@ impl Steps {
                 ledger: ledger.clone(),
                 config: config.clone(),
                 repos: repos.clone(),
+                doors: doors.clone(),
                 launchpad: launchpad.clone(),
             },
             gate: GateStep {

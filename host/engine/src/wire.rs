@@ -245,6 +245,7 @@ impl Host {
             &ledger,
             &self.config,
             &self.repos,
+            &self.doors,
             &self.judges,
             &self.launchpad,
             &self.checkouts,
@@ -351,6 +352,7 @@ fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definit
         ledger: host.ledger.clone(),
         config: host.config.clone(),
         repos: host.repos.clone(),
+        doors: host.doors.clone(),
         status: host.reconciler.clone(),
     };
     list.push(task(
@@ -376,6 +378,7 @@ fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definit
         ledger: host.ledger.clone(),
         paths: host.paths.clone(),
         doors: host.doors.clone(),
+        reconciler: host.reconciler.clone(),
     };
     list.push(task(
         "outbox",

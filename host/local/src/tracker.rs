@@ -4,7 +4,7 @@ use std::fmt;
 
 use orch_domain::id::{IssueId, TaskId};
 use orch_domain::issue::TrackerState;
-use orch_domain::port::tracker::{Comment, IssueMove, Tracker, Voice};
+use orch_domain::port::tracker::{Comment, IssueMove, Position, Tracker, Voice};
 use orch_domain::port::{HOST_ACTOR, PortAnswer, PortError, PortFailure, Receipt};
 use orch_store::{BoxFuture, Store, StoreError, Tx};
 
@@ -49,9 +49,10 @@ impl LocalTracker {
     }
 
     /// Writes to an issue that is there.
-    async fn to_issue<F>(&self, issue: &IssueId, work: F) -> Result<(), PortError>
+    async fn to_issue<T, F>(&self, issue: &IssueId, work: F) -> Result<T, PortError>
     where
-        F: for<'t> FnOnce(&'t mut Tx, TaskId) -> BoxFuture<'t, Result<(), StoreError>>
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx, TaskId) -> BoxFuture<'t, Result<T, StoreError>>
             + Send
             + 'static,
     {
@@ -98,7 +99,7 @@ fn is_own(author: &str) -> bool {
 }
 
 impl Tracker for LocalTracker {
-    fn moves(&self, position: i64, most: u32) -> PortAnswer<'_, Vec<IssueMove>> {
+    fn moves(&self, position: Position, most: u32) -> PortAnswer<'_, Vec<IssueMove>> {
         Box::pin(async move {
             let read = self
                 .store
@@ -125,7 +126,7 @@ impl Tracker for LocalTracker {
         issue: &'a IssueId,
         state: TrackerState,
         key: &'a str,
-    ) -> PortAnswer<'a, ()> {
+    ) -> PortAnswer<'a, Position> {
         let (key, now) = (key.to_owned(), (self.now)());
         Box::pin(self.to_issue(issue, move |tx, task| {
             Box::pin(async move { tx.move_issue_once(task, state, &key, now).await })

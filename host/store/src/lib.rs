@@ -14,11 +14,13 @@ mod writer;
 pub use error::StoreError;
 pub use open::{Owner, Store};
 pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
+pub use table::branches::{Landing, TaskBranch};
 pub use table::costs::{CostRow, CostsBy, Spending, Tokens};
 pub use table::counts::RowCount;
 pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
 pub use table::events::EventRow;
 pub use table::forge::{MergeMark, PullRequest, StatusRow};
+pub use table::issues::OWN_TRACKER;
 pub use table::jobs::rows::JobRow;
 pub use table::jobs::{
     Cancel, ClaimedJob, CountsAsTry, EnqueueOutcome, FinishOutcome, JobKey, NewJob, RenewOutcome,
@@ -32,7 +34,7 @@ pub use table::reap::{OpenRun, Reaping, RunningJob};
 pub use table::reconcile::UnderWay;
 pub use table::runs::{NewRun, RunEnd, RunFolderRow, RunRow};
 pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
-pub use table::tracker::{CommentRow, IssueRow};
+pub use table::tracker::{CommentRow, IssueRow, MoveRow};
 pub use table::turns::Dependency;
 pub use tx::Tx;
 pub use writer::WriterStats;

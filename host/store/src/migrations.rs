@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 16] = files![
+const FILES: [(i64, &str, &str); 17] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -40,6 +40,7 @@ const FILES: [(i64, &str, &str); 16] = files![
     (14, "rewritten history", "0014_rewritten_history.sql"),
     (16, "messages", "0016_messages.sql"),
     (17, "moves once", "0017_moves_once.sql"),
+    (18, "own records", "0018_own_records.sql"),
 ];
 
 /// Everything that a database may still lack, in order.

@@ -2,12 +2,15 @@
 
 pub(crate) mod ageing;
 pub(crate) mod artefacts;
+pub(crate) mod branches;
+pub(crate) mod commit_tests;
 pub(crate) mod costs;
 pub(crate) mod counts;
 pub(crate) mod evaluations;
 pub(crate) mod events;
 pub(crate) mod forge;
 pub(crate) mod history;
+pub(crate) mod issues;
 pub(crate) mod items;
 pub(crate) mod jobs;
 pub(crate) mod leases;

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use orch_domain::id::{ItemPrefix, JobId, RepoName, TaskId, WorkItem};
+use orch_domain::commit_test::TestState;
+use orch_domain::id::{ItemPrefix, JobId, ObjectId, RepoName, TaskId, WorkItem};
+use orch_domain::issue::TrackerState;
 use orch_domain::job::{JobKind, JobState, Lane, PutOff, PutOffKind};
 use orch_domain::message::{Destination, Message};
 use orch_domain::names::{ItemRef, JobName, LeaseName};
@@ -642,6 +644,22 @@ async fn migrations_run_in_order_over_data() {
                 .await
                 .expect("sample data fits the first mark");
         }
+        if *mark == 8 {
+            let sample = "INSERT INTO pull_requests (repo, task_id, branch, base, state, merged_sha, created_ms, merged_ms) \
+                VALUES ('shop', 1, 'b1', 'main', 'merged', 'MERGED', 2, 3), ('shop', 1, 'b2', 'main', 'open', NULL, 4, NULL); \
+                INSERT INTO commit_statuses VALUES ('shop', 'LOST', 'orch/ci', 'pending', 'asked for again, time 2', 5), \
+                ('shop', 'GOOD', 'orch/ci', 'success', 'exit code 0', 5), ('shop', 'GOOD', 'other', 'failure', '', 5); \
+                INSERT INTO issues VALUES (1, 'needs-input', 6); INSERT INTO issue_moves (task_id, state, actor, at_ms) \
+                VALUES (1, 'in-progress', 'orch', 5), (1, 'needs-input', 'orch', 6), (1, 'approved', 'ann', 7);";
+            let sample = sample
+                .replace("MERGED", &"1".repeat(40))
+                .replace("LOST", &"2".repeat(40))
+                .replace("GOOD", &"3".repeat(40));
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sample))
+                .execute(&mut raw)
+                .await
+                .expect("sample data fits the mark");
+        }
     }
     sqlx::Connection::close(raw).await.expect("closed");
     let store = open(&path).await;
@@ -697,6 +715,36 @@ async fn migrations_run_in_order_over_data() {
             ..
         }]
     ));
+    check_own_records(&store).await;
+}
+
+/// What the host goes by stood in the tables of its local forge and tracker before it had tables of its own.
+async fn check_own_records(store: &Store) {
+    let (shop, [merged, lost, good]) = (
+        RepoName::new("shop").expect("a name"),
+        ["1", "2", "3"].map(|digit| ObjectId::new(digit.repeat(40)).expect("an id")),
+    );
+    let found = store.write(move |tx| {
+        Box::pin(async move {
+            let branches = tx.task_branches(TaskId(1)).await?;
+            let landed: Vec<_> = branches.into_iter().map(|b| b.landed).collect();
+            assert_eq!(landed, [Some(merged), None]);
+            let (state, shown) = (
+                tx.issue_state(TaskId(1)).await?,
+                tx.issue_shown_at(TaskId(1)).await?,
+            );
+            // Ann answered at position 3 what stood there from position 2 on.
+            assert_eq!((state, shown), (TrackerState::NeedsInput, Some(2)));
+            let tested = tx.test_state(&shop, &good).await?;
+            assert_eq!(tested, Some(TestState::Passed));
+            tx.ask_test_again(&shop, &lost, 9, 8).await
+        })
+    });
+    assert_eq!(
+        found.await.expect("read"),
+        Some(3),
+        "it was asked for twice"
+    );
 }
 
 async fn due(store: &Store, destination: &str) -> Vec<Message> {

@@ -2,7 +2,7 @@
 
 use orch_domain::id::IssueId;
 use orch_domain::issue::TrackerState;
-use orch_domain::port::tracker::{IssueMove, Tracker, Voice};
+use orch_domain::port::tracker::{IssueMove, Position, Tracker, Voice};
 use orch_domain::port::{HOST_ACTOR, PortFailure};
 use orch_domain::stage::Role;
 
@@ -18,6 +18,7 @@ macro_rules! tracker_conformance {
             [
                 state_set_twice_is_one_move,
                 state_set_again_by_the_same_key_leaves_a_later_move_alone,
+                answer_to_a_state_that_people_see_has_a_higher_position_than_one_before_it,
                 moves_of_others_are_seen_with_who_and_when,
                 moves_after_a_position_come_in_order_and_none_is_skipped,
                 move_that_somebody_went_back_on_is_past,
@@ -56,9 +57,9 @@ pub trait TrackerSite: Sync {
     fn cut(&self) -> Doing<'_, ()>;
 }
 
-async fn set(site: &dyn TrackerSite, issue: &IssueId, state: TrackerState, key: &str) {
+async fn set(site: &dyn TrackerSite, issue: &IssueId, state: TrackerState, key: &str) -> Position {
     let done = site.tracker().set_state(issue, state, key).await;
-    assert_eq!(done, Ok(()));
+    done.expect("moved")
 }
 
 async fn moves(site: &dyn TrackerSite) -> Vec<IssueMove> {
@@ -93,6 +94,26 @@ pub async fn state_set_again_by_the_same_key_leaves_a_later_move_alone(site: &dy
     set(site, &issue, TrackerState::NeedsInput, "ask again").await;
     let state = site.tracker().state(&issue).await;
     assert_eq!(state, Ok(Some(TrackerState::NeedsInput)));
+}
+
+/// An approval that was given before the question was asked is told from one that answers it.
+pub async fn answer_to_a_state_that_people_see_has_a_higher_position_than_one_before_it(
+    site: &dyn TrackerSite,
+) {
+    let [issue, _] = site.issues();
+    site.moved_by("ann", &issue, TrackerState::Approved).await;
+    let shown = set(site, &issue, TrackerState::NeedsInput, "ask").await;
+    site.moved_by("ann", &issue, TrackerState::Approved).await;
+    let moves = moves(site).await;
+    let of_ann: Vec<Position> = moves
+        .iter()
+        .filter(|m| m.actor == "ann")
+        .map(|m| m.position)
+        .collect();
+    assert!(of_ann[0] < shown && shown < of_ann[1], "{of_ann:?} {shown}");
+    // A move to where it is already is none, and people have seen the state all the same.
+    let again = set(site, &issue, TrackerState::Approved, "thanks").await;
+    assert!(again >= of_ann[1], "{of_ann:?} {again}");
 }
 
 /// The reconciler learns who asked for what.
@@ -208,7 +229,10 @@ pub async fn what_is_not_there_is_told_from_a_tracker_that_does_not_answer(site:
     let ask = async |issue: &IssueId, key: &str| {
         [
             tracker.state(issue).await.map(drop),
-            tracker.set_state(issue, TrackerState::Done, key).await,
+            tracker
+                .set_state(issue, TrackerState::Done, key)
+                .await
+                .map(drop),
             tracker
                 .comment(issue, Voice::Host, "x", key)
                 .await

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
 /// What is broken, and the question that finds it.
-const QUESTIONS: [(&str, &str); 10] = [
+const QUESTIONS: [(&str, &str); 13] = [
     (
         "a live job of an ended task",
         "SELECT j.id FROM jobs j JOIN tasks t ON t.id = j.task_id WHERE t.status = 'ended' \
@@ -21,6 +21,20 @@ const QUESTIONS: [(&str, &str); 10] = [
         "SELECT id FROM jobs WHERE state = 'done' AND epoch < 1",
     ),
     ("a dead job", "SELECT id FROM jobs WHERE state = 'dead'"),
+    (
+        "a message that was given up",
+        "SELECT id FROM outbox WHERE dead_ms IS NOT NULL",
+    ),
+    (
+        "a landed branch that its forge does not show as merged",
+        "SELECT b.task_id FROM task_branches b WHERE b.landed_sha IS NOT NULL AND NOT EXISTS (SELECT 1 FROM \
+         pull_requests p WHERE p.task_id = b.task_id AND p.branch = b.branch AND p.merged_sha = b.landed_sha)",
+    ),
+    (
+        "an issue that does not stand where the host wants it",
+        "SELECT i.task_id FROM issues i WHERE i.state IS NOT (SELECT m.state FROM issue_moves m \
+         WHERE m.task_id = i.task_id ORDER BY m.id DESC LIMIT 1)",
+    ),
     (
         "a run that was never taken in",
         "SELECT r.id FROM runs r JOIN tasks t ON t.id = r.task_id WHERE t.status = 'ended' AND r.state = 'started'",

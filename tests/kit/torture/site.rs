@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{check, pause};
+use crate::sql;
 use crate::world::{AGENT, World};
 
 /// A world to be tortured.
@@ -183,7 +184,7 @@ impl Site {
                 return Err(format!("the host ended\n{}", self.world.log()));
             }
             match self.look(item) {
-                Some(view) if view["status"] == "ended" => return Ok(()),
+                Some(view) if view["status"] == "ended" && self.is_settled() => return Ok(()),
                 Some(view) if self.stands_still(&view) => return Err(format!("{view:#}")),
                 Some(view) => self.approve(item, &view),
                 None => {}
@@ -193,6 +194,13 @@ impl Site {
             }
             pause();
         }
+    }
+
+    /// Whether everything that was to leave the host has left it: what the forge and the tracker show comes after the
+    /// move of the task that it belongs to.
+    pub fn is_settled(&self) -> bool {
+        let waiting = "SELECT key FROM outbox WHERE done_ms IS NULL AND dead_ms IS NULL LIMIT 1";
+        sql::column(&self.world.path("data/orch.db"), waiting).is_empty()
     }
 
     /// Kills every supervisor of this world.

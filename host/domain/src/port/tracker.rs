@@ -16,11 +16,14 @@ pub struct IssueAt {
     pub issue: IssueId,
 }
 
+/// A place in the order of all moves of a tracker's issues.
+pub type Position = i64;
+
 /// A move of an issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssueMove {
     /// Rises with every move of any issue of the tracker; no two moves share one.
-    pub position: i64,
+    pub position: Position,
     /// Whose move.
     pub issue: IssueId,
     /// Where it was moved to.
@@ -63,19 +66,21 @@ pub struct Comment {
 pub trait Tracker: Send + Sync + Debug {
     /// Moves after `position`, oldest first, at most `most`. Asked once per look of the reconciler; whoever asks keeps
     /// the position of the last one it has dealt with. Nothing is skipped when it does not answer.
-    fn moves(&self, position: i64, most: u32) -> PortAnswer<'_, Vec<IssueMove>>;
+    fn moves(&self, position: Position, most: u32) -> PortAnswer<'_, Vec<IssueMove>>;
 
     /// Where an issue stands; none if it was never moved.
     fn state<'a>(&'a self, issue: &'a IssueId) -> PortAnswer<'a, Option<TrackerState>>;
 
     /// Moves an issue in the host's name. Called from the outbox, in order for each issue. Moving it to where it is
     /// already is no move, and the same `key` moves it once: somebody else's later move stays.
+    ///
+    /// Answers a position: every move that somebody makes from now on, and who could see the state, has a higher one.
     fn set_state<'a>(
         &'a self,
         issue: &'a IssueId,
         state: TrackerState,
         key: &'a str,
-    ) -> PortAnswer<'a, ()>;
+    ) -> PortAnswer<'a, Position>;
 
     /// Adds a comment, once per `key`. Called from the outbox, in order for each issue.
     fn comment<'a>(

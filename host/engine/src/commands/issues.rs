@@ -1,7 +1,8 @@
 //! The local tracker as people use it: issues, and moving them.
 
 use orch_domain::issue::TrackerState;
-use orch_domain::source::HOST_ACTOR;
+use orch_domain::port::HOST_ACTOR;
+use orch_store::OWN_TRACKER;
 use orch_views::issue::MoveRequest;
 use orch_views::message::Message;
 
@@ -49,9 +50,22 @@ impl Issues {
             by.to_owned(),
             self.ledger.now(),
         );
-        self.ledger
-            .write(move |tx| Box::pin(async move { tx.move_issue(id, to, &who, now).await }))
-            .await?;
+        let elsewhere = self.ledger.write(move |tx| {
+            Box::pin(async move {
+                let at = tx.issue_at(id).await?;
+                if at.tracker.as_str() != OWN_TRACKER {
+                    return Ok(Some(at));
+                }
+                tx.move_issue(id, to, &who, now).await?;
+                Ok(None)
+            })
+        });
+        if let Some(at) = elsewhere.await? {
+            return Err(CommandError::Invalid(format!(
+                "{item} is issue `{}` of tracker `{}`; move it there",
+                at.issue, at.tracker
+            )));
+        }
         self.reconciler.hint();
         Ok(Message {
             message: format!("{item} is moved to `{state}`"),

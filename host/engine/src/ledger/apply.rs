@@ -5,10 +5,12 @@ use orch_domain::job::JobKind;
 use orch_domain::message::Message;
 use orch_domain::names::{JobName, LeaseName};
 use orch_domain::pipeline::Pipeline;
+use orch_domain::port::forge::NewPullRequest;
 use orch_domain::task::{Status, Task};
 use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
 use orch_store::{Cancel, CasOutcome, NewJob, TaskRecord, Tx};
 
+use super::issues::{remark_on, want_issue};
 use super::messages;
 use super::notices::announce;
 use super::turn::{give_turn, wake_waiters};
@@ -151,17 +153,27 @@ async fn carry_out(
             let key = format!("notice:{key}");
             announce(tx, Some(task.id), &key, kind.clone(), by.now).await?;
         }
-        Effect::Tracker(state) => tx.set_issue_state(task.id, *state, by.now).await?,
+        Effect::Tracker(state) => want_issue(tx, task.id, *state, &key, by.now).await?,
         Effect::Comment(remark) => {
-            let text = orch_words::remark::text(remark);
-            tx.add_comment(task.id, &key, "orch", &text, by.now).await?;
+            remark_on(tx, task.id, remark.clone(), &key, by.now).await?;
         }
         Effect::OpenPullRequest => {
-            tx.open_pull_request(repo, task.id, &record.branch, &record.base_branch, by.now)
+            tx.record_pull_request(task.id, &record.branch, by.now)
+                .await?;
+            let request = NewPullRequest {
+                task: task.id,
+                branch: record.branch.clone(),
+                base: record.base_branch.clone(),
+                title: format!("{}: {}", task.work_item, task.title),
+            };
+            let key = format!("pull-request:{}:{}", task.id, record.branch);
+            let repo = task.repo.clone();
+            let message = Message::OpenPullRequest { repo, request };
+            tx.push_message(Some(task.id), &message, &key, by.now)
                 .await?;
         }
         Effect::NewBranch => {
-            let count = tx.pull_requests(task.id).await?.len();
+            let count = tx.task_branches(task.id).await?.len();
             let branch = format!(
                 "{}-{}",
                 messages::branch(&task.work_item, task.id),

@@ -1,30 +1,73 @@
-//! How a commit's test is asked for.
+//! How a commit's test is asked for, and how its forge hears of it.
 
 use orch_config::LOCAL_CI_CONTEXT;
+use orch_domain::commit_test::{ASKED_AGAIN_MAX, TestState};
 use orch_domain::id::{ObjectId, RepoName, TaskId, UnixMs};
-use orch_domain::imports::CheckState;
 use orch_domain::job::JobKind;
+use orch_domain::message::{Message, StatusNote};
 use orch_domain::names::JobName;
 use orch_store::{EnqueueOutcome, NewJob, StoreError, Tx};
 
-/// Asks the local forge to test a pushed commit; `description` is what its status says meanwhile.
+/// Asks for the test of a pushed commit.
 pub(crate) async fn ask_ci(
     tx: &mut Tx,
     repo: &RepoName,
     task: TaskId,
     sha: &ObjectId,
-    description: &str,
     now: UnixMs,
 ) -> Result<(), StoreError> {
-    tx.set_status(
-        repo.as_str(),
-        sha.as_str(),
-        LOCAL_CI_CONTEXT,
-        CheckState::Pending,
-        description,
-        now,
-    )
-    .await?;
+    tx.ask_test(repo, sha, now).await?;
+    post_status(tx, repo, task, sha, StatusNote::Queued, now).await?;
+    enqueue(tx, repo, task, sha, now).await
+}
+
+/// Asks again for a test that was lost; false if it is answered, or was asked for again often enough.
+pub(crate) async fn ask_ci_again(
+    tx: &mut Tx,
+    repo: &RepoName,
+    task: TaskId,
+    sha: &ObjectId,
+    now: UnixMs,
+) -> Result<bool, StoreError> {
+    let asked = tx.ask_test_again(repo, sha, ASKED_AGAIN_MAX, now).await?;
+    let Some(time) = asked else { return Ok(false) };
+    post_status(tx, repo, task, sha, StatusNote::AskedAgain { time }, now).await?;
+    enqueue(tx, repo, task, sha, now).await?;
+    Ok(true)
+}
+
+/// Tells the forge how the host's own test of a commit stands.
+pub(super) async fn post_status(
+    tx: &mut Tx,
+    repo: &RepoName,
+    task: TaskId,
+    sha: &ObjectId,
+    note: StatusNote,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let state = tx.test_state(repo, sha).await?.unwrap_or(TestState::Asked);
+    let key = match &note {
+        StatusNote::Queued => format!("status:{repo}:{sha}:queued:{now}"),
+        StatusNote::AskedAgain { time } => format!("status:{repo}:{sha}:again-{time}:{now}"),
+        StatusNote::Ended { .. } => format!("status:{repo}:{sha}:ended:{now}"),
+    };
+    let message = Message::PostStatus {
+        repo: repo.clone(),
+        commit: sha.clone(),
+        context: LOCAL_CI_CONTEXT.to_owned(),
+        state: state.check(),
+        note,
+    };
+    tx.push_message(Some(task), &message, &key, now).await
+}
+
+async fn enqueue(
+    tx: &mut Tx,
+    repo: &RepoName,
+    task: TaskId,
+    sha: &ObjectId,
+    now: UnixMs,
+) -> Result<(), StoreError> {
     let job = NewJob {
         kind: JobKind::Ci,
         task: Some(task),

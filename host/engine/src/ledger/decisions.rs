@@ -10,6 +10,7 @@ use orch_domain::transition::Event;
 use orch_store::{EvidenceRow, TaskRecord, Tx};
 
 use super::apply::{Applied, By, apply, pipeline_of};
+use super::issues::want_issue;
 use super::unwritten::Unwritten;
 use orch_config::HostConfig;
 
@@ -82,8 +83,8 @@ async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, Unwritten>
         )));
     };
     // In the host's name: what is said here is not to be read from the tracker once more.
-    tx.set_issue_state(id, TrackerState::Approved, by.now)
-        .await?;
+    let key = format!("approved:{id}:{}", record.task.version);
+    want_issue(tx, id, TrackerState::Approved, &key, by.now).await?;
     let data = serde_json::json!({"by": who}).to_string();
     // A gate that asks about code reads who approved which commit.
     let row = EvidenceRow {

@@ -11,6 +11,7 @@ use orch_domain::id::{DoorName, RepoName, UnixMs};
 use orch_domain::port::forge::Forge;
 use orch_domain::port::notifier::Notifier;
 use orch_domain::port::tracker::Tracker;
+use orch_domain::port::{PortError, PortFailure};
 use orch_store::Store;
 
 use super::paths::Paths;
@@ -36,6 +37,32 @@ pub struct Doors {
     pub trackers: BTreeMap<DoorName, Arc<dyn Tracker>>,
     /// Where people are told things.
     pub notifiers: BTreeMap<DoorName, Arc<dyn Notifier>>,
+}
+
+impl Doors {
+    /// The forge of a repository.
+    pub(crate) fn forge(&self, repo: &RepoName) -> Result<&dyn Forge, PortError> {
+        let found = self.forges.get(repo).map(AsRef::as_ref);
+        found.ok_or_else(|| absent(format!("the forge of `{repo}`")))
+    }
+
+    /// A tracker.
+    pub(crate) fn tracker(&self, name: &DoorName) -> Result<&dyn Tracker, PortError> {
+        let found = self.trackers.get(name).map(AsRef::as_ref);
+        found.ok_or_else(|| absent(format!("tracker `{name}`")))
+    }
+
+    /// A notifier.
+    pub(crate) fn notifier(&self, name: &DoorName) -> Result<&dyn Notifier, PortError> {
+        let found = self.notifiers.get(name).map(AsRef::as_ref);
+        found.ok_or_else(|| absent(format!("notifier `{name}`")))
+    }
+}
+
+/// A door that something stored names and the configuration does not.
+fn absent(source: String) -> PortError {
+    let reason = "nothing of this name is configured";
+    PortError::new(source, PortFailure::NotFound, reason)
 }
 
 /// Opens the doors of a host; nothing goes through them yet.

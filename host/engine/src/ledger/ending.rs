@@ -7,20 +7,21 @@ use anyhow::Context;
 use orch_config::BudgetsConfig;
 use orch_domain::id::{ObjectId, RepoName, RunId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
+use orch_domain::message::{Message, StatusNote};
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::HostWork;
 use orch_domain::task::BlockReason;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_judge::Staged;
 use orch_store::{
-    ClaimedJob, CountsAsTry, EnqueueOutcome, EvidenceRow, FinishOutcome, MergeMark, NewEvaluation,
+    ClaimedJob, CountsAsTry, EnqueueOutcome, EvidenceRow, FinishOutcome, Landing, NewEvaluation,
     NewJob, RunEnd, StoreError, Tx,
 };
 
 use super::Ledger;
 use super::apply::apply;
 use super::budget::warn;
-use super::ci_request::ask_ci;
+use super::ci_request::{ask_ci, post_status};
 use super::notices::announce;
 use super::unwritten::Unwritten;
 
@@ -78,12 +79,11 @@ pub(crate) enum Write {
     BudgetWarning { budgets: BudgetsConfig },
     /// A commit is to be tested.
     AskCi(ObjectId),
-    /// What came of testing a commit.
-    Status {
+    /// The test of a commit ended.
+    TestEnded {
         sha: ObjectId,
-        context: String,
-        state: orch_domain::imports::CheckState,
-        description: String,
+        passed: bool,
+        exit_code: i32,
     },
     /// Something that the host found out.
     Evidence(EvidenceRow),
@@ -176,22 +176,15 @@ impl Write {
                 }
             }
             Self::BudgetWarning { budgets } => warn(tx, task, &budgets, now).await?,
-            Self::AskCi(sha) => ask_ci(tx, repo, task, &sha, "queued", now).await?,
-            Self::Status {
+            Self::AskCi(sha) => ask_ci(tx, repo, task, &sha, now).await?,
+            Self::TestEnded {
                 sha,
-                context,
-                state,
-                description,
+                passed,
+                exit_code,
             } => {
-                tx.set_status(
-                    repo.as_str(),
-                    sha.as_str(),
-                    &context,
-                    state,
-                    &description,
-                    now,
-                )
-                .await?;
+                tx.end_test(repo, &sha, passed, now).await?;
+                let note = StatusNote::Ended { exit_code };
+                post_status(tx, repo, task, &sha, note, now).await?;
             }
             Self::Evidence(row) => tx.put_evidence(task, &row).await?,
             Self::HostArtefact { name, content } => {
@@ -208,15 +201,23 @@ impl Write {
                 }
             }
             Self::Merged { branch, sha } => {
-                match tx
-                    .mark_merged(repo.as_str(), &branch, sha.as_str(), now)
-                    .await?
-                {
-                    MergeMark::Merged => {}
-                    MergeMark::AlreadyMerged(before) if before == sha.as_str() => {}
-                    MergeMark::AlreadyMerged(before) => {
+                let branches = tx.task_branches(task).await?;
+                let has_request = branches.iter().any(|b| b.branch == branch);
+                match tx.record_landing(task, &branch, &sha, now).await? {
+                    Landing::Noted => {}
+                    Landing::AsAnother(before) => {
+                        let before = before.to_string();
                         return Err(Unwritten::Merged { branch, before });
                     }
+                }
+                if has_request {
+                    let key = format!("merged:{task}:{branch}");
+                    let message = Message::MarkMerged {
+                        repo: repo.clone(),
+                        branch,
+                        commit: sha,
+                    };
+                    tx.push_message(Some(task), &message, &key, now).await?;
                 }
             }
             Self::Enqueue(job) => {

@@ -3,6 +3,7 @@
 //! A mechanism owns its state; these are the handles that it hands out to views and commands.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub(crate) struct ReconcilerStatus(Arc<Reconciling>);
 #[derive(Debug, Default)]
 struct Reconciling {
     hinted: Notify,
+    /// A hinted look left a move for later, until the tracker has been told what the host asks.
+    left_for_later: AtomicBool,
     counts: Mutex<ReconcilerCounts>,
 }
 
@@ -77,6 +80,18 @@ impl ReconcilerStatus {
     /// Something may have happened: look now. Losing this costs time and nothing else.
     pub(crate) fn hint(&self) {
         self.0.hinted.notify_one();
+    }
+
+    /// A hinted look left a move for later: it is to be looked at again when the tracker has been told more.
+    pub(crate) fn leave_for_later(&self) {
+        self.0.left_for_later.store(true, Ordering::SeqCst);
+    }
+
+    /// The tracker was told more: whoever left a move for that looks again.
+    pub(crate) fn told(&self) {
+        if self.0.left_for_later.swap(false, Ordering::SeqCst) {
+            self.hint();
+        }
     }
 
     /// Ends when somebody hinted.

@@ -25,6 +25,7 @@ use super::open_run;
 use crate::launch::admission::Candidate;
 use crate::launch::{Asked, Launchpad, Refusal};
 use crate::ledger::Ledger;
+use crate::ledger::doors::Doors;
 use crate::ledger::ending::Ending;
 use crate::ledger::repos::{Repo, Repos};
 
@@ -44,6 +45,7 @@ pub(super) struct AgentStep {
     pub(super) ledger: Ledger,
     pub(super) config: LiveConfig,
     pub(super) repos: Repos,
+    pub(super) doors: Doors,
     pub(super) launchpad: Launchpad,
 }
 

@@ -3,7 +3,6 @@
 use anyhow::Context;
 use orch_config::LOCAL_CI_CONTEXT;
 use orch_domain::id::{ObjectId, UnixMs};
-use orch_domain::imports::CheckState;
 use orch_store::{ClaimedJob, EvidenceRow};
 use serde::Deserialize;
 
@@ -58,17 +57,11 @@ pub(super) fn record_run(sha: &ObjectId, tested: Tested, now: UnixMs) -> Vec<Wri
             content,
         })
     };
-    let state = if run.passed {
-        CheckState::Success
-    } else {
-        CheckState::Failure
-    };
     let mut writes = vec![
-        Write::Status {
+        Write::TestEnded {
             sha: sha.clone(),
-            context: LOCAL_CI_CONTEXT.to_owned(),
-            state,
-            description: format!("exit code {}", run.exit_code),
+            passed: run.passed,
+            exit_code: run.exit_code,
         },
         evidence(LOCAL_TESTS, serde_json::to_string(&run).unwrap_or_default()),
         evidence(&format!("ci/{LOCAL_CI_CONTEXT}"), run.output_tail),

@@ -8,6 +8,7 @@ use orch_process::git::Blob;
 use orch_store::TaskRecord;
 
 use crate::ledger::Ledger;
+use crate::ledger::doors::Doors;
 use crate::ledger::repos::Repo;
 
 /// Longest foreign text in a prompt, bytes; what is cut is said.
@@ -28,6 +29,7 @@ fn shipped(role: Role) -> &'static str {
 /// The prompt of a run of `role`. A repository may bring its own words for a role at its trusted base.
 pub(crate) async fn assemble(
     ledger: &Ledger,
+    doors: &Doors,
     record: &TaskRecord,
     repo: &Repo,
     base: &ObjectId,
@@ -60,12 +62,13 @@ pub(crate) async fn assemble(
         &record.body,
     ));
     let id = task.id;
-    let comments = ledger.read(|tx| Box::pin(tx.comments(id))).await?;
-    for comment in comments.iter().filter(|c| c.author != "orch") {
+    let at = ledger.read(|tx| Box::pin(tx.issue_at(id))).await?;
+    let comments = doors.tracker(&at.tracker)?.comments(&at.issue).await?;
+    for comment in comments.iter().filter(|c| !c.is_own) {
         prompt.push_str(&quote(
             "A comment",
             &format!("written by {}", comment.author),
-            &comment.body,
+            &comment.text,
         ));
     }
     if let Some(findings) = &task.findings {

@@ -10,14 +10,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use orch_agents::workspace::Workspace;
 use orch_domain::delivery::{self, AfterFailure};
-use orch_domain::id::{DoorName, RepoName};
+use orch_domain::id::{DoorName, TaskId};
 use orch_domain::message::{Destination, Message};
 use orch_domain::notice::NoticeKind;
-use orch_domain::port::forge::{Forge, Status};
-use orch_domain::port::notifier::Notifier;
-use orch_domain::port::tracker::Tracker;
+use orch_domain::port::forge::Status;
+use orch_domain::port::tracker::Position;
 use orch_domain::port::{PortError, PortFailure, Receipt};
-use orch_store::{StoreError, WaitingMessage};
+use orch_store::{StoreError, Tx, WaitingMessage};
 use tokio::time::Instant;
 
 use super::driver::Stop;
@@ -25,6 +24,7 @@ use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
 use crate::ledger::notices::announce;
 use crate::ledger::paths::Paths;
+use crate::ledger::status::ReconcilerStatus;
 
 /// Messages of one destination that are read at once.
 const BATCH: u32 = 50;
@@ -43,6 +43,7 @@ pub(crate) struct Delivery {
     pub(crate) ledger: Ledger,
     pub(crate) paths: Paths,
     pub(crate) doors: Doors,
+    pub(crate) reconciler: ReconcilerStatus,
 }
 
 /// What comes after a message.
@@ -214,12 +215,20 @@ impl Delivery {
         });
         let now = self.ledger.now();
         let error = match tried {
-            Ok(receipt) => {
+            Ok(delivered) => {
+                let is_shown = matches!(delivered, Delivered::Shown(_));
                 let done = self.ledger.write(move |tx| {
-                    Box::pin(async move { tx.message_done(id, receipt.as_deref(), now).await })
+                    Box::pin(async move {
+                        note(tx, task, &message, &delivered).await?;
+                        let receipt = delivered.receipt();
+                        tx.message_done(id, receipt.as_deref(), now).await
+                    })
                 });
                 if !done.await? {
                     tracing::debug!(message.id = id, "a newer message took its place meanwhile");
+                }
+                if is_shown {
+                    self.reconciler.told();
                 }
                 return Ok(Next::Message);
             }
@@ -268,32 +277,37 @@ impl Delivery {
     }
 
     /// Carries a message to where it goes.
-    async fn deliver(&self, message: &Message, key: &str) -> Result<Receipt, PortError> {
+    async fn deliver(&self, message: &Message, key: &str) -> Result<Delivered, PortError> {
+        let there = Delivered::There;
         match message {
             // Each notifier gets a message of its own; there is nothing to carry.
-            Message::Announcement { .. } => Ok(None),
-            Message::Notice { to, notice } => self.notifier(to)?.tell(notice, key).await,
+            Message::Announcement { .. } => Ok(there(None)),
+            Message::Notice { to, notice } => {
+                let notifier = self.doors.notifier(to)?;
+                notifier.tell(notice, key).await.map(there)
+            }
             Message::IssueState { at, state } => {
-                let tracker = self.tracker(&at.tracker)?;
-                tracker.set_state(&at.issue, *state, key).await?;
-                Ok(None)
+                let tracker = self.doors.tracker(&at.tracker)?;
+                let shown = tracker.set_state(&at.issue, *state, key).await;
+                shown.map(Delivered::Shown)
             }
             Message::Comment { at, voice, remark } => {
                 let text = orch_words::remark::text(remark);
-                let tracker = self.tracker(&at.tracker)?;
-                tracker.comment(&at.issue, *voice, &text, key).await
+                let tracker = self.doors.tracker(&at.tracker)?;
+                let written = tracker.comment(&at.issue, *voice, &text, key).await;
+                written.map(there)
             }
             Message::OpenPullRequest { repo, request } => {
-                let number = self.forge(repo)?.open_pull_request(request).await?;
-                Ok(Some(number.to_string()))
+                let opened = self.doors.forge(repo)?.open_pull_request(request).await;
+                opened.map(Delivered::Opened)
             }
             Message::MarkMerged {
                 repo,
                 branch,
                 commit,
             } => {
-                self.forge(repo)?.mark_merged(branch, commit).await?;
-                Ok(None)
+                let marked = self.doors.forge(repo)?.mark_merged(branch, commit).await;
+                marked.map(|()| there(None))
             }
             Message::PostStatus {
                 repo,
@@ -309,8 +323,8 @@ impl Delivery {
                     url: None,
                     reporter: None,
                 };
-                self.forge(repo)?.post_status(commit, &status).await?;
-                Ok(None)
+                let posted = self.doors.forge(repo)?.post_status(commit, &status).await;
+                posted.map(|()| there(None))
             }
             Message::RemoveWorkspace {
                 task,
@@ -320,35 +334,13 @@ impl Delivery {
                 let (repo, item) = (repo.as_str(), work_item.as_str());
                 let workspace = Workspace::at(self.paths.workspace(repo, task.0, item));
                 let removed = workspace.remove().await;
-                removed.map_err(|error| {
+                removed.map(|_| there(None)).map_err(|error| {
                     let reason = format!("{:#}", anyhow::Error::from(error));
                     let source = format!("the workspace of {item}");
                     PortError::new(source, PortFailure::Unavailable, reason)
-                })?;
-                Ok(None)
+                })
             }
         }
-    }
-
-    fn forge(&self, repo: &RepoName) -> Result<&dyn Forge, PortError> {
-        let found = self.doors.forges.get(repo);
-        found
-            .map(AsRef::as_ref)
-            .ok_or_else(|| no_door(format!("the forge of `{repo}`")))
-    }
-
-    fn tracker(&self, name: &DoorName) -> Result<&dyn Tracker, PortError> {
-        let found = self.doors.trackers.get(name);
-        found
-            .map(AsRef::as_ref)
-            .ok_or_else(|| no_door(format!("tracker `{name}`")))
-    }
-
-    fn notifier(&self, name: &DoorName) -> Result<&dyn Notifier, PortError> {
-        let found = self.doors.notifiers.get(name);
-        found
-            .map(AsRef::as_ref)
-            .ok_or_else(|| no_door(format!("notifier `{name}`")))
     }
 
     /// Gives up what has waited long for a door that is not in the configuration any more.
@@ -391,13 +383,43 @@ impl Delivery {
     }
 }
 
-/// A destination that a message names and the configuration does not.
-fn no_door(source: String) -> PortError {
-    PortError::new(
-        source,
-        PortFailure::NotFound,
-        "nothing of this name is configured",
-    )
+/// What delivering a message came to.
+enum Delivered {
+    /// It is there; what the other side calls it.
+    There(Receipt),
+    /// People see the issue of a task where it was moved to, from a position of its tracker on.
+    Shown(Position),
+    /// The branch has a pull request of this number.
+    Opened(u64),
+}
+
+impl Delivered {
+    fn receipt(&self) -> Receipt {
+        match self {
+            Self::There(receipt) => receipt.clone(),
+            Self::Shown(position) => Some(position.to_string()),
+            Self::Opened(number) => Some(number.to_string()),
+        }
+    }
+}
+
+/// Notes what the host goes by afterwards.
+async fn note(
+    tx: &mut Tx,
+    task: Option<TaskId>,
+    message: &Message,
+    delivered: &Delivered,
+) -> Result<(), StoreError> {
+    match (message, delivered, task) {
+        (Message::IssueState { state, .. }, Delivered::Shown(from), Some(task)) => {
+            tx.issue_shown(task, *state, *from).await
+        }
+        (Message::OpenPullRequest { request, .. }, Delivered::Opened(number), _) => {
+            tx.pull_request_opened(request.task, &request.branch, &number.to_string())
+                .await
+        }
+        (_, _, _) => Ok(()),
+    }
 }
 
 #[cfg(test)]

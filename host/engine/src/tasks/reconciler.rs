@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::driver::Stop;
 use crate::ledger::Ledger;
+use crate::ledger::doors::Doors;
 use crate::ledger::notices::announce;
 use crate::ledger::repos::Repos;
 use crate::ledger::status::{MadeGood, ReconcilerStatus};
@@ -29,6 +30,7 @@ pub(crate) struct Reconciler {
     pub(crate) ledger: Ledger,
     pub(crate) config: LiveConfig,
     pub(crate) repos: Repos,
+    pub(crate) doors: Doors,
     pub(crate) status: ReconcilerStatus,
 }
 
@@ -60,9 +62,12 @@ impl Reconciler {
     /// One look at everything; every part ends with its own error, so that none keeps the others from being looked at.
     async fn look(&self, standing: &mut Standing, hinted: bool) {
         let status = &self.status;
-        match issues::look(self, hinted).await {
-            Ok(()) => status.answered("tracker"),
-            Err(error) => status.failed("tracker", &format!("{error:#}")),
+        for (name, tracker) in &self.doors.trackers {
+            let source = format!("tracker:{name}");
+            match issues::look(self, name, tracker.as_ref(), hinted).await {
+                Ok(()) => status.answered(&source),
+                Err(error) => status.failed(&source, &format!("{error:#}")),
+            }
         }
         // A hint is about an issue; what stands for a grace is measured by the pauses.
         if !hinted {

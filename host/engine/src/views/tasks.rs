@@ -145,16 +145,16 @@ async fn view(
     let (runs, run_count) = tx.latest_runs(id, LATEST_MAX).await?;
     let (comments, comment_count) = tx.latest_comments(id, LATEST_MAX).await?;
     let stages = visits(&tx.events(id, 0, EVENTS_MAX).await?);
-    let requests = tx.pull_requests(id).await?;
+    let branches = tx.task_branches(id).await?;
     let costs = tx.costs(CostsBy::Stage, Some(id), 0, 0, STAGES_MAX).await?;
     Ok(TaskView {
         why,
         branch: record.branch,
         head: record.task.head.as_ref().map(ToString::to_string),
-        merged_commit: requests
+        merged_commit: branches
             .iter()
             .rev()
-            .find_map(|r| r.merged_commit().map(ToString::to_string)),
+            .find_map(|b| b.landed.as_ref().map(ToString::to_string)),
         cost_usd: tx.spending(Some(id), 0).await?.known_usd,
         costs: costs.into_iter().map(costs::view).collect(),
         findings: record.task.findings,

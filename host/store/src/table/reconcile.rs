@@ -1,7 +1,7 @@
 //! What the reconciler compares with its sources: tasks under way with their jobs, commits that nobody tests.
 
 use orch_domain::event::EventKind;
-use orch_domain::id::{ObjectId, RepoName, TaskId, UnixMs};
+use orch_domain::id::TaskId;
 use orch_domain::job::{JobKind, JobState};
 use orch_domain::names::JobName;
 
@@ -68,30 +68,6 @@ impl Tx {
         .fetch_one(&mut self.conn)
         .await
         .doing("count live jobs")?;
-        get(&row, 0)
-    }
-
-    /// Whether the test of a commit was asked for before `before_ms`, is not answered, and nobody is at it.
-    pub async fn is_untested(
-        &mut self,
-        repo: &RepoName,
-        head: &ObjectId,
-        context: &str,
-        before_ms: UnixMs,
-    ) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT EXISTS (SELECT 1 FROM commit_statuses WHERE repo = ? AND sha = ? AND context = ? \
-             AND state = 'pending' AND updated_ms < ?) AND NOT EXISTS (SELECT 1 FROM jobs WHERE unique_key = ? \
-             AND state IN ('scheduled', 'ready', 'running'))",
-        )
-        .bind(repo.as_str())
-        .bind(head.as_str())
-        .bind(context)
-        .bind(before_ms)
-        .bind(JobName::Ci { repo: repo.clone(), commit: head.clone() }.to_string())
-        .fetch_one(&mut self.conn)
-        .await
-        .doing("look for a commit's test")?;
         get(&row, 0)
     }
 

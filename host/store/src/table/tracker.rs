@@ -2,7 +2,8 @@
 
 use orch_domain::id::{TaskId, UnixMs};
 use orch_domain::issue::TrackerState;
-use orch_domain::source::{HOST_ACTOR, IssueMove};
+use orch_domain::port::HOST_ACTOR;
+use orch_domain::port::tracker::Position;
 
 use super::{get, known};
 use crate::error::{Context, StoreError};
@@ -17,6 +18,23 @@ pub struct CommentRow {
     pub body: String,
     /// When.
     pub at_ms: UnixMs,
+}
+
+/// A move of an issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveRow {
+    /// Rises with every move of any issue.
+    pub position: Position,
+    /// Whose issue.
+    pub task: TaskId,
+    /// Where it was moved to.
+    pub state: TrackerState,
+    /// By whom.
+    pub actor: String,
+    /// When.
+    pub at_ms: UnixMs,
+    /// Whether somebody other than the host moved the issue again since.
+    pub is_past: bool,
 }
 
 /// An issue as it stands in the tracker.
@@ -37,43 +55,6 @@ pub struct IssueRow {
 }
 
 impl Tx {
-    /// Moves the task's issue in the name of the host; makes the issue if there is none.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn set_issue_state(
-        &mut self,
-        task: TaskId,
-        state: TrackerState,
-        now: UnixMs,
-    ) -> Result<(), StoreError> {
-        self.accept_issue_state(task, state, now).await?;
-        self.move_issue(task, state, HOST_ACTOR, now).await
-    }
-
-    /// Takes over a state to which a person moved the task's issue.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn accept_issue_state(
-        &mut self,
-        task: TaskId,
-        state: TrackerState,
-        now: UnixMs,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO issues (task_id, state, updated_ms) VALUES (?, ?, ?) \
-             ON CONFLICT (task_id) DO UPDATE SET state = excluded.state, updated_ms = excluded.updated_ms",
-        )
-        .bind(task.0)
-        .bind(state.as_str())
-        .bind(now)
-        .execute(&mut self.conn)
-        .await
-        .map(|_| ())
-        .doing("set an issue's state")
-    }
-
     /// Writes down that `actor` moved the task's issue. Moving it to where it is already is no move.
     ///
     /// # Errors
@@ -100,16 +81,14 @@ impl Tx {
     }
 
     /// Writes down that the host moved the task's issue, once per `key`. Moving it to where it is already is no move.
-    ///
-    /// # Errors
-    /// When the database does not answer.
+    /// Answers the position of the latest move of any issue then.
     pub async fn move_issue_once(
         &mut self,
         task: TaskId,
         state: TrackerState,
         key: &str,
         now: UnixMs,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Position, StoreError> {
         sqlx::query(
             "INSERT INTO issue_moves (task_id, state, actor, at_ms, key) SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?2 IS NOT \
              (SELECT state FROM issue_moves WHERE task_id = ?1 ORDER BY id DESC LIMIT 1) \
@@ -122,8 +101,12 @@ impl Tx {
         .bind(key)
         .execute(&mut self.conn)
         .await
-        .map(|_| ())
-        .doing("move an issue")
+        .doing("move an issue")?;
+        let row = sqlx::query("SELECT coalesce(max(id), 0) FROM issue_moves")
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("read the latest move")?;
+        get(&row, 0)
     }
 
     /// Where the task's issue was moved to last, by whomever; none if it was never moved.
@@ -159,9 +142,9 @@ impl Tx {
     /// When the database does not answer.
     pub async fn issue_moves(
         &mut self,
-        position: i64,
+        position: Position,
         most: u32,
-    ) -> Result<Vec<IssueMove>, StoreError> {
+    ) -> Result<Vec<MoveRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, task_id, state, actor, at_ms, EXISTS (SELECT 1 FROM issue_moves later \
              WHERE later.task_id = m.task_id AND later.id > m.id AND later.actor <> ?) \
@@ -176,7 +159,7 @@ impl Tx {
         rows.iter()
             .map(|row| {
                 let (id, state): (i64, String) = (get(row, 0)?, get(row, 2)?);
-                Ok(IssueMove {
+                Ok(MoveRow {
                     position: id,
                     task: TaskId(get(row, 1)?),
                     state: known(
@@ -251,88 +234,6 @@ impl Tx {
         .doing("count issues")?;
         let count: i64 = get(&row, 0)?;
         Ok(u64::try_from(count).unwrap_or_default())
-    }
-
-    /// How far a source has been dealt with; 0 at the beginning.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn source_position(&mut self, source: &str) -> Result<i64, StoreError> {
-        let row =
-            sqlx::query("SELECT coalesce(max(position), 0) FROM source_positions WHERE source = ?")
-                .bind(source)
-                .fetch_one(&mut self.conn)
-                .await
-                .doing("read the position of a source")?;
-        get(&row, 0)
-    }
-
-    /// Says that a source has been dealt with up to `position`; false if it was before, so that nothing is dealt
-    /// with twice.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn advance_source(
-        &mut self,
-        source: &str,
-        position: i64,
-    ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "INSERT INTO source_positions (source, position) VALUES (?, ?) ON CONFLICT (source) \
-             DO UPDATE SET position = excluded.position WHERE excluded.position > source_positions.position",
-        )
-        .bind(source)
-        .bind(position)
-        .execute(&mut self.conn)
-        .await
-        .doing("advance a source")?;
-        Ok(done.rows_affected() == 1)
-    }
-
-    /// Whether the host has moved the task's issue, or taken over a move of it, after `at_ms`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn issue_moved_on(
-        &mut self,
-        task: TaskId,
-        at_ms: UnixMs,
-    ) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT EXISTS (SELECT 1 FROM issues WHERE task_id = ? AND updated_ms > ?)",
-        )
-        .bind(task.0)
-        .bind(at_ms)
-        .fetch_one(&mut self.conn)
-        .await
-        .doing("read when an issue was moved")?;
-        get(&row, 0)
-    }
-
-    /// State of the task's issue as the host goes by it.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] if there is none.
-    pub async fn issue_state(&mut self, task: TaskId) -> Result<TrackerState, StoreError> {
-        let row = sqlx::query("SELECT state FROM issues WHERE task_id = ?")
-            .bind(task.0)
-            .fetch_optional(&mut self.conn)
-            .await
-            .doing("read an issue")?;
-        let Some(row) = row else {
-            return Err(StoreError::NotFound {
-                what: "issue of task",
-                id: task.to_string(),
-            });
-        };
-        let state: String = get(&row, 0)?;
-        known(
-            TrackerState::parse(&state),
-            "issues",
-            task,
-            &state,
-            "issue state",
-        )
     }
 
     /// Adds a comment, once per `external_id`.

@@ -74,8 +74,9 @@ impl AgentRun<'_> {
                 .join(&self.repo.name)
                 .join(format!("{}-{}", self.job.key.id, name)),
         );
+        let (ledger, doors) = (&self.step.ledger, &self.step.doors);
         let prompt =
-            prompts::assemble(&self.step.ledger, &self.record, self.repo, &base, self.role).await?;
+            prompts::assemble(ledger, doors, &self.record, self.repo, &base, self.role).await?;
         let driver = driver_of(agent, role_config.model.as_ref(), config.budgets.run_usd);
         let input = PlanInput {
             program: program.clone(),

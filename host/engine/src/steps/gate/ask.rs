@@ -1,5 +1,7 @@
 //! Has a gate judge one subject, or uses an earlier pass of it again.
 
+use std::sync::Arc;
+
 use orch_config::Effective;
 use orch_domain::artefact;
 use orch_domain::id::TaskId;
@@ -13,7 +15,7 @@ use orch_store::{ClaimedJob, Evaluation, NewEvaluation, ReuseKey, TaskRecord};
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
-use super::gather::gather;
+use super::gather::{AsksForge, gather};
 use super::subject::Subject;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{KeptEvaluation, Write};
@@ -67,9 +69,14 @@ impl Judging {
         entry: &Entry,
         effective: &Effective,
     ) -> anyhow::Result<Answered> {
-        let gathered = gather(&self.ledger, subject, effective, entry).await?;
         let (record, head) = (subject.record, subject.head);
         let gate = self.judges.gates().judge(&entry.gate).cloned();
+        let imports_forge = |gate: &Arc<LoadedGate>| gate.imports.contains(&Interface::Forge);
+        let asks_forge = match gate.as_ref().is_ok_and(imports_forge) {
+            true => AsksForge::Yes,
+            false => AsksForge::No,
+        };
+        let gathered = gather(&self.ledger, subject, effective, entry, asks_forge).await?;
         let key = reuse_key(subject, entry, gate.as_deref().ok(), &gathered.facts).await?;
         let (answered, reused_from) = match &gate {
             Err(why) => (

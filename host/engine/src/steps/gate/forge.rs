@@ -1,33 +1,47 @@
 //! What a gate sees of the forge: required contexts of a commit, and the task's pull request.
+//!
+//! Of its own tests the host is the witness; what a forge shows under that name anybody may have written.
 
+use orch_config::LOCAL_CI_CONTEXT;
 use orch_domain::id::ObjectId;
-use orch_domain::imports::{Check, CheckState, CommitStatus, PullRequestInfo};
+use orch_domain::imports::{Check, CheckState, CommitStatus, PullRequestInfo, Review};
 use orch_domain::port::forge::PullRequestState;
 use orch_store::TaskRecord;
 
 use crate::ledger::Ledger;
+use crate::ledger::repos::Repo;
 
 /// Combines the required contexts of a commit. Nothing required is `none` without checks; a required context
 /// that nobody posted is pending.
-pub(crate) async fn commit_status(
+pub(super) async fn commit_status(
     ledger: &Ledger,
-    repo: &str,
+    record: &TaskRecord,
+    repo: &Repo,
     sha: &ObjectId,
     required: &[String],
 ) -> anyhow::Result<CommitStatus> {
-    let (name, commit) = (repo.to_owned(), sha.to_string());
-    let posted = ledger
-        .read(|tx| Box::pin(async move { tx.statuses(&name, &commit).await }))
+    let (name, commit) = (record.task.repo.clone(), sha.clone());
+    let own = ledger
+        .read(|tx| Box::pin(async move { tx.test_state(&name, &commit).await }))
         .await?;
+    let is_foreign = |context: &String| context != LOCAL_CI_CONTEXT;
+    let posted = match required.iter().any(is_foreign) {
+        true => repo.forge.statuses(sha).await?,
+        false => Vec::new(),
+    };
+    let state = |context: &String| match is_foreign(context) {
+        true => posted
+            .iter()
+            .find(|status| status.context == *context)
+            .map(|status| status.state),
+        false => own.map(|test| test.check()),
+    };
     let checks: Vec<Check> = required
         .iter()
-        .map(|context| {
-            let found = posted.iter().find(|status| status.context == *context);
-            Check {
-                context: context.clone(),
-                state: found.map_or(CheckState::None, |s| s.state),
-                url: None,
-            }
+        .map(|context| Check {
+            context: context.clone(),
+            state: state(context).unwrap_or(CheckState::None),
+            url: None,
         })
         .collect();
     let any = |wanted: &[CheckState]| checks.iter().any(|c| wanted.contains(&c.state));
@@ -47,21 +61,26 @@ pub(crate) async fn commit_status(
     })
 }
 
-/// The task's pull request.
-pub(crate) async fn pull_request(
-    ledger: &Ledger,
+/// The task's pull request with what reviewers said whose word counts there.
+pub(super) async fn pull_request(
     record: &TaskRecord,
+    repo: &Repo,
     head: &ObjectId,
 ) -> anyhow::Result<Option<PullRequestInfo>> {
-    let (repo, branch) = (record.task.repo.to_string(), record.branch.clone());
-    let found = ledger
-        .read(|tx| Box::pin(async move { tx.pull_request(&repo, &branch).await }))
-        .await?;
-    Ok(found.map(|request| PullRequestInfo {
+    let Some(request) = repo.forge.pull_request(&record.branch).await? else {
+        return Ok(None);
+    };
+    let reviews = repo.forge.reviews(request.number).await?.into_iter();
+    let reviews = reviews.filter(|r| r.is_official).map(|review| Review {
+        author: review.author,
+        state: review.state,
+        stale: review.commit.as_ref() != Some(head),
+    });
+    Ok(Some(PullRequestInfo {
         number: request.number,
         open: request.state == PullRequestState::Open,
-        merged: request.merged_commit().is_some(),
+        merged: matches!(request.state, PullRequestState::Merged { .. }),
         head_sha: head.to_string(),
-        reviews: Vec::new(),
+        reviews: reviews.collect(),
     }))
 }

@@ -25,12 +25,20 @@ pub(super) struct Gathered {
     pub(super) memory: Vec<Remembered>,
 }
 
+/// Whether the gate may ask of the forge: only then the forge is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AsksForge {
+    Yes,
+    No,
+}
+
 /// Gathers what one evaluation sees.
 pub(super) async fn gather(
     ledger: &Ledger,
     asked: Asked<'_>,
     effective: &Effective,
     entry: &Entry,
+    asks_forge: AsksForge,
 ) -> anyhow::Result<Gathered> {
     let Asked {
         record,
@@ -103,6 +111,14 @@ pub(super) async fn gather(
         .iter()
         .find(|row| row.name == PREPARATION)
         .and_then(|row| read_preparation(&row.content).ok());
+    let required = &effective.required_contexts;
+    let (status, pull_request) = match asks_forge {
+        AsksForge::Yes => (
+            Some(forge::commit_status(ledger, record, repo, head, required).await?),
+            forge::pull_request(record, repo, head).await?,
+        ),
+        AsksForge::No => (None, None),
+    };
     let facts = Facts {
         subject: Subject {
             work_item: task.work_item.to_string(),
@@ -120,10 +136,8 @@ pub(super) async fn gather(
         head: head.clone(),
         base: base.clone(),
         artefacts: items.into_values().collect(),
-        status: Some(
-            forge::commit_status(ledger, &repo.name, head, &effective.required_contexts).await?,
-        ),
-        pull_request: forge::pull_request(ledger, record, head).await?,
+        status,
+        pull_request,
         tracker,
         preparation,
         evidence: evidence.into_iter().map(item).collect(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use orch_domain::message::MessageKind;
 use orch_domain::notice::{Notice, Subject};
 use orch_domain::port::PortAnswer;
+use orch_domain::port::notifier::Notifier;
 use orch_store::{Owner, Store};
 use tokio::sync::watch;
 
@@ -76,6 +77,7 @@ impl Site {
                 trackers: BTreeMap::new(),
                 notifiers: notifiers.collect(),
             },
+            reconciler: ReconcilerStatus::default(),
         };
         Self {
             _folder: folder,

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use orch_domain::id::{ObjectId, TaskId};
-use orch_domain::imports::CheckState;
 use orch_domain::job::{JobKind, JobState};
 use orch_domain::notice::Missed;
 use orch_domain::port::forge::Tips;
@@ -15,12 +14,11 @@ use orch_store::{Cancel, TaskRecord, Tx, UnderWay};
 
 use super::{Reconciler, Standing, tell};
 use crate::ledger::apply::{Applied, apply, pipeline_of};
-use crate::ledger::ci_request::ask_ci;
+use crate::ledger::ci_request::{ask_ci, ask_ci_again};
 use crate::ledger::intent::own_pushes;
 use crate::ledger::repos::Repo;
 use crate::ledger::turn::gate_asks_person;
 use crate::ledger::unwritten::Unwritten;
-use orch_config::LOCAL_CI_CONTEXT;
 
 /// Tasks that are read at once.
 const PAGE: u32 = 100;
@@ -200,7 +198,7 @@ async fn make_good(
                     return Ok(false);
                 }
                 if let Some(head) = tested {
-                    ask_ci(tx, &repo, id, &head, "queued", by.now).await?;
+                    ask_ci(tx, &repo, id, &head, by.now).await?;
                 }
                 let key = format!("reconciled:{id}:{version}:{name}");
                 tell(tx, missed, id, &key, by.now).await?;
@@ -229,60 +227,18 @@ async fn test_again(
         reconciler.ledger.now(),
     );
     let (repo, commit) = (name.clone(), head.clone());
-    let is_untested = reconciler.ledger.read(move |tx| {
-        Box::pin(async move {
-            tx.is_untested(&repo, &commit, LOCAL_CI_CONTEXT, before_ms)
-                .await
-        })
-    });
+    let is_untested = reconciler
+        .ledger
+        .read(move |tx| Box::pin(async move { tx.is_untested(&repo, &commit, before_ms).await }));
     if !is_untested.await? {
         return Ok(());
     }
     let again = reconciler
         .ledger
-        .write(move |tx| {
-            Box::pin(async move {
-                let posted = tx.statuses(name.as_str(), head.as_str()).await?;
-                let said = posted.iter().find(|s| s.context == LOCAL_CI_CONTEXT);
-                let Some(said) = said.filter(|s| s.state == CheckState::Pending) else {
-                    return Ok(false);
-                };
-                // A test that comes to nothing every time is left to the deadline of whoever waits for it.
-                let Some(next) = next_try(&said.description) else {
-                    return Ok(false);
-                };
-                ask_ci(tx, &name, id, &head, &next, now).await?;
-                Ok(true)
-            })
-        })
-        .await?;
+        .write(move |tx| Box::pin(async move { ask_ci_again(tx, &name, id, &head, now).await }));
+    let again = again.await?;
     if again {
         reconciler.made_good(record.task.work_item.as_str(), JobKind::Ci.as_str());
     }
     Ok(())
-}
-
-/// How often a lost test is asked for again.
-const TESTS_AGAIN_MAX: u32 = 3;
-
-/// What the status says when the test is asked for once more; none when that was done often enough.
-fn next_try(description: &str) -> Option<String> {
-    let before = description
-        .strip_prefix("asked for again, time ")
-        .and_then(|n| n.parse::<u32>().ok())
-        .unwrap_or(0);
-    (before < TESTS_AGAIN_MAX).then(|| format!("asked for again, time {}", before + 1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_try;
-
-    #[test]
-    fn lost_test_is_asked_for_again_three_times_and_no_more() {
-        let first = next_try("queued").unwrap();
-        let third = next_try(&next_try(&first).unwrap()).unwrap();
-        assert_eq!(third, "asked for again, time 3");
-        assert_eq!(next_try(&third), None);
-    }
 }

@@ -1,18 +1,18 @@
 //! Moves of issues by people, handled as if their notice had come.
 
+use orch_domain::id::{DoorName, TaskId};
+use orch_domain::message::{MessageKind, Remark};
 use orch_domain::notice::{Missed, PersonAsked};
-use orch_domain::reconcile::{Asked, asked};
-use orch_domain::source::{IssueMove, Tracker};
+use orch_domain::port::tracker::{IssueAt, IssueMove, Tracker};
+use orch_domain::reconcile::{Answers, Asked, Shown, answers, asked};
 use orch_store::{StoreError, Tx};
 
 use super::{Reconciler, tell};
 use crate::ledger::apply::{Applied, By};
 use crate::ledger::decisions::{Decision, decide, refusal};
+use crate::ledger::issues::{remark_on, want_issue};
 use crate::ledger::unwritten::Unwritten;
-use crate::sources::LocalTracker;
 
-/// Name under which the position is kept.
-const SOURCE: &str = "tracker:local";
 /// Moves that are taken at once.
 const MOVES_MAX: u32 = 200;
 
@@ -24,21 +24,34 @@ enum Handled {
     Done(PersonAsked),
     /// It was refused, and the issue put back.
     Refused(String),
+    /// Nobody can say yet what it answers: the tracker has not been told what the host asks.
+    NotYet,
 }
 
-/// Takes moves up in their order. Without a hint, one has to have stood for the grace: its notice may be on
-/// its way.
-pub(super) async fn look(reconciler: &Reconciler, hinted: bool) -> anyhow::Result<()> {
+/// What became of a move, and of which task.
+struct Taken {
+    item: String,
+    handled: Handled,
+}
+
+/// Takes the moves of a tracker up in their order. Without a hint, one has to have stood for the grace: its notice
+/// may be on its way.
+pub(super) async fn look(
+    reconciler: &Reconciler,
+    name: &DoorName,
+    tracker: &dyn Tracker,
+    hinted: bool,
+) -> anyhow::Result<()> {
     let ledger = &reconciler.ledger;
     let config = reconciler.config.now();
     let grace_ms = i64::from(config.reconcile.grace_s) * 1000;
+    let source = format!("tracker:{name}");
+    let key = source.clone();
     let mut position = ledger
-        .read(|tx| Box::pin(tx.source_position(SOURCE)))
+        .read(|tx| Box::pin(async move { tx.source_position(&key).await }))
         .await?;
     loop {
-        let moves = LocalTracker(reconciler.ledger.store())
-            .moves(position, MOVES_MAX)
-            .await?;
+        let moves = tracker.moves(position, MOVES_MAX).await?;
         let Some(last) = moves.last().map(|m| m.position) else {
             return Ok(());
         };
@@ -47,42 +60,77 @@ pub(super) async fn look(reconciler: &Reconciler, hinted: bool) -> anyhow::Resul
             if !hinted && moved.at_ms > newest_ms {
                 return Ok(());
             }
-            take(reconciler, moved, hinted).await?;
+            let mut taken = take(reconciler, name, &source, moved.clone(), hinted).await?;
+            if hinted && matches!(taken.handled, Handled::NotYet) {
+                // Said before looking again, so that a delivery in between is not missed.
+                reconciler.status.leave_for_later();
+                taken = take(reconciler, name, &source, moved, hinted).await?;
+            }
+            if matches!(taken.handled, Handled::NotYet) {
+                return Ok(());
+            }
+            report(reconciler, taken, hinted);
         }
         position = last;
     }
 }
 
 /// Decision, issue and position are one transaction: a crash leaves the move to be taken again, or done.
-async fn take(reconciler: &Reconciler, moved: IssueMove, hinted: bool) -> anyhow::Result<()> {
+async fn take(
+    reconciler: &Reconciler,
+    tracker: &DoorName,
+    source: &str,
+    moved: IssueMove,
+    hinted: bool,
+) -> Result<Taken, Unwritten> {
     let config = reconciler.config.now();
     let by = By {
         actor: moved.actor.clone(),
         ..reconciler.ledger.by("")
     };
     let wanted = config.reconcile.notify_unblock && !hinted;
-    let (item, handled) = reconciler
+    let (source, tracker) = (source.to_owned(), tracker.clone());
+    reconciler
         .ledger
         .write_or(move |tx| {
             Box::pin(async move {
-                if !tx.advance_source(SOURCE, moved.position).await? {
-                    return Ok((String::new(), Handled::Nothing));
+                let at = IssueAt {
+                    tracker,
+                    issue: moved.issue.clone(),
+                };
+                let nothing = Taken {
+                    item: String::new(),
+                    handled: Handled::Nothing,
+                };
+                let Some(task) = tx.task_of_issue(&at).await? else {
+                    // An issue that is nobody's must not hold up all that come after it.
+                    tx.advance_source(&source, moved.position).await?;
+                    return Ok(nothing);
+                };
+                if tx.source_position(&source).await? >= moved.position {
+                    return Ok(nothing);
                 }
-                let handled = handle(tx, &moved, &config, &by).await?;
-                let item = tx.task(moved.task).await?.task.work_item.to_string();
+                let handled = handle(tx, task, &source, &moved, &config, &by).await?;
+                if !matches!(handled, Handled::NotYet) {
+                    tx.advance_source(&source, moved.position).await?;
+                }
                 if let Handled::Done(asked) = &handled {
-                    let key = format!("reconciled:{SOURCE}:{}", moved.position);
-                    let missed = Missed::IssueMoved {
+                    let key = format!("reconciled:{source}:{}", moved.position);
+                    let missed = wanted.then_some(Missed::IssueMoved {
                         asked: *asked,
                         by: moved.actor,
-                    };
-                    let missed = wanted.then_some(missed);
-                    tell(tx, missed, moved.task, &key, by.now).await?;
+                    });
+                    tell(tx, missed, task, &key, by.now).await?;
                 }
-                Ok((item, handled))
+                let item = tx.task(task).await?.task.work_item.to_string();
+                Ok(Taken { item, handled })
             })
         })
-        .await?;
+        .await
+}
+
+fn report(reconciler: &Reconciler, taken: Taken, hinted: bool) {
+    let Taken { item, handled } = taken;
     match handled {
         Handled::Done(asked) if hinted => {
             let asked = asked.as_str();
@@ -96,69 +144,79 @@ async fn take(reconciler: &Reconciler, moved: IssueMove, hinted: bool) -> anyhow
                 "a move of an issue was refused and put back"
             );
         }
-        Handled::Nothing => {}
+        Handled::Nothing | Handled::NotYet => {}
     }
-    Ok(())
 }
 
 async fn handle(
     tx: &mut Tx,
+    task: TaskId,
+    source: &str,
     moved: &IssueMove,
     config: &orch_config::HostConfig,
     by: &By,
 ) -> Result<Handled, Unwritten> {
-    let task = tx.task(moved.task).await?.task;
-    let moved_on = tx.issue_moved_on(task.id, moved.at_ms).await?;
-    let (decision, what) = match asked(&task, moved) {
+    let present = tx.task(task).await?.task;
+    let (decision, what) = match asked(&present, moved) {
         Asked::Nothing => return Ok(Handled::Nothing),
         Asked::Stop => (Decision::Stop, PersonAsked::Stop),
-        // The host has asked something else since: nobody can have approved that by this.
-        Asked::Approve | Asked::Resume if moved_on => return Ok(Handled::Nothing),
-        Asked::Approve => (Decision::Approve, PersonAsked::Approval),
-        Asked::Resume => {
-            let (stage, rounds) = (None, 0);
-            (Decision::Resume { stage, rounds }, PersonAsked::Resumption)
+        asked @ (Asked::Approve | Asked::Resume) => {
+            match answers(moved, shown(tx, task).await?, by.now) {
+                Answers::Yes => {}
+                Answers::No => return Ok(Handled::Nothing),
+                Answers::NotYet => return Ok(Handled::NotYet),
+            }
+            match asked == Asked::Approve {
+                true => (Decision::Approve, PersonAsked::Approval),
+                false => {
+                    let (stage, rounds) = (None, 0);
+                    (Decision::Resume { stage, rounds }, PersonAsked::Resumption)
+                }
+            }
         }
         Asked::PutBack => {
             let why = "the host moves issues as their tasks move; move one to `stop` to stop its task, to `approved` to approve what it waits for, to `in-progress` to resume a blocked one";
-            return Ok(put_back(tx, moved, why.to_owned(), by).await?);
+            return Ok(put_back(tx, task, source, moved, why.to_owned(), by).await?);
         }
     };
     if let Some(why) = refusal(config, &decision, &moved.actor) {
-        return Ok(put_back(tx, moved, why, by).await?);
+        return Ok(put_back(tx, task, source, moved, why, by).await?);
     }
-    match decide(tx, moved.task, &decision, by).await? {
+    match decide(tx, task, &decision, by).await? {
         Applied::Moved(_) => Ok(Handled::Done(what)),
-        Applied::Ignored(why) => Ok(put_back(tx, moved, why, by).await?),
+        Applied::Ignored(why) => Ok(put_back(tx, task, source, moved, why, by).await?),
     }
+}
+
+/// What people see of where the host wants the issue of a task.
+async fn shown(tx: &mut Tx, task: TaskId) -> Result<Shown, StoreError> {
+    if let Some(position) = tx.issue_shown_at(task).await? {
+        return Ok(Shown::Since(position));
+    }
+    let waits = tx.is_message_waiting(task, MessageKind::IssueState).await?;
+    Ok(match waits {
+        true => Shown::OnItsWay,
+        false => Shown::Never,
+    })
 }
 
 /// Says why a move asks for nothing, and puts the issue where its task is.
 async fn put_back(
     tx: &mut Tx,
+    task: TaskId,
+    source: &str,
     moved: &IssueMove,
     why: String,
     by: &By,
 ) -> Result<Handled, StoreError> {
-    match tx.issue_state(moved.task).await {
-        Ok(state) => tx.set_issue_state(moved.task, state, by.now).await?,
-        // One move of an issue that is none must not hold up all that come after it.
-        Err(StoreError::NotFound { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    let text = format!(
-        "`{}` by {} was not carried out: {why}",
-        moved.state.as_str(),
-        moved.actor
-    );
-    let key = format!("put-back:{}", moved.position);
-    tx.add_comment(
-        moved.task,
-        &key,
-        orch_domain::source::HOST_ACTOR,
-        &text,
-        by.now,
-    )
-    .await?;
+    let key = format!("put-back:{source}:{}", moved.position);
+    let state = tx.issue_state(task).await?;
+    want_issue(tx, task, state, &key, by.now).await?;
+    let remark = Remark::MoveRefused {
+        state: moved.state,
+        by: moved.actor.clone(),
+        why: why.clone(),
+    };
+    remark_on(tx, task, remark, &key, by.now).await?;
     Ok(Handled::Refused(why))
 }
