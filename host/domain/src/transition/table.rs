@@ -1,7 +1,7 @@
 //! Prints what the transition function does for every step and event of the default pipeline to
 //! `docs/reference/stages.md`, and fails when the page is out of date.
 
-use super::tests::{all_events, at_step};
+use super::tests::build::{all_events, at_step};
 use super::{Chance, Effect, Transition, transition};
 use crate::pipeline::Pipeline;
 

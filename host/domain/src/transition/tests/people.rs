@@ -1,7 +1,8 @@
 //! Claims about what people say, and about steps that nobody works on any more.
 
-use super::{apply_in, at_step, entry};
+use super::build::{apply, apply_in, at_step, entry, is_ignored, sha};
 use crate::job::JobKind;
+use crate::outcome::RunOutcome;
 use crate::pipeline::{Pipeline, Rules, default_entries, default_steps};
 use crate::stage::Stage;
 use crate::task::{BlockReason, Status};
@@ -94,4 +95,57 @@ fn only_a_task_that_is_being_stopped_is_stopped() {
         assert!(!is_applied(status.clone()), "{status:?}");
     }
     assert!(is_applied(Status::Stopping));
+}
+
+#[test]
+fn foreign_push_voids_the_review_and_asks_ci_again() {
+    let task = at_step(&Pipeline::default(), Stage::DeployStaging, 4);
+    let (task, effects) = apply(&task, &Event::ForeignPush { head: sha('b') });
+    assert_eq!((task.stage, task.step), (Stage::Development, 1));
+    assert_eq!(task.head, Some(sha('b')));
+    assert!(effects.contains(&Effect::CancelJobs) && effects.contains(&Effect::ReleaseMergeLease));
+    assert!(
+        is_ignored(&task, &Event::ForeignPush { head: sha('b') }),
+        "the host's own push is no news"
+    );
+}
+
+#[test]
+fn stop_of_a_working_task_cancels_its_jobs_at_once() {
+    let task = at_step(&Pipeline::default(), Stage::Development, 0);
+    let (task, effects) = apply(&task, &Event::StopRequested { by: "ann".into() });
+    assert_eq!(task.status, Status::Stopping);
+    assert_eq!(effects[0], Effect::CancelJobs);
+    assert!(is_ignored(
+        &task,
+        &Event::RunEnded {
+            outcome: RunOutcome::Completed,
+            head: None
+        }
+    ));
+}
+
+#[test]
+fn resume_adds_rounds_and_cannot_skip_a_gate() {
+    let mut task = at_step(&Pipeline::default(), Stage::Review, 1);
+    task.status = Status::Blocked {
+        reason: BlockReason::ReworkExhausted,
+        detail: String::new(),
+    };
+    let skip = Event::Resumed {
+        stage: Some(Stage::Deploy),
+        rounds: 0,
+        by: "ann".into(),
+    };
+    assert!(is_ignored(&task, &skip));
+    let back = Event::Resumed {
+        stage: Some(Stage::Development),
+        rounds: 2,
+        by: "ann".into(),
+    };
+    let (task, _) = apply(&task, &back);
+    assert_eq!(
+        (task.stage, task.rework_rounds_max, task.status),
+        (Stage::Development, 5, Status::Active)
+    );
 }

@@ -1,6 +1,6 @@
 //! Claims about ended runs: limits that are waited for, results that are not there.
 
-use super::{apply, apply_in, at_step};
+use super::build::{apply, apply_in, at_step};
 use crate::job::{PutOff, PutOffKind};
 use crate::notice::NoticeKind;
 use crate::outcome::{ResultFault, RunOutcome};

@@ -1,0 +1,108 @@
+//! Claims about what cannot be taken back: the base that moves meanwhile, the lease, a stop, an unknown end.
+
+use super::build::{apply, at_step, entry};
+use crate::job::JobKind;
+use crate::pipeline::{HostWork, Pipeline, Step};
+use crate::stage::Stage;
+use crate::task::{BlockReason, Status};
+use crate::transition::{Effect, Event, Judgement, WorkFailure};
+
+#[test]
+fn stop_waits_for_the_irreversible_step_and_no_longer() {
+    let pipeline = Pipeline::default();
+    let land = pipeline
+        .steps(Stage::DeployStaging)
+        .iter()
+        .position(|s| *s == Step::Work(HostWork::Land))
+        .unwrap();
+    let task = at_step(
+        &pipeline,
+        Stage::DeployStaging,
+        u32::try_from(land).unwrap(),
+    );
+    let (task, effects) = apply(&task, &Event::StopRequested { by: "ann".into() });
+    assert!(task.stop_requested && effects.is_empty());
+    let (task, effects) = apply(
+        &task,
+        &Event::WorkDone {
+            work: HostWork::Land,
+            head: None,
+        },
+    );
+    assert_eq!(task.status, Status::Stopping);
+    assert!(effects.contains(&Effect::Enqueue {
+        kind: JobKind::Stop,
+        delay_ms: 0,
+        put_off: None
+    }));
+    let (task, _) = apply(&task, &Event::Stopped);
+    assert_eq!(task.stage, Stage::Cancelled);
+}
+
+#[test]
+fn base_that_moved_before_landing_is_prepared_again_without_a_round() {
+    let pipeline = Pipeline::default();
+    let land = pipeline
+        .steps(Stage::DeployStaging)
+        .iter()
+        .position(|s| *s == Step::Work(HostWork::Land))
+        .unwrap();
+    let task = at_step(
+        &pipeline,
+        Stage::DeployStaging,
+        u32::try_from(land).unwrap(),
+    );
+    let stale = Event::WorkFailed {
+        work: HostWork::Land,
+        failure: WorkFailure::Stale {
+            detail: "base moved".into(),
+        },
+    };
+    let (task, effects) = apply(&task, &stale);
+    assert_eq!(
+        pipeline.step(task.stage, task.step),
+        Some(&Step::Work(HostWork::MergePrepare))
+    );
+    assert_eq!(task.rework_rounds, 0);
+    assert!(effects.iter().any(|e| matches!(
+        e,
+        Effect::Enqueue {
+            kind: JobKind::MergePrepare,
+            ..
+        }
+    )));
+}
+
+#[test]
+fn a_wait_after_the_lease_was_taken_gives_it_back() {
+    let task = at_step(&Pipeline::default(), Stage::DeployStaging, 4);
+    let wait = Event::GateJudged {
+        entry: entry("merge"),
+        judgement: Judgement::Wait {
+            after_ms: 1,
+            reason: "r".into(),
+        },
+    };
+    let (_, effects) = apply(&task, &wait);
+    assert!(effects.contains(&Effect::ReleaseMergeLease));
+}
+
+#[test]
+fn an_unknown_irreversible_step_is_left_to_a_person() {
+    let task = at_step(&Pipeline::default(), Stage::Deploy, 0);
+    let unknown = Event::WorkFailed {
+        work: HostWork::Deploy,
+        failure: WorkFailure::Unknown {
+            detail: "reboot".into(),
+        },
+    };
+    let (task, effects) = apply(&task, &unknown);
+    assert!(matches!(
+        task.status,
+        Status::Blocked {
+            reason: BlockReason::Unknown,
+            ..
+        }
+    ));
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Enqueue { .. })));
+}
