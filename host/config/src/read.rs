@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use orch_domain::id::{EntryId, RepoName};
 use orch_domain::stage::{Role, Stage};
 
+use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::strict::{self, ConfigError};
-use crate::{agents, bounds, disk, effective, reconcile};
+use crate::{agents, bounds, disk, reconcile};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -141,7 +142,7 @@ impl HostConfig {
             globset::Glob::new(pattern)
                 .map_err(|e| ConfigError::invalid(file, "waivable", e.to_string()))?;
         }
-        effective::pipeline_of(self, None, file)?;
+        pipeline_of(self, None, file)?;
         Ok(())
     }
 

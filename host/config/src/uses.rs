@@ -1,6 +1,6 @@
 //! Which repositories a gate judges, as the host's configuration says it.
 
-use crate::effective::pipeline_of;
+use crate::effective::combine::pipeline_of;
 use crate::host::HostConfig;
 use crate::repository::RepoFile;
 

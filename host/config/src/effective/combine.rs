@@ -1,0 +1,145 @@
+//! Which steps and entries come of both files: the host says them, the repository tightens them.
+
+use std::collections::BTreeMap;
+
+use orch_domain::id::EntryId;
+use orch_domain::pipeline;
+use orch_domain::pipeline::{Entry, HostWork, Pipeline, Rules, Step};
+use orch_domain::stage::Stage;
+
+use super::entry::{changed, new_entry, tightened};
+use super::parse::{parse_entry_id, parse_stage, parse_step};
+use crate::gates::EntryConfig;
+use crate::host::HostConfig;
+use crate::repository::RepoFile;
+use crate::strict;
+use crate::strict::ConfigError;
+
+/// The pipeline that `host` describes, tightened by `repo`; `file` names the source in errors.
+pub(crate) fn pipeline_of(
+    host: &HostConfig,
+    repo: Option<(&str, &RepoFile)>,
+    file: &str,
+) -> Result<Pipeline, ConfigError> {
+    let mut entries = pipeline::default_entries();
+    for (id, change) in &host.gates {
+        let id = parse_entry_id(file, id)?;
+        let entry = match entries.remove(&id) {
+            Some(entry) => entry,
+            None => new_entry(file, &id, change)?,
+        };
+        entries.insert(id.clone(), changed(file, entry, change)?);
+    }
+    let extra = extra_entries(host, repo.map(|(name, _)| name), file, &mut entries)?;
+    for (id, change) in repo.map(|(_, r)| &r.gates).into_iter().flatten() {
+        let id = parse_entry_id(file, id)?;
+        let Some(entry) = entries.get(&id) else {
+            let known: Vec<&str> = entries.keys().map(EntryId::as_str).collect();
+            let hint = strict::nearest(id.as_str(), &known)
+                .map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+            return Err(ConfigError::invalid(
+                file,
+                format!("gates.{id}"),
+                format!("unknown gate entry{hint}"),
+            ));
+        };
+        let tightened = tightened(file, entry, change)?;
+        entries.insert(id, tightened);
+    }
+    let mut steps = pipeline::default_steps();
+    for (stage, list) in &host.pipeline {
+        let stage = parse_stage(file, "pipeline", stage)?;
+        let list = list
+            .iter()
+            .map(|text| parse_step(file, stage, text))
+            .collect::<Result<Vec<_>, _>>()?;
+        steps.insert(stage, list);
+    }
+    for (stage, id) in extra {
+        let list = steps.entry(stage).or_default();
+        let step = Step::Gate(id);
+        if !list.contains(&step) {
+            let at = match &step {
+                // It is of the commit to land, which is known only then.
+                Step::Gate(id) if id.as_str() == pipeline::IMAGE_FRESHNESS => before_landing(list),
+                _ => end_of_first_gates(list),
+            };
+            list.insert(at, step);
+        }
+    }
+    let defaults = Rules::default();
+    let rules = Rules {
+        rework_rounds_max: host
+            .rules
+            .rework_rounds_max
+            .unwrap_or(defaults.rework_rounds_max),
+        early_rounds_max: host
+            .rules
+            .early_rounds_max
+            .unwrap_or(defaults.early_rounds_max),
+        infra_failures_max: host
+            .rules
+            .infra_failures_max
+            .unwrap_or(defaults.infra_failures_max),
+        backoff_base_ms: host
+            .rules
+            .backoff_base_ms
+            .map_or(defaults.backoff_base_ms, i64::from),
+        work_wait_deadline_ms: host
+            .rules
+            .work_wait_deadline_s
+            .map_or(defaults.work_wait_deadline_ms, |s| i64::from(s) * 1000),
+    };
+    Pipeline::new(steps, entries, rules)
+        .map_err(|e| ConfigError::invalid(file, "pipeline", e.to_string()))
+}
+
+/// Entries of `extra_gates` that apply to the repository, with the stages they judge at.
+fn extra_entries(
+    host: &HostConfig,
+    repo: Option<&str>,
+    file: &str,
+    entries: &mut BTreeMap<EntryId, Entry>,
+) -> Result<Vec<(Stage, EntryId)>, ConfigError> {
+    let mut steps = Vec::new();
+    for extra in &host.extra_gates {
+        let stage = parse_stage(file, "extra_gates.stage", &extra.stage)?;
+        let id = parse_entry_id(file, &extra.gate)?;
+        // Without a repository, only what applies to all of them: two may have one gate at different stages.
+        if extra.repo.is_some() && extra.repo.as_deref() != repo {
+            continue;
+        }
+        let change = EntryConfig {
+            gate: Some(extra.gate.clone()),
+            mode: Some(extra.mode.clone()),
+            settings: Some(extra.settings.clone()),
+            ..EntryConfig::default()
+        };
+        let entry = match entries.remove(&id) {
+            Some(entry) => entry,
+            None => new_entry(file, &id, &change)?,
+        };
+        entries.insert(id.clone(), changed(file, entry, &change)?);
+        steps.push((stage, id));
+    }
+    Ok(steps)
+}
+
+/// Where a stage's first row of gates ends: before an approval or work that follows them.
+fn end_of_first_gates(steps: &[Step]) -> usize {
+    let is_gate = |step: &Step| matches!(step, Step::Gate(_));
+    let first = steps.iter().position(is_gate).unwrap_or(steps.len());
+    let row = steps[first..]
+        .iter()
+        .take_while(|step| is_gate(step))
+        .count();
+    first + row
+}
+
+fn before_landing(steps: &[Step]) -> usize {
+    let land = Step::Work(HostWork::Land);
+    steps
+        .iter()
+        .position(|step| *step == land)
+        .unwrap_or(steps.len())
+}
