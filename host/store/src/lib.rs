@@ -21,10 +21,9 @@ pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
 pub use table::events::EventRow;
 pub use table::forge::{MergeMark, PullRequest, StatusRow};
 pub use table::issues::OWN_TRACKER;
+pub use table::jobs::held::{CountsAsTry, FinishOutcome, RenewOutcome};
 pub use table::jobs::rows::JobRow;
-pub use table::jobs::{
-    Cancel, ClaimedJob, CountsAsTry, EnqueueOutcome, FinishOutcome, JobKey, NewJob, RenewOutcome,
-};
+pub use table::jobs::{Cancel, ClaimedJob, EnqueueOutcome, JobKey, NewJob};
 pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
 pub use table::memory::{MemoryApplied, Remembered};
 pub use table::outbox::WaitingMessage;
