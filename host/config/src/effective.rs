@@ -9,8 +9,7 @@ mod parse;
 use std::collections::BTreeMap;
 
 use combine::pipeline_of;
-use orch_domain::id::EntryId;
-use orch_domain::pipeline::{Entry, EntryLimits, Pipeline, Rules, Step};
+use orch_domain::pipeline::{Entry, EntryLimits, Pipeline, Rules};
 use orch_domain::stage::Stage;
 use parse::{parse_entry_id, parse_mode, parse_stage, parse_step, step_text};
 use serde::{Deserialize, Serialize};
@@ -204,6 +203,9 @@ impl StoredEntry {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::id::EntryId;
+    use orch_domain::pipeline::Step;
+
     use super::*;
 
     #[test]

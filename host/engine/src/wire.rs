@@ -2,13 +2,13 @@
 //!
 //! First the handles, each with what it may use and nothing more; nothing runs yet. Then the background tasks.
 
+mod background;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use futures_util::future::BoxFuture;
 use orch_config::{HostConfig, LiveConfig};
-use orch_domain::job::Lane;
 use orch_judge::{Judges, JudgesSetup, Outside};
 use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store};
@@ -21,16 +21,13 @@ use crate::ledger::clock::Clock;
 use crate::ledger::doors::{DoorSite, Doors, OpenDoors};
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repos;
-use crate::ledger::status::{BackgroundStatus, POLL_MAX, ReaperStatus, ReconcilerStatus};
+use crate::ledger::status::{BackgroundStatus, ReaperStatus, ReconcilerStatus};
 use crate::steps::{Checkouts, Steps};
 use crate::tasks::attend::Attendant;
 use crate::tasks::attended::Attended;
-use crate::tasks::driver::{Definition, Driver, Stop, TaskDied};
+use crate::tasks::driver::{Driver, TaskDied};
 use crate::tasks::gc::Collector;
-use crate::tasks::outbox::Delivery;
 use crate::tasks::reaper::Reaper;
-use crate::tasks::reconciler::Reconciler;
-use crate::tasks::{files, gc, lanes, outbox, retention};
 use crate::views;
 
 /// What an engine is made from.
@@ -256,7 +253,7 @@ impl Host {
             steps,
             attended,
         };
-        let tasks = definitions(self, attendant, reaper);
+        let tasks = background::definitions(self, attendant, reaper);
         Ok(Running {
             driver: Driver::start(&ledger, &self.background, tasks),
             ledger,
@@ -311,102 +308,6 @@ impl Views {
             },
             gates,
         }
-    }
-}
-
-/// The background tasks of a host.
-fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definition> {
-    let config = host.config.now();
-    let seconds = |s: u32| Some(std::time::Duration::from_secs(u64::from(s)));
-    let mut list: Vec<Definition> = Lane::ALL
-        .into_iter()
-        .map(|lane| {
-            let (name, slots) = match lane {
-                Lane::Agents => ("lane-agents", config.concurrency.agents),
-                Lane::Gates => ("lane-gates", config.concurrency.gates),
-                Lane::Effects => ("lane-effects", config.concurrency.effects),
-            };
-            let attendant = attendant.clone();
-            task(
-                name,
-                "claims the jobs of a lane and runs them",
-                Some(POLL_MAX),
-                move |mut stop| {
-                    let attendant = attendant.clone();
-                    Box::pin(async move {
-                        let work = |job| attendant.clone().attend(job);
-                        lanes::run(&attendant.ledger, lane, slots, work, stop.asked()).await;
-                    })
-                },
-            )
-        })
-        .collect();
-    let (judges, live) = (host.judges.clone(), host.config.clone());
-    list.push(task(
-        "files",
-        "follows the gates folder and the configuration file",
-        None,
-        move |stop| Box::pin(files::run(judges.clone(), live.clone(), stop)),
-    ));
-    let reconciler = Reconciler {
-        ledger: host.ledger.clone(),
-        config: host.config.clone(),
-        repos: host.repos.clone(),
-        doors: host.doors.clone(),
-        status: host.reconciler.clone(),
-    };
-    list.push(task(
-        "reconciler",
-        "asks forge and tracker for what no notice told",
-        seconds(config.reconcile.interval_s),
-        move |stop| Box::pin(reconciler.clone().run(stop)),
-    ));
-    list.push(task(
-        "reaper",
-        "recovers abandoned work and frees leases of the dead",
-        seconds(config.reaper.interval_s),
-        move |stop| Box::pin(reaper.clone().run(stop)),
-    ));
-    let collector = host.api.collector.clone();
-    list.push(task(
-        "collector",
-        "removes leftovers of ended tasks, old logs and old refs",
-        Some(gc::EVERY),
-        move |stop| Box::pin(gc::run(collector.clone(), stop)),
-    ));
-    let delivery = Delivery {
-        ledger: host.ledger.clone(),
-        paths: host.paths.clone(),
-        doors: host.doors.clone(),
-        reconciler: host.reconciler.clone(),
-    };
-    list.push(task(
-        "outbox",
-        "delivers what transactions left for forges, trackers and people",
-        Some(outbox::LOOK),
-        move |stop| Box::pin(delivery.clone().run(stop)),
-    ));
-    let (ledger, live) = (host.ledger.clone(), host.config.clone());
-    list.push(task(
-        "retention",
-        "removes rows that have been kept long enough",
-        Some(retention::EVERY),
-        move |stop| Box::pin(retention::run(ledger.clone(), live.clone(), stop)),
-    ));
-    list
-}
-
-fn task(
-    name: &'static str,
-    description: &'static str,
-    period: Option<std::time::Duration>,
-    run: impl Fn(Stop) -> BoxFuture<'static, ()> + Send + Sync + 'static,
-) -> Definition {
-    Definition {
-        name,
-        description,
-        period,
-        run: Box::new(run),
     }
 }
 

@@ -3,22 +3,22 @@
 //! A message is delivered at least once: whoever delivers may die between the act and its note. How long a try may
 //! take, when the next one comes and when a message is given up is a rule of the domain (`delivery.rs`).
 
+mod carry;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use orch_agents::workspace::Workspace;
 use orch_domain::delivery::{self, AfterFailure};
-use orch_domain::id::{DoorName, TaskId};
+use orch_domain::id::DoorName;
 use orch_domain::message::{Destination, Message};
 use orch_domain::notice::NoticeKind;
-use orch_domain::port::forge::Status;
-use orch_domain::port::tracker::Position;
-use orch_domain::port::{PortError, PortFailure, Receipt};
-use orch_store::{StoreError, Tx, WaitingMessage};
+use orch_domain::port::{PortError, PortFailure};
+use orch_store::{StoreError, WaitingMessage};
 use tokio::time::Instant;
 
+use self::carry::{Delivered, note};
 use super::driver::Stop;
 use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
@@ -276,73 +276,6 @@ impl Delivery {
             .await
     }
 
-    /// Carries a message to where it goes.
-    async fn deliver(&self, message: &Message, key: &str) -> Result<Delivered, PortError> {
-        let there = Delivered::There;
-        match message {
-            // Each notifier gets a message of its own; there is nothing to carry.
-            Message::Announcement { .. } => Ok(there(None)),
-            Message::Notice { to, notice } => {
-                let notifier = self.doors.notifier(to)?;
-                notifier.tell(notice, key).await.map(there)
-            }
-            Message::IssueState { at, state } => {
-                let tracker = self.doors.tracker(&at.tracker)?;
-                let shown = tracker.set_state(&at.issue, *state, key).await;
-                shown.map(Delivered::Shown)
-            }
-            Message::Comment { at, voice, remark } => {
-                let text = orch_words::remark::text(remark);
-                let tracker = self.doors.tracker(&at.tracker)?;
-                let written = tracker.comment(&at.issue, *voice, &text, key).await;
-                written.map(there)
-            }
-            Message::OpenPullRequest { repo, request } => {
-                let opened = self.doors.forge(repo)?.open_pull_request(request).await;
-                opened.map(Delivered::Opened)
-            }
-            Message::MarkMerged {
-                repo,
-                branch,
-                commit,
-            } => {
-                let marked = self.doors.forge(repo)?.mark_merged(branch, commit).await;
-                marked.map(|()| there(None))
-            }
-            Message::PostStatus {
-                repo,
-                commit,
-                context,
-                state,
-                note,
-            } => {
-                let status = Status {
-                    context: context.clone(),
-                    state: *state,
-                    description: orch_words::status::text(note),
-                    url: None,
-                    reporter: None,
-                };
-                let posted = self.doors.forge(repo)?.post_status(commit, &status).await;
-                posted.map(|()| there(None))
-            }
-            Message::RemoveWorkspace {
-                task,
-                work_item,
-                repo,
-            } => {
-                let (repo, item) = (repo.as_str(), work_item.as_str());
-                let workspace = Workspace::at(self.paths.workspace(repo, task.0, item));
-                let removed = workspace.remove().await;
-                removed.map(|_| there(None)).map_err(|error| {
-                    let reason = format!("{:#}", anyhow::Error::from(error));
-                    let source = format!("the workspace of {item}");
-                    PortError::new(source, PortFailure::Unavailable, reason)
-                })
-            }
-        }
-    }
-
     /// Gives up what has waited long for a door that is not in the configuration any more.
     async fn bury_unserved(&self, served: &[Destination]) -> Result<(), StoreError> {
         let waiting = self
@@ -380,45 +313,6 @@ impl Delivery {
             buried.await?;
         }
         Ok(())
-    }
-}
-
-/// What delivering a message came to.
-enum Delivered {
-    /// It is there; what the other side calls it.
-    There(Receipt),
-    /// People see the issue of a task where it was moved to, from a position of its tracker on.
-    Shown(Position),
-    /// The branch has a pull request of this number.
-    Opened(u64),
-}
-
-impl Delivered {
-    fn receipt(&self) -> Receipt {
-        match self {
-            Self::There(receipt) => receipt.clone(),
-            Self::Shown(position) => Some(position.to_string()),
-            Self::Opened(number) => Some(number.to_string()),
-        }
-    }
-}
-
-/// Notes what the host goes by afterwards.
-async fn note(
-    tx: &mut Tx,
-    task: Option<TaskId>,
-    message: &Message,
-    delivered: &Delivered,
-) -> Result<(), StoreError> {
-    match (message, delivered, task) {
-        (Message::IssueState { state, .. }, Delivered::Shown(from), Some(task)) => {
-            tx.issue_shown(task, *state, *from).await
-        }
-        (Message::OpenPullRequest { request, .. }, Delivered::Opened(number), _) => {
-            tx.pull_request_opened(request.task, &request.branch, &number.to_string())
-                .await
-        }
-        (_, _, _) => Ok(()),
     }
 }
 
