@@ -39,11 +39,6 @@ pub(crate) fn run() -> anyhow::Result<()> {
             .chain(log_fields::problems(&name, &text, &fields));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
     }
-    for long in lines::LONG_LEFT {
-        if !root().join(long).exists() {
-            problems.push(format!("{long}: gone; take it out of `LONG_LEFT`"));
-        }
-    }
     for folder in CRATES {
         for entry in fs::read_dir(root().join(folder))? {
             let home = entry?.path();
