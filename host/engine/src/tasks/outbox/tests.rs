@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use orch_domain::message::MessageKind;
 use orch_domain::notice::{Notice, Subject};
-use orch_domain::port::PortAnswer;
 use orch_domain::port::notifier::Notifier;
+use orch_domain::port::{PortAnswer, Receipt};
 use orch_store::{Owner, Store};
 use tokio::sync::watch;
 
