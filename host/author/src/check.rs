@@ -126,7 +126,7 @@ async fn empty_task(runtime: &GateRuntime, gate: &LoadedGate) -> Note {
         .evaluate(gate, imagined, &grants(), &limits, seed(&case))
         .await;
     let judged = judge(&done, gate, &"a".repeat(40));
-    let (decision, summary) = (judged.decision(), &judged.summary);
+    let (decision, summary) = (judged.outcome(), &judged.summary);
     match &judged.judgement {
         Judgement::Pass => note(
             Level::Warning,

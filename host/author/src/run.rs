@@ -146,7 +146,7 @@ fn result(
     CaseResult {
         name: case.name.clone(),
         problems,
-        decision: judged.decision().to_owned(),
+        decision: judged.outcome().to_string(),
         reason: judged.reason().map(|r| r.as_str().to_owned()),
         summary: judged.summary,
         rules: findings.iter().map(|f| f.rule.clone()).collect(),
@@ -161,12 +161,12 @@ fn result(
 /// What differs from what was expected of decision and findings.
 fn compare(expect: &Expect, judged: &Judged, findings: &[Finding]) -> Vec<String> {
     let mut problems = Vec::new();
-    let (decision, summary) = (judged.decision(), &judged.summary);
+    let (decision, summary) = (judged.outcome(), &judged.summary);
     let reason = judged.reason().map(|r| r.as_str());
     if let Some(wanted) = expect
         .decision
         .as_deref()
-        .filter(|wanted| *wanted != decision)
+        .filter(|wanted| *wanted != decision.as_str())
     {
         let why = reason.map(|r| format!(" ({r})")).unwrap_or_default();
         problems.push(format!(

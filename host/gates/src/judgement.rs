@@ -5,7 +5,9 @@
 //! replay, a judgement without a host and an author's case all ask here.
 
 use orch_domain::transition::Judgement;
-use orch_domain::verdict::{Decision, Descriptor, Inconclusive, InconclusiveReason, Verdict};
+use orch_domain::verdict::{
+    Decision, Descriptor, EvaluationOutcome, Inconclusive, InconclusiveReason, Verdict,
+};
 
 use crate::artefact::{Stamp, Status, findings, read_back, render};
 use crate::evaluate::Evaluation;
@@ -50,9 +52,9 @@ impl Judged {
         )
     }
 
-    /// Stable name of the decision, for storage and display.
-    pub fn decision(&self) -> &'static str {
-        self.judgement.outcome().as_str()
+    /// What it came to, in one word.
+    pub fn outcome(&self) -> EvaluationOutcome {
+        self.judgement.outcome()
     }
 
     /// Why there is no verdict, if there is none.
@@ -176,14 +178,15 @@ mod tests {
 
     #[test]
     fn every_decision_is_acted_on_as_the_gate_meant_it() {
-        for (decision, name) in [
-            (Decision::Pass, "pass"),
-            (Decision::Fail, "fail"),
-            (Decision::NotApplicable, "not-applicable"),
-            (Decision::Wait { after_ms: 7 }, "wait"),
+        for decision in [
+            Decision::Pass,
+            Decision::Fail,
+            Decision::NotApplicable,
+            Decision::Wait { after_ms: 7 },
         ] {
             let judged = judged(decision, &[], "");
-            assert_eq!((judged.decision(), judged.reason()), (name, None));
+            let meant = EvaluationOutcome::from(decision);
+            assert_eq!((judged.outcome(), judged.reason()), (meant, None));
             let waits = matches!(judged.judgement, Judgement::Wait { after_ms: 7, .. });
             assert_eq!(judged.artefact.is_none(), waits, "{judged:?}");
         }

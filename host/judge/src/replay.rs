@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 
 use orch_config::Waiver;
+use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use orch_gates::{GateRuntime, LoadedGate, Recording, judge};
 use serde::{Deserialize, Serialize};
 
-use crate::waivers;
+use crate::{by_name, waivers};
 
 /// Evaluations that one backtest looks at.
 pub const BACKTEST_MAX: u32 = 1000;
@@ -59,10 +60,12 @@ pub struct KeptEvaluation {
     pub digest: String,
     /// Commit judged.
     pub head_sha: String,
-    /// What was decided.
-    pub decision: String,
-    /// Reason of an inconclusive decision.
-    pub reason: Option<String>,
+    /// What it came to.
+    #[serde(with = "by_name")]
+    pub decision: EvaluationOutcome,
+    /// Why it was inconclusive, if it was.
+    #[serde(with = "by_name::maybe", default)]
+    pub reason: Option<InconclusiveReason>,
     /// One line.
     pub summary: String,
     /// The artefact as it was written.
@@ -80,12 +83,12 @@ pub struct Replayed {
     pub id: i64,
     /// Work item.
     pub work_item: String,
-    /// Decision of then.
-    pub was: String,
-    /// Decision of now.
-    pub is: String,
-    /// Reason of an inconclusive decision of now.
-    pub reason: Option<String>,
+    /// What it came to then.
+    pub was: EvaluationOutcome,
+    /// What it comes to now.
+    pub is: EvaluationOutcome,
+    /// Why it is inconclusive now, if it is.
+    pub reason: Option<InconclusiveReason>,
     /// Summary of now.
     pub summary: String,
     /// Whether the gate's bytes are the same.
@@ -113,17 +116,16 @@ pub async fn replay(
         waivers::apply(verdict, &kept.waivers, kept.recording.seed.now_ms);
     }
     let judged = judge(&again, gate, &evaluation.head_sha);
-    let reason = judged.reason().map(|r| r.as_str().to_owned());
-    let identical = judged.decision() == evaluation.decision
-        && reason == evaluation.reason
+    let identical = judged.outcome() == evaluation.decision
+        && judged.reason() == evaluation.reason
         && judged.summary == evaluation.summary
         && judged.artefact.as_deref().unwrap_or_default() == evaluation.artefact;
     Replayed {
         id: evaluation.id,
         work_item: evaluation.work_item.clone(),
-        was: evaluation.decision.clone(),
-        is: judged.decision().to_owned(),
-        reason,
+        was: evaluation.decision,
+        is: judged.outcome(),
+        reason: judged.reason(),
         summary: judged.summary,
         same_gate: gate.digest == evaluation.digest,
         identical,

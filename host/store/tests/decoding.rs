@@ -66,6 +66,9 @@ async fn filled() -> (Shop, TaskId) {
             let run = tx.insert_run(&run, 1).await?;
             let end = RunEnd::of(RunEnding::Killed, "killed(wall)");
             assert!(tx.finalise_run(run, &end, 2).await?);
+            let (path, blob) = ("05-code-review.md", "1");
+            tx.record_provenance(task, path, blob, Role::Reviewer, run)
+                .await?;
             tx.insert_evaluation(&evaluation(task), 3).await?;
             tx.append_event(Some(task), EventKind::Created, "ann", "{}", 4)
                 .await
@@ -84,6 +87,8 @@ async fn read(shop: &Shop, task: TaskId) -> Result<(), StoreError> {
             let runs = tx.runs(task).await?;
             assert_eq!(runs[0].role, RunRole::Role(Role::Tester));
             assert_eq!(runs[0].outcome, Some(RunEnding::Killed));
+            let left = tx.provenance(task).await?;
+            assert_eq!(left[0].role, Role::Reviewer);
             tx.evaluation(EvaluationId(1)).await?;
             let (evaluations, _) = tx.latest_evaluations(task, 5).await?;
             assert_eq!(evaluations[0].decision, EvaluationOutcome::Inconclusive);
@@ -109,6 +114,7 @@ async fn unknown_word_is_an_error_that_names_table_row_and_value() {
         ("evaluations", "decision"),
         ("evaluations", "reason"),
         ("events", "kind"),
+        ("provenance", "role"),
     ];
     for (table, column) in columns {
         let (shop, task) = filled().await;
@@ -122,7 +128,11 @@ async fn unknown_word_is_an_error_that_names_table_row_and_value() {
             .await
             .expect("it is written");
         let error = read(&shop, task).await.expect_err(column).to_string();
-        let named = format!("table `{table}`, row 1: `of-tomorrow` is not a known");
+        let row = match table {
+            "provenance" => format!("{task}/05-code-review.md"),
+            _ => "1".to_owned(),
+        };
+        let named = format!("table `{table}`, row {row}: `of-tomorrow` is not a known");
         assert!(error.contains(&named), "{table}.{column}: {error}");
     }
 }

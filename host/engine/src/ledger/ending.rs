@@ -10,6 +10,7 @@ use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::message::{Message, StatusNote};
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::HostWork;
+use orch_domain::stage::Role;
 use orch_domain::task::BlockReason;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_judge::Staged;
@@ -72,7 +73,7 @@ pub(crate) enum Write {
     /// Which artefacts a run left, with their blobs.
     Provenance {
         run: RunId,
-        role: String,
+        role: Role,
         artefacts: Vec<(String, String)>,
     },
     /// A warning if most of a budget is used up.
@@ -172,7 +173,7 @@ impl Write {
                 artefacts,
             } => {
                 for (path, blob) in &artefacts {
-                    tx.record_provenance(task, path, blob, &role, run).await?;
+                    tx.record_provenance(task, path, blob, role, run).await?;
                 }
             }
             Self::BudgetWarning { budgets } => warn(tx, task, &budgets, now).await?,

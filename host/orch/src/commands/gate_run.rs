@@ -98,7 +98,7 @@ fn view(of: OfflineJudgement) -> JudgementView {
         gate: of.gate,
         version: of.version,
         digest: of.digest,
-        decision: of.judged.decision().to_owned(),
+        decision: of.judged.outcome().to_string(),
         reason: of.judged.reason().map(|r| r.as_str().to_owned()),
         summary: of.judged.summary,
         findings: of.findings.into_iter().map(finding).collect(),

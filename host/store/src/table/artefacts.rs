@@ -1,8 +1,9 @@
 //! Who left which artefact, what the host itself wrote, and the outputs of what the host ran.
 
 use orch_domain::id::{RunId, TaskId, UnixMs};
+use orch_domain::stage::Role;
 
-use super::get;
+use super::{get, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -13,8 +14,8 @@ pub struct ProvenanceRow {
     pub path: String,
     /// Blob id of the content that the run left.
     pub blob: String,
-    /// Role of the run.
-    pub role: String,
+    /// What the run worked as.
+    pub role: Role,
 }
 
 /// An artefact the host wrote; hides a file of that name on the branch.
@@ -46,7 +47,7 @@ impl Tx {
         task: TaskId,
         path: &str,
         blob: &str,
-        role: &str,
+        role: Role,
         run: RunId,
     ) -> Result<(), StoreError> {
         sqlx::query(
@@ -57,7 +58,7 @@ impl Tx {
         .bind(task.0)
         .bind(path)
         .bind(blob)
-        .bind(role)
+        .bind(role.as_str())
         .bind(run.0)
         .execute(&mut self.conn)
         .await
@@ -75,10 +76,11 @@ impl Tx {
                 .doing("read who left artefacts")?;
         rows.iter()
             .map(|row| {
+                let path: String = get(row, "path")?;
                 Ok(ProvenanceRow {
-                    path: get(row, 0)?,
-                    blob: get(row, 1)?,
-                    role: get(row, 2)?,
+                    blob: get(row, "blob")?,
+                    role: word(row, "role", "provenance", format!("{task}/{path}"))?,
+                    path,
                 })
             })
             .collect()

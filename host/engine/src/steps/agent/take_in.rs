@@ -72,7 +72,7 @@ impl AgentRun<'_> {
             Committed::Advanced(commit) => {
                 also.push(Write::Provenance {
                     run: run.id,
-                    role: self.role.to_string(),
+                    role: self.role,
                     artefacts: self.provenance(&commit).await?,
                 });
                 if has_ci && self.role == Role::Developer {

@@ -114,7 +114,7 @@ impl Judging {
             task.id = record.task.id.0,
             gate.entry = %entry.id,
             gate.name = entry.gate,
-            decision = judged.decision(),
+            decision = judged.outcome().as_str(),
             elapsed_us = answered.stats.elapsed_us,
             reused = reused_from.is_some(),
             "gate judged"

@@ -78,7 +78,7 @@ pub(super) async fn gather(
         let author = provenance
             .iter()
             .find(|p| p.path == name && p.blob == entry.blob.as_str())
-            .map_or(Author::Unknown, |p| Author::Role(p.role.clone()));
+            .map_or(Author::Unknown, |p| Author::Role(p.role.to_string()));
         let info = ArtefactInfo {
             path: name.clone(),
             size: entry.size,
