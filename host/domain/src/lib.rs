@@ -15,6 +15,7 @@ pub mod issue;
 pub mod job;
 pub mod left;
 pub mod lookup;
+pub mod memory;
 pub mod message;
 pub mod names;
 pub mod notice;

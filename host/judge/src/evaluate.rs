@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use orch_config::{GateGrants, HostConfig, Waiver};
+use orch_domain::memory::Remembered;
 use orch_domain::pipeline::Entry;
 use orch_domain::verdict::{Decision, Inconclusive, InconclusiveReason, Verdict};
 use orch_gates::{
@@ -11,7 +12,7 @@ use orch_gates::{
 };
 
 use crate::facts::Facts;
-use crate::memory::{Remembered, Staged};
+use crate::memory::Staged;
 use crate::provider::Provider;
 use crate::replay::Kept;
 use crate::rights::Means;

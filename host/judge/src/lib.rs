@@ -18,7 +18,7 @@ mod waivers;
 pub use evaluate::{Answered, Case};
 pub use facts::{Artefact, Facts, Source};
 pub use judges::{Judges, JudgesSetup};
-pub use memory::{Remembered, Staged};
+pub use memory::Staged;
 pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
 pub use replay::{BACKTEST_MAX, Kept, KeptEvaluation, Replayed, replay};
 pub use rights::Outside;

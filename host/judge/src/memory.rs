@@ -5,21 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use orch_domain::memory::Remembered;
+
 /// Keys that one evaluation may set, and bytes of a key and of a value.
 const KEYS_MAX: usize = 64;
 const KEY_BYTES_MAX: usize = 200;
 const VALUE_BYTES_MAX: usize = 16 * 1024;
-
-/// A value that is in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// Name within the gate.
-    pub key: String,
-    /// Value.
-    pub value: String,
-    /// Grows with each landing that changes it.
-    pub version: i64,
-}
 
 /// A value that a gate set or only read, with the version of the one it found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use std::time::Duration;
 use orch_config::{AdvisoriesConfig, GateGrants, HostConfig};
 use orch_domain::imports::{Advisory, HttpResponse, Package, ServiceError};
 use orch_domain::lookup::{Advisories, Feed, WebGet};
+use orch_domain::memory::Remembered;
 
 use crate::facts::Facts;
-use crate::memory::{Memory, Remembered};
+use crate::memory::Memory;
 use crate::tools::{ToolBox, Workshop};
 
 /// What answers gates from the outside world. Clones are the same.

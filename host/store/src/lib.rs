@@ -25,7 +25,7 @@ pub use table::jobs::held::{CountsAsTry, FinishOutcome, RenewOutcome};
 pub use table::jobs::rows::JobRow;
 pub use table::jobs::{Cancel, ClaimedJob, EnqueueOutcome, JobKey, NewJob};
 pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
-pub use table::memory::{MemoryApplied, Remembered};
+pub use table::memory::MemoryApplied;
 pub use table::outbox::WaitingMessage;
 pub use table::pages::{QueuedJob, TaskTally, WaitingPlace};
 pub use table::pauses::Pause;

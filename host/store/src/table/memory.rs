@@ -1,21 +1,11 @@
 //! Values that gates keep per repository: staged by a task, in force with its landing.
 
 use orch_domain::id::TaskId;
+use orch_domain::memory::Remembered;
 
 use super::get;
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
-
-/// A value as a gate finds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// Name within the gate.
-    pub key: String,
-    /// Value.
-    pub value: String,
-    /// Grows with each landing that changes it.
-    pub version: i64,
-}
 
 /// What became of the values that a task had staged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

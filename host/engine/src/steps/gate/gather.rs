@@ -8,8 +8,9 @@ use orch_config::Effective;
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{ArtefactInfo, Author, EvidenceItem, Subject};
+use orch_domain::memory::Remembered;
 use orch_domain::pipeline::Entry;
-use orch_judge::{Artefact, Facts, Remembered, Source};
+use orch_judge::{Artefact, Facts, Source};
 use orch_store::EvidenceRow;
 
 use super::forge;
@@ -142,14 +143,9 @@ pub(super) async fn gather(
         preparation,
         evidence: evidence.into_iter().map(item).collect(),
     };
-    let remembered = |row: orch_store::Remembered| Remembered {
-        key: row.key,
-        value: row.value,
-        version: row.version,
-    };
     Ok(Gathered {
         facts,
-        memory: kept.into_iter().map(remembered).collect(),
+        memory: kept,
     })
 }
 
