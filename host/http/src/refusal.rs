@@ -11,7 +11,7 @@ use orch_views::problem::{Problem, ProblemCode, Refused};
 pub(crate) struct Refusal(Problem);
 
 impl Refusal {
-    /// A refusal whose text says what would help.
+    /// A refusal; [`Refusal::with_remedy`] adds what would help.
     pub(crate) fn new(code: ProblemCode, message: impl Into<String>) -> Self {
         Self(Problem {
             code,
@@ -29,17 +29,20 @@ impl Refusal {
 
 impl From<CommandError> for Refusal {
     fn from(error: CommandError) -> Self {
-        let message = error.to_string();
-        match error {
-            CommandError::Invalid(_) => Self::new(ProblemCode::Invalid, message),
-            CommandError::NotFound(_) => Self::new(ProblemCode::NotFound, message),
-            CommandError::Conflict(_) => Self::new(ProblemCode::Conflict, message),
+        let code = match &error {
+            CommandError::Invalid(_) => ProblemCode::Invalid,
+            CommandError::NotFound(_) => ProblemCode::NotFound,
+            CommandError::Conflict(_) => ProblemCode::Conflict,
             CommandError::Host(detail) => {
-                tracing::error!(error = detail, "a request failed");
-                Self::new(ProblemCode::Host, message)
-                    .with_remedy("look at the host's log, and at the disk of its data folder")
+                tracing::error!(error = detail.what, "a request failed");
+                ProblemCode::Host
             }
-        }
+        };
+        Self(Problem {
+            code,
+            message: error.to_string(),
+            remedy: error.remedy().map(str::to_owned),
+        })
     }
 }
 

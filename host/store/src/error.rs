@@ -58,9 +58,7 @@ pub enum StoreError {
         id: String,
     },
     /// A live task of this name exists.
-    #[error(
-        "work item `{work_item}` is already being worked on in `{repo}`; stop it first or choose another id"
-    )]
+    #[error("work item `{work_item}` is already being worked on in `{repo}`")]
     ItemIsLive {
         /// The item.
         work_item: String,
@@ -69,7 +67,7 @@ pub enum StoreError {
     },
     /// The work item of a task would be told from another one by the case of its letters only.
     #[error(
-        "work item `{work_item}` differs from `{twin}` of `{repo}` in the case of its letters only; choose another id"
+        "work item `{work_item}` differs from `{twin}` of `{repo}` in the case of its letters only"
     )]
     ItemHasTwin {
         /// The item.
@@ -80,10 +78,7 @@ pub enum StoreError {
         repo: String,
     },
     /// Several repositories have a work item of this name, and nobody said which is meant.
-    #[error(
-        "work item `{work_item}` is in several repositories; say which is meant: {}",
-        named(work_item, repos)
-    )]
+    #[error("work item `{work_item}` is in several repositories")]
     AmbiguousItem {
         /// The item.
         work_item: String,
@@ -101,6 +96,30 @@ pub enum StoreError {
         "nothing was written; end whatever else has the database open and look at the room on its disk, then try again"
     )]
     NotWritten(#[source] Arc<StoreError>),
+}
+
+impl StoreError {
+    /// What would help, apart from what is wrong; none where the text says all there is to do.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::ItemIsLive { work_item, .. } => Some(format!(
+                "stop it first with `orch task stop {work_item}`, or choose another id"
+            )),
+            Self::ItemHasTwin { .. } => Some("choose another id".to_owned()),
+            Self::AmbiguousItem { work_item, repos } => {
+                Some(format!("say which is meant: {}", named(work_item, repos)))
+            }
+            Self::LockedByAnotherHost { .. }
+            | Self::Io { .. }
+            | Self::Database { .. }
+            | Self::Migrate(_)
+            | Self::Decode { .. }
+            | Self::NotFound { .. }
+            | Self::Closed
+            | Self::Panicked
+            | Self::NotWritten(_) => None,
+        }
+    }
 }
 
 /// A work item with each of its repositories, as people name it.

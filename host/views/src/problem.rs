@@ -33,7 +33,7 @@ pub struct Problem {
     pub code: ProblemCode,
     /// What is wrong; safe to show.
     pub message: String,
-    /// What would help, where the message does not say it.
+    /// What would help, if anything would.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }

@@ -32,18 +32,18 @@ impl Configuration {
                 .map_err(host)?;
             let pipeline = effective
                 .pipeline()
-                .map_err(|e| CommandError::Host(e.to_string()))?;
+                .map_err(|e| CommandError::host(e.to_string()))?;
             let registry = self.judges.gates();
             for (_, entry) in pipeline.entries_in_use() {
                 let Some(gate) = registry.get(&entry.gate) else {
                     let why = registry.why_missing(&entry.gate);
-                    return Err(CommandError::Host(format!("entry `{}`: {why}", entry.id)));
+                    return Err(CommandError::host(format!("entry `{}`: {why}", entry.id)));
                 };
                 let problems = self.judges.check_settings(gate, &entry.settings).await;
-                let problems = problems.map_err(|e| CommandError::Host(e.to_string()))?;
+                let problems = problems.map_err(|e| CommandError::host(e.to_string()))?;
                 if !problems.is_empty() {
                     let text = format!("settings of `{}`: {}", entry.id, problems.join("; "));
-                    return Err(CommandError::Host(text));
+                    return Err(CommandError::host(text));
                 }
             }
             lines.push(format!(

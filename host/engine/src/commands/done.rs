@@ -28,6 +28,6 @@ pub(super) fn done(applied: Applied, message: &str) -> Result<Done, CommandError
             status: status_of(&task.status),
             message: message.to_owned(),
         }),
-        Applied::Ignored(reason) => Err(CommandError::Conflict(reason)),
+        Applied::Ignored(reason) => Err(CommandError::conflict(reason)),
     }
 }

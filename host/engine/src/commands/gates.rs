@@ -19,10 +19,10 @@ fn done(gate: &str, message: String) -> GateDone {
 
 fn refused(error: LibraryError) -> CommandError {
     match error {
-        LibraryError::Folder { .. } => CommandError::Host(error.to_string()),
-        LibraryError::NoVersion { .. } => CommandError::NotFound(error.to_string()),
+        LibraryError::Folder { .. } => CommandError::host(error.to_string()),
+        LibraryError::NoVersion { .. } => CommandError::not_found(error.to_string()),
         LibraryError::Load { .. } | LibraryError::Locked(_) => {
-            CommandError::Conflict(error.to_string())
+            CommandError::conflict(error.to_string())
         }
     }
 }
@@ -41,8 +41,8 @@ impl Gates {
     /// [`CommandError::NotFound`] for a version that is not kept.
     pub async fn rollback(&self, name: &str, digest: &str) -> Result<GateDone, CommandError> {
         if digest.len() < 6 {
-            let text = format!("`{digest}` is too short; give at least 6 digits of the digest");
-            return Err(CommandError::Invalid(text));
+            let refused = CommandError::invalid(format!("`{digest}` is too short"));
+            return Err(refused.with_remedy("give at least 6 digits of the digest"));
         }
         let to = self
             .judges
@@ -67,7 +67,7 @@ impl Gates {
         if self.judges.library().release(name).await {
             return Ok(done(name, format!("gate `{name}` judges again")));
         }
-        Err(CommandError::Conflict(format!(
+        Err(CommandError::conflict(format!(
             "gate `{name}` is not quarantined"
         )))
     }
@@ -98,46 +98,45 @@ impl Gates {
         let registry = self.judges.gates();
         let gate = registry
             .judge(&extra.gate)
-            .map_err(CommandError::NotFound)?;
+            .map_err(CommandError::not_found)?;
         let config = self.config.now();
         if config.extra_gates.contains(&extra) {
-            return Err(CommandError::Conflict(format!(
+            return Err(CommandError::conflict(format!(
                 "gate `{}` judges there already",
                 extra.gate
             )));
         }
         let path = config.file.clone();
-        let failed = |e: std::io::Error| CommandError::Host(format!("`{}`: {e}", path.display()));
+        let failed = |e: std::io::Error| CommandError::host(format!("`{}`: {e}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(failed)?;
         let same = |e: &&ExtraGate| e.gate == extra.gate && e.repo == extra.repo;
         let text = match config.extra_gates.iter().find(same) {
             Some(before) => without_line(&text, before).ok_or_else(|| {
-                CommandError::Conflict(format!(
-                    "`extra_gates` in `{}` names `{}` already; change its line there",
+                CommandError::conflict(format!(
+                    "`extra_gates` in `{}` names `{}` already",
                     path.display(),
                     extra.gate
                 ))
+                .with_remedy("change its line there")
             })?,
             None => text,
         };
         let next = with_line(&text, &extra);
         // Read again as a whole, so that a wrong guess about the file's form changes nothing.
         let parsed = HostConfig::parse(&path.display().to_string(), &next)
-            .map_err(|e| CommandError::Invalid(e.to_string()))?;
+            .map_err(|e| CommandError::invalid(e.to_string()))?;
         if parsed.extra_gates.last() != Some(&extra) && !parsed.extra_gates.contains(&extra) {
             let line = line_of(&extra);
-            let text = format!(
-                "`{}` has a form that cannot be edited; add under `extra_gates`:  {line}",
-                path.display()
-            );
-            return Err(CommandError::Conflict(text));
+            let text = format!("`{}` has a form that cannot be edited", path.display());
+            let remedy = format!("add under `extra_gates`:  {line}");
+            return Err(CommandError::conflict(text).with_remedy(remedy));
         }
         orch_durable::replace(&path, next.as_bytes()).map_err(failed)?;
         let loaded = HostConfig::load(&path, |name| std::env::var(name).ok())
-            .map_err(|e| CommandError::Host(e.to_string()))?;
+            .map_err(|e| CommandError::host(e.to_string()))?;
         let on_repo = extra.repo.as_deref().unwrap_or_default();
         let grants = GateGrants::of(&loaded, on_repo, &extra.gate)
-            .map_err(|e| CommandError::Invalid(e.to_string()))?;
+            .map_err(|e| CommandError::invalid(e.to_string()))?;
         let replaced = self.config.replace(loaded);
         let mut message = format!(
             "gate `{}` judges new tasks at {}, mode {}",
@@ -149,22 +148,12 @@ impl Gates {
                 "; other changes of the file come into force at the next start of the host",
             ),
             Replaced::Held(key) => {
-                return Err(CommandError::Conflict(format!(
-                    "`{}` has nothing under `{key}` any more, so it is not taken over; restart the host if that is meant",
+                let text = format!(
+                    "`{}` has nothing under `{key}` any more, so it is not taken over",
                     path.display()
-                )));
-            }
-        }
-        match replaced {
-            Replaced::Wholly => {}
-            Replaced::RestartNeeded => message.push_str(
-                "; other changes of the file come into force at the next start of the host",
-            ),
-            Replaced::Held(key) => {
-                return Err(CommandError::Conflict(format!(
-                    "`{}` has nothing under `{key}` any more, so it is not taken over; restart the host if that is meant",
-                    path.display()
-                )));
+                );
+                let refused = CommandError::conflict(text);
+                return Err(refused.with_remedy("restart the host if that is meant"));
             }
         }
         if let Some(missing) = grants.missing(gate) {

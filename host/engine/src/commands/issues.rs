@@ -36,14 +36,15 @@ impl Issues {
         let Some(to) = TrackerState::parse(state) else {
             let known: Vec<&str> = TrackerState::ALL.iter().map(|s| s.as_str()).collect();
             let known = known.join(", ");
-            return Err(CommandError::Invalid(format!(
-                "no issue state `{state}`; states are: {known}"
-            )));
+            return Err(CommandError::invalid(format!("no issue state `{state}`"))
+                .with_remedy(format!("states are: {known}")));
         };
         if by == HOST_ACTOR || by.is_empty() || by.len() > ACTOR_BYTES_MAX {
-            return Err(CommandError::Invalid(format!(
-                "`{by}` cannot move issues; give a person's name of at most {ACTOR_BYTES_MAX} bytes (`{HOST_ACTOR}` is the host)"
-            )));
+            return Err(CommandError::invalid(format!("`{by}` cannot move issues")).with_remedy(
+                format!(
+                    "give a person's name of at most {ACTOR_BYTES_MAX} bytes (`{HOST_ACTOR}` is the host)"
+                ),
+            ));
         }
         let (id, who, now) = (
             task_of_item(&self.ledger, item).await?.task.id,
@@ -61,10 +62,11 @@ impl Issues {
             })
         });
         if let Some(at) = elsewhere.await? {
-            return Err(CommandError::Invalid(format!(
-                "{item} is issue `{}` of tracker `{}`; move it there",
+            return Err(CommandError::invalid(format!(
+                "{item} is issue `{}` of tracker `{}`",
                 at.issue, at.tracker
-            )));
+            ))
+            .with_remedy("move it there"));
         }
         self.reconciler.hint();
         Ok(Message {

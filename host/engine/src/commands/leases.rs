@@ -28,7 +28,10 @@ impl Leases {
     /// # Errors
     /// [`CommandError::NotFound`] when nobody holds it.
     pub async fn release(&self, resource: &str) -> Result<Message, CommandError> {
-        let free = || CommandError::NotFound(format!("`{resource}` is not held"));
+        let free = || {
+            CommandError::not_found(format!("`{resource}` is not held"))
+                .with_remedy("`orch lease list` shows what is held")
+        };
         if let Some(item) = resource.strip_prefix("task:") {
             let task = task_of_item(&self.ledger, item).await?.task.id;
             return self.release_transition(item, task).await?.ok_or_else(free);

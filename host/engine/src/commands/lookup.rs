@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 /// What a person calls a task: its work item, with the repository if need be.
 pub(crate) fn named(item: &str) -> Result<ItemRef, CommandError> {
     item.parse()
-        .map_err(|e: InvalidId| CommandError::Invalid(e.to_string()))
+        .map_err(|e: InvalidId| CommandError::invalid(e.to_string()))
 }
 
 /// The task of a work item.

@@ -90,9 +90,8 @@ impl Pauses {
                 message: format!("`{scope}` goes on"),
             })
         } else {
-            Err(CommandError::NotFound(format!(
-                "`{scope}` is not held back"
-            )))
+            let refused = CommandError::not_found(format!("`{scope}` is not held back"));
+            Err(refused.with_remedy("`orch queue` shows what is held back"))
         }
     }
 
@@ -108,8 +107,9 @@ impl Pauses {
             return Ok(());
         }
         let repos = repos.names();
-        Err(CommandError::Invalid(format!(
-            "`{scope}` cannot be held back; use `lane:` with {}, or `repo:` with {}",
+        let refused = CommandError::invalid(format!("`{scope}` cannot be held back"));
+        Err(refused.with_remedy(format!(
+            "use `lane:` with {}, or `repo:` with {}",
             lanes.join(", "),
             repos.join(", ")
         )))
@@ -118,8 +118,8 @@ impl Pauses {
 
 fn period_ms(text: &str) -> Result<i64, CommandError> {
     let invalid = || {
-        CommandError::Invalid(format!(
-            "`{text}` is not a time to wait; use a number with s, m, h or d, such as `30m`, up to {DAYS_MAX} days"
+        CommandError::invalid(format!("`{text}` is not a time to wait")).with_remedy(format!(
+            "use a number with s, m, h or d, such as `30m`, up to {DAYS_MAX} days"
         ))
     };
     // The library has no days in durations, because days differ in length; here they have 24 hours.

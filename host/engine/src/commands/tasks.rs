@@ -39,7 +39,7 @@ impl Tasks {
     /// # Errors
     /// [`CommandError`]; nothing is stored then.
     pub async fn new_task(&self, request: NewRequest) -> Result<Done, CommandError> {
-        let invalid = |e: String| CommandError::Invalid(e);
+        let invalid = |e: String| CommandError::invalid(e);
         if request.title.trim().is_empty()
             || request.title.len() > TITLE_BYTES_MAX
             || request.title.contains('\n')
@@ -51,13 +51,14 @@ impl Tasks {
         if request.body.len() > BODY_BYTES_MAX {
             return Err(invalid(format!(
                 "the request has more than {BODY_BYTES_MAX} bytes"
-            )));
+            ))
+            .with_remedy("shorten the text; long material belongs into the repository"));
         }
-        let invalid_chain = |e: anyhow::Error| CommandError::Invalid(format!("{e:#}"));
+        let invalid_chain = |e: anyhow::Error| CommandError::invalid(format!("{e:#}"));
         let repo = self
             .repos
             .get(&request.repo)
-            .map_err(|e| CommandError::NotFound(format!("{e:#}")))?;
+            .map_err(|e| CommandError::not_found(format!("{e:#}")))?;
         repo.prepare().await.map_err(invalid_chain)?;
         let base = repo.base_tip().await.map_err(invalid_chain)?;
         let InForce {
@@ -70,7 +71,7 @@ impl Tasks {
             .map_err(invalid_chain)?;
         let rules = effective
             .pipeline()
-            .map_err(|e| CommandError::Invalid(e.to_string()))?
+            .map_err(|e| CommandError::invalid(e.to_string()))?
             .rules;
         let name = RepoName::new(repo.name.clone()).map_err(|e| invalid(e.to_string()))?;
         let item = match request.id {
@@ -126,14 +127,14 @@ impl Tasks {
     async fn dependencies(&self, items: &[String]) -> Result<Vec<TaskId>, CommandError> {
         if items.len() > DEPENDENCIES_MAX {
             let text = format!("a task may wait for at most {DEPENDENCIES_MAX} others");
-            return Err(CommandError::Invalid(text));
+            return Err(CommandError::invalid(text));
         }
         let mut list = Vec::new();
         for item in items {
             let record = task_of_item(&self.ledger, item).await?;
             if record.task.stage == Stage::Cancelled {
                 let text = format!("{item} was stopped; nothing can wait for it to be done");
-                return Err(CommandError::Conflict(text));
+                return Err(CommandError::conflict(text));
             }
             list.push(record.task.id);
         }
@@ -156,9 +157,10 @@ impl Tasks {
         let RejectRequest { by, comment } = request;
         let decision = Decision::Reject(comment.to_owned());
         if comment.trim().is_empty() || comment.len() > BODY_BYTES_MAX {
-            return Err(CommandError::Invalid(
-                "a rejection needs a comment that says what to change".to_owned(),
-            ));
+            return Err(CommandError::invalid(format!(
+                "a rejection needs a comment of 1 to {BODY_BYTES_MAX} bytes"
+            ))
+            .with_remedy("say in it what to change; the next run reads it"));
         }
         self.decide(item, decision, by, "rejected").await
     }
@@ -178,10 +180,8 @@ impl Tasks {
                         .filter(|s| s.is_working())
                         .map(|s| s.as_str())
                         .collect();
-                    CommandError::Invalid(format!(
-                        "no stage `{name}`; stages are: {}",
-                        known.join(", ")
-                    ))
+                    CommandError::invalid(format!("no stage `{name}`"))
+                        .with_remedy(format!("stages are: {}", known.join(", ")))
                 })
             })
             .transpose()?;
@@ -214,7 +214,7 @@ impl Tasks {
         let task = task_of_item(&self.ledger, item).await?.task;
         if task.stage.is_terminal() {
             let text = format!("{item} has ended in `{}`", task.stage);
-            return Err(CommandError::Conflict(text));
+            return Err(CommandError::conflict(text));
         }
         let (id, by, now) = (task.id, request.by, self.ledger.now());
         let data = serde_json::json!({"priority": priority}).to_string();
@@ -244,7 +244,7 @@ impl Tasks {
         message: &str,
     ) -> Result<Done, CommandError> {
         if let Some(why) = refusal(&self.config.now(), &decision, who) {
-            return Err(CommandError::Conflict(why));
+            return Err(CommandError::conflict(why));
         }
         let id = task_of_item(&self.ledger, item).await?.task.id;
         let by = self.ledger.by(who);
@@ -269,9 +269,8 @@ fn prefix_of(repo: &Repo) -> Result<ItemPrefix, CommandError> {
     let prefix = prefix.unwrap_or_else(|| repo.name.to_uppercase());
     ItemPrefix::new(prefix).map_err(|e| {
         let name = &repo.name;
-        CommandError::Invalid(format!(
-            "{e}; set `repositories.{name}.prefix` in orch.yaml"
-        ))
+        CommandError::invalid(e.to_string())
+            .with_remedy(format!("set `repositories.{name}.prefix` in orch.yaml"))
     })
 }
 
@@ -279,7 +278,6 @@ fn checked_priority(priority: i64) -> Result<i64, CommandError> {
     if (1..=9).contains(&priority) {
         return Ok(priority);
     }
-    Err(CommandError::Invalid(format!(
-        "priority must be 1 (first) to 9, not {priority}; the default is 5"
-    )))
+    let text = format!("priority must be 1 (first) to 9, not {priority}");
+    Err(CommandError::invalid(text).with_remedy("leave it out for the default, 5"))
 }

@@ -47,7 +47,7 @@ impl CostViews {
     /// an unknown work item.
     pub async fn list(&self, request: CostsRequest) -> Result<Page<CostView>, CommandError> {
         if !(1..=DAYS_MAX).contains(&request.days) {
-            return Err(CommandError::Invalid(format!(
+            return Err(CommandError::invalid(format!(
                 "`days` must be 1 to {DAYS_MAX}, not {}",
                 request.days
             )));

@@ -30,25 +30,25 @@ impl EvaluationViews {
             })
             .await?;
         let Some((evaluation, work_item)) = found else {
-            let text = format!("there is no evaluation {id}; `orch task show ID` numbers them");
-            return Err(CommandError::NotFound(text));
+            let text = format!("there is no evaluation {id}");
+            let refused = CommandError::not_found(text);
+            return Err(refused.with_remedy("`orch task show ID` numbers them"));
         };
         if let Some(from) = evaluation.reused_from {
-            let text = format!(
-                "evaluation {id} used the pass of evaluation {from} again; replay that one",
-                from = from.0
-            );
-            return Err(CommandError::Conflict(text));
+            let from = from.0;
+            let text = format!("evaluation {id} used the pass of evaluation {from} again");
+            let refused = CommandError::conflict(text);
+            return Err(refused.with_remedy(format!("replay evaluation {from}")));
         }
         let Some(text) = text else {
             let text = format!(
                 "evaluation {id} has no recording: the gate did not run, was answered with more than {} MiB, or it is too old",
                 orch_gates::RECORDING_BYTES_MAX / 1024 / 1024
             );
-            return Err(CommandError::Conflict(text));
+            return Err(CommandError::conflict(text));
         };
         let kept = Kept::parse(&text)
-            .map_err(|e| CommandError::Host(format!("recording of evaluation {id}: {e}")))?;
+            .map_err(|e| CommandError::host(format!("recording of evaluation {id}: {e}")))?;
         Ok(KeptEvaluation {
             id,
             work_item,

@@ -12,9 +12,8 @@ pub(super) fn limit(asked: Option<u32>) -> Result<u32, CommandError> {
     if (1..=LIMIT_MAX).contains(&limit) {
         return Ok(limit);
     }
-    Err(CommandError::Invalid(format!(
-        "`limit` must be 1 to {LIMIT_MAX}, not {limit}; ask for what follows with `after`"
-    )))
+    let text = format!("`limit` must be 1 to {LIMIT_MAX}, not {limit}");
+    Err(CommandError::invalid(text).with_remedy("ask for what follows with `after`"))
 }
 
 /// Where a page begins.
@@ -25,9 +24,8 @@ pub(super) fn after<T: FromStr>(asked: Option<&str>) -> Result<Option<T>, Comman
 
 /// A place that no page of the list has named.
 pub(super) fn unknown_place(text: &str) -> CommandError {
-    CommandError::Invalid(format!(
-        "`after` must be what the page before said as `next`, not `{text}`; leave it out to begin at the start"
-    ))
+    let text = format!("`after` must be what the page before said as `next`, not `{text}`");
+    CommandError::invalid(text).with_remedy("leave it out to begin at the start")
 }
 
 /// The page of `rows`, which were asked for with one more than `limit`, so that it is known whether others follow.

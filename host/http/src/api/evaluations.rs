@@ -16,7 +16,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 
 async fn kept(api: &orch_engine::Api, id: &str) -> Result<KeptEvaluation, CommandError> {
     let id = id.parse().map_err(|_| {
-        CommandError::Invalid(format!(
+        CommandError::invalid(format!(
             "an evaluation is named by its number, as `orch task show` prints it, not `{id}`"
         ))
     })?;

@@ -80,11 +80,10 @@ async fn item_that_is_worked_on_cannot_be_doubled_but_may_start_afresh() {
     let again = store
         .write(|tx| Box::pin(async move { tx.insert_task(new_task("S-1"), 2).await }))
         .await;
-    let error = again.expect_err("doubled").to_string();
-    assert!(
-        error.contains("S-1") && error.contains("stop it first"),
-        "{error}"
-    );
+    let error = again.expect_err("doubled");
+    assert!(error.to_string().contains("S-1"), "{error}");
+    let remedy = error.remedy().expect("it can be helped");
+    assert!(remedy.contains("`orch task stop S-1`"), "{remedy}");
     first.stage = Stage::Cancelled;
     first.version = 1;
     let ended = store
