@@ -133,7 +133,11 @@ async fn name_that_two_repositories_have_means_neither_until_one_is_named() {
     let error = found(&shop, "SHOP-7").await.expect_err("two");
     assert_eq!(
         error.to_string(),
-        "work item `SHOP-7` is in several repositories; say which is meant: `shop:SHOP-7` or `toys:SHOP-7`"
+        "work item `SHOP-7` is in several repositories"
+    );
+    assert_eq!(
+        error.remedy().as_deref(),
+        Some("say which is meant: `shop:SHOP-7` or `toys:SHOP-7`")
     );
     for (name, id) in [("shop:SHOP-7", of_shop), ("toys:SHOP-7", of_toys)] {
         assert_eq!(found(&shop, name).await.expect("one").task.id, id);
