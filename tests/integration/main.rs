@@ -31,4 +31,5 @@ mod stopping;
 mod transitions;
 mod trust;
 mod turns;
+mod unfit;
 mod zombies;

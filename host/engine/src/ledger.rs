@@ -20,6 +20,7 @@ pub(crate) mod paths;
 pub(crate) mod repos;
 pub(crate) mod status;
 pub(crate) mod turn;
+pub(crate) mod unfit;
 pub(crate) mod unwritten;
 
 use anyhow::Context;

@@ -206,13 +206,31 @@ impl Host {
         })
     }
 
-    /// Checks that every repository can be used and makes its mirror.
+    /// Checks that every repository can be used and makes its mirror. One whose base asks for what the host does not
+    /// do is named in the log; the others are served all the same, and every new task of it is refused.
     ///
     /// # Errors
     /// With the repository and the remedy.
     pub async fn check_repositories(&self) -> anyhow::Result<()> {
         for repo in self.repos.all() {
             repo.prepare().await?;
+            let base = match repo.base_tip().await {
+                Ok(base) => base,
+                Err(error) => {
+                    // Whoever begins a task is told; a forge that is down keeps no host from starting.
+                    let error = format!("{error:#}");
+                    tracing::warn!(repo = repo.name, error, "the base cannot be looked at");
+                    continue;
+                }
+            };
+            if let Some(unfit) = repo.unfit(&base).await? {
+                tracing::error!(
+                    repo = repo.name,
+                    error = %unfit,
+                    "no task of it can begin: {}",
+                    unfit.remedy()
+                );
+            }
         }
         Ok(())
     }

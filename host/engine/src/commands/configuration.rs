@@ -24,6 +24,9 @@ impl Configuration {
         for repo in self.repos.all() {
             repo.prepare().await.map_err(host)?;
             let base = repo.base_tip().await.map_err(host)?;
+            if let Some(unfit) = repo.unfit(&base).await.map_err(host)? {
+                return Err(CommandError::conflict(unfit.to_string()).with_remedy(unfit.remedy()));
+            }
             let InForce {
                 effective, digest, ..
             } = repo

@@ -10,7 +10,7 @@ use orch_views::task::{Done, NewRequest, PriorityRequest, RejectRequest, ResumeR
 
 use super::done::done;
 use super::done::status_of;
-use super::error::CommandError;
+use super::error::{CommandError, host};
 use super::lookup::task_of_item;
 use crate::ledger::Ledger;
 use crate::ledger::apply::apply;
@@ -49,10 +49,10 @@ impl Tasks {
             )));
         }
         if request.body.len() > BODY_BYTES_MAX {
-            return Err(invalid(format!(
-                "the request has more than {BODY_BYTES_MAX} bytes"
-            ))
-            .with_remedy("shorten the text; long material belongs into the repository"));
+            return Err(
+                invalid(format!("the request has more than {BODY_BYTES_MAX} bytes"))
+                    .with_remedy("shorten the text; long material belongs into the repository"),
+            );
         }
         let invalid_chain = |e: anyhow::Error| CommandError::invalid(format!("{e:#}"));
         let repo = self
@@ -61,6 +61,9 @@ impl Tasks {
             .map_err(|e| CommandError::not_found(format!("{e:#}")))?;
         repo.prepare().await.map_err(invalid_chain)?;
         let base = repo.base_tip().await.map_err(invalid_chain)?;
+        if let Some(unfit) = repo.unfit(&base).await.map_err(host)? {
+            return Err(CommandError::conflict(unfit.to_string()).with_remedy(unfit.remedy()));
+        }
         let InForce {
             effective,
             text: config,

@@ -1,5 +1,6 @@
 //! How does a refusal look, to people and to programs?
 
+use orch_engine::CommandError;
 use orch_views::problem::{Problem, ProblemCode, Refused};
 
 use super::{out, plain};
@@ -58,13 +59,14 @@ pub(crate) fn usage_json(message: &str) -> String {
 }
 
 fn problem(error: &anyhow::Error) -> Problem {
-    match error.downcast_ref::<HostRefused>() {
-        Some(HostRefused(problem)) => problem.clone(),
-        None => Problem {
-            code: ProblemCode::Failed,
-            message: chain(error),
-            remedy: None,
-        },
+    if let Some(HostRefused(problem)) = error.downcast_ref::<HostRefused>() {
+        return problem.clone();
+    }
+    let refused = error.downcast_ref::<CommandError>();
+    Problem {
+        code: ProblemCode::Failed,
+        message: chain(error),
+        remedy: refused.and_then(|refused| refused.remedy().map(str::to_owned)),
     }
 }
 
@@ -127,6 +129,25 @@ mod tests {
           "error": {
             "code": "failed",
             "message": "`orch.yaml` cannot be read\n  because: no such file"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn command_that_ran_without_a_host_says_what_would_help_too() {
+        let refused = CommandError::conflict("`shop` has no base").with_remedy("push one");
+        let error = anyhow::Error::from(refused);
+        insta::assert_snapshot!(text(&error), @r"
+        `shop` has no base
+          try: push one
+        ");
+        insta::assert_snapshot!(json(&error), @r#"
+        {
+          "error": {
+            "code": "failed",
+            "message": "`shop` has no base",
+            "remedy": "push one"
           }
         }
         "#);

@@ -1,0 +1,98 @@
+//! What a repository asks for that the host does not do: refused with the reason, or an agent's fault by name.
+
+use orch_kit::World;
+use orch_kit::world::AGENT;
+use serde_json::Value;
+
+/// Demands that `text` says each of these.
+fn says(text: &str, expected: &[&str]) {
+    for part in expected {
+        assert!(text.contains(part), "`{part}` is not in: {text}");
+    }
+}
+
+#[test]
+fn repository_that_keeps_files_by_lfs_takes_no_task_and_says_why_and_what_would_help() {
+    let mut world = World::new();
+    world.expected_errors = vec!["keeps files by Git LFS"];
+    let rule = "*.bin filter=lfs diff=lfs merge=lfs -text\n";
+    world.write("seed/assets/.gitattributes", rule, 0o644);
+    world.push_seed("Keep large files elsewhere");
+    let why = [
+        "`shop` keeps files by Git LFS on `main`",
+        "`assets/.gitattributes`: `*.bin filter=lfs",
+    ];
+    let remedy = ["git lfs migrate export", "`repositories.shop`"];
+
+    let checked = world.refused(&["config", "check"]);
+    says(&checked, &why);
+    says(&checked, &["try: "]);
+    says(&checked, &remedy);
+
+    let _host = world.serve();
+    says(&world.log(), &why);
+    says(&world.log(), &remedy);
+    let new = ["task", "new", "--repo", "shop", "--title", "A thing"];
+    let done = world.orch(&[&new[..], &["--json"]].concat());
+    assert!(!done.status.success());
+    let refused: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(refused["error"]["code"], "conflict", "{refused:#}");
+    says(refused["error"]["message"].as_str().unwrap(), &why);
+    says(refused["error"]["remedy"].as_str().unwrap(), &remedy);
+    assert_eq!(world.json(&["task", "list"])["total"], 0);
+
+    // No restart is needed once the rule is gone.
+    world.write("seed/assets/.gitattributes", "*.bin -text\n", 0o644);
+    world.push_seed("Keep large files here");
+    let item = world.begin("A thing");
+    assert_eq!(world.task(&item)["work_item"], item.as_str());
+}
+
+/// The base with a submodule, as every checkout without `--recurse-submodules` has it: an empty folder.
+fn with_submodule(developer: &str) -> World {
+    let world = World::new();
+    std::fs::create_dir(world.path("seed/vendored")).unwrap();
+    let linked = format!("160000,{},vendored", "1".repeat(40));
+    world.git("seed", &["update-index", "--add", "--cacheinfo", &linked]);
+    world.push_seed("Vendor something");
+    let mark = "    say \"changing cart.sh\"\n";
+    let agent = AGENT.replacen(mark, &format!("{mark}{developer}\n"), 1);
+    assert_ne!(agent, AGENT);
+    world.write("agent.sh", &agent, 0o755);
+    world
+}
+
+fn developer_run(world: &World, item: &str) -> Value {
+    let ended = |view: &Value| {
+        let runs = view["runs"].as_array()?;
+        let mut of_role = runs.iter().filter(|run| run["role"] == "developer");
+        of_role.find(|run| !run["outcome"].is_null()).cloned()
+    };
+    let view = world.follow(item, |view| ended(view).is_some());
+    ended(&view).unwrap()
+}
+
+#[test]
+fn submodule_that_nobody_touches_stays_as_the_base_has_it() {
+    let world = with_submodule("    true");
+    let _host = world.serve();
+    let item = world.begin("Beside a submodule");
+    assert_eq!(developer_run(&world, &item)["outcome"], "completed");
+    let branch = world.task(&item)["branch"].as_str().unwrap().to_owned();
+    let entry = world.git("shop.git", &["ls-tree", &branch, "vendored"]);
+    says(&entry, &["160000 commit 1111"]);
+}
+
+#[test]
+fn agent_that_changes_a_submodule_is_told_so_by_name_and_nothing_of_it_lands() {
+    let world = with_submodule("    rmdir vendored; echo mine > vendored");
+    let _host = world.serve();
+    let item = world.begin("In place of a submodule");
+    let run = developer_run(&world, &item);
+    assert_eq!(run["outcome"], "boundary_violation", "{run:#}");
+    says(&run["detail"].to_string(), &["vendored", "gitlink"]);
+    let view = world.follow(&item, |view| view["status"] == "blocked");
+    let branch = view["branch"].as_str().unwrap();
+    let entry = world.git("shop.git", &["ls-tree", branch, "vendored"]);
+    says(&entry, &["160000 commit 1111"]);
+}
