@@ -141,3 +141,38 @@ fn result_that_ends_in_half_a_character_counts_and_an_absurd_cost_does_not() {
         (&json!("completed"), &Value::Null)
     );
 }
+
+#[test]
+fn what_was_refused_of_a_run_reaches_the_next_prompt_of_its_role_and_of_no_other() {
+    let mut world = World::new();
+    world.config["rules"] = json!({"infra_failures_max": 9, "backoff_base_ms": 10});
+    world.write_config();
+    let (count, kept) = (world.path("count"), world.path("prompt"));
+    let (count, kept) = (count.display(), kept.display());
+    // The first run leaves what no commit can hold, the second one crashes, the third one does its work.
+    let script = format!(
+        "    echo x >> {count}\n    case $(wc -l < {count}) in\n    1) mkfifo 'left pipe' ;;\n    2) exit 9 ;;\n    esac"
+    );
+    let keep = format!(
+        "prompt=$(cat)\nprintf '%s' \"$prompt\" > {kept}-$ORCH_ROLE-$(cat {count} 2>/dev/null | wc -l)\n"
+    );
+    let agent = developer(&script).replacen("prompt=$(cat)\n", &keep, 1);
+    assert!(agent.contains(&keep));
+    world.write("agent.sh", &agent, 0o755);
+    let _host = world.serve();
+    let item = world.begin("Leaves a pipe");
+    let view = world.follow(&item, |view| view["stage"] == "testing");
+    let prompt = |role: &str, runs: u32| {
+        let path = world.path(&format!("prompt-{role}-{runs}"));
+        fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}: {view:#}", path.display()))
+    };
+    let told = "What your last run left and no commit can hold";
+    assert!(!prompt("developer", 0).contains(told));
+    let second = prompt("developer", 1);
+    for part in [told, "left pipe", "special-file"] {
+        assert!(second.contains(part), "`{part}` is not in: {second}");
+    }
+    let third = prompt("developer", 2);
+    assert!(!third.contains(told), "its last run crashed: {third}");
+    assert!(!prompt("reviewer", 3).contains(told));
+}

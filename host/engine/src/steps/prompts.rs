@@ -3,9 +3,10 @@
 
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
-use orch_domain::stage::Role;
+use orch_domain::outcome::RunEnding;
+use orch_domain::stage::{Role, RunRole};
 use orch_process::git::Blob;
-use orch_store::TaskRecord;
+use orch_store::{RunRow, TaskRecord};
 
 use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
@@ -78,7 +79,23 @@ pub(crate) async fn assemble(
             findings,
         ));
     }
+    let runs = ledger.read(|tx| Box::pin(tx.runs(id))).await?;
+    if let Some(refused) = last_refused(&runs, role) {
+        prompt.push_str(&quote(
+            "What your last run left and no commit can hold",
+            "from the host, which took nothing of that run; leave it out this time",
+            refused,
+        ));
+    }
     Ok(prompt)
+}
+
+/// What the latest ended run of `role` left that was refused; none if another one has ended well or badly since.
+fn last_refused(runs: &[RunRow], role: Role) -> Option<&str> {
+    let of_role = |run: &&RunRow| run.role == RunRole::Role(role) && run.outcome.is_some();
+    let latest = runs.iter().rev().find(of_role)?;
+    let is_refused = latest.outcome == Some(RunEnding::TreeRefused);
+    latest.detail.as_deref().filter(|_| is_refused)
 }
 
 fn one_line(text: &str) -> String {
