@@ -305,3 +305,25 @@ fn work_that_never_landed_is_kept_for_its_days_and_can_be_brought_back() {
     assert_eq!(left, ["refs/orch/wip/1/7", "refs/orch/wip/98/stop"]);
     world.git(mirror, &["update-ref", refs[0].0, &old]);
 }
+
+#[test]
+fn run_that_prints_more_than_the_configuration_allows_is_ended_for_it() {
+    let mut world = World::new();
+    configure(&mut world, json!({"run_output_mib": 64}));
+    let print = "    head -c 70000000 /dev/zero | tr '\\0' x; exec sleep 600\n";
+    let mark = "    say \"changing cart.sh\"\n";
+    let agent = AGENT.replacen(mark, &format!("{mark}{print}"), 1);
+    assert_ne!(agent, AGENT);
+    world.write("agent.sh", &agent, 0o755);
+    let _host = world.serve();
+    let item = world.begin("Talks too much");
+    let ended = |view: &Value| {
+        let runs = view["runs"].as_array()?;
+        let mut of_role = runs.iter().filter(|run| run["role"] == "developer");
+        of_role.find(|run| !run["outcome"].is_null()).cloned()
+    };
+    let view = world.follow(&item, |view| ended(view).is_some());
+    let run = ended(&view).unwrap();
+    assert_eq!(run["outcome"], "killed", "{run:#}");
+    assert!(run["detail"].to_string().contains("disk"), "{run:#}");
+}

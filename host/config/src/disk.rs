@@ -10,6 +10,10 @@ use crate::strict::ConfigError;
 pub struct DiskConfig {
     /// Free space of the data folder's file system below which no agent starts, MiB; 0 for no floor.
     pub floor_mib: u64,
+    /// What a run of an agent or hook may hold of the disk before it is ended, MiB; 0 for no limit.
+    pub run_mib: u64,
+    /// What a run may print before it is ended, MiB; 0 for no limit.
+    pub run_output_mib: u64,
     /// How long what was removed stays in `data/trash`, days; 0 until the next look.
     pub trash_days: u32,
     /// How long the folder of an ended run is kept with its logs, days.
@@ -25,6 +29,10 @@ impl Default for DiskConfig {
     fn default() -> Self {
         Self {
             floor_mib: 1024,
+            // The build folders of a large workspace, twice over.
+            run_mib: 32 * 1024,
+            // Hours of a talkative build; a loop that prints reaches it in a minute.
+            run_output_mib: 4 * 1024,
             trash_days: 7,
             logs_days: 30,
             wip_days: 90,
@@ -36,7 +44,9 @@ impl Default for DiskConfig {
 /// Ten years: more is a slip of the finger.
 const DAYS_MAX: u32 = 3_650;
 /// A pebibyte: more is a number of bytes.
-const FLOOR_MIB_MAX: u64 = 1 << 30;
+const MIB_MAX: u64 = 1 << 30;
+/// What an agent or a build writes at once without any fault: less would end runs that do nothing wrong.
+const RUN_MIB_MIN: u64 = 64;
 
 /// Refuses what nobody can mean, and what would throw away work that was just saved.
 pub(crate) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
@@ -65,8 +75,23 @@ pub(crate) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
         );
         return refuse("history_days", why);
     }
-    if disk.floor_mib > FLOOR_MIB_MAX {
-        return refuse("floor_mib", "it is in MiB, not in bytes".to_owned());
+    let (floor, held, printed) = (disk.floor_mib, disk.run_mib, disk.run_output_mib);
+    for (key, mib) in [
+        ("floor_mib", floor),
+        ("run_mib", held),
+        ("run_output_mib", printed),
+    ] {
+        if mib > MIB_MAX {
+            return refuse(key, "it is in MiB, not in bytes".to_owned());
+        }
+    }
+    for (key, mib) in [("run_mib", held), ("run_output_mib", printed)] {
+        if (1..RUN_MIB_MIN).contains(&mib) {
+            let why = format!(
+                "runs that do nothing wrong would be ended at {mib} MiB; use {RUN_MIB_MIN} at least, or 0 for no limit"
+            );
+            return refuse(key, why);
+        }
     }
     Ok(())
 }
@@ -82,6 +107,10 @@ mod tests {
             ("disk: {logs_days: 365}", "disk.history_days"),
             ("disk: {logs_days: 40000}", "disk.logs_days"),
             ("disk: {floor_mib: 2000000000}", "disk.floor_mib"),
+            ("disk: {run_mib: 34359738368}", "disk.run_mib"),
+            ("disk: {run_mib: 63}", "disk.run_mib"),
+            ("disk: {run_output_mib: 4294967296}", "disk.run_output_mib"),
+            ("disk: {run_output_mib: 1}", "disk.run_output_mib"),
             ("disk: {trash_day: 1}", "trash_days"),
         ] {
             let error = HostConfig::parse("orch.yaml", text)
@@ -95,5 +124,8 @@ mod tests {
             (0, 30),
             "what is not said keeps its default"
         );
+        let text = "disk: {run_mib: 64, run_output_mib: 0}";
+        let config = HostConfig::parse("orch.yaml", text).unwrap();
+        assert_eq!((config.disk.run_mib, config.disk.run_output_mib), (64, 0));
     }
 }

@@ -30,12 +30,14 @@ pub(crate) fn has_room(paths: &Paths, config: &HostConfig) -> Result<(), String>
     })
 }
 
-/// The limits of every run: it is ended for a full disk at half of the space below which none may start, and never if
-/// there is no such floor.
+/// The limits of every run: what it may hold and print, and that it is ended for a full disk at half of the space
+/// below which none may start, and never if there is no such floor.
 pub(crate) fn limits_of_host(disk: &DiskConfig) -> Limits {
     let defaults = Limits::default();
     let half = disk.floor_mib.saturating_mul(MIB) / 2;
     Limits {
+        disk_bytes_max: disk.run_mib.saturating_mul(MIB),
+        flood_bytes_max: disk.run_output_mib.saturating_mul(MIB),
         disk_free_bytes_min: defaults.disk_free_bytes_min.min(half),
         ..defaults
     }
@@ -53,13 +55,32 @@ fn above(free_mib: u64, floor_mib: u64) -> Result<(), ()> {
 mod tests {
     use orch_config::DiskConfig;
 
-    use super::{MIB, above, limits_of_host};
+    use super::{Limits, MIB, above, limits_of_host};
 
     #[test]
     fn floor_itself_is_room_enough_and_none_is_no_floor() {
         assert!(above(1024, 1024).is_ok());
         assert!(above(1023, 1024).is_err());
         assert!(above(0, 0).is_ok());
+    }
+
+    #[test]
+    fn run_may_hold_and_print_what_the_configuration_says_and_as_much_as_ever_if_it_is_silent() {
+        let limits = limits_of_host(&DiskConfig::default());
+        let always = Limits::default();
+        assert_eq!(
+            (limits.disk_bytes_max, limits.flood_bytes_max),
+            (always.disk_bytes_max, always.flood_bytes_max)
+        );
+        let limits = limits_of_host(&DiskConfig {
+            run_mib: 100,
+            run_output_mib: 0,
+            ..DiskConfig::default()
+        });
+        assert_eq!(
+            (limits.disk_bytes_max, limits.flood_bytes_max),
+            (100 * MIB, 0)
+        );
     }
 
     #[test]
