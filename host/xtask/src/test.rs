@@ -120,12 +120,25 @@ fn tests() -> anyhow::Result<()> {
 }
 
 /// The test runner on everything that `build` built.
+/// The tests of all crates, run where they were built.
 fn nextest() -> Command {
+    nextest_verb("run")
+}
+
+/// nextest about the tests of all crates.
+fn nextest_verb(verb: &str) -> Command {
+    let mut command = nextest_in(verb);
+    command.arg("--workspace");
+    command
+}
+
+/// nextest, with what tests need to know.
+fn nextest_in(verb: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", tools::bin().display());
     let mut command = cargo();
     command
-        .args(["nextest", "run", "--workspace"])
+        .args(["nextest", verb])
         .env("PATH", path)
         .env("ORCH_TEST_CLAUDE", tools::claude())
         .env("ORCH_TEST_ROOT", root());

@@ -1,14 +1,17 @@
 //! Runs what works with files and processes once more as an ordinary user, if the other tests ran as root.
 //!
 //! For root no mode of a file is ever in the way, so tests of refusals and of recovery from them would say nothing.
-//! Nothing is built for it.
+//! Where the clone or what is built of it is closed to other users, the tests run from a copy that is not; what is
+//! copied, and how it is found there, is in `ordinary_user/copy.rs`. Nothing is built for it.
+
+mod copy;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::shell::{output, root, target_dir};
 
@@ -22,26 +25,25 @@ pub(super) fn run() -> anyhow::Result<()> {
         eprintln!("the tests ran as an ordinary user");
         return Ok(());
     }
-    for folder in [root(), target_dir()?] {
-        if output(as_nobody().args(["test", "-r"]).arg(&folder)).is_none() {
-            eprintln!(
-                "NOT RUN: `{}` or a folder above it is closed to other users, so no tests can be run as one; \
-                 open it (chmod o+rx), or run everything as an ordinary user",
-                folder.display()
-            );
-            return Ok(());
-        }
-    }
-    let home = std::env::temp_dir().join(format!("orch-ordinary-user-{}", std::process::id()));
-    fs::create_dir(&home).with_context(|| format!("`{}`", home.display()))?;
-    let done = in_home(&home);
-    fs::remove_dir_all(&home).with_context(|| format!("`{}`", home.display()))?;
+    let place = std::env::temp_dir().join(format!("orch-ordinary-user-{}", std::process::id()));
+    fs::create_dir(&place).with_context(|| format!("`{}`", place.display()))?;
+    let done = in_place(&place);
+    fs::remove_dir_all(&place).with_context(|| format!("`{}`", place.display()))?;
     done
 }
 
-fn in_home(home: &Path) -> anyhow::Result<()> {
-    std::os::unix::fs::chown(home, Some(NOBODY), Some(NOBODY))?;
-    fs::set_permissions(home, fs::Permissions::from_mode(0o700))?;
+fn in_place(place: &Path) -> anyhow::Result<()> {
+    fs::set_permissions(place, fs::Permissions::from_mode(0o755))?;
+    let home = place.join("home");
+    fs::create_dir(&home)?;
+    std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY))?;
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o700))?;
+    ensure!(
+        is_open(&home),
+        "no tests can be run as an ordinary user: `{}` or a folder above it is closed to other users; open it \
+         (chmod o+x), or set TMPDIR to a folder that is open",
+        place.display()
+    );
     let told = output(Command::new("rustc").arg("-vV")).context("`rustc -vV` says nothing")?;
     let host = told.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.context("`rustc -vV` names no host")?;
@@ -52,12 +54,25 @@ fn in_home(home: &Path) -> anyhow::Result<()> {
     // Cargo keeps the home of who called it; only what is run gets the other one.
     let mut test = as_nobody();
     test.arg("env").arg(format!("HOME={}", home.display()));
+    let mut tests = if is_open(&root()) && is_open(&target_dir()?) {
+        let mut tests = super::nextest();
+        tests.args(["-E", TESTS]);
+        tests
+    } else {
+        copy::tests(TESTS, &place.join("copy"))?
+    };
     crate::shell::run(
-        super::nextest()
-            .args(["--profile", "ordinary-user", "-E", TESTS])
+        tests
+            .args(["--profile", "ordinary-user"])
             .env(runner, words(&test))
             .env("TMPDIR", home),
     )
+}
+
+/// Whether the ordinary user can use the folder, and so those above it.
+fn is_open(folder: &Path) -> bool {
+    let usable = |flag| output(as_nobody().args(["test", flag]).arg(folder)).is_some();
+    usable("-r") && usable("-x")
 }
 
 fn as_nobody() -> Command {
