@@ -149,7 +149,7 @@ impl RefusalKind {
 pub struct Refusal {
     /// Which path; empty for the whole tree.
     pub path: RepoPath,
-    /// Why.
+    /// What about it no commit can hold.
     pub kind: RefusalKind,
 }
 

@@ -71,14 +71,14 @@ pub enum StatusNote {
 pub enum Message {
     /// People are told something, by whichever notifiers there are when it is sent out.
     Announcement {
-        /// What.
+        /// What everybody is told.
         notice: Notice,
     },
     /// People are told something by one notifier.
     Notice {
         /// By which notifier.
         to: DoorName,
-        /// What.
+        /// What this one tells.
         notice: Notice,
     },
     /// An issue moves. Of several that wait for one issue only the newest is delivered.
@@ -101,7 +101,7 @@ pub enum Message {
     OpenPullRequest {
         /// In which repository.
         repo: RepoName,
-        /// Which.
+        /// The branch, with title and text.
         request: NewPullRequest,
     },
     /// The pull request of a branch is settled: its commit has landed.
@@ -128,7 +128,7 @@ pub enum Message {
     },
     /// The workspace of a task goes.
     RemoveWorkspace {
-        /// Whose.
+        /// The task whose workspace it is.
         task: TaskId,
         /// Its name in the tracker.
         work_item: WorkItem,

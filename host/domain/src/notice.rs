@@ -70,7 +70,7 @@ pub enum LeaseLoss {
     HolderIdle,
     /// Nobody renewed it in time, and another task has it now.
     TakenOver {
-        /// Which.
+        /// The task that was given it.
         by: TaskId,
     },
     /// A person freed it.
@@ -92,7 +92,7 @@ pub enum Missed {
     IssueMoved {
         /// What for.
         asked: PersonAsked,
-        /// Who.
+        /// Whoever moved it, as the tracker names them.
         by: String,
     },
 }
@@ -126,7 +126,7 @@ pub enum Budget {
 pub enum NoticeKind {
     /// The task stands still until a person resumes it.
     Blocked {
-        /// Where.
+        /// Stage that the task cannot leave.
         stage: Stage,
         /// The closed-list reason.
         reason: BlockReason,
@@ -142,7 +142,7 @@ pub enum NoticeKind {
     },
     /// A person has to approve before the task goes on.
     ApprovalNeeded {
-        /// Where.
+        /// Stage that waits for a person.
         stage: Stage,
         /// What asks: a gate's entry, or the step of that name.
         step: String,
@@ -153,7 +153,7 @@ pub enum NoticeKind {
     ResultLost {
         /// Whose run.
         role: Role,
-        /// Where.
+        /// Stage whose run left no result.
         stage: Stage,
         /// What is wrong with the result.
         fault: ResultFault,
@@ -182,7 +182,7 @@ pub enum NoticeKind {
         lease: String,
         /// Whose it was.
         holder: TaskId,
-        /// Why.
+        /// How the holder lost it.
         why: LeaseLoss,
     },
     /// A person released the transition of a task: its job begins anew.
@@ -224,12 +224,12 @@ pub enum NoticeKind {
     },
     /// The reconciler made good what no notice had told.
     MadeGood {
-        /// What.
+        /// What was found that no notice had told.
         missed: Missed,
     },
     /// Most of a budget is used up.
     BudgetNearlySpent {
-        /// Whose.
+        /// Whether it is that of the task or of the day.
         budget: Budget,
         /// What is charged, in hundredths of a US dollar.
         charged_cents: i64,

@@ -142,7 +142,7 @@ impl Default for Rules {
 pub struct Pipeline {
     steps: BTreeMap<Stage, Vec<Step>>,
     entries: BTreeMap<EntryId, Entry>,
-    /// Bounds.
+    /// Bounds of rounds, failures and waits, the same at every stage.
     pub rules: Rules,
 }
 

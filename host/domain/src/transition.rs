@@ -64,7 +64,7 @@ pub enum Transition {
     },
     /// The event does not fit the state; nothing changes.
     Ignored {
-        /// Why.
+        /// In words for whoever handed the event in.
         reason: String,
     },
 }

@@ -70,7 +70,7 @@ mod tests {
         enum Fruit {
             /// Red or green.
             Apple = "apple",
-            /// Blue.
+            /// Blue or yellow.
             Plum = "plum",
         }
     }

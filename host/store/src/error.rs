@@ -19,9 +19,9 @@ pub enum StoreError {
     /// A file or folder cannot be used.
     #[error("`{path}` cannot be used")]
     Io {
-        /// Which.
+        /// The file or folder, as the host names it.
         path: PathBuf,
-        /// Why.
+        /// What the system said.
         source: std::io::Error,
     },
     /// The database refused.
@@ -29,7 +29,7 @@ pub enum StoreError {
     Database {
         /// What was being done.
         context: &'static str,
-        /// Why.
+        /// What SQLite said.
         source: sqlx::Error,
     },
     /// A migration failed.
@@ -40,9 +40,9 @@ pub enum StoreError {
         "table `{table}`, row {id}: `{value}` is not a known {what}; was the database written by a newer version?"
     )]
     Decode {
-        /// Table.
+        /// Table of the row.
         table: &'static str,
-        /// Row.
+        /// Which row of it: its id, or what it is found by.
         id: String,
         /// The text.
         value: String,

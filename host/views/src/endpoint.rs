@@ -6,9 +6,9 @@ use std::marker::PhantomData;
 /// What an endpoint does with the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {
-    /// Looks.
+    /// Looks, and changes nothing.
     Get,
-    /// Orders.
+    /// Gives an order.
     Post,
 }
 

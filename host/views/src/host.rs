@@ -36,9 +36,9 @@ pub struct StatusView {
     pub now_ms: i64,
     /// Repositories it started with.
     pub repositories: Vec<String>,
-    /// Tasks.
+    /// How many tasks there are, by what they need.
     pub tasks: TaskCounts,
-    /// Gates.
+    /// How many gates serve, and how many do not.
     pub gates: GateCounts,
     /// What runs in the background.
     pub background: Vec<BackgroundView>,
@@ -94,7 +94,7 @@ pub struct TaskCounts {
 /// How many gates there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateCounts {
-    /// Loaded.
+    /// Those that judge.
     pub loaded: u64,
     /// With something to be looked at.
     pub failed: u64,

@@ -7,7 +7,7 @@ use crate::finding::FindingView;
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JudgementView {
-    /// Gate.
+    /// Name of the gate that judged.
     pub gate: String,
     /// The gate's version.
     pub version: String,

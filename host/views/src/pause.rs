@@ -33,10 +33,10 @@ pub struct PauseRequest {
     /// For how long, such as `30m` or `2h`; without it until somebody ends it.
     #[serde(default, rename = "for")]
     pub period: Option<String>,
-    /// Why.
+    /// What is shown as the reason; may be empty.
     #[serde(default)]
     pub reason: String,
-    /// Who.
+    /// Name of whoever asks; shown, and written down.
     pub by: String,
 }
 
@@ -46,6 +46,6 @@ pub struct PauseRequest {
 pub struct UnpauseRequest {
     /// As it was paused.
     pub scope: String,
-    /// Who.
+    /// Name of whoever asks; shown, and written down.
     pub by: String,
 }

@@ -30,7 +30,7 @@ pub struct QueueView {
     pub reaper: ReaperView,
     /// Watches after deploys.
     pub post_deploy: PostDeployView,
-    /// Leases.
+    /// Which steps are under way, and whose leases end soon.
     pub transition_lease: TransitionLeaseView,
     /// Stops under way.
     pub stop: StopView,
@@ -94,7 +94,7 @@ pub struct LastReaped {
     pub job_id: i64,
     /// Agent of its run, if it had one.
     pub agent: Option<String>,
-    /// Why.
+    /// Why it was taken, in words.
     pub outcome: String,
 }
 

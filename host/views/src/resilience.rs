@@ -9,11 +9,11 @@ use crate::pause::PauseView;
 /// What keeps agents from starting, and how busy the store is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResilienceView {
-    /// Money.
+    /// What was spent, and what may be.
     pub budget: BudgetView,
     /// What is held back.
     pub pauses: Vec<PauseView>,
-    /// Writes.
+    /// How the writer of the database fares.
     pub store: StoreView,
     /// What was found when agents were looked at, by agent.
     pub preflight: BTreeMap<String, PreflightView>,
@@ -41,7 +41,7 @@ pub struct BudgetView {
 /// Writes of the store since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreView {
-    /// Commands.
+    /// Writes that were asked for since the start.
     pub commands: u64,
     /// Commits that wrote them.
     pub commits: u64,

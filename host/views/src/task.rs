@@ -175,7 +175,7 @@ pub struct RunView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewRequest {
-    /// Repository.
+    /// Registered name of the repository that it changes.
     pub repo: String,
     /// One line.
     pub title: String,

@@ -53,7 +53,7 @@ pub struct Comment {
     pub author: String,
     /// Whether the host did, in whatever name.
     pub is_own: bool,
-    /// Markdown.
+    /// Its text, in Markdown.
     pub text: String,
     /// When, Unix milliseconds.
     pub at_ms: UnixMs,

@@ -100,7 +100,7 @@ pub enum Event {
     Created,
     /// The agent run of the current step ended.
     RunEnded {
-        /// How.
+        /// What it came to, as the host classified it.
         outcome: RunOutcome,
         /// Tip of the branch after the host's commit, if there was one.
         head: Option<ObjectId>,
@@ -114,26 +114,26 @@ pub enum Event {
     },
     /// The current host work succeeded.
     WorkDone {
-        /// Which.
+        /// Which of the works of the host it was; another than the current one changes nothing.
         work: HostWork,
         /// Tip of the branch, if the work moved it.
         head: Option<ObjectId>,
     },
     /// The current host work failed.
     WorkFailed {
-        /// Which.
+        /// Which of the works of the host it was; another than the current one changes nothing.
         work: HostWork,
-        /// How.
+        /// What kept it from succeeding, and so what follows.
         failure: WorkFailure,
     },
     /// A person approved the deploy.
     Approved {
-        /// Who.
+        /// Name of the person, as it is written down.
         by: String,
     },
     /// A person rejected what waits for approval.
     Rejected {
-        /// Who.
+        /// Name of the person, as it is written down.
         by: String,
         /// What they said; reaches the next run verbatim.
         comment: String,
@@ -149,12 +149,12 @@ pub enum Event {
         stage: Option<Stage>,
         /// Rework rounds to add.
         rounds: u32,
-        /// Who.
+        /// Name of the person, as it is written down.
         by: String,
     },
     /// A person asked for a stop.
     StopRequested {
-        /// Who.
+        /// Name of the person, as it is written down.
         by: String,
     },
     /// The current step cannot be worked on until a person decides.

@@ -34,7 +34,7 @@ pub struct EvidenceRow {
     pub name: String,
     /// Commit it was obtained for.
     pub sha: String,
-    /// When.
+    /// When the host obtained it.
     pub obtained_ms: UnixMs,
     /// The output.
     pub content: String,

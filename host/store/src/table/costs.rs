@@ -42,7 +42,7 @@ impl Spending {
 pub enum CostsBy {
     /// Day in UTC, `2026-11-21`.
     Day,
-    /// Stage.
+    /// Each stage that runs were launched in.
     Stage,
     /// Work item.
     Task,
@@ -64,7 +64,7 @@ impl CostsBy {
 /// Runs of one day, stage, task or agent, added up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CostRow {
-    /// Which.
+    /// The task, stage, agent or day that the costs are of.
     pub name: String,
     /// How many runs.
     pub runs: i64,

@@ -40,7 +40,7 @@ pub struct NewEvaluation {
     pub gate_version: String,
     /// Mode of the entry.
     pub mode: Mode,
-    /// Stage.
+    /// Stage that the task was in when it was judged.
     pub stage: Stage,
     /// Attempt of the stage.
     pub attempt: u32,
@@ -54,7 +54,7 @@ pub struct NewEvaluation {
     pub summary: String,
     /// The rendered artefact, frontmatter included; empty if there is none.
     pub artefact: String,
-    /// Microseconds.
+    /// How long the gate took, microseconds.
     pub elapsed_us: i64,
     /// Host calls made.
     pub host_calls: i64,
@@ -77,7 +77,7 @@ pub struct Evaluation {
     pub gate_digest: String,
     /// Mode of the entry.
     pub mode: Mode,
-    /// Stage.
+    /// Stage that the task was in when it was judged.
     pub stage: Stage,
     /// Attempt of the stage.
     pub attempt: u32,
@@ -91,19 +91,16 @@ pub struct Evaluation {
     pub summary: String,
     /// The rendered artefact.
     pub artefact: String,
-    /// Microseconds.
+    /// How long the gate took, microseconds.
     pub elapsed_us: i64,
     /// The evaluation whose pass was used again.
     pub reused_from: Option<EvaluationId>,
-    /// When.
+    /// When it was recorded.
     pub at_ms: UnixMs,
 }
 
 impl Tx {
     /// Bases on which the gates last judged the task's change, one for each entry from development on.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn judged_bases(&mut self, task: TaskId) -> Result<Vec<ObjectId>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT base_sha FROM evaluations WHERE id IN (SELECT max(id) FROM evaluations \

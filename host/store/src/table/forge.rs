@@ -12,7 +12,7 @@ use crate::tx::Tx;
 /// A pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRequest {
-    /// Number.
+    /// What people call it by; rises over all repositories of the host.
     pub number: u64,
     /// Its branch.
     pub branch: String,
@@ -33,9 +33,9 @@ impl PullRequest {
 /// A commit status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusRow {
-    /// Context.
+    /// Which check of the commit it is about.
     pub context: String,
-    /// State.
+    /// How that check stands.
     pub state: CheckState,
     /// One line.
     pub description: String,
@@ -53,9 +53,6 @@ pub enum MergeMark {
 
 impl Tx {
     /// Opens the pull request of a branch, once; answers its number.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn open_pull_request(
         &mut self,
         repo: &str,
@@ -86,9 +83,6 @@ impl Tx {
     }
 
     /// The pull request of a branch.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn pull_request(
         &mut self,
         repo: &str,
@@ -106,9 +100,6 @@ impl Tx {
     }
 
     /// Whether the repository has a pull request of this number.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn has_pull_request(&mut self, repo: &str, number: u64) -> Result<bool, StoreError> {
         let row =
             sqlx::query("SELECT EXISTS (SELECT 1 FROM pull_requests WHERE repo = ? AND id = ?)")
@@ -122,9 +113,6 @@ impl Tx {
     }
 
     /// Pull requests of a task.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn pull_requests(&mut self, task: TaskId) -> Result<Vec<PullRequest>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, branch, state, merged_sha FROM pull_requests WHERE task_id = ? ORDER BY id",
@@ -172,9 +160,6 @@ impl Tx {
     }
 
     /// Sets a commit status.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn set_status(
         &mut self,
         repo: &str,
@@ -202,9 +187,6 @@ impl Tx {
     }
 
     /// Statuses of a commit.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn statuses(&mut self, repo: &str, sha: &str) -> Result<Vec<StatusRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT context, state, description FROM commit_statuses WHERE repo = ? AND sha = ? ORDER BY context",

@@ -72,7 +72,7 @@ pub struct ClaimedJob {
     pub kind: JobKind,
     /// Its task, if it has one.
     pub task: Option<TaskId>,
-    /// Repository.
+    /// Repository that it is about; empty for none.
     pub repo: String,
     /// What the handler needs, as JSON.
     pub payload: String,

@@ -44,7 +44,7 @@ pub enum AcquireOutcome {
     },
     /// Another task holds it.
     Busy {
-        /// Which.
+        /// The task that has it.
         holder: TaskId,
         /// Since when.
         since_ms: UnixMs,

@@ -42,9 +42,6 @@ pub struct WaitingMessage {
 
 impl Tx {
     /// Puts a message into the outbox, once per `key`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn push_message(
         &mut self,
         task: Option<TaskId>,
@@ -91,9 +88,6 @@ impl Tx {
 
     /// Messages for a destination that are due, oldest first, at most `limit` and at most one of each task: the next
     /// one of a task comes when the one before is settled.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn due_messages(
         &mut self,
         destination: &Destination,
@@ -132,9 +126,6 @@ impl Tx {
     }
 
     /// When the next message for a destination is due; none if none waits.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn next_message_ms(
         &mut self,
         destination: &Destination,
@@ -148,9 +139,6 @@ impl Tx {
     }
 
     /// Settles a message as delivered; false if it was settled before.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn message_done(
         &mut self,
         id: i64,
@@ -172,9 +160,6 @@ impl Tx {
     }
 
     /// Notes that a try failed and when the next one comes; false if the message was settled meanwhile.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn message_failed(
         &mut self,
         id: i64,
@@ -195,9 +180,6 @@ impl Tx {
     }
 
     /// Gives a message up; false if it was settled before.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn bury_message(
         &mut self,
         id: i64,
@@ -219,9 +201,6 @@ impl Tx {
     }
 
     /// Sends nothing more to a destination before `until_ms`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn hold_messages(
         &mut self,
         destination: &Destination,
@@ -241,9 +220,6 @@ impl Tx {
     }
 
     /// Destinations for which messages wait, as they are stored, at most `limit`: some may be served by nobody.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn waiting_destinations(&mut self, limit: u32) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT destination FROM outbox WHERE done_ms IS NULL AND dead_ms IS NULL \
@@ -279,9 +255,6 @@ impl Tx {
     }
 
     /// Whether a message of this kind waits for a task.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn is_message_waiting(
         &mut self,
         task: TaskId,

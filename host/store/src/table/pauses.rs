@@ -13,9 +13,9 @@ pub struct Pause {
     pub scope: String,
     /// When it ends by itself; none for not at all.
     pub until_ms: Option<UnixMs>,
-    /// Why.
+    /// What whoever set it gave as the reason.
     pub reason: String,
-    /// Who.
+    /// Whoever set it.
     pub set_by: String,
     /// Since when.
     pub set_ms: UnixMs,

@@ -150,7 +150,7 @@ fn running(row: &SqliteRow) -> Result<RunningJob, StoreError> {
         kind: word(row, "kind", "jobs", id)?,
         task: task.map(TaskId),
         owner: get(row, "owner")?,
-        claimed_ms: get::<Option<i64>, _>(row, "claimed_ms")?.unwrap_or_default(),
+        claimed_ms: get::<Option<UnixMs>, _>(row, "claimed_ms")?.unwrap_or_default(),
         lease_until_ms: get(row, "lease_until_ms")?,
         crashes: get(row, "crashes")?,
         run,

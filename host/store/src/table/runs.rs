@@ -21,7 +21,7 @@ pub struct NewRun {
     pub role: RunRole,
     /// Name of the agent.
     pub agent: String,
-    /// Stage.
+    /// Stage that the task was in when it was launched.
     pub stage: Stage,
     /// Attempt of the stage.
     pub attempt: u32,
@@ -44,7 +44,7 @@ pub struct RunRow {
     pub role: RunRole,
     /// Name of the agent.
     pub agent: String,
-    /// Stage.
+    /// Stage that the task was in when it was launched.
     pub stage: Stage,
     /// Attempt of the stage.
     pub attempt: u32,

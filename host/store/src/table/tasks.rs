@@ -17,7 +17,7 @@ use crate::tx::Tx;
 pub struct NewTask {
     /// Name in the tracker.
     pub work_item: WorkItem,
-    /// Repository.
+    /// Repository that it changes.
     pub repo: RepoName,
     /// Title of the request.
     pub title: String,
@@ -282,9 +282,9 @@ fn status(row: &SqliteRow, id: i64) -> Result<Status, StoreError> {
     let name: String = get(row, "status")?;
     let detail: Option<String> = get(row, "status_detail")?;
     let detail = detail.unwrap_or_default();
-    let since_ms: Option<i64> = get(row, "status_since_ms")?;
+    let since_ms: Option<UnixMs> = get(row, "status_since_ms")?;
     let since_ms = since_ms.unwrap_or_default();
-    let deadline_ms: Option<i64> = get(row, "status_deadline_ms")?;
+    let deadline_ms: Option<UnixMs> = get(row, "status_deadline_ms")?;
     Ok(match name.as_str() {
         "active" => Status::Active,
         "stopping" => Status::Stopping,

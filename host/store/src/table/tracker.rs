@@ -14,9 +14,9 @@ use crate::tx::Tx;
 pub struct CommentRow {
     /// Who wrote it.
     pub author: String,
-    /// Markdown.
+    /// Its text, in Markdown.
     pub body: String,
-    /// When.
+    /// When it was written.
     pub at_ms: UnixMs,
 }
 
@@ -31,7 +31,7 @@ pub struct MoveRow {
     pub state: TrackerState,
     /// By whom.
     pub actor: String,
-    /// When.
+    /// When it was moved.
     pub at_ms: UnixMs,
     /// Whether somebody other than the host moved the issue again since.
     pub is_past: bool,
@@ -56,9 +56,6 @@ pub struct IssueRow {
 
 impl Tx {
     /// Writes down that `actor` moved the task's issue. Moving it to where it is already is no move.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn move_issue(
         &mut self,
         task: TaskId,
@@ -110,9 +107,6 @@ impl Tx {
     }
 
     /// Where the task's issue was moved to last, by whomever; none if it was never moved.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn tracker_state(
         &mut self,
         task: TaskId,
@@ -137,9 +131,6 @@ impl Tx {
     }
 
     /// Moves of issues after `position`, oldest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn issue_moves(
         &mut self,
         position: Position,
@@ -178,9 +169,6 @@ impl Tx {
     }
 
     /// Issues of tasks before `before` as they stand, those of tasks under way only unless `all`, newest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn issues(
         &mut self,
         all: bool,
@@ -237,9 +225,6 @@ impl Tx {
     }
 
     /// Adds a comment, once per `external_id`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn add_comment(
         &mut self,
         task: TaskId,
@@ -264,9 +249,6 @@ impl Tx {
     }
 
     /// Comments of the task's issue, oldest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn comments(&mut self, task: TaskId) -> Result<Vec<CommentRow>, StoreError> {
         let rows = sqlx::query("SELECT author, body, at_ms FROM issue_comments WHERE task_id = ? ORDER BY at_ms, rowid")
             .bind(task.0)

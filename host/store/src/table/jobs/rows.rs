@@ -19,7 +19,7 @@ pub struct JobRow {
     pub state: JobState,
     /// Its task.
     pub task: Option<TaskId>,
-    /// Repository.
+    /// Repository that it is about; empty for none.
     pub repo: String,
     /// What the handler needs, as JSON.
     pub payload: String,
