@@ -1,7 +1,8 @@
-//! How values of this crate are stored as JSON: every state under its stable name, every id as the text or number that
-//! it is, checked when it is read.
+//! How words of closed lists are written as JSON: under their stable names, and read back by them. A name that this
+//! version does not know is refused by it.
 //!
-//! Only what a message holds is stored so (`docs/adr/0019-messages-serialise-themselves.md`).
+//! Words alone, and messages with what they hold, say themselves how they are written
+//! (`docs/adr/0019-messages-serialise-themselves.md`).
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -33,9 +34,53 @@ stored_by_name! {
     crate::job::JobKind,
     crate::message::MessageKind,
     crate::notice::PersonAsked,
+    crate::issue::TrackerState,
     crate::outcome::ResultFault,
+    crate::outcome::RunEnding,
+    crate::pipeline::Mode,
     crate::stage::Role,
+    crate::stage::RunRole,
     crate::stage::Stage,
     crate::task::BlockReason,
-    crate::issue::TrackerState,
+    crate::verdict::EvaluationOutcome,
+    crate::verdict::InconclusiveReason,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{Role, RunRole};
+    use crate::verdict::{EvaluationOutcome, InconclusiveReason};
+
+    #[test]
+    fn words_are_written_by_their_names_and_read_back_by_them() {
+        let written = (
+            EvaluationOutcome::NotApplicable,
+            Some(InconclusiveReason::HostCalls),
+            [RunRole::DeployHook, RunRole::Role(Role::Tester)],
+        );
+        let text = serde_json::to_string(&written).unwrap();
+        assert_eq!(
+            text,
+            r#"["not-applicable","host-calls",["deploy-hook","tester"]]"#
+        );
+        let read: (EvaluationOutcome, Option<InconclusiveReason>, [RunRole; 2]) =
+            serde_json::from_str(&text).unwrap();
+        assert_eq!(read, written);
+    }
+
+    #[test]
+    fn unknown_word_is_refused_by_its_name_with_what_it_should_be() {
+        let error = serde_json::from_str::<EvaluationOutcome>(r#""maybe""#).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("`maybe` is not a known outcome of an evaluation")
+        );
+        let error = serde_json::from_str::<Option<InconclusiveReason>>(r#""mood""#).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("`mood` is not a known inconclusive reason")
+        );
+    }
 }

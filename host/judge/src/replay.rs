@@ -8,7 +8,7 @@ use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use orch_gates::{GateRuntime, LoadedGate, Recording, judge};
 use serde::{Deserialize, Serialize};
 
-use crate::{by_name, waivers};
+use crate::waivers;
 
 /// Evaluations that one backtest looks at.
 pub const BACKTEST_MAX: u32 = 1000;
@@ -61,10 +61,8 @@ pub struct KeptEvaluation {
     /// Commit judged.
     pub head_sha: String,
     /// What it came to.
-    #[serde(with = "by_name")]
     pub decision: EvaluationOutcome,
     /// Why it was inconclusive, if it was.
-    #[serde(with = "by_name::maybe", default)]
     pub reason: Option<InconclusiveReason>,
     /// One line.
     pub summary: String,

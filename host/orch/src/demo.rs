@@ -7,6 +7,7 @@ mod setup;
 use std::io::IsTerminal;
 
 use anyhow::Context;
+use orch_domain::stage::Stage;
 
 use crate::cli::Demo;
 use crate::show::print;
@@ -37,5 +38,5 @@ pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
     let kept = options.keep.then(|| folder.keep());
     let summary = report::summary(view, kept.as_deref());
     print(json, &summary, report::text)?;
-    Ok(if summary.state == "done" { 0 } else { 1 })
+    Ok(if summary.state == Stage::Done { 0 } else { 1 })
 }

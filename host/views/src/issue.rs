@@ -1,5 +1,6 @@
 //! The local tracker's issues, and moving them.
 
+use orch_domain::issue::TrackerState;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -17,7 +18,7 @@ pub const MOVE: Endpoint<1, MoveRequest, Message> = Endpoint::post("/issues/{ite
 pub struct IssueView {
     pub work_item: String,
     pub title: String,
-    pub state: String,
+    pub state: TrackerState,
     /// Who moved it there; `orch` for the host.
     pub moved_by: String,
     pub moved: String,

@@ -1,5 +1,6 @@
 //! A judgement of a plain repository, made without a host.
 
+use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::FindingView;
@@ -13,10 +14,10 @@ pub struct JudgementView {
     pub version: String,
     /// Digest of the gate's bytes.
     pub digest: String,
-    /// `pass`, `fail`, `wait`, `not-applicable` or `inconclusive`.
-    pub decision: String,
-    /// Reason of an inconclusive one.
-    pub reason: Option<String>,
+    /// What it came to.
+    pub decision: EvaluationOutcome,
+    /// Why it was inconclusive, if it was.
+    pub reason: Option<InconclusiveReason>,
     /// One line.
     pub summary: String,
     /// What was found.

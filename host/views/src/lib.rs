@@ -1,8 +1,9 @@
 //! What does the host show, and what may be asked of it? Every type that crosses from the host to whoever looks at
 //! it: command line, HTTP, pages.
 //!
-//! The types are data and nothing else: the engine fills them, and whoever shows them decides how it looks. Nothing
-//! of ours is used here, so that a client needs no engine. One file for each noun holds its views, the requests
+//! The types are data and nothing else: the engine fills them, and whoever shows them decides how it looks. Of ours
+//! only the domain's words are used here, so that a client needs no engine and a state is no text that may say anything.
+//! What a request names is text, because whoever refuses it says what there is. One file for each noun holds its views, the requests
 //! about it and its endpoints.
 
 pub mod author;

@@ -1,5 +1,6 @@
 //! Evaluations of the past made again: the same verdict or another one.
 
+use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -17,11 +18,11 @@ pub struct ReplayView {
     /// Work item.
     pub work_item: String,
     /// Decision of then.
-    pub was: String,
+    pub was: EvaluationOutcome,
     /// Decision of now.
-    pub is: String,
+    pub is: EvaluationOutcome,
     /// Reason of an inconclusive decision of now.
-    pub reason: Option<String>,
+    pub reason: Option<InconclusiveReason>,
     /// Summary of now.
     pub summary: String,
     /// Whether the gate's bytes are the same.
@@ -62,13 +63,13 @@ pub struct BacktestRow {
     /// Work item.
     pub work_item: String,
     /// Decision of then.
-    pub was: String,
+    pub was: EvaluationOutcome,
     /// Decision of the candidate.
-    pub is: String,
+    pub is: EvaluationOutcome,
     /// Whether a task would have gone another way.
     pub changes: bool,
     /// Reason of an inconclusive decision of the candidate.
-    pub reason: Option<String>,
+    pub reason: Option<InconclusiveReason>,
     /// Summary of the candidate.
     pub summary: String,
 }

@@ -1,5 +1,9 @@
 //! Tasks: in one line, with everything that belongs to them, and what people ask of them.
 
+use orch_domain::outcome::RunEnding;
+use orch_domain::pipeline::Mode;
+use orch_domain::stage::{RunRole, Stage};
+use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use serde::{Deserialize, Serialize};
 
 use crate::costs::{CostView, TokensView};
@@ -68,7 +72,7 @@ pub struct TaskLine {
     pub work_item: String,
     pub repo: String,
     pub title: String,
-    pub stage: String,
+    pub stage: Stage,
     pub step: String,
     pub status: TaskStatus,
     pub attempt: u32,
@@ -122,7 +126,7 @@ pub struct WhyView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct StageVisit {
-    pub stage: String,
+    pub stage: Stage,
     pub attempt: u32,
     pub entered_ms: i64,
     pub left_ms: Option<i64>,
@@ -138,11 +142,11 @@ pub struct VerdictView {
     pub gate: String,
     pub version: String,
     pub digest: String,
-    pub mode: String,
-    pub stage: String,
+    pub mode: Mode,
+    pub stage: Stage,
     pub attempt: u32,
-    pub decision: String,
-    pub reason: Option<String>,
+    pub decision: EvaluationOutcome,
+    pub reason: Option<InconclusiveReason>,
     pub summary: String,
     pub head_sha: String,
     pub elapsed_us: i64,
@@ -156,11 +160,11 @@ pub struct VerdictView {
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct RunView {
     pub id: i64,
-    pub role: String,
+    pub role: RunRole,
     pub agent: String,
-    pub stage: String,
+    pub stage: Stage,
     pub attempt: u32,
-    pub outcome: Option<String>,
+    pub outcome: Option<RunEnding>,
     pub detail: Option<String>,
     pub exit_code: Option<i32>,
     pub cost_usd: Option<f64>,
@@ -245,7 +249,7 @@ pub struct Done {
     /// Work item.
     pub work_item: String,
     /// Stage it is in now.
-    pub stage: String,
+    pub stage: Stage,
     /// Status it has now.
     pub status: TaskStatus,
     /// One line.

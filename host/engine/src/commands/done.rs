@@ -24,7 +24,7 @@ pub(super) fn done(applied: Applied, message: &str) -> Result<Done, CommandError
     match applied {
         Applied::Moved(task) => Ok(Done {
             work_item: task.work_item.to_string(),
-            stage: task.stage.to_string(),
+            stage: task.stage,
             status: status_of(&task.status),
             message: message.to_owned(),
         }),

@@ -233,7 +233,7 @@ impl Tasks {
             .await?;
         Ok(Done {
             work_item: item.to_owned(),
-            stage: task.stage.to_string(),
+            stage: task.stage,
             status: status_of(&task.status),
             message: format!("its priority is {priority}"),
         })

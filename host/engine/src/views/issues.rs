@@ -35,7 +35,7 @@ impl IssueViews {
         Ok(pages::page(rows, limit, total, place, |row| IssueView {
             work_item: row.work_item,
             title: row.title,
-            state: row.state.as_str().to_owned(),
+            state: row.state,
             moved_by: row.actor,
             moved: stamp(row.at_ms),
         }))

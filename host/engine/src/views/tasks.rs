@@ -121,7 +121,7 @@ fn line(record: &TaskRecord, pipelines: &Pipelines) -> TaskLine {
         work_item: task.work_item.to_string(),
         repo: task.repo.to_string(),
         title: task.title.clone(),
-        stage: task.stage.to_string(),
+        stage: task.stage,
         step: step_name(record, pipelines),
         status: status_of(&task.status),
         attempt: task.attempt(),
@@ -188,11 +188,11 @@ fn verdict(e: Evaluation) -> VerdictView {
         gate: e.gate,
         version: e.gate_version,
         digest: e.gate_digest,
-        mode: e.mode.to_string(),
-        stage: e.stage.to_string(),
+        mode: e.mode,
+        stage: e.stage,
         attempt: e.attempt,
-        decision: e.decision.to_string(),
-        reason: e.reason.map(|r| r.to_string()),
+        decision: e.decision,
+        reason: e.reason,
         summary: e.summary,
         head_sha: e.head_sha,
         elapsed_us: e.elapsed_us,
@@ -204,11 +204,11 @@ fn verdict(e: Evaluation) -> VerdictView {
 fn run(r: RunRow) -> RunView {
     RunView {
         id: r.id.0,
-        role: r.role.to_string(),
+        role: r.role,
         agent: r.agent,
-        stage: r.stage.to_string(),
+        stage: r.stage,
         attempt: r.attempt,
-        outcome: r.outcome.map(|o| o.to_string()),
+        outcome: r.outcome,
         detail: r.detail,
         exit_code: r.exit_code,
         cost_usd: r.cost_usd,
@@ -287,7 +287,7 @@ struct Moved {
 
 #[derive(Deserialize)]
 struct Place {
-    stage: String,
+    stage: Stage,
     step: i64,
 }
 

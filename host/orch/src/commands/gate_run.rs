@@ -98,8 +98,8 @@ fn view(of: OfflineJudgement) -> JudgementView {
         gate: of.gate,
         version: of.version,
         digest: of.digest,
-        decision: of.judged.outcome().to_string(),
-        reason: of.judged.reason().map(|r| r.as_str().to_owned()),
+        decision: of.judged.outcome(),
+        reason: of.judged.reason(),
         summary: of.judged.summary,
         findings: of.findings.into_iter().map(finding).collect(),
         artefact: of.judged.artefact.unwrap_or_default(),
@@ -129,7 +129,7 @@ fn show(judged: &JudgementView, format: Format) -> anyhow::Result<()> {
         Format::Junit | Format::Sarif => out(&author::judgement(judged, format)?),
         Format::Text => {
             out(&plain::block(&judged.artefact))?;
-            let reason = judged.reason.as_deref();
+            let reason = judged.reason;
             let reason = reason.map(|r| format!(" ({r})")).unwrap_or_default();
             let line = format!("{}{reason}: {}", judged.decision, judged.summary);
             eprintln!("{}", plain::line(&line));

@@ -120,9 +120,9 @@ fn view(replayed: Replayed) -> ReplayView {
     ReplayView {
         id: replayed.id,
         work_item: replayed.work_item,
-        was: replayed.was.to_string(),
-        is: replayed.is.to_string(),
-        reason: replayed.reason.map(|reason| reason.to_string()),
+        was: replayed.was,
+        is: replayed.is,
+        reason: replayed.reason,
         summary: replayed.summary,
         same_gate: replayed.same_gate,
         identical: replayed.identical,
@@ -134,9 +134,9 @@ fn row(replayed: Replayed) -> BacktestRow {
         changes: replayed.changes(),
         id: replayed.id,
         work_item: replayed.work_item,
-        was: replayed.was.to_string(),
-        is: replayed.is.to_string(),
-        reason: replayed.reason.map(|reason| reason.to_string()),
+        was: replayed.was,
+        is: replayed.is,
+        reason: replayed.reason,
         summary: replayed.summary,
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use orch_domain::stage::{Role, RunRole, Stage};
 use orch_engine::Paths;
 use orch_views::message::Nothing;
 use orch_views::task::{self, ByRequest, NewRequest, TaskStatus, TaskView};
@@ -20,15 +21,15 @@ const TIME_MAX: Duration = Duration::from_secs(300);
 /// How often the task is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// Stages of the progress bar.
-const STAGES: [&str; 8] = [
-    "analysis",
-    "architecture",
-    "development",
-    "review",
-    "testing",
-    "deploy-staging",
-    "deploy",
-    "done",
+const STAGES: [Stage; 8] = [
+    Stage::Analysis,
+    Stage::Architecture,
+    Stage::Development,
+    Stage::Review,
+    Stage::Testing,
+    Stage::DeployStaging,
+    Stage::Deploy,
+    Stage::Done,
 ];
 
 /// The host's process; killed when dropped, so that a failed demo leaves none behind.
@@ -108,7 +109,7 @@ pub(super) async fn carry_through(
             }
             TaskStatus::Active | TaskStatus::Waiting | TaskStatus::Stopping => {}
         }
-        if !crashed && view.line.stage == "development" && developer_at_work(&view) {
+        if !crashed && view.line.stage == Stage::Development && developer_at_work(&view) {
             progress
                 .say("the host is killed in the middle of the developer's run, and started again");
             drop(process);
@@ -146,7 +147,7 @@ async fn approve(host: &Host, item: &str) -> anyhow::Result<()> {
 fn developer_at_work(view: &TaskView) -> bool {
     view.runs.iter().any(|run| {
         let output = format!("{}/stdout.raw", run.folder);
-        run.role == "developer"
+        run.role == RunRole::Role(Role::Developer)
             && run.outcome.is_none()
             && std::fs::metadata(output).is_ok_and(|m| m.len() > 0)
     })
@@ -189,10 +190,10 @@ impl Progress {
     }
 
     fn show(&self, view: &TaskView) {
-        let (stage, step) = (&view.line.stage, &view.line.step);
+        let (stage, step) = (view.line.stage, &view.line.step);
         let message = plain::line(&format!("{stage} · {step} ({})", view.line.status.as_str()));
         if let Some(bar) = &self.bar {
-            bar.set_position(STAGES.iter().position(|s| s == stage).unwrap_or(0) as u64);
+            bar.set_position(STAGES.iter().position(|s| *s == stage).unwrap_or(0) as u64);
             bar.set_message(message.clone());
         }
         if *self.last.borrow() != message {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use orch_domain::stage::Stage;
 use orch_views::task::{StageVisit, TaskView, VerdictView};
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use crate::show::plain;
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     /// Stage it ended in.
-    pub(super) state: String,
+    pub(super) state: Stage,
     work_item: String,
     stages: Vec<Stay>,
     verdicts: Vec<VerdictView>,
@@ -55,7 +56,7 @@ pub(super) fn text(summary: &Summary) -> String {
     let mut page = format!(
         "\n{} is {}.\n\nStages\n",
         plain::line(&summary.work_item),
-        plain::line(&summary.state)
+        summary.state
     );
     for stay in &summary.stages {
         let took = stay.duration_ms.map(|ms| format!("{ms:>7} ms"));
@@ -63,7 +64,7 @@ pub(super) fn text(summary: &Summary) -> String {
         writeln!(
             page,
             "  {:<15} attempt {}  {}",
-            plain::line(&stay.visit.stage),
+            stay.visit.stage.as_str(),
             stay.visit.attempt,
             took.unwrap_or_default()
         )
@@ -96,7 +97,11 @@ fn line(verdict: &VerdictView) -> String {
     let digest: String = verdict.digest.chars().take(12).collect();
     let line = format!(
         "{:<18} {:<15} {} {} {digest}  {}",
-        verdict.entry, verdict.decision, verdict.gate, verdict.version, verdict.summary,
+        verdict.entry,
+        verdict.decision.as_str(),
+        verdict.gate,
+        verdict.version,
+        verdict.summary,
     );
     plain::line(&line)
 }

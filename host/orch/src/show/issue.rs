@@ -10,7 +10,7 @@ pub(crate) fn list(issues: &Page<IssueView>) -> String {
     page(header, issues, |issue| {
         [
             issue.work_item.clone(),
-            issue.state.clone(),
+            issue.state.to_string(),
             issue.moved_by.clone(),
             issue.moved.clone(),
             issue.title.clone(),
@@ -20,6 +20,8 @@ pub(crate) fn list(issues: &Page<IssueView>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::issue::TrackerState;
+
     use super::*;
     use crate::show::plain::tests::hostile;
 
@@ -27,7 +29,7 @@ mod tests {
         IssueView {
             work_item: item.into(),
             title: title.into(),
-            state: "in-progress".into(),
+            state: TrackerState::InProgress,
             moved_by: "orch".into(),
             moved: "2026-11-21T10:00:00Z".into(),
         }

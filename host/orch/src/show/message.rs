@@ -23,13 +23,14 @@ pub(crate) fn done(done: &Done) -> String {
         "{}: {} ({}, {})",
         plain::line(&done.work_item),
         plain::line(&done.message),
-        plain::line(&done.stage),
+        done.stage,
         done.status.as_str()
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::stage::Stage;
     use orch_views::task::TaskStatus;
 
     use super::*;
@@ -39,7 +40,7 @@ mod tests {
     fn order_says_what_it_did_and_where_the_task_is() {
         let view = Done {
             work_item: "SHOP-1".into(),
-            stage: "analysis".into(),
+            stage: Stage::Analysis,
             status: TaskStatus::Active,
             message: "accepted".into(),
         };

@@ -1,5 +1,6 @@
 //! Evaluations of the past made again, as text.
 
+use orch_domain::verdict::InconclusiveReason;
 use orch_views::replay::{BacktestRow, BacktestView, ReplayView};
 
 use super::plain;
@@ -15,8 +16,8 @@ pub(crate) fn replayed(view: &ReplayView) -> String {
         "evaluation {} of {}: {} then, {} now: {same}\n{}",
         view.id,
         plain::line(&view.work_item),
-        plain::line(&view.was),
-        plain::line(&view.is),
+        view.was,
+        view.is,
         plain::line(&view.summary),
     )
 }
@@ -37,9 +38,9 @@ pub(crate) fn backtest(view: &BacktestView) -> String {
         [
             row.id.to_string(),
             row.work_item.clone(),
-            row.was.clone(),
-            row.is.clone(),
-            row.reason.clone().unwrap_or_default(),
+            row.was.to_string(),
+            row.is.to_string(),
+            row.reason.map_or("", InconclusiveReason::as_str).to_owned(),
             row.summary.clone(),
         ]
     });
@@ -48,6 +49,7 @@ pub(crate) fn backtest(view: &BacktestView) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::verdict::EvaluationOutcome;
     use orch_views::replay::CandidateView;
 
     use super::*;
@@ -58,8 +60,8 @@ mod tests {
         let view = |identical, same_gate| ReplayView {
             id: 12,
             work_item: "SHOP-1".into(),
-            was: "pass".into(),
-            is: "fail".into(),
+            was: EvaluationOutcome::Pass,
+            is: EvaluationOutcome::Fail,
             reason: None,
             summary: hostile(),
             same_gate,
@@ -78,10 +80,13 @@ mod tests {
         let row = |id, changes, summary: &str| BacktestRow {
             id,
             work_item: "SHOP-1".into(),
-            was: "pass".into(),
-            is: if changes { "inconclusive" } else { "pass" }.into(),
+            was: EvaluationOutcome::Pass,
+            is: match changes {
+                true => EvaluationOutcome::Inconclusive,
+                false => EvaluationOutcome::Pass,
+            },
             changes,
-            reason: changes.then(|| "trap".to_owned()),
+            reason: changes.then_some(InconclusiveReason::Trap),
             summary: summary.into(),
         };
         let view = |results: Vec<BacktestRow>| BacktestView {

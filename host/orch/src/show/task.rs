@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use orch_domain::outcome::RunEnding;
 use orch_views::page::Page;
 use orch_views::task::{RunView, TaskLine, TaskView, VerdictView};
 
@@ -17,7 +18,7 @@ pub(crate) fn list(tasks: &Page<TaskLine>) -> String {
             task.work_item.clone(),
             task.priority.to_string(),
             task.repo.clone(),
-            task.stage.clone(),
+            task.stage.to_string(),
             task.step.clone(),
             task.status.as_str().to_owned(),
             task.rework_rounds.to_string(),
@@ -88,7 +89,7 @@ fn verdicts(rows: &[VerdictView]) -> String {
         [
             v.evaluation.to_string(),
             v.entry.clone(),
-            v.decision.clone(),
+            v.decision.to_string(),
             v.gate.clone(),
             v.version.clone(),
             v.elapsed_us.to_string(),
@@ -101,10 +102,10 @@ fn runs(rows: &[RunView]) -> String {
     let header = ["role", "agent", "attempt", "outcome", "folder"];
     table(header, rows, |r| {
         [
-            r.role.clone(),
+            r.role.to_string(),
             r.agent.clone(),
             r.attempt.to_string(),
-            r.outcome.clone().unwrap_or_default(),
+            r.outcome.map_or("", RunEnding::as_str).to_owned(),
             r.folder.clone(),
         ]
     })
@@ -112,6 +113,9 @@ fn runs(rows: &[RunView]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::pipeline::Mode;
+    use orch_domain::stage::{Role, RunRole, Stage};
+    use orch_domain::verdict::EvaluationOutcome;
     use orch_views::costs::{CostView, TokensView};
     use orch_views::task::{TaskStatus, TaskTotals};
 
@@ -123,7 +127,7 @@ mod tests {
             work_item: item.into(),
             repo: "shop".into(),
             title: title.into(),
-            stage: "review".into(),
+            stage: Stage::Review,
             step: "review-gate".into(),
             status: TaskStatus::Blocked,
             attempt: 2,
@@ -158,10 +162,10 @@ mod tests {
             gate: "review".into(),
             version: "1.0.0".into(),
             digest: "ab".repeat(32),
-            mode: "enforce".into(),
-            stage: "review".into(),
+            mode: Mode::Enforce,
+            stage: Stage::Review,
             attempt: 1,
-            decision: "fail".into(),
+            decision: EvaluationOutcome::Fail,
             reason: None,
             summary: summary.into(),
             head_sha: "c0".repeat(20),
@@ -172,14 +176,14 @@ mod tests {
         }
     }
 
-    fn run(outcome: Option<&str>) -> RunView {
+    fn run(outcome: Option<RunEnding>) -> RunView {
         RunView {
             id: 3,
-            role: "developer".into(),
+            role: RunRole::Role(Role::Developer),
             agent: "script".into(),
-            stage: "development".into(),
+            stage: Stage::Development,
             attempt: 1,
-            outcome: outcome.map(str::to_owned),
+            outcome,
             detail: None,
             exit_code: None,
             cost_usd: None,
@@ -250,7 +254,7 @@ mod tests {
                 tokens: TokensView::default(),
             }],
             verdicts: vec![verdict("a test is missing")],
-            runs: vec![run(Some("completed")), run(None)],
+            runs: vec![run(Some(RunEnding::Completed)), run(None)],
             totals: TaskTotals {
                 verdicts: 240,
                 runs: 2,
