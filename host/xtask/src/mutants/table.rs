@@ -16,6 +16,7 @@ pub(super) struct Mutant {
 }
 
 const JOBS: &str = "host/store/src/table/jobs.rs";
+const HELD: &str = "host/store/src/table/jobs/held.rs";
 const LEASES: &str = "host/store/src/table/leases.rs";
 const REAP: &str = "host/store/src/table/reap.rs";
 const RUNS: &str = "host/store/src/table/runs.rs";
@@ -31,35 +32,35 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "complete-without-epoch",
         takes_out: "an ending names its claim",
-        file: JOBS,
+        file: HELD,
         text: "last_error = coalesce(?, last_error) WHERE id = ? AND state = 'running' AND epoch = ?",
         instead: "last_error = coalesce(?, last_error) WHERE id = ? AND state = 'running' AND (1 OR epoch = ?)",
     },
     Mutant {
         name: "put-off-without-epoch",
         takes_out: "putting off names its claim",
-        file: JOBS,
+        file: HELD,
         text: "attempt = attempt - ? WHERE id = ? AND state = 'running' AND epoch = ?",
         instead: "attempt = attempt - ? WHERE id = ? AND state = 'running' AND (1 OR epoch = ?)",
     },
     Mutant {
         name: "holds-without-epoch",
         takes_out: "a look at a claim names it",
-        file: JOBS,
+        file: HELD,
         text: "SELECT count(*) FROM jobs WHERE id = ? AND state = 'running' AND epoch = ?",
         instead: "SELECT count(*) FROM jobs WHERE id = ? AND state = 'running' AND (1 OR epoch = ?)",
     },
     Mutant {
         name: "renew-without-epoch",
         takes_out: "a renewal names its claim",
-        file: JOBS,
+        file: HELD,
         text: "SET lease_until_ms = ? WHERE id = ? AND state = 'running' AND epoch = ?",
         instead: "SET lease_until_ms = ? WHERE id = ? AND state = 'running' AND (1 OR epoch = ?)",
     },
     Mutant {
         name: "renew-after-expiry",
         takes_out: "a claim whose time is over is lost",
-        file: JOBS,
+        file: HELD,
         text: "AND lease_until_ms >= ?",
         instead: "AND (1 OR lease_until_ms >= ?)",
     },
