@@ -8,15 +8,15 @@ mod carry;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use orch_domain::delivery::{self, AfterFailure};
 use orch_domain::id::DoorName;
 use orch_domain::message::{Destination, Message};
 use orch_domain::notice::NoticeKind;
 use orch_domain::port::{PortError, PortFailure};
 use orch_store::{StoreError, WaitingMessage};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use self::carry::{Delivered, note};
 use super::driver::Stop;
@@ -61,7 +61,7 @@ impl Delivery {
         let destinations = self.destinations();
         let wake = self.ledger.store().wake();
         let mut busy = BTreeSet::new();
-        let mut serving = FuturesUnordered::new();
+        let mut serving = JoinSet::new();
         let mut unserved_at = Instant::now();
         loop {
             // Registered before looking, so that nothing that is written in between is missed.
@@ -72,8 +72,11 @@ impl Delivery {
                 Ok(due) => {
                     for index in due {
                         if busy.insert(index) {
-                            let serve = self.serve(&destinations[index]);
-                            serving.push(async move { (index, serve.await) });
+                            // A task of its own, so that it goes on while this loop waits: it may hold the very
+                            // reader of the store that the loop waits for.
+                            let (delivery, to) = (self.clone(), destinations[index].clone());
+                            let serve = async move { (index, delivery.serve(&to).await) };
+                            serving.spawn(serve.in_current_span());
                         }
                     }
                 }
@@ -90,7 +93,15 @@ impl Delivery {
             tokio::select! {
                 () = notified => {}
                 () = tokio::time::sleep(LOOK) => {}
-                Some((index, served)) = serving.next() => {
+                Some(served) = serving.join_next() => {
+                    let (index, served) = match served {
+                        Ok(served) => served,
+                        Err(error) => match error.try_into_panic() {
+                            Ok(panic) => std::panic::resume_unwind(panic),
+                            // It is cancelled with this loop only.
+                            Err(_) => return,
+                        },
+                    };
                     busy.remove(&index);
                     if let Err(error) = served {
                         // What was delivered could not be noted; it is tried again, but not at once.

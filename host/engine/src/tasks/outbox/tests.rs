@@ -135,6 +135,33 @@ async fn announcement_is_told_once_by_every_notifier_and_in_order() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn delivery_goes_on_however_busy_the_readers_of_the_store_are() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let windows = names.map(|name| (name, Manner::Tells));
+    let site = Site::new(&windows).await;
+    for n in 0..40 {
+        site.announce(&format!("k{n}"), held(n)).await;
+    }
+    let mut readers = JoinSet::new();
+    for _ in 0..8 {
+        let ledger = site.delivery.ledger.clone();
+        readers.spawn(async move {
+            loop {
+                let read = ledger.read(|tx| Box::pin(tx.waiting_destinations(9)));
+                read.await.expect("read");
+            }
+        });
+    }
+    let all = |site: &Site| names.iter().all(|name| site.told(name).len() == 40);
+    site.run_until("all is told", all).await;
+    let read = site
+        .delivery
+        .ledger
+        .read(|tx| Box::pin(tx.waiting_destinations(9)));
+    assert_eq!(read.await.expect("read"), [""; 0]);
+}
+
 #[tokio::test]
 async fn notifier_that_hangs_keeps_no_other_waiting() {
     let site = Site::new(&[("chat", Manner::Hangs), ("log", Manner::Tells)]).await;
