@@ -21,7 +21,7 @@ const LEASES: &str = "host/store/src/table/leases.rs";
 const REAP: &str = "host/store/src/table/reap.rs";
 const RUNS: &str = "host/store/src/table/runs.rs";
 const TASKS: &str = "host/store/src/table/tasks.rs";
-const TRACKER: &str = "host/store/src/table/tracker.rs";
+const ISSUES: &str = "host/store/src/table/issues.rs";
 const TRANSITION: &str = "host/domain/src/transition.rs";
 const RECONCILE: &str = "host/domain/src/reconcile.rs";
 const SCHEMA: &str = "migrations/sqlite/0001_core.sql";
@@ -200,7 +200,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "source-goes-back",
         takes_out: "the position of a source only rises",
-        file: TRACKER,
+        file: ISSUES,
         text: "DO UPDATE SET position = excluded.position WHERE excluded.position > source_positions.position",
         instead: "DO UPDATE SET position = excluded.position",
     },
