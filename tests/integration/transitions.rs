@@ -101,6 +101,63 @@ fn edge_that_takes_minutes_is_gone_through_once_though_every_grace_is_over() {
     assert_eq!(block(&world, "reconcile")["made_good_total"], 0);
 }
 
+/// Pushes to the base while the tests of the commit to land are held, and lets them go on.
+fn overtake(world: &World, round: usize) {
+    let before = test_runs(world);
+    world.write("seed/NOTES.md", &format!("Elsewhere, {round}\n"), 0o644);
+    world.push_seed("Move the base on under the re-test");
+    fs::remove_file(world.path("hold")).unwrap();
+    until("it is prepared again", || {
+        (test_runs(world) > before).then_some(())
+    });
+}
+
+#[test]
+fn base_that_moves_during_the_re_test_is_tested_again_and_uses_nothing_up() {
+    let mut world = world();
+    // None of the tries may be counted as a failure.
+    world.config["rules"] = json!({"infra_failures_max": 0});
+    world.write_config();
+    let _host = world.serve();
+    let item = in_the_re_test(&world);
+    overtake(&world, 1);
+    let done = world.follow(&item, |view| {
+        view["status"] == "ended" || view["status"] == "blocked"
+    });
+    assert_eq!(
+        (&done["stage"], &done["rework_rounds"]),
+        (&json!("done"), &json!(1)),
+        "{done:#}"
+    );
+    let landed = done["merged_commit"].as_str().unwrap();
+    assert_eq!(world.git("shop.git", &["rev-parse", "main"]), landed);
+    let notes = world.git("shop.git", &["show", "main:NOTES.md"]);
+    assert_eq!(notes, "Elsewhere, 1", "what was pushed meanwhile is there");
+    let tested =
+        format!("SELECT name FROM evidence WHERE sha = '{landed}' AND name = 'tests/local'");
+    let tested = sql::column(&world.path("data/orch.db"), &tested);
+    assert_eq!(tested, ["tests/local"], "what landed is what was tested");
+}
+
+#[test]
+fn base_that_moves_faster_than_its_tests_is_said_and_waited_for() {
+    let mut world = world();
+    world.config["rules"] = json!({"overtaken_max": 0, "backoff_base_ms": 2_000});
+    world.write_config();
+    let _host = world.serve();
+    let item = in_the_re_test(&world);
+    world.write("seed/NOTES.md", "Elsewhere, again\n", 0o644);
+    world.push_seed("Move the base on under the re-test");
+    fs::remove_file(world.path("hold")).unwrap();
+    let waiting = world.follow(&item, |view| {
+        view["status"] == "waiting" || view["status"] == "ended" || view["status"] == "blocked"
+    });
+    let why = waiting["why"].as_str().unwrap();
+    assert!(why.contains("tries so far: 1"), "{waiting:#}");
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+}
+
 #[test]
 fn stop_during_the_re_test_ends_it_frees_the_lease_and_leaves_the_base() {
     let world = world();

@@ -62,8 +62,15 @@ struct StoredRules {
     rework_rounds_max: u32,
     early_rounds_max: u32,
     infra_failures_max: u32,
+    #[serde(default = "overtaken_max")]
+    overtaken_max: u32,
     backoff_base_ms: i64,
     work_wait_deadline_ms: i64,
+}
+
+/// Of a configuration that was stored before there was such a bound.
+fn overtaken_max() -> u32 {
+    Rules::default().overtaken_max
 }
 
 impl Effective {
@@ -117,6 +124,7 @@ impl Effective {
                 rework_rounds_max: rules.rework_rounds_max,
                 early_rounds_max: rules.early_rounds_max,
                 infra_failures_max: rules.infra_failures_max,
+                overtaken_max: rules.overtaken_max,
                 backoff_base_ms: rules.backoff_base_ms,
                 work_wait_deadline_ms: rules.work_wait_deadline_ms,
             },
@@ -150,6 +158,7 @@ impl Effective {
             rework_rounds_max: self.rules.rework_rounds_max,
             early_rounds_max: self.rules.early_rounds_max,
             infra_failures_max: self.rules.infra_failures_max,
+            overtaken_max: self.rules.overtaken_max,
             backoff_base_ms: self.rules.backoff_base_ms,
             work_wait_deadline_ms: self.rules.work_wait_deadline_ms,
         };

@@ -123,6 +123,8 @@ pub struct RulesConfig {
     pub early_rounds_max: Option<u32>,
     /// Infrastructure failures of a step in a row until the task is blocked.
     pub infra_failures_max: Option<u32>,
+    /// How often a landing is prepared again at once after its base moved.
+    pub overtaken_max: Option<u32>,
     /// First delay of a back-off, milliseconds.
     pub backoff_base_ms: Option<u32>,
     /// How long host work may wait, seconds.

@@ -20,6 +20,8 @@ words! {
         Approved = "approved",
         /// A person rejected.
         Rejected = "rejected",
+        /// The base moved after the preparation, before it was judged.
+        Overtaken = "overtaken",
         /// Somebody other than the host moved the branch.
         ForeignPush = "foreign-push",
         /// A person took the task out of a block.

@@ -119,6 +119,8 @@ pub struct Rules {
     pub early_rounds_max: u32,
     /// Infrastructure failures of one step in a row until the task is blocked.
     pub infra_failures_max: u32,
+    /// How often a landing is prepared again at once after its base moved; from then on with pauses.
+    pub overtaken_max: u32,
     /// First delay of an infrastructure back-off, in milliseconds.
     pub backoff_base_ms: i64,
     /// How long host work may wait (for a lease, for contexts), in milliseconds.
@@ -131,6 +133,7 @@ impl Default for Rules {
             rework_rounds_max: 3,
             early_rounds_max: 3,
             infra_failures_max: 3,
+            overtaken_max: 5,
             backoff_base_ms: crate::retry::BACKOFF_BASE_MS,
             work_wait_deadline_ms: 2 * 3_600_000,
         }
@@ -284,6 +287,18 @@ impl Pipeline {
     /// The step at `index` of `stage`.
     pub fn step(&self, stage: Stage, index: u32) -> Option<&Step> {
         self.steps(stage).get(index as usize)
+    }
+
+    /// Index of the step of `stage` that prepares the landing.
+    pub fn preparation(&self, stage: Stage) -> Option<u32> {
+        let mut steps = self.steps(stage).iter();
+        let at = steps.position(|step| *step == Step::Work(HostWork::MergePrepare));
+        at.and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// Whether the step at `index` of `stage` comes after the preparation of the landing.
+    pub fn is_prepared(&self, stage: Stage, index: u32) -> bool {
+        self.preparation(stage).is_some_and(|at| index > at)
     }
 
     /// The entry with this id.

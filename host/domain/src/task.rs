@@ -122,6 +122,8 @@ pub struct Task {
     pub early_rounds: u32,
     /// Infrastructure failures of the current step in a row.
     pub infra_failures: u32,
+    /// How often the base moved under what was prepared for landing, in this attempt.
+    pub overtaken: u32,
     /// Findings that the next run has to work on, verbatim.
     pub findings: Option<String>,
     /// Whether the next development run's work replaces the branch's history: a secret in an old commit cannot be
@@ -156,6 +158,7 @@ impl Task {
             rework_rounds_max,
             early_rounds: 0,
             infra_failures: 0,
+            overtaken: 0,
             findings: None,
             rewrites_history: false,
             head: None,

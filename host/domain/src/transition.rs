@@ -106,6 +106,7 @@ pub fn transition(
         Event::GateJudged { entry, judgement } => next.gate_judged(entry, judgement),
         Event::WorkDone { work, head } => next.work_done(*work, head.as_ref()),
         Event::WorkFailed { work, failure } => next.work_failed(*work, failure),
+        Event::Overtaken { detail } => next.overtaken(detail),
         Event::Approved { .. } => next.approved(),
         Event::Rejected { by, comment } => next.rejected(by, comment),
         Event::ForeignPush { head } => next.foreign_push(head),

@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 17] = files![
+const FILES: [(i64, &str, &str); 18] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -41,6 +41,7 @@ const FILES: [(i64, &str, &str); 17] = files![
     (16, "messages", "0016_messages.sql"),
     (17, "moves once", "0017_moves_once.sql"),
     (18, "own records", "0018_own_records.sql"),
+    (19, "overtaken", "0019_overtaken.sql"),
 ];
 
 /// Everything that a database may still lack, in order.

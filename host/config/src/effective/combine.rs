@@ -81,6 +81,7 @@ pub(crate) fn pipeline_of(
             .rules
             .infra_failures_max
             .unwrap_or(defaults.infra_failures_max),
+        overtaken_max: host.rules.overtaken_max.unwrap_or(defaults.overtaken_max),
         backoff_base_ms: host
             .rules
             .backoff_base_ms

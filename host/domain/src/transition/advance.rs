@@ -54,6 +54,7 @@ impl Move<'_> {
         self.task.stage = stage;
         self.task.step = step;
         self.task.infra_failures = 0;
+        self.task.overtaken = 0;
         let count = self.task.attempts.entry(stage).or_insert(0);
         *count = count.saturating_add(1);
         self.start_step();
@@ -135,12 +136,8 @@ impl Move<'_> {
 
     /// Whether the task may hold the merge lease at its current step.
     pub(super) fn holds_lease(&self) -> bool {
-        let steps = self.pipeline.steps(self.task.stage);
-        let prepared = steps
-            .iter()
-            .position(|step| *step == Step::Work(HostWork::MergePrepare))
-            .is_some_and(|at| self.task.step as usize >= at);
-        self.task.stage == Stage::DeployStaging && prepared
+        let at = self.pipeline.preparation(self.task.stage);
+        self.task.stage == Stage::DeployStaging && at.is_some_and(|at| self.task.step >= at)
     }
 
     /// Takes the task out of a block or out of waiting for input.
@@ -174,6 +171,7 @@ impl Move<'_> {
         self.effects.push(Effect::Tracker(TrackerState::InProgress));
         if to == self.task.stage && stage.is_none() {
             self.task.infra_failures = 0;
+            self.task.overtaken = 0;
             self.start_step();
         } else {
             self.enter(to, 0);

@@ -126,6 +126,11 @@ pub enum Event {
         /// What kept it from succeeding, and so what follows.
         failure: WorkFailure,
     },
+    /// What was prepared for landing is not what would land any more: the base or the branch has moved since.
+    Overtaken {
+        /// What moved.
+        detail: String,
+    },
     /// A person approved the deploy.
     Approved {
         /// Name of the person, as it is written down.
@@ -179,6 +184,7 @@ impl Event {
             Self::GateJudged { .. } => EventKind::GateJudged,
             Self::WorkDone { .. } => EventKind::WorkDone,
             Self::WorkFailed { .. } => EventKind::WorkFailed,
+            Self::Overtaken { .. } => EventKind::Overtaken,
             Self::Approved { .. } => EventKind::Approved,
             Self::Rejected { .. } => EventKind::Rejected,
             Self::ForeignPush { .. } => EventKind::ForeignPush,

@@ -129,24 +129,47 @@ impl Move<'_> {
         Ok(())
     }
 
-    /// The base moved under a prepared commit: back to the preparation, within the infrastructure budget
-    /// so that two busy repositories cannot chase each other for ever.
+    /// What a gate after the preparation would judge is not what would land any more.
+    pub(super) fn overtaken(&mut self, detail: &str) -> Fits {
+        let step = self.expect_working()?;
+        let prepared = self.pipeline.is_prepared(self.task.stage, self.task.step);
+        if !matches!(step, Step::Gate(_)) || !prepared {
+            return Err(format!("nothing is prepared at `{}`", step.name()));
+        }
+        self.prepare_again(detail);
+        Ok(())
+    }
+
+    /// The base moved under a prepared commit: back to the preparation. That is nobody's fault and uses nothing up; a
+    /// base that keeps moving faster than its tests run is tried again more slowly, until the deadline of a wait.
     fn prepare_again(&mut self, detail: &str) {
-        let at = self
-            .pipeline
-            .steps(self.task.stage)
-            .iter()
-            .position(|step| *step == Step::Work(HostWork::MergePrepare))
-            .and_then(|at| u32::try_from(at).ok());
-        let Some(at) = at else {
+        let Some(at) = self.pipeline.preparation(self.task.stage) else {
             self.block(
                 BlockReason::Config,
                 "the pipeline lands without preparing the merge",
             );
             return;
         };
+        if self.task.stop_requested {
+            self.begin_stop();
+            return;
+        }
         self.task.step = at;
-        self.infra_failure(detail);
+        self.task.overtaken = self.task.overtaken.saturating_add(1);
+        let (times, most) = (self.task.overtaken, self.pipeline.rules.overtaken_max);
+        if times > most {
+            let reason = format!(
+                "the base to stand still for as long as its tests take ({detail}; tries so far: {times})"
+            );
+            let rules = self.pipeline.rules;
+            let pause = retry::backoff_ms(rules.backoff_base_ms, times - most, self.chance.0);
+            let after_ms = u64::try_from(pause).unwrap_or_default();
+            self.wait(after_ms, &reason, rules.work_wait_deadline_ms);
+            return;
+        }
+        self.task.infra_failures = 0;
+        self.task.status = Status::Active;
+        self.enqueue(0, None);
     }
 
     /// A run said that it ended well and left no result. What follows is decided by its policy; a person is

@@ -3,6 +3,7 @@
 pub(super) mod build;
 mod judged;
 mod landing;
+mod overtaken;
 mod people;
 mod runs;
 

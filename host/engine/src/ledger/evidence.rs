@@ -1,7 +1,11 @@
 //! What the host found out, under which names and in which form it is stored.
 
+use orch_domain::id::TaskId;
 use orch_domain::imports::{CatchUp, LeaseHolder, MergeLease, Preparation, TestRun};
+use orch_store::StoreError;
 use serde::{Deserialize, Serialize};
+
+use super::Ledger;
 
 /// Name of the evidence that holds the latest merge preparation.
 pub(crate) const PREPARATION: &str = "merge/preparation";
@@ -55,6 +59,18 @@ pub(crate) fn write_preparation(preparation: &Preparation) -> String {
         }),
     };
     serde_json::to_string(&stored).unwrap_or_default()
+}
+
+/// The latest merge preparation of a task; one that cannot be read is none.
+pub(crate) async fn prepared_of(
+    ledger: &Ledger,
+    task: TaskId,
+) -> Result<Option<Preparation>, StoreError> {
+    let rows = ledger
+        .read(move |tx| Box::pin(async move { tx.evidence(task).await }))
+        .await?;
+    let row = rows.into_iter().find(|row| row.name == PREPARATION);
+    Ok(row.and_then(|row| read_preparation(&row.content).ok()))
 }
 
 pub(crate) fn read_preparation(text: &str) -> Result<Preparation, serde_json::Error> {

@@ -26,6 +26,7 @@ pub(crate) fn event_data(event: &Event, before: &Task, after: &Task) -> String {
             let (kind, detail) = failure_words(failure);
             json!({"work": work.as_str(), "failure": kind, "detail": detail})
         }
+        Event::Overtaken { detail } => json!({"detail": detail}),
         Event::Approved { by } | Event::StopRequested { by } => json!({"by": by}),
         Event::Halted { reason, detail } => {
             json!({"reason": reason.as_str(), "detail": detail})

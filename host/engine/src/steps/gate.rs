@@ -5,15 +5,17 @@ mod forge;
 mod gather;
 mod subject;
 
+use orch_domain::id::ObjectId;
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::Step;
 use orch_domain::transition::Event;
-use orch_store::ClaimedJob;
+use orch_store::{ClaimedJob, TaskRecord};
 
 pub(crate) use self::ask::Judging;
 pub(crate) use self::subject::Subject;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
+use crate::ledger::evidence::prepared_of;
 use crate::ledger::repos::Repos;
 
 /// Evaluates one gate of the pipeline.
@@ -38,6 +40,12 @@ impl GateStep {
         };
         let base = repo.base_tip().await?;
         let head = record.task.head.clone().unwrap_or_else(|| base.clone());
+        if pipeline.is_prepared(record.task.stage, record.task.step)
+            && let Some(detail) = overtaken(&self.ledger, &record, &head, &base).await?
+        {
+            // Asked about what cannot land any more, no gate could say anything of use.
+            return Ok(Ending::event(Event::Overtaken { detail }));
+        }
         let subject = Subject {
             job,
             record: &record,
@@ -68,4 +76,24 @@ impl GateStep {
             also,
         })
     }
+}
+
+/// What has moved since the landing was prepared; none if it is what would land, or conflicts with this very base.
+async fn overtaken(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    head: &ObjectId,
+    base: &ObjectId,
+) -> anyhow::Result<Option<String>> {
+    let Some(prepared) = prepared_of(ledger, record.task.id).await? else {
+        return Ok(Some("nothing is prepared".to_owned()));
+    };
+    let branch = &record.base_branch;
+    if prepared.base_sha != base.as_str() {
+        return Ok(Some(format!(
+            "`{branch}` moved to {base} after the re-test"
+        )));
+    }
+    let is_other = prepared.head_sha != head.as_str();
+    Ok(is_other.then(|| format!("prepared is {}, not {head}", prepared.head_sha)))
 }

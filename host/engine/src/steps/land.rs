@@ -2,7 +2,6 @@
 
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
-use orch_domain::imports::Preparation;
 use orch_domain::names::LeaseName;
 use orch_domain::pipeline::HostWork;
 use orch_domain::port::forge::LandOutcome;
@@ -14,7 +13,7 @@ use super::lease::MergeLease;
 use super::overtaken;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
-use crate::ledger::evidence::{PREPARATION, read_preparation};
+use crate::ledger::evidence::prepared_of;
 use crate::ledger::intent::intended;
 use crate::ledger::repos::{Repo, Repos};
 
@@ -135,17 +134,10 @@ impl LandStep {
     ) -> anyhow::Result<Result<Prepared, &'static str>> {
         let lease = LeaseName::Merge(record.task.repo.clone());
         let (task, now) = (record.task.id, self.ledger.now());
-        let (row, holds_lease) = self
+        let held = self
             .ledger
-            .read(|tx| {
-                Box::pin(async move {
-                    let rows = tx.evidence(task).await?;
-                    let row = rows.into_iter().find(|row| row.name == PREPARATION);
-                    Ok((row, tx.holds_lease(&lease, task, now).await?))
-                })
-            })
-            .await?;
-        let prepared: Option<Preparation> = row.and_then(|row| read_preparation(&row.content).ok());
+            .read(|tx| Box::pin(async move { tx.holds_lease(&lease, task, now).await }));
+        let (prepared, holds_lease) = (prepared_of(&self.ledger, task).await?, held.await?);
         let (Some(prepared), Some(head)) = (prepared, record.task.head.clone()) else {
             return Ok(Err("there is no preparation"));
         };

@@ -130,6 +130,24 @@ impl MergeStep {
             let detail = "the merge lease expired during the re-test".to_owned();
             return Ok(Ending::failed(WORK, WorkFailure::Infra { detail }));
         }
+        let moved = repo.base_tip().await?;
+        if moved != base {
+            let detail = format!(
+                "`{}` moved to {moved} during the re-test",
+                record.base_branch
+            );
+            let also = match effective.ci {
+                Some(_) => record_run(&tip, tested, self.ledger.now()),
+                None => Vec::new(),
+            };
+            return Ok(Ending::Event {
+                event: Event::WorkFailed {
+                    work: WORK,
+                    failure: WorkFailure::Stale { detail },
+                },
+                also,
+            });
+        }
         let run = TestRun {
             passed: tested.run.passed,
             exit_code: tested.run.exit_code,

@@ -72,7 +72,7 @@ pub enum CasOutcome {
 
 const COLUMNS: &str = "id, work_item, repo, title, body, author, branch, base_branch, config_digest, stage, step, \
     status, status_reason, status_detail, status_since_ms, status_deadline_ms, version, attempts, rework_rounds, \
-    rework_rounds_max, early_rounds, infra_failures, findings, rewrites_history, head, stop_requested, priority, created_ms, updated_ms";
+    rework_rounds_max, early_rounds, infra_failures, overtaken, findings, rewrites_history, head, stop_requested, priority, created_ms, updated_ms";
 
 pub(super) fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
     // `rest` is always a literal of this crate.
@@ -195,7 +195,7 @@ impl Tx {
         let done = sqlx::query(
             "UPDATE tasks SET stage = ?, step = ?, status = ?, status_reason = ?, status_detail = ?, \
              status_since_ms = ?, status_deadline_ms = ?, version = ?, attempts = ?, rework_rounds = ?, \
-             rework_rounds_max = ?, early_rounds = ?, infra_failures = ?, findings = ?, rewrites_history = ?, head = ?, \
+             rework_rounds_max = ?, early_rounds = ?, infra_failures = ?, overtaken = ?, findings = ?, rewrites_history = ?, head = ?, \
              stop_requested = ?, updated_ms = ? WHERE id = ? AND version = ?",
         )
         .bind(task.stage.as_str())
@@ -211,6 +211,7 @@ impl Tx {
         .bind(task.rework_rounds_max)
         .bind(task.early_rounds)
         .bind(task.infra_failures)
+        .bind(task.overtaken)
         .bind(task.findings.as_deref())
         .bind(task.rewrites_history)
         .bind(task.head.as_ref().map(ObjectId::as_str))
@@ -360,6 +361,7 @@ pub(super) fn record(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
         rework_rounds_max: get(row, "rework_rounds_max")?,
         early_rounds: get(row, "early_rounds")?,
         infra_failures: get(row, "infra_failures")?,
+        overtaken: get(row, "overtaken")?,
         findings: get(row, "findings")?,
         rewrites_history: get(row, "rewrites_history")?,
         head,

@@ -85,6 +85,8 @@ pub(in crate::transition) fn all_events(
                     },
                 ));
             }
+            let detail = "d".into();
+            events.push(("overtaken".into(), Event::Overtaken { detail }));
         }
         Some(Step::Work(work)) => {
             events.push((
