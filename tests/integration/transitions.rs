@@ -133,10 +133,12 @@ fn base_that_moves_during_the_re_test_is_tested_again_and_uses_nothing_up() {
     assert_eq!(world.git("shop.git", &["rev-parse", "main"]), landed);
     let notes = world.git("shop.git", &["show", "main:NOTES.md"]);
     assert_eq!(notes, "Elsewhere, 1", "what was pushed meanwhile is there");
-    let tested =
-        format!("SELECT name FROM evidence WHERE sha = '{landed}' AND name = 'tests/local'");
-    let tested = sql::column(&world.path("data/orch.db"), &tested);
-    assert_eq!(tested, ["tests/local"], "what landed is what was tested");
+    let tested = "SELECT sha FROM evidence WHERE name = 'tests/local'";
+    let tested = sql::column(&world.path("data/orch.db"), tested);
+    assert!(
+        tested.contains(&landed.to_owned()),
+        "what landed was tested: {tested:?}"
+    );
 }
 
 #[test]
