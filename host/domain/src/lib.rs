@@ -24,6 +24,7 @@ pub mod path;
 pub mod pipeline;
 pub mod port;
 pub mod reconcile;
+pub mod remedy;
 pub mod retry;
 pub mod stage;
 mod stored;

@@ -30,6 +30,8 @@ words! {
         Dependency = "dependency",
         /// The base no longer has the commit on which the task was judged.
         BaseRewritten = "base-rewritten",
+        /// The task's branch is gone from its forge, or does not take what the host puts there.
+        BranchGone = "branch-gone",
     }
 }
 

@@ -10,6 +10,7 @@ mod mechanisms;
 mod pages;
 mod pauses;
 mod queue;
+mod remedies;
 mod tasks;
 
 pub use self::costs::CostViews;

@@ -88,6 +88,8 @@ pub struct TaskView {
     #[serde(flatten)]
     pub line: TaskLine,
     pub why: String,
+    /// What a person can do about it, the likeliest first; nothing if it waits for nobody.
+    pub remedies: Vec<RemedyView>,
     pub branch: String,
     pub head: Option<String>,
     pub merged_commit: Option<String>,
@@ -113,6 +115,26 @@ pub struct TaskTotals {
     pub comments: u64,
 }
 
+/// Something that a person can do about a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemedyView {
+    /// What has to be done outside of the host before; none if nothing has.
+    pub first: Option<Outside>,
+    /// Arguments of the program `orch` that ask the host for it.
+    pub command: Vec<String>,
+    /// What comes of it, in words.
+    pub effect: String,
+}
+
+/// What has to be done outside of the host before it is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// What, as one of a closed set: `mend`, `mend-request`, `push-branch`, `look-at-production`.
+    pub kind: String,
+    /// The same in words.
+    pub text: String,
+}
+
 /// What a task waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhyView {
@@ -120,6 +142,8 @@ pub struct WhyView {
     pub work_item: String,
     /// What it waits for, since when, and what would move it.
     pub why: String,
+    /// What a person can do about it, the likeliest first; nothing if it waits for nobody.
+    pub remedies: Vec<RemedyView>,
 }
 
 /// One stay in a stage.

@@ -6,4 +6,5 @@
 
 pub mod notice;
 pub mod remark;
+pub mod remedy;
 pub mod status;

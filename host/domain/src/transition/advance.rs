@@ -5,6 +5,7 @@ use crate::issue::TrackerState;
 use crate::job::{JobKind, PutOff, PutOffKind};
 use crate::notice::NoticeKind;
 use crate::pipeline::{HostWork, Step};
+use crate::remedy::resumed_at;
 use crate::retry;
 use crate::stage::Stage;
 use crate::task::{BlockReason, Status};
@@ -172,6 +173,7 @@ impl Move<'_> {
         if to == self.task.stage && stage.is_none() {
             self.task.infra_failures = 0;
             self.task.overtaken = 0;
+            self.task.step = resumed_at(&self.task, self.pipeline);
             self.start_step();
         } else {
             self.enter(to, 0);

@@ -83,7 +83,12 @@ pub enum WorkFailure {
     },
     /// The base no longer has what the change was judged on: something was taken out of it.
     BaseRewritten {
-        /// Which commit is gone, with the remedy.
+        /// Which commit is gone.
+        detail: String,
+    },
+    /// The branch is gone from its forge.
+    BranchGone {
+        /// Where it was.
         detail: String,
     },
     /// The configuration makes the work impossible.

@@ -124,6 +124,7 @@ impl Move<'_> {
             WorkFailure::BaseRewritten { detail } => {
                 self.block(BlockReason::BaseRewritten, detail);
             }
+            WorkFailure::BranchGone { detail } => self.block(BlockReason::BranchGone, detail),
             WorkFailure::Config { detail } => self.block(BlockReason::Config, detail),
         }
         Ok(())

@@ -66,6 +66,7 @@ fn failure_words(failure: &WorkFailure) -> (&'static str, &str) {
         WorkFailure::Stale { detail } => ("stale", detail),
         WorkFailure::Unknown { detail } => ("unknown", detail),
         WorkFailure::BaseRewritten { detail } => ("base-rewritten", detail),
+        WorkFailure::BranchGone { detail } => ("branch-gone", detail),
         WorkFailure::Config { detail } => ("config", detail),
     }
 }

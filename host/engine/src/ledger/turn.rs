@@ -2,7 +2,8 @@
 
 use orch_domain::id::{TaskId, UnixMs};
 use orch_domain::names::LeaseName;
-use orch_domain::pipeline::{Pipeline, Step};
+use orch_domain::pipeline::Pipeline;
+use orch_domain::remedy::asks_person;
 use orch_domain::task::{Status, Task};
 use orch_store::{StoreError, Tx};
 
@@ -27,17 +28,7 @@ pub(crate) async fn give_turn(
 
 /// Whether only a person can move the task on, a gate that asks for one included.
 fn waits_for_person(task: &Task, pipeline: &Pipeline) -> bool {
-    task.status.needs_person() || gate_asks_person(task, pipeline)
-}
-
-/// Whether the task waits at a gate that asks for a person.
-pub(crate) fn gate_asks_person(task: &Task, pipeline: &Pipeline) -> bool {
-    match (&task.status, pipeline.step(task.stage, task.step)) {
-        (Status::Waiting { .. }, Some(Step::Gate(id))) => {
-            pipeline.entry(id).is_some_and(|entry| entry.awaits_person)
-        }
-        _ => false,
-    }
+    task.status.needs_person() || asks_person(task, pipeline)
 }
 
 /// Wakes whoever waits for what a task held.

@@ -74,9 +74,8 @@ impl DeployStep {
                 // What is left of it must not work beside the hook that a person begins anew.
                 let ended = tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
                 let detail = format!(
-                    "the deploy hook of {landed} was interrupted, and how far it came is unknown ({ended} of its \
-                     processes were ended); look at production, then `orch task resume {}`",
-                    record.task.work_item
+                    "the deploy hook of {landed} was interrupted, and how far it came is unknown; {ended} of its \
+                     processes were ended"
                 );
                 let also = vec![ended_run(run, RunEnding::Unknown, &detail, None)];
                 let failure = WorkFailure::Unknown { detail };

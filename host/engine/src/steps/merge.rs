@@ -179,7 +179,10 @@ impl MergeStep {
             .read(|tx| Box::pin(tx.latest_event(id, EventKind::MergeIntent)))
             .await?;
         match (present, said.as_deref().and_then(intended)) {
-            (None, _) => config(format!("branch `{}` is gone", record.branch)),
+            (None, _) => {
+                let detail = format!("branch `{}` is gone; it was at {head}", record.branch);
+                Ok(Branch::Not(WorkFailure::BranchGone { detail }))
+            }
             (Some(present), Some(own)) if present == own => Ok(Branch::Own {
                 head,
                 present: Some(present),
@@ -203,9 +206,9 @@ impl MergeStep {
             if is_there && repo.mirror.is_ancestor(&lost, base).await? {
                 continue;
             }
-            let (branch, item) = (&record.base_branch, &record.task.work_item);
             let detail = format!(
-                "`{branch}` was rewritten: it no longer has {lost}, on which this task was judged. Look at what was taken out; `orch task resume {item} --stage development` has the change worked over and judged on the present base, `orch task stop {item}` gives it up"
+                "`{}` was rewritten: it no longer has {lost}, on which this task was judged; look at what was taken out",
+                record.base_branch
             );
             return Ok(Some(WorkFailure::BaseRewritten { detail }));
         }

@@ -10,10 +10,12 @@ use orch_domain::stage::Stage;
 use orch_domain::task::Status;
 use orch_store::{CostsBy, Evaluation, EventRow, JobRow, RunRow, StoreError, TaskRecord, Tx};
 use orch_views::page::{ListRequest, Page};
-use orch_views::task::{RunView, StageVisit, TaskLine, TaskTotals, TaskView, VerdictView, WhyView};
+use orch_views::task::{
+    RemedyView, RunView, StageVisit, TaskLine, TaskTotals, TaskView, VerdictView, WhyView,
+};
 use serde::Deserialize;
 
-use super::{costs, pages, pauses};
+use super::{costs, pages, pauses, remedies};
 use crate::commands::{CommandError, named, status_of};
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
@@ -83,7 +85,8 @@ impl TaskViews {
                 let record = tx.task_of_item(&item).await?;
                 let pipelines = pipelines(tx, std::slice::from_ref(&record)).await?;
                 Ok(WhyView {
-                    why: why(tx, &record, &item, &step_name(&record, &pipelines), now).await?,
+                    why: why(tx, &record, &step_name(&record, &pipelines), now).await?,
+                    remedies: remedies_of(&record, &pipelines, &item),
                     work_item: record.task.work_item.to_string(),
                 })
             })
@@ -115,6 +118,11 @@ fn step_name(record: &TaskRecord, pipelines: &Pipelines) -> String {
         .unwrap_or_default()
 }
 
+fn remedies_of(record: &TaskRecord, pipelines: &Pipelines, item: &ItemRef) -> Vec<RemedyView> {
+    let pipeline = pipelines.get(&record.config_digest);
+    pipeline.map_or_else(Vec::new, |pipeline| remedies::views(record, pipeline, item))
+}
+
 fn line(record: &TaskRecord, pipelines: &Pipelines) -> TaskLine {
     let task = &record.task;
     TaskLine {
@@ -140,7 +148,8 @@ async fn view(
     let id = record.task.id;
     let pipelines = pipelines(tx, std::slice::from_ref(&record)).await?;
     let line = line(&record, &pipelines);
-    let why = why(tx, &record, item, &line.step, now).await?;
+    let why = why(tx, &record, &line.step, now).await?;
+    let remedies = remedies_of(&record, &pipelines, item);
     let (verdicts, verdict_count) = tx.latest_evaluations(id, LATEST_MAX).await?;
     let (runs, run_count) = tx.latest_runs(id, LATEST_MAX).await?;
     let (comments, comment_count) = tx.latest_comments(id, LATEST_MAX).await?;
@@ -149,6 +158,7 @@ async fn view(
     let costs = tx.costs(CostsBy::Stage, Some(id), 0, 0, STAGES_MAX).await?;
     Ok(TaskView {
         why,
+        remedies,
         branch: record.branch,
         head: record.task.head.as_ref().map(ToString::to_string),
         merged_commit: branches
@@ -220,14 +230,8 @@ fn run(r: RunRow) -> RunView {
     }
 }
 
-/// What a task waits for, since when, and what would move it; `item` is what the reader calls it.
-async fn why(
-    tx: &mut Tx,
-    record: &TaskRecord,
-    item: &ItemRef,
-    step: &str,
-    now: i64,
-) -> Result<String, StoreError> {
+/// What a task waits for, and since when.
+async fn why(tx: &mut Tx, record: &TaskRecord, step: &str, now: i64) -> Result<String, StoreError> {
     let task = &record.task;
     Ok(match &task.status {
         Status::Ended if task.stage == Stage::Done => "it is done".to_owned(),
@@ -236,16 +240,13 @@ async fn why(
             "it is being stopped: its processes are ended and its work is kept".to_owned()
         }
         Status::AwaitingApproval { since_ms } => format!(
-            "`{step}` since {}: a person has to `orch task approve {item}`",
+            "`{step}` waits for a person's approval since {}",
             stamp(*since_ms)
         ),
-        Status::NeedsInput { detail } => {
-            format!("it needs input: {detail}; mend the request, then `orch task resume {item}`")
+        Status::NeedsInput { detail } => format!("it needs input: {detail}"),
+        Status::Blocked { reason, detail } => {
+            format!("it is blocked ({}): {detail}", reason.as_str())
         }
-        Status::Blocked { reason, detail } => format!(
-            "it is blocked ({}): {detail}\n`orch task resume {item}` goes on",
-            reason.as_str()
-        ),
         Status::Waiting {
             reason,
             since_ms,

@@ -2,7 +2,7 @@
 
 use orch_views::gate::GateDone;
 use orch_views::message::Message;
-use orch_views::task::{Done, WhyView};
+use orch_views::task::{Done, RemedyView, WhyView};
 
 use super::plain;
 
@@ -15,7 +15,22 @@ pub(crate) fn gate(done: &GateDone) -> String {
 }
 
 pub(crate) fn why(view: &WhyView) -> String {
-    plain::block(&view.why)
+    format!("{}{}", plain::block(&view.why), remedies(&view.remedies))
+}
+
+/// A line for each thing that can be done, each behind a line break.
+pub(super) fn remedies(list: &[RemedyView]) -> String {
+    let line = |remedy: &RemedyView| {
+        let first = remedy.first.as_ref();
+        let first = first.map(|first| format!("{}, then ", plain::line(&first.text)));
+        format!(
+            "\n{}`orch {}`: {}",
+            first.unwrap_or_default(),
+            plain::line(&remedy.command.join(" ")),
+            plain::line(&remedy.effect)
+        )
+    };
+    list.iter().map(line).collect()
 }
 
 pub(crate) fn done(done: &Done) -> String {
@@ -31,7 +46,7 @@ pub(crate) fn done(done: &Done) -> String {
 #[cfg(test)]
 mod tests {
     use orch_domain::stage::Stage;
-    use orch_views::task::TaskStatus;
+    use orch_views::task::{Outside, TaskStatus};
 
     use super::*;
     use crate::show::plain::tests::hostile;
@@ -56,10 +71,19 @@ mod tests {
         let view = WhyView {
             work_item: "SHOP-1".into(),
             why: hostile(),
+            remedies: vec![RemedyView {
+                first: Some(Outside {
+                    kind: "mend".into(),
+                    text: "mend what is named".into(),
+                }),
+                command: vec!["task".into(), "resume".into(), "SHOP-1".into()],
+                effect: "goes on where it stands".into(),
+            }],
         };
         insta::assert_snapshot!(why(&view), @r"
         \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}
         next
+        mend what is named, then `orch task resume SHOP-1`: goes on where it stands
         ");
     }
 }

@@ -6,6 +6,7 @@ use orch_domain::outcome::RunEnding;
 use orch_views::page::Page;
 use orch_views::task::{RunView, TaskLine, TaskView, VerdictView};
 
+use super::message::remedies;
 use super::plain;
 use super::table::{latest, page, table};
 
@@ -53,7 +54,8 @@ fn head(view: &TaskView) -> String {
         plain::line(&line.title)
     );
     let stage = format!("{} · {} ({})", line.stage, line.step, line.status.as_str());
-    let why = plain::block(&view.why).replace('\n', "\n              ");
+    let why = format!("{}{}", plain::block(&view.why), remedies(&view.remedies));
+    let why = why.replace('\n', "\n              ");
     let mut rows = vec![
         ("repository", plain::line(&line.repo)),
         ("stage", plain::line(&stage)),
@@ -117,7 +119,7 @@ mod tests {
     use orch_domain::stage::{Role, RunRole, Stage};
     use orch_domain::verdict::EvaluationOutcome;
     use orch_views::costs::{CostView, TokensView};
-    use orch_views::task::{TaskStatus, TaskTotals};
+    use orch_views::task::{RemedyView, TaskStatus, TaskTotals};
 
     use super::*;
     use crate::show::plain::tests::hostile_and_long;
@@ -140,7 +142,14 @@ mod tests {
     fn view(title: &str) -> TaskView {
         TaskView {
             line: line("SHOP-1", title),
-            why: "it is blocked (rework): too often\n`orch task resume SHOP-1` goes on".into(),
+            why: "it is blocked (rework-exhausted): too often".into(),
+            remedies: vec![RemedyView {
+                first: None,
+                command: ["task", "resume", "SHOP-1", "--rounds", "1"]
+                    .map(Into::into)
+                    .into(),
+                effect: "goes on, with further rework rounds: 1".into(),
+            }],
             branch: "orch/SHOP-1-1".into(),
             head: None,
             merged_commit: None,
@@ -233,8 +242,8 @@ mod tests {
         SHOP-1 A discount
           repository  shop
           stage       review · review-gate (blocked)
-          why         it is blocked (rework): too often
-                      `orch task resume SHOP-1` goes on
+          why         it is blocked (rework-exhausted): too often
+                      `orch task resume SHOP-1 --rounds 1`: goes on, with further rework rounds: 1
           branch      orch/SHOP-1-1
 
         Verdicts
@@ -266,8 +275,8 @@ mod tests {
         SHOP-1 A discount
           repository  shop
           stage       review · review-gate (blocked)
-          why         it is blocked (rework): too often
-                      `orch task resume SHOP-1` goes on
+          why         it is blocked (rework-exhausted): too often
+                      `orch task resume SHOP-1 --rounds 1`: goes on, with further rework rounds: 1
           branch      orch/SHOP-1-1
           cost        1.50 USD (development 1.50)
           landed      c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
@@ -293,6 +302,7 @@ mod tests {
         };
         insta::assert_snapshot!(super::task(&task), @r"
         SHOP-1 \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎nextxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… (9830 more characters)
+                      `orch task resume SHOP-1 --rounds 1`: goes on, with further rework rounds: 1
           repository  shop
           stage       review · review-gate (blocked)
           why         \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}

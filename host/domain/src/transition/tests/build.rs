@@ -191,6 +191,10 @@ pub(in crate::transition) fn failures() -> Vec<(&'static str, WorkFailure)> {
             "base-rewritten",
             WorkFailure::BaseRewritten { detail: "d".into() },
         ),
+        (
+            "branch-gone",
+            WorkFailure::BranchGone { detail: "d".into() },
+        ),
         ("config", WorkFailure::Config { detail: "d".into() }),
     ]
 }

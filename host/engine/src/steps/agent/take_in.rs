@@ -94,20 +94,29 @@ impl AgentRun<'_> {
                 }
                 Event::ForeignPush { head }
             }
-            Committed::Foreign(head) => self.branch_lost(format!(
-                "somebody else moved branch `{}` to {head} before development; move it back or remove it, then `orch task resume {}`",
-                self.record.branch, self.record.task.work_item
-            )),
-            Committed::Refused(why) => self.branch_lost(format!(
-                "the forge refuses branch `{}`: {why}; allow it, then `orch task resume {}`",
-                self.record.branch, self.record.task.work_item
-            )),
-            Committed::Gone => self.branch_lost(format!(
-                "branch `{}` is gone from the forge; push it back{}, then `orch task resume {}`, or stop the task",
-                self.record.branch,
-                self.record.task.head.as_ref().map(|head| format!(" to {head}")).unwrap_or_default(),
-                self.record.task.work_item
-            )),
+            Committed::Foreign(head) => self.branch_lost(
+                BlockReason::Config,
+                format!(
+                    "somebody else moved branch `{}` to {head} before development; move it back or remove it",
+                    self.record.branch
+                ),
+            ),
+            Committed::Refused(why) => self.branch_lost(
+                BlockReason::Config,
+                format!("the forge refuses branch `{}`: {why}; allow it", self.record.branch),
+            ),
+            Committed::Gone => {
+                let head = self.record.task.head.as_ref();
+                let was = head.map(|head| format!("; it was at {head}"));
+                self.branch_lost(
+                    BlockReason::BranchGone,
+                    format!(
+                        "branch `{}` is gone from the forge{}",
+                        self.record.branch,
+                        was.unwrap_or_default()
+                    ),
+                )
+            }
         };
         also.extend([
             Write::RunEnded { run: run.id, end },
@@ -119,11 +128,8 @@ impl AgentRun<'_> {
     }
 
     /// What the run said could not be put where it belongs: only a person can say what is to become of the branch.
-    fn branch_lost(&self, detail: String) -> Event {
-        Event::Halted {
-            reason: BlockReason::Config,
-            detail,
-        }
+    fn branch_lost(&self, reason: BlockReason, detail: String) -> Event {
+        Event::Halted { reason, detail }
     }
 
     /// Reads what the run left: its output, its result, its work tree.

@@ -8,6 +8,7 @@ use orch_domain::job::{JobKind, JobState};
 use orch_domain::notice::Missed;
 use orch_domain::port::forge::Tips;
 use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
+use orch_domain::remedy::asks_person;
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
 use orch_store::{Cancel, TaskRecord, Tx, UnderWay};
@@ -17,7 +18,6 @@ use crate::ledger::apply::{Applied, apply, pipeline_of};
 use crate::ledger::ci_request::{ask_ci, ask_ci_again};
 use crate::ledger::intent::own_pushes;
 use crate::ledger::repos::Repo;
-use crate::ledger::turn::gate_asks_person;
 use crate::ledger::unwritten::Unwritten;
 
 /// Tasks that are read at once.
@@ -137,7 +137,7 @@ async fn seen(
         },
         tip,
         own,
-        asks_person: gate_asks_person(&record.task, &pipeline),
+        asks_person: asks_person(&record.task, &pipeline),
     })
 }
 
@@ -163,11 +163,11 @@ async fn make_good(
         Drift::BranchGone => {
             let head = record.task.head.as_ref().map(ToString::to_string);
             let detail = format!(
-                "branch `{}` is gone from the forge; push it back to {} and resume the task, or stop it",
+                "branch `{}` is gone from the forge; it was at {}",
                 record.branch,
                 head.unwrap_or_default()
             );
-            let reason = BlockReason::Config;
+            let reason = BlockReason::BranchGone;
             // A block tells people by itself.
             (Event::Halted { reason, detail }, None, None)
         }
