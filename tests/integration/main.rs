@@ -20,6 +20,7 @@ mod items;
 mod layers;
 mod left;
 mod merging;
+mod mover;
 mod pausing;
 mod reaping;
 mod reconciling;

@@ -2,6 +2,7 @@
 //! compares what came out with an undisturbed run.
 
 mod check;
+mod mover;
 mod site;
 mod transcript;
 
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
+pub use mover::walk;
 pub use site::{Host, Site};
 pub use transcript::Transcript;
 

@@ -58,7 +58,11 @@ impl Default for Site {
 impl Site {
     /// A world whose agent and hooks write down what they must not see.
     pub fn new() -> Self {
-        let mut world = World::new();
+        Self::watched(World::new())
+    }
+
+    /// As [`Site::new`], in a world of the caller's.
+    pub fn watched(mut world: World) -> Self {
         let folder = world.path("torture");
         fs::create_dir(&folder).expect("a folder");
         let folder = folder.display();
