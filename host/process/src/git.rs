@@ -5,6 +5,7 @@
 
 mod attributes;
 mod catch_up;
+mod introduced;
 mod locks;
 mod names;
 mod refs;
@@ -22,6 +23,7 @@ use crate::run::{Finished, RunError, Spec, resolve_program, run};
 
 pub use attributes::FilterRule;
 pub use catch_up::CatchUpOutcome;
+pub use introduced::{BLOBS_BYTES_MAX, Introduced};
 pub use refs::RefEntry;
 pub use snapshot::Snapshot;
 pub use tree::{Blob, Changed, Delta, TreeEntry};
@@ -295,6 +297,11 @@ fn neutral_options() -> Vec<String> {
         "core.fsmonitor=false",
         "core.autocrlf=false",
         "core.excludesFile=/dev/null",
+        "core.attributesFile=/dev/null",
+        "core.commitGraph=false",
+        "core.multiPackIndex=false",
+        "color.ui=never",
+        "log.showSignature=false",
         "protocol.ext.allow=never",
     ]
     .into_iter()
@@ -309,6 +316,11 @@ fn neutral_env() -> Vec<(String, String)> {
         ("HOME", "/nonexistent"),
         ("GIT_CONFIG_NOSYSTEM", "1"),
         ("GIT_CONFIG_GLOBAL", "/dev/null"),
+        ("GIT_ATTR_NOSYSTEM", "1"),
+        // What a commit is replaced or grafted by is a local opinion, and no object of the branch.
+        ("GIT_NO_REPLACE_OBJECTS", "1"),
+        ("GIT_GRAFT_FILE", "/dev/null"),
+        ("GIT_NO_LAZY_FETCH", "1"),
         ("GIT_TERMINAL_PROMPT", "0"),
         ("GIT_OPTIONAL_LOCKS", "0"),
     ]

@@ -306,3 +306,86 @@ async fn refs_are_listed_asked_for_what_they_hold_and_removed_only_from_where_th
     assert!(git.ref_holding(&lost).await.is_err());
     drop(folder);
 }
+
+#[tokio::test]
+async fn what_a_merge_takes_over_from_the_base_is_not_introduced_and_what_it_adds_is() {
+    let Repo { folder, git, root } = repo().await;
+    let branch = commit(&git, &root, "gone.txt", "once").await;
+    let removed = git
+        .tree_with(&branch, &[("gone.txt".into(), None)])
+        .await
+        .unwrap();
+    let branch = git.commit(&removed, &branch, "rm", &who()).await.unwrap();
+    let base = commit(&git, &root, "samples/old.txt", "of the base").await;
+    let merged = git.merge_tree(&branch, &base).await.unwrap();
+    let merged = git.commit(&merged, &branch, "tree", &who()).await.unwrap();
+    let evil = git
+        .tree_with(&merged, &[("evil.txt".into(), Some(b"evil".to_vec()))])
+        .await
+        .unwrap();
+    let identity = who();
+    let env: [(&str, &std::ffi::OsStr); 4] = [
+        ("GIT_AUTHOR_NAME", identity.name.as_ref()),
+        ("GIT_AUTHOR_EMAIL", identity.email.as_ref()),
+        ("GIT_COMMITTER_NAME", identity.name.as_ref()),
+        ("GIT_COMMITTER_EMAIL", identity.email.as_ref()),
+    ];
+    let parents = ["-p", branch.as_str(), "-p", base.as_str()];
+    let args = [
+        &["commit-tree", "-m", "merge"][..],
+        &parents,
+        &[evil.as_str()],
+    ]
+    .concat();
+    let done = git.with(&args, &env, None, &[]).await.unwrap();
+    let head = ObjectId::new(done.stdout.text().trim()).unwrap();
+    let view = git.objects_only(&folder.path().join("view.git")).await;
+    for git in [&git, &view.unwrap()] {
+        let found = git.introduced(&base, &head, 100).await.unwrap();
+        let paths: Vec<String> = found.iter().map(|i| i.path.to_string()).collect();
+        assert_eq!(paths, ["evil.txt", "gone.txt"]);
+        assert_eq!(found[0].commit, head);
+        let ids: Vec<&ObjectId> = found.iter().map(|i| &i.blob).chain([&root]).collect();
+        let blobs = git.blobs(&ids).await.unwrap();
+        assert_eq!(
+            blobs,
+            [Some(b"evil".to_vec()), Some(b"once".to_vec()), None]
+        );
+        let sizes = git.blob_sizes(&ids).await.unwrap();
+        assert_eq!(sizes, [Some(4), Some(4), None]);
+    }
+    assert!(git.introduced(&base, &head, 2).await.is_err());
+}
+
+#[tokio::test]
+async fn state_of_a_repository_changes_nothing_of_what_its_objects_say() {
+    let Repo { folder, git, root } = repo().await;
+    let head = commit(&git, &root, "b.txt", "b").await;
+    let other = commit(&git, &root, "other.txt", "other").await;
+    git.call(["config", "color.ui", "always"]).await.unwrap();
+    git.call(["config", "log.showSignature", "true"])
+        .await
+        .unwrap();
+    git.call(["replace", head.as_str(), other.as_str()])
+        .await
+        .unwrap();
+    fs::create_dir_all(git.git_dir().join("info")).unwrap();
+    fs::write(git.git_dir().join("info/grafts"), format!("{head}\n")).unwrap();
+    fs::write(git.git_dir().join("info/attributes"), "* -text -diff\n").unwrap();
+    let view = git.objects_only(&folder.path().join("view.git")).await;
+    let view = view.unwrap();
+    for git in [&git, &view] {
+        let commits = git.commits(&root, &head, 10).await.unwrap();
+        let subjects: Vec<&str> = commits.iter().map(|(_, _, s)| s.as_str()).collect();
+        assert_eq!(subjects, ["write b.txt"]);
+        assert_eq!(git.merge_base(&root, &head).await.unwrap(), root);
+        let paths = git.changed(&root, &head).await.unwrap();
+        assert_eq!(paths.len(), 1);
+    }
+    // The folder's own attributes call every file binary, which has no lines.
+    let paths = view.changed(&root, &head).await.unwrap();
+    assert_eq!(
+        (paths[0].path.to_string().as_str(), paths[0].added),
+        ("b.txt", 1)
+    );
+}
