@@ -3,6 +3,7 @@
 //! Everything from the store is handed in as data, and what is to be kept is handed out; nothing here writes a row.
 //! What a case consists of is gathered by the engine, or from a plain repository where there is no host.
 
+mod decode;
 mod evaluate;
 mod facts;
 mod judges;

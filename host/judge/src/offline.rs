@@ -109,7 +109,8 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
         .load_file(&request.gate)
         .await
         .with_context(|| format!("gate `{}` cannot be loaded", request.gate.display()))?;
-    let facts = facts(request).await?;
+    let folder = tempfile::tempdir()?;
+    let facts = facts(request, &folder.path().join("view.git")).await?;
     let head = facts.head.clone();
     let evaluation = evaluate(&runtime, &gate, request, facts).await?;
     let judged = judge(&evaluation, &gate, head.as_str());
@@ -126,8 +127,9 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
     })
 }
 
-/// What the repository alone says.
-async fn facts(request: &OfflineRequest) -> anyhow::Result<Facts> {
+/// What the repository's objects alone say: they are read through an empty repository at `view`, for configuration,
+/// attributes, replaced and grafted commits are a local opinion that no verdict may depend on.
+async fn facts(request: &OfflineRequest, view: &Path) -> anyhow::Result<Facts> {
     let work_item = WorkItem::new(request.work_item.clone())?;
     let git = Git::at(git_dir(&request.repo)?)?;
     let resolve = async |name: &str| -> anyhow::Result<_> {
@@ -141,6 +143,15 @@ async fn facts(request: &OfflineRequest) -> anyhow::Result<Facts> {
     };
     let head = resolve(request.branch.as_deref().unwrap_or("HEAD")).await?;
     let base = resolve(&request.base).await?;
+    let git = git.objects_only(view).await?;
+    if git.is_shallow() && git.merge_base(&base, &head).await.is_err() {
+        anyhow::bail!(
+            "`{}` is a shallow clone and does not hold where `{}` left `{}`; fetch the rest with `git fetch --unshallow`",
+            request.repo.display(),
+            request.branch.as_deref().unwrap_or("HEAD"),
+            request.base
+        );
+    }
     let folder = artefact::folder(&work_item);
     let mut artefacts = Vec::new();
     for entry in git.list(&head, &folder).await? {

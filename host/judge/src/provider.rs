@@ -6,8 +6,10 @@ use orch_domain::imports::{
     HttpResponse, LogLevel, Package, Preparation, PullRequestInfo, ReadError, Revision,
     ServiceError, Subject, ToolError, ToolOutcome, ToolRequest,
 };
+use orch_domain::path::RepoPath;
 use orch_process::git::{Blob, Changed, TreeEntry};
 
+use crate::decode;
 use crate::facts::{Facts, Source};
 use crate::rights::Rights;
 
@@ -35,6 +37,14 @@ impl Provider {
             Ok(Blob::NotText) => Err(ReadError::NotText),
             Err(error) => Err(ReadError::Denied(error.to_string())),
         }
+    }
+
+    /// Text that a byte order mark says is UTF-16 or UTF-32: what reads such a file in the repository reads it well.
+    async fn marked(&self, entry: &TreeEntry) -> Result<String, ReadError> {
+        let bytes = self.facts.git.raw_blob(entry, FILE_BYTES_MAX).await;
+        let bytes = bytes.map_err(|error| ReadError::Denied(error.to_string()))?;
+        let text = bytes.and_then(|bytes| decode::marked(&bytes));
+        text.ok_or(ReadError::NotText)
     }
 
     fn commit(&self, at: Revision) -> &ObjectId {
@@ -92,17 +102,15 @@ impl GateImports for Provider {
         path: &'a str,
     ) -> Answer<'a, Result<String, ReadError>> {
         Box::pin(async move {
-            match self
-                .facts
-                .git
-                .read(self.commit(at), path, FILE_BYTES_MAX)
-                .await
-            {
-                Ok(Blob::Text(text)) => Ok(text),
-                Ok(Blob::Missing) => Err(ReadError::Missing),
-                Ok(Blob::TooLarge(bytes)) => Err(ReadError::TooLarge(bytes)),
-                Ok(Blob::NotText) => Err(ReadError::NotText),
-                Err(error) => Err(ReadError::Denied(error.to_string())),
+            let listed = self.facts.git.list(self.commit(at), path).await;
+            let listed = listed.map_err(|error| ReadError::Denied(error.to_string()))?;
+            let path = RepoPath::from_text(path);
+            let Some(entry) = listed.into_iter().find(|entry| entry.path == path) else {
+                return Err(ReadError::Missing);
+            };
+            match self.blob(&entry, FILE_BYTES_MAX).await {
+                Err(ReadError::NotText) => self.marked(&entry).await,
+                answer => answer,
             }
         })
     }

@@ -3,10 +3,14 @@
 //! A gate names a profile and never composes a shell line. What a profile may do is the operator's; which
 //! gate may use it is a grant.
 
+mod configurations;
 mod homes;
 mod layout;
 mod place;
 mod profile;
+mod seal;
+mod shelf;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,8 +25,10 @@ use orch_process::{Exit, Spec, resolve_program, run};
 use crate::facts::Facts;
 use homes::homes_of;
 use layout::{Commits, lay_out};
-use place::{Place, failed, read_output};
-use profile::Profile;
+use place::{Place, failed, open_output, read_output};
+use profile::{BASE_SCAN, FILES_SCAN, Profile, View};
+use seal::SealKey;
+use shelf::Shelf;
 
 /// Where tools run on this host.
 #[derive(Debug, Clone)]
@@ -45,6 +51,8 @@ pub(crate) struct ToolBox {
     /// Profiles that the gate was granted; none under a name that stands for nothing.
     granted: BTreeMap<String, Option<Profile>>,
     commits: Commits,
+    /// Key of the seals of this evaluation.
+    seal: Option<SealKey>,
 }
 
 impl ToolBox {
@@ -59,16 +67,21 @@ impl ToolBox {
             let profile = Profile::of(&config.tools, &config.sandbox, name);
             (name.clone(), profile)
         };
+        let mut granted: BTreeMap<_, _> = granted.iter().map(profile).collect();
+        if granted.contains_key(FILES_SCAN) && !granted.contains_key(BASE_SCAN) {
+            granted.extend([profile(&BASE_SCAN.to_owned())]);
+        }
         Self {
             workshop: workshop.clone(),
             sandbox: config.sandbox.mode,
             osv: config.advisories.url.trim_end_matches('/').to_owned(),
-            granted: granted.iter().map(profile).collect(),
+            granted,
             commits: Commits {
                 git: facts.git.clone(),
                 head: facts.head.clone(),
                 base: facts.base.clone(),
             },
+            seal: SealKey::random(),
         }
     }
 
@@ -104,8 +117,10 @@ impl ToolBox {
             .tempdir_in(&self.workshop.folder)
             .map_err(failed)?;
         let place = Place::make(folder.path()).map_err(failed)?;
-        lay_out(&self.commits, profile, &request, &place).await?;
-        let outcome = self.start(profile, &program, &request, &place).await;
+        let shelf = lay_out(&self.commits, profile, &request, &place).await?;
+        let outcome = self
+            .start(profile, &program, &request, &place, &shelf)
+            .await;
         // Removing a large checkout takes a while; a folder that stays is only untidy.
         tokio::task::spawn_blocking(move || drop(folder)).await.ok();
         outcome
@@ -117,6 +132,7 @@ impl ToolBox {
         program: &Path,
         request: &ToolRequest,
         place: &Place,
+        shelf: &Shelf,
     ) -> Result<ToolOutcome, ToolError> {
         let Commits { git, head, base } = &self.commits;
         let fill = |text: &String| {
@@ -129,10 +145,10 @@ impl ToolBox {
         };
         let mut args: Vec<String> = profile.args.iter().map(fill).collect();
         args.extend(request.args.iter().cloned());
-        let cwd = if profile.checkout == CheckoutKind::None {
-            &place.scratch
-        } else {
+        let cwd = if profile.view.has_files() {
             &place.tree
+        } else {
+            &place.scratch
         };
         let (command, args) = match self.sandbox {
             SandboxMode::Off => (program.to_owned(), args),
@@ -153,6 +169,10 @@ impl ToolBox {
             .env("LANG", "C.UTF-8")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_ATTR_NOSYSTEM", "1")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_GRAFT_FILE", "/dev/null")
+            .env("GIT_NO_LAZY_FETCH", "1")
             .env(TOKEN_VARIABLE, token.clone());
         for (name, value) in &profile.env {
             spec = spec.env(name, fill(value));
@@ -188,7 +208,10 @@ impl ToolBox {
         let outputs = request
             .outputs
             .iter()
-            .filter_map(|name| read_output(&place.scratch, name).transpose())
+            .filter_map(|name| match profile.is_sealed {
+                true => self.sealed(place, name, shelf).transpose(),
+                false => read_output(&place.scratch, name).transpose(),
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(ToolOutcome {
             exit_code,
@@ -200,16 +223,34 @@ impl ToolBox {
         })
     }
 
+    /// A report that names secrets, without them.
+    fn sealed(
+        &self,
+        place: &Place,
+        name: &str,
+        shelf: &Shelf,
+    ) -> Result<Option<(String, String)>, ToolError> {
+        let Some(file) = open_output(&place.scratch, name)? else {
+            return Ok(None);
+        };
+        let report = seal::read_report(file).map_err(failed)?;
+        let sealed = seal::sealed(&report, self.seal.as_ref(), shelf, &place.tree);
+        Ok(Some((name.to_owned(), sealed)))
+    }
+
     fn confinement(&self, profile: &Profile, program: &Path, place: &Place) -> Confinement {
         let mut read = profile.read.clone();
         read.extend(homes_of(program));
-        read.push(self.commits.git.git_dir().to_owned());
+        read.extend(self.commits.git.folders());
         let mut write = vec![place.scratch.clone(), place.home.clone(), place.tmp.clone()];
-        match profile.checkout {
-            CheckoutKind::DisposableCopy => write.push(place.tree.clone()),
-            CheckoutKind::None | CheckoutKind::ReadOnly | CheckoutKind::ChangedFiles => {
-                read.push(place.tree.clone());
-            }
+        match profile.view {
+            View::Checkout(CheckoutKind::DisposableCopy) => write.push(place.tree.clone()),
+            View::Checkout(
+                CheckoutKind::None | CheckoutKind::ReadOnly | CheckoutKind::ChangedFiles,
+            )
+            | View::ChangedFiles
+            | View::EarlierVersions
+            | View::Base => read.push(place.tree.clone()),
         }
         let network = if profile.network {
             Network::Host

@@ -1,21 +1,18 @@
 //! What lies in a run's folders when it begins? What the gate hands over, rules of the base, and what the run sees of
 //! the repository.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 
 use orch_config::CheckoutKind;
 use orch_domain::id::ObjectId;
-use orch_domain::imports::{Change, ToolError, ToolRequest};
-use orch_domain::path::RepoPath;
+use orch_domain::imports::{ToolError, ToolRequest};
 use orch_process::git::{Blob, Git};
 
+use super::configurations::configures_a_scanner;
 use super::place::{FILES_BYTES_MAX, Place, failed, inside, write};
-use super::profile::Profile;
-
-/// Largest changed file that is laid out for a scanner, bytes.
-const CHANGED_FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// Bytes of all changed files together.
-const CHANGED_BYTES_MAX: u64 = 512 * 1024 * 1024;
+use super::profile::{Profile, View};
+use super::shelf::Shelf;
+use super::versions::{self, Beyond, Version};
 
 /// The commits that a run is about.
 #[derive(Debug, Clone)]
@@ -32,7 +29,7 @@ pub(super) async fn lay_out(
     profile: &Profile,
     request: &ToolRequest,
     place: &Place,
-) -> Result<(), ToolError> {
+) -> Result<Shelf, ToolError> {
     let size: usize = request
         .inputs
         .iter()
@@ -64,58 +61,101 @@ pub(super) async fn lay_out(
         };
         write(&place.scratch.join(trusted.name), text.as_bytes()).map_err(failed)?;
     }
-    match profile.checkout {
-        CheckoutKind::None => Ok(()),
-        CheckoutKind::ReadOnly | CheckoutKind::DisposableCopy => commits
-            .git
-            .export(&commits.head, &place.tree)
-            .await
-            .map_err(failed),
-        CheckoutKind::ChangedFiles => lay_out_changed(commits, place).await,
+    match profile.view {
+        View::Checkout(CheckoutKind::None) => {}
+        View::Checkout(CheckoutKind::ReadOnly | CheckoutKind::DisposableCopy) => {
+            let exported = commits.git.export(&commits.head, &place.tree).await;
+            exported.map_err(failed)?;
+            trust_configurations(commits, place).await?;
+        }
+        View::Checkout(CheckoutKind::ChangedFiles) => lay_out_changed(commits, place).await?,
+        View::ChangedFiles => {
+            let versions = versions::changed(commits).await?;
+            return shelve(commits, place, &versions, Beyond::Refused).await;
+        }
+        View::EarlierVersions => {
+            let versions = versions::earlier(commits).await?;
+            return shelve(commits, place, &versions, Beyond::Refused).await;
+        }
+        View::Base => {
+            let versions = versions::of_base(commits).await?;
+            return shelve(commits, place, &versions, Beyond::LeftOut).await;
+        }
     }
+    Ok(Shelf::default())
 }
 
-/// The changed files as git stores them: attributes of the branch have no say.
+/// The changed files as git stores them: attributes of the branch have no say. A file that would configure the tool
+/// lies there under a name that does not.
 async fn lay_out_changed(commits: &Commits, place: &Place) -> Result<(), ToolError> {
-    let from = commits
-        .git
-        .merge_base(&commits.base, &commits.head)
-        .await
-        .map_err(failed)?;
-    let changed = commits
-        .git
-        .changed(&from, &commits.head)
-        .await
-        .map_err(failed)?;
-    let listed = commits.git.list(&commits.head, "").await.map_err(failed)?;
-    let entries: BTreeMap<&RepoPath, _> = listed.iter().map(|e| (&e.path, e)).collect();
-    let mut sum = 0;
-    for file in changed.iter().filter(|f| f.change != Change::Deleted) {
-        let Some(entry) = entries.get(&file.path) else {
+    let versions = versions::changed(commits).await?;
+    versions::read(commits, &versions, Beyond::Refused, |version, bytes| {
+        let path = version.path.to_string();
+        let place = match configures_a_scanner(&path) {
+            true => inside(&place.tree, format!("{path}.text"))?,
+            // A link is laid out as a file with its target as text: nothing is followed.
+            false => inside(&place.tree, version.path.as_bytes())?,
+        };
+        write(&place, bytes).map_err(failed)
+    })
+    .await
+}
+
+/// Versions for a scanner of secrets.
+async fn shelve(
+    commits: &Commits,
+    place: &Place,
+    versions: &[Version],
+    beyond: Beyond,
+) -> Result<Shelf, ToolError> {
+    let mut shelf = Shelf::default();
+    versions::read(commits, versions, beyond, |version, bytes| {
+        let commit = version.commit.as_ref().map(ObjectId::as_str);
+        let put = shelf.put(&place.tree, &version.path, commit, bytes);
+        put.map_err(|error| failed(format!("`{}`: {error}", version.path)))
+    })
+    .await?;
+    Ok(shelf)
+}
+
+/// Gives a checkout of the head the base's files that configure scanners in place of its own.
+async fn trust_configurations(commits: &Commits, place: &Place) -> Result<(), ToolError> {
+    let of = async |commit: &ObjectId| {
+        let mut listed = commits.git.list(commit, "").await.map_err(failed)?;
+        listed.retain(|entry| configures_a_scanner(&entry.path.to_string()));
+        Ok::<_, ToolError>(listed)
+    };
+    let (head, base) = (of(&commits.head).await?, of(&commits.base).await?);
+    for entry in &head {
+        let path = inside(&place.tree, entry.path.as_bytes())?;
+        std::fs::remove_file(&path).ok();
+        if path.is_file() {
+            return Err(failed(format!("`{}` cannot be replaced", entry.path)));
+        }
+    }
+    for entry in base {
+        let path = inside(&place.tree, entry.path.as_bytes())?;
+        let Some(bytes) = commits
+            .git
+            .raw_blob(&entry, FILES_BYTES_MAX)
+            .await
+            .map_err(failed)?
+        else {
             continue;
         };
-        let bytes = commits
-            .git
-            .raw_blob(entry, CHANGED_FILE_BYTES_MAX)
-            .await
-            .map_err(failed)?;
-        let Some(bytes) = bytes.filter(|_| !entry.is_repository()) else {
-            if entry.is_repository() {
-                continue;
-            }
-            return Err(failed(format!(
-                "`{}` has {} bytes, too many to be scanned; keep such files out of the repository",
-                file.path, entry.size
-            )));
-        };
-        sum += bytes.len() as u64;
-        if sum > CHANGED_BYTES_MAX {
-            return Err(failed(format!(
-                "the changed files have more than {CHANGED_BYTES_MAX} bytes"
-            )));
+        if has_plain_folders(&place.tree, &path) {
+            write(&path, &bytes).map_err(failed)?;
         }
-        // A link is laid out as a file with its target as text: nothing is followed.
-        write(&inside(&place.tree, file.path.as_bytes())?, &bytes).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Whether no folder on the way from `root` to `path` is a link or a file of the branch.
+fn has_plain_folders(root: &Path, path: &Path) -> bool {
+    let folders = path.ancestors().skip(1);
+    let mut folders = folders.take_while(|folder| *folder != root);
+    folders.all(|folder| match std::fs::symlink_metadata(folder) {
+        Ok(meta) => meta.is_dir(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    })
 }

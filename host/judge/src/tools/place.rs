@@ -62,11 +62,8 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::write(path, bytes)
 }
 
-/// A file that the run left; none if it did not. Links are not followed: the run made them.
-pub(super) fn read_output(
-    scratch: &Path,
-    name: &str,
-) -> Result<Option<(String, String)>, ToolError> {
+/// A file that the run left, opened; none if it did not. Links are not followed: the run made them.
+pub(super) fn open_output(scratch: &Path, name: &str) -> Result<Option<std::fs::File>, ToolError> {
     let path = inside(scratch, name)?;
     let no_follow = i32::try_from(
         rustix::fs::OFlags::NOFOLLOW
@@ -80,10 +77,23 @@ pub(super) fn read_output(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(format!("output `{name}`: {error}"))),
     };
-    let meta = file.metadata().map_err(failed)?;
-    if !meta.is_file() || meta.len() > FILES_BYTES_MAX {
+    match file.metadata().map_err(failed)?.is_file() {
+        true => Ok(Some(file)),
+        false => Err(failed(format!("output `{name}` is not a file"))),
+    }
+}
+
+/// The text of a file that the run left; none if it did not.
+pub(super) fn read_output(
+    scratch: &Path,
+    name: &str,
+) -> Result<Option<(String, String)>, ToolError> {
+    let Some(file) = open_output(scratch, name)? else {
+        return Ok(None);
+    };
+    if file.metadata().map_err(failed)?.len() > FILES_BYTES_MAX {
         return Err(failed(format!(
-            "output `{name}` is not a file of at most {FILES_BYTES_MAX} bytes"
+            "output `{name}` has more than {FILES_BYTES_MAX} bytes"
         )));
     }
     let mut bytes = Vec::new();

@@ -17,24 +17,51 @@ pub(super) struct Trusted {
     pub(super) otherwise: &'static str,
 }
 
+/// What a run sees of the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    /// A checkout, as the operator can ask for one.
+    Checkout(CheckoutKind),
+    /// The files that the branch changed as they are at its head, laid out for a scanner of secrets.
+    ChangedFiles,
+    /// Earlier versions of files that the branch's commits bring, laid out likewise.
+    EarlierVersions,
+    /// The files of the base, laid out likewise.
+    Base,
+}
+
+impl View {
+    /// Whether the run begins in the folder of what it sees.
+    pub(super) fn has_files(self) -> bool {
+        self != Self::Checkout(CheckoutKind::None)
+    }
+}
+
 /// A program with everything that is settled about its runs.
 #[derive(Debug, Clone)]
 pub(super) struct Profile {
     pub(super) program: PathBuf,
     pub(super) args: Vec<String>,
     pub(super) allow_args: Vec<String>,
-    pub(super) checkout: CheckoutKind,
+    pub(super) view: View,
     pub(super) network: bool,
     pub(super) timeout: Duration,
     pub(super) output_bytes_max: usize,
     pub(super) env: BTreeMap<String, String>,
     pub(super) read: Vec<PathBuf>,
     pub(super) trusted: &'static [Trusted],
+    /// Whether its report names secrets, which no gate may see.
+    pub(super) is_sealed: bool,
 }
 
 /// Limit of a scanner, unless the operator sets another.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(300);
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Scan of the files at the head; whoever may run it may run the one of the base, which tells what is not new.
+pub(super) const FILES_SCAN: &str = "gitleaks-files";
+/// Scan of the files of the base.
+pub(super) const BASE_SCAN: &str = "gitleaks-base";
 
 const GITLEAKS_RULES: &[Trusted] = &[
     Trusted {
@@ -49,9 +76,13 @@ const GITLEAKS_RULES: &[Trusted] = &[
     },
 ];
 
-/// Options that keep a branch from blinding the scanner: rules and ignore list of the base, no inline allows,
-/// and an exit code of its own for leaks, since 1 also stands for errors.
-const GITLEAKS_SURE: [&str; 15] = [
+/// A scan of the files that are laid out. Rules and ignore list are those of the base, no inline allow counts, and
+/// leaks have an exit code of their own, since 1 also stands for errors. The scanner runs no git: it would follow
+/// the configuration, the attributes and the replaced commits of the repository that it judges. Nothing is redacted
+/// by it, for only what it found can be compared; the host seals the report before any gate reads it.
+const GITLEAKS: [&str; 16] = [
+    "dir",
+    ".",
     "--config",
     "{scratch}/rules.toml",
     "--gitleaks-ignore-path",
@@ -59,7 +90,6 @@ const GITLEAKS_SURE: [&str; 15] = [
     "--ignore-gitleaks-allow",
     "--exit-code",
     "77",
-    "--redact=100",
     "--report-format",
     "json",
     "--report-path",
@@ -74,30 +104,25 @@ fn own(name: &str) -> Option<Profile> {
         program: PathBuf::from(program),
         args: args.into_iter().map(str::to_owned).collect(),
         allow_args: Vec::new(),
-        checkout: CheckoutKind::None,
+        view: View::Checkout(CheckoutKind::None),
         network: false,
         timeout: SCAN_TIMEOUT,
         output_bytes_max: OUTPUT_BYTES_MAX,
         env: BTreeMap::new(),
         read: Vec::new(),
         trusted: &[],
+        is_sealed: false,
     };
-    let sure = |first: &[&'static str]| [first, &GITLEAKS_SURE[..]].concat();
+    let gitleaks = |view| Profile {
+        view,
+        trusted: GITLEAKS_RULES,
+        is_sealed: true,
+        ..plain("gitleaks", GITLEAKS.to_vec())
+    };
     match name {
-        // `--text` because the branch's attributes may call a file binary, `-m` because a merge commit may
-        // add what none of its parents has.
-        "gitleaks-history" => Some(Profile {
-            trusted: GITLEAKS_RULES,
-            ..plain(
-                "gitleaks",
-                sure(&["git", "--log-opts=--text -m {base}..{head}", "{repository}"]),
-            )
-        }),
-        "gitleaks-files" => Some(Profile {
-            checkout: CheckoutKind::ChangedFiles,
-            trusted: GITLEAKS_RULES,
-            ..plain("gitleaks", sure(&["dir", "."]))
-        }),
+        "gitleaks-history" => Some(gitleaks(View::EarlierVersions)),
+        FILES_SCAN => Some(gitleaks(View::ChangedFiles)),
+        BASE_SCAN => Some(gitleaks(View::Base)),
         // Nothing is resolved or installed: resolving an unpinned package may run its build.
         "pip-audit" => Some(Profile {
             network: true,
@@ -143,16 +168,25 @@ impl Profile {
                 program: change.program.clone()?,
                 args: Vec::new(),
                 allow_args: Vec::new(),
-                checkout: CheckoutKind::ReadOnly,
+                view: View::Checkout(CheckoutKind::ReadOnly),
                 network: false,
                 timeout: SCAN_TIMEOUT,
                 output_bytes_max: OUTPUT_BYTES_MAX,
                 env: BTreeMap::new(),
                 read: Vec::new(),
                 trusted: &[],
+                is_sealed: false,
             },
             (None, None) => return None,
         };
+        // Whatever scans the branch scans the base.
+        if name == BASE_SCAN
+            && let Some(change) = tools.get(FILES_SCAN)
+        {
+            let view = profile.view;
+            profile.change(change);
+            profile.view = view;
+        }
         if let Some(change) = change {
             profile.change(change);
         }
@@ -169,7 +203,7 @@ impl Profile {
         set(&mut self.program, change.program.as_ref());
         set(&mut self.args, change.args.as_ref());
         set(&mut self.allow_args, change.allow_args.as_ref());
-        set(&mut self.checkout, change.checkout.as_ref());
+        set(&mut self.view, change.checkout.map(View::Checkout).as_ref());
         set(&mut self.network, change.network.as_ref());
         set(&mut self.env, change.env.as_ref());
         set(&mut self.read, change.read.as_ref());
