@@ -8,6 +8,7 @@ mod patterns;
 mod pip_audit;
 mod report;
 mod secrets;
+mod sources;
 mod text;
 mod tools;
 
@@ -51,23 +52,18 @@ pub struct Settings {
     pub dep_block_severity: BlockSeverity,
     /// Whether an audit that could not be completed fails; otherwise it passes and says so.
     pub dep_audit_fail_closed: bool,
-    /// Which files are audited. A pattern without a slash is matched against the file's name in every folder,
+    /// Which files are audited; without the setting, every kind of manifest and lock file that the gate knows, those
+    /// that it only can name included. A pattern without a slash is matched against the file's name in every folder,
     /// one with a slash against the whole path; `*` stands for any characters of one part, `**` for any parts.
     pub manifests: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        let manifests = [
-            "requirements*.txt",
-            "pyproject.toml",
-            "package-lock.json",
-            "Cargo.lock",
-        ];
         Self {
             dep_block_severity: BlockSeverity::High,
             dep_audit_fail_closed: false,
-            manifests: manifests.map(str::to_owned).to_vec(),
+            manifests: manifests::patterns().map(str::to_owned).collect(),
         }
     }
 }
@@ -101,7 +97,7 @@ impl Gate for Security {
         let degradation = audit.degradation(settings.dep_audit_fail_closed);
         let is_degraded = degradation.is_some();
         let body = report::body(&secrets, &audit);
-        let summary = summary(secrets.count, &audit);
+        let summary = summary(&secrets, &audit);
         let fails = secrets.count > 0
             || audit.blocking > 0
             || (is_degraded && settings.dep_audit_fail_closed);

@@ -1,6 +1,7 @@
-//! Is there a secret in the branch's commits or in the files they leave?
+//! Does the branch bring a secret, in its commits or in the files they leave?
 //!
-//! A secret always blocks. What was found is never shown, masked by the tool or not: a verdict is read by
+//! A secret that the branch brings always blocks. One that the base has already is a remark: the branch neither
+//! caused it nor can it take it back. The host replaces secrets by seals, which are equal for equal secrets. What was found is never shown, masked by the tool or not: a verdict is read by
 //! people and agents and is kept.
 
 use std::collections::BTreeSet;
@@ -12,8 +13,12 @@ use serde::Deserialize;
 use crate::text::{clean, counted, rule_id};
 use crate::tools::{not_granted, output, why_not};
 
-/// Scans of the host: over the branch's commits, and over the files it leaves.
-const SCANS: [&str; 2] = ["gitleaks-history", "gitleaks-files"];
+/// Scans of the host: over the files that the branch leaves, and over what its commits had before.
+const SCANS: [&str; 2] = ["gitleaks-files", "gitleaks-history"];
+/// Scan of the host over the files of the base.
+const BASE_SCAN: &str = "gitleaks-base";
+/// Beginning of a seal. Anything else in its place says nothing of whether two secrets are equal.
+const SEAL: &str = "sealed:";
 /// File the scans hand back.
 const REPORT: &str = "report.json";
 /// Exit code of a scan that found something.
@@ -23,6 +28,11 @@ const SHOWN_MAX: usize = 100;
 /// Shorter values are left alone where they occur in a path, for they would blot out the path.
 const MASKED_CHARACTERS_MIN: usize = 4;
 const MASK: &str = "****";
+/// What the scanner's own rules pass over, and what is no file.
+const NOT_LOOKED_AT: &str = "\n\nNot looked at: what is inside of archives, images, fonts, office documents and \
+                             programs (`*.svg`, `*.pdf`, `*.zip`, `*.bin`, `*.exe`, …), lock files of package \
+                             managers, `node_modules`, submodules, names of files, and messages of commits. Rules \
+                             of the base, `.gitleaks.toml` and `.gitleaksignore`, may leave out more.\n";
 const HELP: &str = "Rotate the key first: whoever could read the branch may know it. Then remove it from the \
                     files and read it from the environment; the host squashes the branch, so its commits \
                     need no rewriting.";
@@ -30,10 +40,14 @@ const HELP: &str = "Rotate the key first: whoever could read the branch may know
 /// What the scans found.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
-    /// How many, those beyond the shown ones included.
+    /// How many the branch brings, those beyond the shown ones included.
     pub(crate) count: usize,
-    /// At most [`SHOWN_MAX`].
+    /// How many the base has already.
+    pub(crate) preexisting: usize,
+    /// At most [`SHOWN_MAX`] that block and as many that do not.
     pub(crate) findings: Vec<Finding>,
+    /// Why it is not known what the base has already.
+    pub(crate) base_unknown: Option<String>,
 }
 
 /// One entry of the report.
@@ -48,6 +62,8 @@ struct Leak {
     commit: String,
     r#match: String,
     secret: String,
+    /// Entries that the host counts and does not hand on; then nothing else of the entry counts.
+    beyond: usize,
 }
 
 impl Leak {
@@ -62,21 +78,60 @@ impl Leak {
         clean(&text, characters_max)
     }
 
-    fn finding(&self) -> Finding {
+    /// What is equal for equal secrets; none if that is not known.
+    fn seal(&self) -> Option<&str> {
+        Some(self.secret.as_str()).filter(|secret| secret.starts_with(SEAL))
+    }
+
+    /// What makes it another leak than the one before: the secret and its file, or else its place.
+    fn key(&self) -> (String, String, u32, String) {
+        let (rule, file) = (self.rule.clone(), self.file.clone());
+        match self.seal() {
+            Some(seal) => (rule, file, 0, seal.to_owned()),
+            None => (rule, file, self.start_line, self.commit.clone()),
+        }
+    }
+
+    /// The remark that the base has the secret already.
+    fn remark(&self) -> Finding {
+        let (file, place) = self.place();
+        let message = format!(
+            "{place}: {} ({MASK}); the base has it already, so it is not this branch's to remove",
+            self.what()
+        );
+        let rule = rule_id(&self.shown(&self.rule, 120));
+        finding(&format!("secret-of-the-base/{rule}"), message)
+            .severity(Severity::Medium)
+            .help("Rotate the key, and remove it from the base by a change of its own.")
+            .at(file, (self.start_line > 0).then_some(self.start_line))
+            .advisory()
+    }
+
+    /// The file, and the file with the line.
+    fn place(&self) -> (String, String) {
         let file = self.shown(&self.file, 300);
         let place = match self.start_line {
             0 => file.clone(),
             line => format!("{file}:{line}"),
         };
+        (file, place)
+    }
+
+    fn what(&self) -> String {
+        match self.shown(&self.description, 200) {
+            none if none.is_empty() => "a secret".to_owned(),
+            description => description,
+        }
+    }
+
+    fn finding(&self) -> Finding {
+        let (file, place) = self.place();
         let commit: String = self.shown(&self.commit, 40).chars().take(12).collect();
         let commit = match commit.as_str() {
             "" => "in the files at the head".to_owned(),
             short => format!("in commit {short}"),
         };
-        let description = match self.shown(&self.description, 200) {
-            none if none.is_empty() => "a secret".to_owned(),
-            description => description,
-        };
+        let description = self.what();
         let message = format!(
             "{place} {commit}: {description} ({MASK}); the key counts as known and must be rotated"
         );
@@ -96,20 +151,13 @@ fn secret(rule: &str, message: String) -> Finding {
 /// # Errors
 /// [`GateError`] when a scan did not come to an end of its own: nothing is known then, so nothing passes.
 pub(crate) fn scan<H: Host>(host: &H) -> Result<Secrets, GateError> {
-    let mut seen = BTreeSet::new();
     let mut secrets = Secrets::default();
+    let mut seen = BTreeSet::new();
+    let mut leaks = Vec::new();
     for tool in SCANS {
         match run(host, tool)? {
-            Ok(leaks) => {
-                for leak in leaks {
-                    let place = (&leak.rule, &leak.file, leak.start_line, &leak.commit);
-                    let key = (place.0.clone(), place.1.clone(), place.2, place.3.clone());
-                    if seen.insert(key) {
-                        secrets.add(|| leak.finding());
-                    }
-                }
-            }
-            Err(why) => secrets.add(|| {
+            Ok(found) => leaks.extend(found.into_iter().filter(|leak| seen.insert(leak.key()))),
+            Err(why) => secrets.add(1, || {
                 let message = format!(
                     "`{tool}` found secrets and its report cannot be read ({why}); \
                      have an operator run it by hand on this branch"
@@ -118,31 +166,90 @@ pub(crate) fn scan<H: Host>(host: &H) -> Result<Secrets, GateError> {
             }),
         }
     }
+    let of_base = match leaks.iter().any(|leak| leak.seal().is_some()) {
+        true => secrets.seals_of_base(host),
+        false => BTreeSet::new(),
+    };
+    let mut remarks = Vec::new();
+    for leak in leaks {
+        if leak.beyond > 0 {
+            secrets.add(leak.beyond, || {
+                let message = format!(
+                    "{} more were found than are handed on; remove those that are listed first",
+                    counted(leak.beyond, "secret", "secrets")
+                );
+                secret("beyond-the-report", message)
+            });
+        } else if leak.seal().is_some_and(|seal| of_base.contains(seal)) {
+            secrets.preexisting += 1;
+            remarks.push(leak.remark());
+        } else {
+            secrets.add(1, || leak.finding());
+        }
+    }
+    remarks.truncate(SHOWN_MAX);
+    secrets.findings.extend(remarks);
     Ok(secrets)
 }
 
 impl Secrets {
-    fn add(&mut self, finding: impl FnOnce() -> Finding) {
-        self.count += 1;
+    fn add(&mut self, count: usize, finding: impl FnOnce() -> Finding) {
+        self.count += count;
         if self.findings.len() < SHOWN_MAX {
             self.findings.push(finding());
         }
     }
 
-    /// Section of the report.
+    /// Seals of the secrets that the base has. A base that cannot be scanned excuses nothing.
+    fn seals_of_base<H: Host>(&mut self, host: &H) -> BTreeSet<String> {
+        let found = match run(host, BASE_SCAN) {
+            Ok(Ok(found)) => found,
+            Ok(Err(why)) => {
+                self.base_unknown = Some(format!("the report of `{BASE_SCAN}`: {why}"));
+                return BTreeSet::new();
+            }
+            Err(
+                GateError::Unavailable(why)
+                | GateError::Misconfigured(why)
+                | GateError::Internal(why),
+            ) => {
+                self.base_unknown = Some(why);
+                return BTreeSet::new();
+            }
+        };
+        let seals = found.iter().filter_map(Leak::seal);
+        seals.map(str::to_owned).collect()
+    }
+
+    /// Section of the report: what was found, and what nobody looked at.
     pub(crate) fn report(&self) -> String {
-        let beyond = self.count - self.findings.len();
         let found = match self.count {
-            0 => "No secret was found".to_owned(),
+            0 => "No new secret was found".to_owned(),
             count => format!("{} found", counted(count, "secret was", "secrets were")),
         };
-        let beyond = match beyond {
-            0 => String::new(),
-            beyond => format!(" {beyond} of them are not listed among the findings."),
-        };
-        format!(
-            "### Secrets\n\n{found} in the branch's commits and in the files it leaves.{beyond}\n"
-        )
+        let mut text = format!(
+            "### Secrets\n\n{found} in the text of the files that the branch changed, and of their earlier \
+             versions in its commits."
+        );
+        let listed = self.findings.iter().filter(|f| f.blocking).count();
+        let beyond = self.count.saturating_sub(listed);
+        if beyond > 0 {
+            text.push_str(&format!(
+                " {beyond} of them are not listed among the findings."
+            ));
+        }
+        if self.preexisting > 0 {
+            let known = counted(self.preexisting, "more is", "more are");
+            text.push_str(&format!(" {known} in the base already."));
+        }
+        if let Some(why) = &self.base_unknown {
+            text.push_str(&format!(
+                " What the base has already is not known ({}), so nothing is excused by it.",
+                clean(why, 300)
+            ));
+        }
+        text.push_str(NOT_LOOKED_AT);
+        text
     }
 }
 

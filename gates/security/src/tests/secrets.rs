@@ -147,3 +147,110 @@ fn tool_that_is_not_granted_is_a_mistake_of_the_configuration() {
         Err(GateError::Misconfigured(_))
     ));
 }
+
+const NEW: &str = r#"[{"RuleID":"key","File":"a.ini","StartLine":2,"Secret":"sealed:11"},
+    {"RuleID":"key","File":"b.ini","StartLine":4,"Secret":"sealed:22"}]"#;
+
+#[test]
+fn secret_that_the_base_has_already_is_a_remark() {
+    let base = r#"[{"RuleID":"key","File":"elsewhere.ini","StartLine":9,"Secret":"sealed:11"},
+        {"RuleID":"key","File":"b.ini","StartLine":1,"Secret":"sealed:22"}]"#;
+    let fixture = clean()
+        .tool("gitleaks-files", ends(77, NEW))
+        .tool("gitleaks-base", ends(77, base));
+    let verdict = judge(&fixture);
+    assert!(verdict.is_pass(), "{verdict:?}");
+    assert_eq!(field(&verdict, "secrets_found"), "0");
+    let remark = found(&verdict, "secret-of-the-base/key")[0];
+    assert!(
+        !remark.blocking && remark.message.starts_with("a.ini:2: "),
+        "{}",
+        remark.message
+    );
+    assert!(
+        verdict
+            .summary()
+            .contains("2 secrets that the base has already")
+    );
+}
+
+#[test]
+fn new_secret_beside_one_of_the_base_fails() {
+    let base = r#"[{"RuleID":"key","File":"a.ini","StartLine":2,"Secret":"sealed:11"}]"#;
+    let fixture = clean()
+        .tool("gitleaks-files", ends(77, NEW))
+        .tool("gitleaks-base", ends(77, base));
+    let verdict = judge(&fixture);
+    assert!(verdict.is_fail());
+    assert_eq!(field(&verdict, "secrets_found"), "1");
+    assert_eq!(found(&verdict, "secret/key").len(), 1);
+    assert_eq!(found(&verdict, "secret-of-the-base/key").len(), 1);
+}
+
+#[test]
+fn base_that_cannot_be_scanned_excuses_nothing() {
+    let answers: [fn(&Request) -> Answer; 3] = [
+        |_| Err(ToolError::TimedOut(1)),
+        |_| Err(ToolError::NotGranted("no".to_owned())),
+        |request| ends(77, "not JSON")(request),
+    ];
+    for answer in answers {
+        let fixture = clean()
+            .tool("gitleaks-files", ends(77, NEW))
+            .tool("gitleaks-base", answer);
+        let verdict = judge(&fixture);
+        assert!(verdict.is_fail());
+        assert_eq!(field(&verdict, "secrets_found"), "2");
+        assert!(
+            visible(&verdict).contains("nothing is excused"),
+            "{verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn secrets_that_are_not_sealed_are_never_taken_for_equal() {
+    let masked = r#"[{"RuleID":"key","File":"a.ini","StartLine":2,"Secret":"REDACTED"}]"#;
+    let fixture = clean()
+        .tool("gitleaks-files", ends(77, masked))
+        .tool("gitleaks-base", ends(77, masked));
+    assert!(judge(&fixture).is_fail());
+}
+
+#[test]
+fn one_secret_in_several_versions_of_a_file_counts_once() {
+    let earlier = r#"[{"RuleID":"key","File":"a.ini","StartLine":1,"Commit":"c1","Secret":"sealed:11"},
+        {"RuleID":"key","File":"a.ini","StartLine":7,"Commit":"c2","Secret":"sealed:11"}]"#;
+    let fixture = clean()
+        .tool("gitleaks-files", ends(77, NEW))
+        .tool("gitleaks-history", ends(77, earlier));
+    assert_eq!(field(&judge(&fixture), "secrets_found"), "2");
+}
+
+#[test]
+fn secrets_beyond_the_report_are_counted_and_block() {
+    let report =
+        r#"[{"RuleID":"key","File":"a.ini","StartLine":2,"Secret":"sealed:11"},{"Beyond":18000}]"#;
+    let fixture = clean()
+        .tool("gitleaks-files", ends(77, report))
+        .tool("gitleaks-base", ends(77, report));
+    let verdict = judge(&fixture);
+    assert!(verdict.is_fail());
+    assert_eq!(field(&verdict, "secrets_found"), "18000");
+}
+
+#[test]
+fn report_says_what_nobody_looked_at() {
+    let verdict = judge(&clean());
+    for part in [
+        "Not looked at",
+        "archives",
+        "*.svg",
+        "*.bin",
+        "lock files",
+        "messages of commits",
+        "names of files",
+    ] {
+        assert!(visible(&verdict).contains(part), "{part}");
+    }
+}
