@@ -4,16 +4,16 @@
 //! for the branch neither caused it nor need repair it.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use orch_gate_sdk::advisories::Advisory;
-use orch_gate_sdk::repository::{ReadError, Revision};
 use orch_gate_sdk::{Finding, GateError, Host, Severity, finding};
 
 use crate::feed::{self, Answer};
-use crate::manifests::{self, Kind, Manifest, Package};
+use crate::manifests::{PYTHON, Package, Reader};
+use crate::sources::{self, Source};
 use crate::text::{clean, counted, rule_id};
-use crate::{Settings, patterns, pip_audit};
+use crate::{Settings, pip_audit};
 
 /// Most findings about dependencies; all are counted.
 const SHOWN_MAX: usize = 200;
@@ -41,14 +41,6 @@ pub(crate) struct Audit {
     pub(crate) manifests: Vec<(String, usize)>,
 }
 
-/// A manifest at the head, and what the base's holds.
-struct Source {
-    path: String,
-    kind: Kind,
-    manifest: Manifest,
-    base: BTreeSet<Package>,
-}
-
 /// A vulnerability, wherever it is known from.
 struct Known<'a> {
     id: &'a str,
@@ -64,32 +56,14 @@ struct Known<'a> {
 pub(crate) fn audit<H: Host>(host: &H, settings: &Settings) -> Result<Audit, GateError> {
     let mut audit = Audit::default();
     let sources = audit.read(host, settings);
-    let mut from_feed: Vec<(&Source, &Package)> = Vec::new();
-    let mut from_tool: Vec<(&Source, pip_audit::Audited)> = Vec::new();
-    for source in &sources {
-        if source.kind != Kind::Requirements {
-            from_feed.extend(source.manifest.packages.iter().map(|p| (source, p)));
-            continue;
-        }
-        // The tool refuses a file that pins one package twice; the feed takes the further versions.
-        let mut names = BTreeSet::new();
-        let (first, again): (Vec<&Package>, Vec<&Package>) =
-            (source.manifest.packages.iter()).partition(|p| names.insert(&p.name));
-        from_feed.extend(again.into_iter().map(|p| (source, p)));
-        if first.is_empty() {
-            continue;
-        }
-        match pip_audit::run(host, &first)? {
-            Ok(audited) => from_tool.push((source, audited)),
-            Err(why) => audit.degraded.push(format!("{}: {why}", shown(source))),
-        }
-    }
-    let of_tool = from_tool.iter().flat_map(|(_, audited)| {
-        let vulnerable = audited.vulnerable.iter();
-        vulnerable.map(|(package, _)| package)
-    });
-    let of_feed = from_feed.iter().map(|(_, package)| *package);
-    let asked: BTreeSet<Package> = of_feed.chain(of_tool).cloned().collect();
+    let of_tool = audit.by_tool(host, &sources)?;
+    // The feed answers for every package that the tool gave no answer for, and grades what it found.
+    let asked: BTreeSet<Package> = sources
+        .iter()
+        .flat_map(|source| &source.manifest.packages)
+        .filter(|package| !of_tool.is_fine(package))
+        .cloned()
+        .collect();
     let answer = feed::look_up(|question| host.advisories(question), &asked)?;
     if let Some((why, count)) = &answer.silence {
         let without = counted(*count, "package was", "packages were");
@@ -97,21 +71,20 @@ pub(crate) fn audit<H: Host>(host: &H, settings: &Settings) -> Result<Audit, Gat
             .degraded
             .push(format!("{why}; {without} not looked up"));
     }
-    for (source, package) in from_feed {
-        for advisory in answer.of(package) {
-            audit.judge(source, package, &known(advisory), settings);
-        }
-    }
-    for (source, audited) in &from_tool {
-        let path = shown(source);
-        let skipped = audited.unaudited.iter();
-        audit
-            .unaudited
-            .extend(skipped.map(|entry| format!("{path}: {entry}")));
-        for (package, vulnerabilities) in &audited.vulnerable {
-            for vulnerability in vulnerabilities {
-                let matching = matching(&answer, package, vulnerability);
-                audit.judge(source, package, &graded(vulnerability, &matching), settings);
+    for source in &sources {
+        for package in &source.manifest.packages {
+            match of_tool.vulnerable.get(package) {
+                Some(vulnerabilities) => {
+                    for vulnerability in vulnerabilities {
+                        let matching = matching(&answer, package, vulnerability);
+                        audit.judge(source, package, &graded(vulnerability, &matching), settings);
+                    }
+                }
+                None => {
+                    for advisory in answer.of(package) {
+                        audit.judge(source, package, &known(advisory), settings);
+                    }
+                }
             }
         }
     }
@@ -120,6 +93,20 @@ pub(crate) fn audit<H: Host>(host: &H, settings: &Settings) -> Result<Audit, Gat
     audit.hidden = audit.findings.len().saturating_sub(SHOWN_MAX);
     audit.findings.truncate(SHOWN_MAX);
     Ok(audit)
+}
+
+/// What the tool said of the packages that it was handed.
+#[derive(Debug, Default)]
+struct OfTool {
+    audited: BTreeSet<Package>,
+    vulnerable: BTreeMap<Package, Vec<pip_audit::Vulnerability>>,
+}
+
+impl OfTool {
+    /// Whether nothing is left to ask about the package.
+    fn is_fine(&self, package: &Package) -> bool {
+        self.audited.contains(package) && !self.vulnerable.contains_key(package)
+    }
 }
 
 fn shown(source: &Source) -> String {
@@ -170,62 +157,69 @@ fn graded<'a>(vulnerability: &'a pip_audit::Vulnerability, matching: &[&'a Advis
 impl Audit {
     /// Reads every manifest of the head that the settings name.
     fn read<H: Host>(&mut self, host: &H, settings: &Settings) -> Vec<Source> {
-        let named = |path: &String| {
-            let mut patterns = settings.manifests.iter();
-            patterns.any(|pattern| patterns::matches(pattern, path))
-        };
-        let mut paths: Vec<String> = host.files(Revision::Head, "");
-        paths.retain(named);
-        paths.sort();
-        let mut sources = Vec::new();
-        for path in paths {
-            let Some(kind) = Kind::of(&path) else {
-                let why = "it is none of the kinds this gate reads (requirements `*.txt`, \
-                           `pyproject.toml`, `package-lock.json`, `Cargo.lock`)";
-                self.unreadable(&path, why);
-                continue;
-            };
-            let text = host.read_file(Revision::Head, &path).map_err(reading);
-            let manifest = match text.and_then(|text| manifests::parse(kind, &text)) {
-                Ok(manifest) => manifest,
-                Err(why) => {
-                    self.unreadable(&path, &why);
-                    continue;
-                }
-            };
-            // A base that cannot be read excuses nothing.
-            let base = host.read_file(Revision::Base, &path).map_err(reading);
-            let base = base.and_then(|text| manifests::parse(kind, &text));
-            let source = Source {
-                base: base.unwrap_or_default().packages,
-                path,
-                kind,
-                manifest,
-            };
-            let path = shown(&source);
+        let read = sources::read(host, settings);
+        for (path, why) in read.unread {
+            self.unreadable(&path, &why);
+        }
+        for source in &read.sources {
+            let path = shown(source);
             let open = source.manifest.unaudited.iter();
             self.unaudited
                 .extend(open.map(|entry| format!("{path}: {}", clean(entry, 150))));
             self.manifests.push((path, source.manifest.packages.len()));
-            sources.push(source);
         }
-        sources
+        read.sources
+    }
+
+    /// Has the tool audit what pip would install, all files in one run: the first version of every package, for it
+    /// refuses a second one.
+    fn by_tool<H: Host>(&mut self, host: &H, sources: &[Source]) -> Result<OfTool, GateError> {
+        let mut of_tool = OfTool::default();
+        let is_for_pip = |source: &&Source| source.reader == Reader::Requirements;
+        let mut names = BTreeSet::new();
+        let pinned: Vec<&Package> = (sources.iter().filter(is_for_pip))
+            .flat_map(|source| &source.manifest.packages)
+            .filter(|package| package.ecosystem == PYTHON && names.insert(&package.name))
+            .collect();
+        if pinned.is_empty() {
+            return Ok(of_tool);
+        }
+        match pip_audit::run(host, &pinned)? {
+            Ok(audited) => {
+                let holding = |package: &Package| {
+                    let mut holding = sources.iter().filter(is_for_pip);
+                    holding.find(|source| source.manifest.packages.contains(package))
+                };
+                for (package, entry) in audited.unaudited {
+                    let path = holding(&package).map(shown).unwrap_or_default();
+                    self.unaudited.push(format!("{path}: {entry}"));
+                    of_tool.audited.insert(package);
+                }
+                of_tool.audited.extend(pinned.into_iter().cloned());
+                of_tool.vulnerable = audited.vulnerable.into_iter().collect();
+            }
+            // The feed is asked in its place, so that one entry that it cannot take hides no other.
+            Err(why) => self.degraded.push(why),
+        }
+        Ok(of_tool)
     }
 
     fn unreadable(&mut self, path: &str, why: &str) {
         let path = clean(path, 200);
         let message = format!(
-            "{path} cannot be read, so its packages are not audited: {}",
+            "{path} is not read, so its packages are not audited: {}",
             clean(why, 400)
         );
         self.degraded.push(message.clone());
-        self.findings.push(
-            finding("deps/unreadable", message)
-                .severity(Severity::Medium)
-                .at(path, None)
-                .help("Correct the file, or leave it out of the gate's `manifests`.")
-                .advisory(),
-        );
+        if self.findings.len() < SHOWN_MAX {
+            self.findings.push(
+                finding("deps/unreadable", message)
+                    .severity(Severity::Medium)
+                    .at(path, None)
+                    .help("Correct the file, commit the lock file that belongs to it, or leave it out of the gate's `manifests`.")
+                    .advisory(),
+            );
+        }
     }
 
     fn judge(&mut self, source: &Source, package: &Package, known: &Known<'_>, to: &Settings) {
@@ -293,14 +287,5 @@ impl Audit {
         );
         found.blocking = fail_closed;
         Some(found)
-    }
-}
-
-fn reading(error: ReadError) -> String {
-    match error {
-        ReadError::Missing => "it is missing".to_owned(),
-        ReadError::TooLarge(bytes) => format!("it has {bytes} bytes, too many to read"),
-        ReadError::NotText => "it is not UTF-8 text".to_owned(),
-        ReadError::Denied(why) => why,
     }
 }

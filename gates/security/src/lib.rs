@@ -16,6 +16,7 @@ use orch_gate_sdk::{Gate, GateError, Host, Severity, Verdict, describe};
 use serde::Deserialize;
 
 use crate::dependencies::Audit;
+use crate::secrets::Secrets;
 use crate::text::{clean, counted};
 
 /// How grave a vulnerability must be to block.
@@ -126,12 +127,17 @@ fn integer(count: usize) -> i64 {
 }
 
 /// The gravest things first, for a line is read from its start.
-fn summary(secrets: usize, audit: &Audit) -> String {
+fn summary(secrets: &Secrets, audit: &Audit) -> String {
     let mut parts = Vec::new();
-    parts.push(match secrets {
-        0 => "no secrets".to_owned(),
-        count => counted(count, "secret", "secrets"),
+    parts.push(match (secrets.count, secrets.preexisting) {
+        (0, 0) => "no secrets".to_owned(),
+        (0, _) => "no new secrets".to_owned(),
+        (count, _) => counted(count, "secret", "secrets"),
     });
+    if secrets.preexisting > 0 {
+        let known = counted(secrets.preexisting, "secret", "secrets");
+        parts.push(format!("{known} that the base has already"));
+    }
     if audit.blocking > 0 {
         let one = "blocking vulnerability";
         parts.push(counted(audit.blocking, one, "blocking vulnerabilities"));

@@ -1,42 +1,96 @@
 //! Which packages does a manifest name, and which of them can be looked up?
 
-mod locks;
+mod dotnet;
+mod jvm;
+mod kinds;
+mod lines;
+mod loose;
+mod node;
 mod python;
-mod toml_text;
+mod python_locks;
+mod toml_locks;
+mod xml;
+mod yaml;
 
 use std::collections::BTreeSet;
 
-/// Ecosystem of Python packages, as the feed spells it.
+/// Ecosystems as the feed spells them.
 pub(crate) const PYTHON: &str = "PyPI";
-/// Ecosystem of JavaScript packages.
 pub(crate) const JAVASCRIPT: &str = "npm";
-/// Ecosystem of Rust packages.
 pub(crate) const RUST: &str = "crates.io";
+pub(crate) const GO: &str = "Go";
+pub(crate) const RUBY: &str = "RubyGems";
+pub(crate) const PHP: &str = "Packagist";
+pub(crate) const JVM: &str = "Maven";
+pub(crate) const DOTNET: &str = "NuGet";
+pub(crate) const ELIXIR: &str = "Hex";
+pub(crate) const DART: &str = "Pub";
 
-/// How a manifest is read.
+/// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Lines for pip.
+pub(crate) enum Role {
+    /// It holds every package at the version that is installed, and speaks for what only declares.
+    Locks,
+    /// It may hold versions, beside or without a lock file.
+    Pins,
+    /// It says what is wanted; a lock file beside it or further up says what is taken.
+    Declares,
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
     Requirements,
-    /// `[project]` of a Python project.
     Pyproject,
-    /// Lock file of npm.
+    Pipfile,
+    SetupCfg,
+    UvLock,
+    PoetryLock,
+    PdmLock,
+    Pylock,
+    PipfileLock,
     PackageLock,
-    /// Lock file of Cargo.
+    PackageJson,
+    YarnLock,
+    PnpmLock,
+    BunLock,
+    DenoLock,
     CargoLock,
+    GoSum,
+    GoMod,
+    GemfileLock,
+    ComposerLock,
+    GradleLock,
+    VersionCatalogue,
+    Pom,
+    NugetLock,
+    NugetXml,
+    MixLock,
+    PubspecLock,
+}
+
+/// The kind of a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) ecosystem: &'static str,
+    pub(crate) role: Role,
+    /// None for a kind that is known and not read.
+    pub(crate) reader: Option<Reader>,
 }
 
 impl Kind {
-    /// The kind of the file at `path`, by its name.
+    /// The kind of the file at `path`, by its name. Any other `*.txt` that the settings name is one for pip.
     pub(crate) fn of(path: &str) -> Option<Self> {
-        match path.rsplit('/').next().unwrap_or(path) {
-            "pyproject.toml" => Some(Self::Pyproject),
-            "package-lock.json" => Some(Self::PackageLock),
-            "Cargo.lock" => Some(Self::CargoLock),
-            name if name.ends_with(".txt") => Some(Self::Requirements),
-            _ => None,
-        }
+        let pip = || path.ends_with(".txt").then_some(Self::REQUIREMENTS);
+        kinds::of(path).or_else(pip)
     }
+
+    /// Lines for pip, whatever the file is called.
+    pub(crate) const REQUIREMENTS: Self = Self {
+        ecosystem: PYTHON,
+        role: Role::Pins,
+        reader: Some(Reader::Requirements),
+    };
 }
 
 /// A package at one version.
@@ -54,6 +108,8 @@ pub(crate) struct Manifest {
     pub(crate) packages: BTreeSet<Package>,
     /// Entries whose version is not known from the file, as they stand there.
     pub(crate) unaudited: BTreeSet<String>,
+    /// Other files of the repository that belong to it, as they are written there: lines for pip.
+    pub(crate) includes: BTreeSet<String>,
 }
 
 impl Manifest {
@@ -70,20 +126,44 @@ impl Manifest {
     }
 }
 
-/// Reads a manifest.
+/// Reads a manifest. An entry that makes no sense is unaudited; the others count.
 ///
 /// # Errors
-/// What is wrong with the file.
-pub(crate) fn parse(kind: Kind, text: &str) -> Result<Manifest, String> {
+/// What is wrong with the file as a whole.
+pub(crate) fn parse(reader: Reader, text: &str) -> Result<Manifest, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match kind {
-        Kind::Requirements => Ok(python::requirements(text)),
-        Kind::Pyproject => python::pyproject(text),
-        Kind::PackageLock => locks::package_lock(text),
-        Kind::CargoLock => locks::cargo_lock(text),
+    match reader {
+        Reader::Requirements => Ok(python::requirements(text)),
+        Reader::Pyproject => python::pyproject(text),
+        Reader::Pipfile => python::pipfile(text),
+        Reader::SetupCfg => Ok(python::setup_cfg(text)),
+        Reader::UvLock => python_locks::uv(text),
+        Reader::PoetryLock => python_locks::poetry(text),
+        Reader::PdmLock => python_locks::pdm(text),
+        Reader::Pylock => python_locks::pylock(text),
+        Reader::PipfileLock => python_locks::pipfile(text),
+        Reader::PackageLock => node::package_lock(text),
+        Reader::PackageJson => node::package_json(text),
+        Reader::YarnLock => node::yarn(text),
+        Reader::PnpmLock => node::pnpm(text),
+        Reader::BunLock => node::bun(text),
+        Reader::DenoLock => node::deno(text),
+        Reader::CargoLock => toml_locks::cargo(text),
+        Reader::GoSum => lines::go_sum(text),
+        Reader::GoMod => lines::go_mod(text),
+        Reader::GemfileLock => lines::gemfile(text),
+        Reader::ComposerLock => loose::composer(text),
+        Reader::GradleLock => lines::gradle(text),
+        Reader::VersionCatalogue => toml_locks::catalogue(text),
+        Reader::Pom => jvm::pom(text),
+        Reader::NugetLock => loose::nuget(text),
+        Reader::NugetXml => dotnet::project(text),
+        Reader::MixLock => lines::mix(text),
+        Reader::PubspecLock => yaml::pubspec(text),
     }
 }
 
+pub(crate) use kinds::{covers, is_known_name, patterns};
 pub(crate) use python::normalised;
 
 /// Names and versions of the packages, for the tests of the readers.

@@ -19,7 +19,7 @@ pub(crate) struct Audited {
     /// Vulnerable packages.
     pub(crate) vulnerable: Vec<(Package, Vec<Vulnerability>)>,
     /// Packages it skipped, with its reason, and packages it does not speak of.
-    pub(crate) unaudited: Vec<String>,
+    pub(crate) unaudited: Vec<(Package, String)>,
 }
 
 /// One vulnerability as pip-audit reports it.
@@ -107,24 +107,24 @@ fn sort(report: Report, pinned: &[&Package]) -> Audited {
     for dependency in report.dependencies {
         let name = normalised(&dependency.name);
         let asked = silent.remove(name.as_str());
+        // The version as the manifest spells it, so that it compares equal to the base's.
+        let package = asked.cloned().unwrap_or_else(|| Package {
+            ecosystem: PYTHON,
+            name: name.clone(),
+            version: dependency.version.clone().unwrap_or_default(),
+        });
         if let Some(reason) = dependency.skip_reason {
             let entry = format!("{name} (skipped: {})", clean(&reason, 150));
-            audited.unaudited.push(entry);
+            audited.unaudited.push((package.clone(), entry));
         }
         if dependency.vulns.is_empty() {
             continue;
         }
-        // The version as the manifest spells it, so that it compares equal to the base's.
-        let package = asked.cloned().unwrap_or_else(|| Package {
-            ecosystem: PYTHON,
-            name,
-            version: dependency.version.unwrap_or_default(),
-        });
         audited.vulnerable.push((package, dependency.vulns));
     }
     for package in silent.into_values() {
         let entry = format!("{}=={} (not in the report)", package.name, package.version);
-        audited.unaudited.push(entry);
+        audited.unaudited.push((package.clone(), entry));
     }
     audited
 }

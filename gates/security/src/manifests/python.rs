@@ -1,7 +1,14 @@
-//! Which packages do a requirements file and a Python project pin?
+//! Which packages do the files for pip pin, and the lists of requirements in other files of Python?
 
-use super::toml_text::{Entry, entries};
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
 use super::{Manifest, PYTHON};
+
+mod projects;
+
+pub(super) use projects::{pipfile, pyproject, setup_cfg};
 
 /// Reads the lines of a requirements file.
 pub(super) fn requirements(text: &str) -> Manifest {
@@ -21,36 +28,33 @@ pub(super) fn requirements(text: &str) -> Manifest {
     manifest
 }
 
+/// Options that bring another file of requirements or constraints along.
+const INCLUDES: [&str; 4] = ["--requirement", "--constraint", "-r", "-c"];
+
+/// What follows an option, after a blank or `=`, or at once after a short one.
+fn argument<'a>(line: &'a str, option: &str) -> Option<&'a str> {
+    let rest = line.strip_prefix(option)?;
+    let is_apart = rest.starts_with([' ', '\t', '=']);
+    let value = rest.trim_start_matches([' ', '\t', '=']).trim();
+    let value = value.trim_matches(['"', '\'']);
+    (!value.is_empty() && (is_apart || !option.starts_with("--"))).then_some(value)
+}
+
 fn requirement_line(manifest: &mut Manifest, line: &str) {
     if line.is_empty() {
         return;
     }
-    // What another file or a folder brings along is not seen here; other options name no package.
-    let brings_more = ["-r", "--requirement", "-e", "--editable"];
+    if let Some(file) = INCLUDES.iter().find_map(|option| argument(line, option)) {
+        manifest.includes.insert(file.to_owned());
+        return;
+    }
+    // What a folder brings along is not seen here; other options name no package.
+    let brings_more = ["-e", "--editable"];
     if line.starts_with('-') && !brings_more.iter().any(|option| line.starts_with(option)) {
         return;
     }
     // Options of one requirement, such as `--hash=…`, follow it.
     requirement(manifest, line.split(" --").next().unwrap_or(line));
-}
-
-/// Reads the dependencies of `[project]`, the optional ones included.
-pub(super) fn pyproject(text: &str) -> Result<Manifest, String> {
-    let mut manifest = Manifest::default();
-    for Entry { path, strings, .. } in entries(text)? {
-        let is_inline = path == "project" || path == "project.optional-dependencies";
-        if is_inline && !strings.is_empty() {
-            return Err(format!(
-                "`{path}` is written as one inline table; write it as the table `[{path}]`"
-            ));
-        }
-        if path == "project.dependencies" || path.starts_with("project.optional-dependencies.") {
-            for entry in &strings {
-                requirement(&mut manifest, entry);
-            }
-        }
-    }
-    Ok(manifest)
 }
 
 fn requirement(manifest: &mut Manifest, entry: &str) {
@@ -97,14 +101,34 @@ fn pinned(entry: &str) -> Option<(String, String)> {
         }
         None => name.trim(),
     };
-    let is_name =
-        name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_word);
-    // A wildcard or a second condition leaves the version open.
-    let is_version = version.starts_with(|c: char| c.is_ascii_digit())
-        && version
-            .chars()
-            .all(|c| is_word(c) || matches!(c, '+' | '!'));
-    (is_name && is_version).then(|| (normalised(name), version.to_owned()))
+    (is_name(name) && is_version(version)).then(|| (normalised(name), version.to_owned()))
+}
+
+fn is_name(name: &str) -> bool {
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    ends(name.chars().next()) && ends(name.chars().next_back()) && name.chars().all(is_word)
+}
+
+/// A version as the index takes it (PEP 440). Any other is one that pip itself refuses, and a tool that is handed it
+/// may give up on all the others.
+static VERSION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let parts = [
+        r"(?i)^v?(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)*",
+        r"(?:[-_.]?(?:alpha|a|beta|b|preview|pre|c|rc)[-_.]?[0-9]*)?",
+        r"(?:-[0-9]+|[-_.]?(?:post|rev|r)[-_.]?[0-9]*)?",
+        r"(?:[-_.]?dev[-_.]?[0-9]*)?",
+        r"(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?$",
+    ];
+    Regex::new(&parts.concat()).ok()
+});
+
+/// Whether `version` is a version of a package of Python.
+pub(super) fn is_version(version: &str) -> bool {
+    let is_long = version.len() > 100;
+    !is_long
+        && VERSION
+            .as_ref()
+            .is_some_and(|regex| regex.is_match(version))
 }
 
 fn is_word(character: char) -> bool {
@@ -153,12 +177,61 @@ mod tests {
     }
 
     #[test]
+    fn version_that_is_none_is_unaudited_and_the_others_count() {
+        for odd in [
+            "foo==1.0-custom-x",
+            "pytz==2004d",
+            "foo==1.0.x",
+            "foo-==1.0",
+            "foo==1.0+",
+            "foo==1..0",
+        ] {
+            let manifest = requirements(&format!("flask==0.5\n{odd}\nold==1.0\n"));
+            assert_eq!(
+                pairs(&manifest),
+                [("flask", "0.5"), ("old", "1.0")],
+                "{odd}"
+            );
+            assert_eq!(unaudited(&manifest), [odd]);
+        }
+        for version in [
+            "1.0",
+            "1!2.0.post1",
+            "1.0rc1",
+            "1.0.dev3",
+            "2.0+cu118",
+            "1.0-1",
+            "v1.0",
+            "2023.3",
+        ] {
+            assert!(is_version(version), "{version}");
+        }
+    }
+
+    #[test]
+    fn files_that_bring_more_are_named() {
+        let text = "-r base.txt\n--requirement=../x.txt\n-rshort.txt\n-c constraints.txt\n--constraint 'a b.txt'\n\
+                    --require-hashes\n--pre\n-r\n";
+        let includes: Vec<String> = requirements(text).includes.into_iter().collect();
+        assert_eq!(
+            includes,
+            [
+                "../x.txt",
+                "a b.txt",
+                "base.txt",
+                "constraints.txt",
+                "short.txt"
+            ]
+        );
+    }
+
+    #[test]
     fn whatever_leaves_the_version_open_is_unaudited() {
-        let text = "flask\nflask>=1\nflask==1.*\nflask==1.0,<2\n-r base.txt\n-e .\n\
+        let text = "flask\nflask>=1\nflask==1.*\nflask==1.0,<2\n-e .\n\
                     thing @ https://files.invalid/thing.zip\ngit+https://forge.invalid/a#egg=b==1.0\n==1\nx==y";
         let manifest = requirements(text);
         assert!(manifest.packages.is_empty(), "{manifest:?}");
-        assert_eq!(unaudited(&manifest).len(), 10);
+        assert_eq!(unaudited(&manifest).len(), 9);
     }
 
     #[test]
@@ -172,28 +245,5 @@ mod tests {
                 "b @ https://x.invalid/b@1"
             ]
         );
-    }
-
-    #[test]
-    fn project_tables_are_read_and_other_tables_are_not() {
-        let manifest = pyproject(
-            "[build-system]\nrequires = ['wheel==1.0']\n[project]\nname = 'shop'\n\
-             dependencies = [\n  \"requests==2.31.0\", # pinned\n  'flask>=2',\n]\n\
-             [project.optional-dependencies]\ntest = ['pytest==8.0.0']\n",
-        )
-        .unwrap();
-        assert_eq!(
-            pairs(&manifest),
-            [("pytest", "8.0.0"), ("requests", "2.31.0")]
-        );
-        assert_eq!(unaudited(&manifest), ["flask>=2"]);
-    }
-
-    #[test]
-    fn project_that_hides_its_list_is_refused() {
-        assert!(pyproject("project = { dependencies = ['a==1'] }").is_err());
-        assert!(pyproject("[project]\ndependencies = [\n'a==1'\n").is_err());
-        let split = pyproject("project.dependencies = ['a==1']").unwrap();
-        assert_eq!(pairs(&split), [("a", "1")]);
     }
 }

@@ -183,3 +183,154 @@ fn blocking_findings_survive_the_bound_on_findings() {
     assert_eq!(field(&verdict, "deps_warning"), "1199");
     assert!(visible(&verdict).contains("1000 findings are not listed"));
 }
+
+/// A head with one file, and a feed that knows `flask` 0.5 and `lodash` 4.17.4 and everything else by name.
+fn with(path: &str, text: &str, name: &str) -> Fixture {
+    clean()
+        .file(Revision::Head, path, text)
+        .advisories(vec![(name, advisory("GHSA-7", Some(Severity::High)))])
+}
+
+#[test]
+fn every_common_lock_file_is_audited_through_the_feed() {
+    for (path, text, name) in [
+        (
+            "uv.lock",
+            "[[package]]\nname = \"flask\"\nversion = \"0.5\"\nsource = { registry = \"x\" }\n",
+            "flask",
+        ),
+        (
+            "poetry.lock",
+            "[[package]]\nname = \"flask\"\nversion = \"0.5\"\n",
+            "flask",
+        ),
+        (
+            "pdm.lock",
+            "[[package]]\nname = \"flask\"\nversion = \"0.5\"\n",
+            "flask",
+        ),
+        (
+            "Pipfile.lock",
+            r#"{"default":{"flask":{"version":"==0.5"}}}"#,
+            "flask",
+        ),
+        ("yarn.lock", "lodash@^4:\n  version \"4.17.4\"\n", "lodash"),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '9.0'\npackages:\n  lodash@4.17.4: {}\n",
+            "lodash",
+        ),
+        (
+            "npm-shrinkwrap.json",
+            r#"{"lockfileVersion":1,"dependencies":{"lodash":{"version":"4.17.4","resolved":false}}}"#,
+            "lodash",
+        ),
+        (
+            "bun.lock",
+            "{\"packages\": {\"lodash\": [\"lodash@4.17.4\",],}}",
+            "lodash",
+        ),
+        ("go.sum", "github.com/a/b v1.0.0 h1:x=\n", "github.com/a/b"),
+        (
+            "go.mod",
+            "module x\nrequire github.com/a/b v1.0.0\n",
+            "github.com/a/b",
+        ),
+        ("Gemfile.lock", "GEM\n  specs:\n    rack (2.0.1)\n", "rack"),
+        (
+            "composer.lock",
+            r#"{"packages":[{"name":"a/b","version":"v1.0.0"}]}"#,
+            "a/b",
+        ),
+        (
+            "pom.xml",
+            "<project><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId><version>1.0</version></dependency></dependencies></project>",
+            "g:a",
+        ),
+        ("gradle.lockfile", "g:a:1.0=x\n", "g:a"),
+        (
+            "packages.lock.json",
+            r#"{"dependencies":{"net8.0":{"A":{"resolved":"1.0.0"}}}}"#,
+            "A",
+        ),
+        (
+            "src/Shop.csproj",
+            "<Project><ItemGroup><PackageReference Include='A' Version='1.0.0'/></ItemGroup></Project>",
+            "A",
+        ),
+        (
+            "mix.lock",
+            "%{\n  \"plug\": {:hex, :plug, \"1.0.0\", \"\"},\n}\n",
+            "plug",
+        ),
+        (
+            "pubspec.lock",
+            "packages:\n  http:\n    source: hosted\n    version: '1.0.0'\n",
+            "http",
+        ),
+        (
+            "pyproject.toml",
+            "[dependency-groups]\ndev = ['flask==0.5']\n",
+            "flask",
+        ),
+    ] {
+        let verdict = judge(&with(path, text, name));
+        assert!(verdict.is_fail(), "{path}: {verdict:?}");
+        assert!(
+            found(&verdict, "GHSA-7")[0].message.starts_with(name),
+            "{path}"
+        );
+        assert_eq!(field(&verdict, "deps_audit_degraded"), "false", "{path}");
+    }
+}
+
+#[test]
+fn manifest_that_is_seen_and_not_read_is_named_and_degrades() {
+    for path in [
+        "Podfile.lock",
+        "bun.lockb",
+        "build.gradle",
+        "web/setup.py",
+        "environment.yml",
+        "Cargo.toml",
+    ] {
+        let verdict = judge(&with(path, "x", "x"));
+        assert!(verdict.is_pass(), "{path}");
+        assert_eq!(field(&verdict, "deps_audit_degraded"), "true", "{path}");
+        assert!(found(&verdict, "deps/unreadable")[0].message.contains(path));
+        let closed = with(path, "x", "x").settings(r#"{"dep_audit_fail_closed":true}"#);
+        assert!(judge(&closed).is_fail(), "{path}");
+    }
+}
+
+#[test]
+fn lock_file_speaks_for_what_only_declares() {
+    let project =
+        "[project]\ndynamic = ['dependencies']\n[tool.poetry.dependencies]\nflask = '^0.5'\n";
+    let alone = judge(&with("pyproject.toml", project, "flask"));
+    assert!(alone.is_pass());
+    assert_eq!(field(&alone, "deps_unaudited"), "2");
+    assert!(visible(&alone).contains("which the build works out"));
+    let lock = "[[package]]\nname = \"flask\"\nversion = \"0.5\"\n";
+    let locked = with("pyproject.toml", project, "flask").file(Revision::Head, "poetry.lock", lock);
+    let locked = judge(&locked);
+    assert!(locked.is_fail(), "{locked:?}");
+    assert_eq!(field(&locked, "deps_unaudited"), "0");
+    let cargo = with("Cargo.toml", "x", "x").file(Revision::Head, "Cargo.lock", LOCK);
+    assert_eq!(field(&judge(&cargo), "deps_audit_degraded"), "false");
+    // A lock file in a folder beside says nothing of this one.
+    let beside = with("a/Cargo.toml", "x", "x").file(Revision::Head, "b/Cargo.lock", LOCK);
+    assert_eq!(field(&judge(&beside), "deps_audit_degraded"), "true");
+}
+
+#[test]
+fn what_lies_among_installed_packages_declares_nothing() {
+    let fixture = with(
+        "web/node_modules/a/package.json",
+        r#"{"dependencies":{"b":"1.0.0"}}"#,
+        "b",
+    );
+    let verdict = judge(&fixture);
+    assert!(verdict.is_pass());
+    assert_eq!(field(&verdict, "deps_audit_degraded"), "false");
+}

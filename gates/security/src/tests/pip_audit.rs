@@ -177,3 +177,126 @@ fn tool_that_is_not_granted_is_a_mistake_of_the_configuration() {
         Err(GateError::Misconfigured(_))
     ));
 }
+
+/// A feed that knows `flask` and a tool that says the same of whatever it is handed.
+fn flask(fixture: Fixture) -> Fixture {
+    fixture
+        .tool("pip-audit", |request| {
+            let dependencies: Vec<String> = request.inputs[0]
+                .content
+                .lines()
+                .filter_map(|line| line.split_once("=="))
+                .map(|(name, version)| {
+                    let vulns = if name == "flask" {
+                        r#"[{"id":"PYSEC-7"}]"#
+                    } else {
+                        "[]"
+                    };
+                    format!(r#"{{"name":"{name}","version":"{version}","vulns":{vulns}}}"#)
+                })
+                .collect();
+            let is_known = request.inputs[0].content.contains("flask==");
+            let report = format!(r#"{{"dependencies":[{}]}}"#, dependencies.join(","));
+            ends(i32::from(is_known), report.leak())(request)
+        })
+        .advisories(vec![("flask", advisory("PYSEC-7", Some(Severity::High)))])
+}
+
+#[test]
+fn pins_are_audited_wherever_the_world_keeps_them() {
+    for path in [
+        "requirements/base.txt",
+        "requirements/ci/test.txt",
+        "dev-requirements.txt",
+        "constraints.txt",
+        "requirements.in",
+        "docs/requirements_docs.txt",
+    ] {
+        let verdict = judge(&flask(clean().file(Revision::Head, path, "flask==0.5\n")));
+        assert!(verdict.is_fail(), "{path}");
+        let place = found(&verdict, "PYSEC-7")[0].at.clone().unwrap();
+        assert_eq!(place.path, path);
+    }
+}
+
+#[test]
+fn pins_behind_another_file_are_audited() {
+    for (written, path) in [
+        ("-r deps/all.lst", "deps/all.lst"),
+        ("-c ../pins.cfg", "pins.cfg"),
+        ("--requirement=more", "app/more"),
+        ("-r a.lst", "app/a.lst"),
+    ] {
+        let (top, deps) = match written.contains("deps/") {
+            true => ("requirements.txt", path),
+            false => ("app/requirements.txt", path),
+        };
+        // A file that includes itself ends too.
+        let text = format!("flask==0.5\n-r {}\n", deps.rsplit('/').next().unwrap());
+        let fixture = clean()
+            .file(Revision::Head, top, &format!("{written}\n"))
+            .file(Revision::Head, deps, &text);
+        let verdict = judge(&flask(fixture));
+        assert!(verdict.is_fail(), "{written}: {verdict:?}");
+    }
+    let missing = clean().file(
+        Revision::Head,
+        "requirements.txt",
+        "-r gone.txt\n-r https://x.invalid/a\n",
+    );
+    let verdict = judge(&missing);
+    assert_eq!(field(&verdict, "deps_unaudited"), "2");
+    assert!(visible(&verdict).contains("-r gone.txt"));
+}
+
+#[test]
+fn entry_that_pip_itself_would_refuse_hides_no_other() {
+    for odd in ["foo==1.0-custom-x", "pytz==2004d"] {
+        let text = format!("flask==0.5\n{odd}\n");
+        let verdict = judge(&flask(clean().file(
+            Revision::Head,
+            "requirements.txt",
+            &text,
+        )));
+        assert!(verdict.is_fail(), "{odd}: {verdict:?}");
+        assert_eq!(field(&verdict, "deps_unaudited"), "1");
+        assert!(visible(&verdict).contains(odd));
+    }
+}
+
+#[test]
+fn feed_is_asked_for_what_a_failing_tool_leaves_open() {
+    let fixture = clean()
+        .file(Revision::Head, "requirements.txt", "flask==0.5\n")
+        .tool("pip-audit", ends(1, ""))
+        .advisories(vec![("flask", advisory("GHSA-9", Some(Severity::High)))]);
+    let verdict = judge(&fixture);
+    assert!(verdict.is_fail());
+    assert_eq!(field(&verdict, "deps_audit_degraded"), "true");
+}
+
+#[test]
+fn many_files_are_one_run_of_the_tool_and_each_keeps_its_findings() {
+    let runs = std::rc::Rc::new(std::cell::Cell::new(0));
+    let counted = runs.clone();
+    let fixture = clean()
+        .file(Revision::Head, "requirements/a.txt", "flask==0.5\n")
+        .file(
+            Revision::Head,
+            "requirements/b.txt",
+            "flask==0.5\njinja2==3.0.0\n",
+        )
+        .tool("pip-audit", move |request| {
+            counted.set(counted.get() + 1);
+            assert_eq!(request.inputs[0].content, "flask==0.5\njinja2==3.0.0\n");
+            ends(
+                1,
+                r#"{"dependencies":[{"name":"flask","version":"0.5","vulns":[{"id":"PYSEC-7"}]},
+                {"name":"jinja2","version":"3.0.0","vulns":[]}]}"#,
+            )(request)
+        })
+        .advisories(vec![("flask", advisory("PYSEC-7", Some(Severity::High)))]);
+    let verdict = judge(&fixture);
+    assert_eq!(runs.get(), 1);
+    assert_eq!(found(&verdict, "PYSEC-7").len(), 2);
+}
