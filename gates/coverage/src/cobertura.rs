@@ -6,19 +6,30 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::measure::{Lines, Measure};
+use crate::measure::{Lines, Measure, Wrong};
 use crate::number::{Share, count};
 
 /// Deepest nesting; Cobertura itself uses eight levels.
 const DEPTH_MAX: usize = 64;
 
+const CLOVER: &str =
+    "it looks like Clover, which is not read; have the tests write Cobertura or LCOV";
+
 /// Reads a report.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn read(text: &str) -> Result<Measure, String> {
+pub(crate) fn read(text: &str) -> Result<Measure, Wrong> {
     let mut reader = Reader::from_str(text);
-    let mut root: Option<Measure> = None;
+    read_from(&mut reader, text).map_err(|what| {
+        let read = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+        let read = &text.as_bytes()[..read.min(text.len())];
+        Wrong::at(read.iter().filter(|byte| **byte == b'\n').count(), what)
+    })
+}
+
+fn read_from(reader: &mut Reader<&[u8]>, text: &str) -> Result<Measure, String> {
+    let mut root: Option<Option<Measure>> = None;
     let mut depth = 0;
     loop {
         let event = reader.read_event().map_err(|error| error.to_string())?;
@@ -43,7 +54,13 @@ pub(crate) fn read(text: &str) -> Result<Measure, String> {
             Event::CData(_) | Event::GeneralRef(_) if outside => {
                 return Err("there is text outside of its root".to_owned());
             }
-            Event::Eof if outside => return root.ok_or_else(|| "it has no root".to_owned()),
+            Event::Eof if outside => {
+                let known = root.ok_or_else(|| "it has no root".to_owned())?;
+                return known.ok_or_else(|| match text.contains("coveredstatements") {
+                    true => CLOVER.to_owned(),
+                    false => "its root states no coverage".to_owned(),
+                });
+            }
             Event::Eof => return Err("it ends within an element".to_owned()),
             Event::Text(_)
             | Event::CData(_)
@@ -57,21 +74,39 @@ pub(crate) fn read(text: &str) -> Result<Measure, String> {
 }
 
 /// Looks at an element that begins; only the root says anything.
-fn open(element: &BytesStart<'_>, outside: bool, root: &mut Option<Measure>) -> Result<(), String> {
+fn open(
+    element: &BytesStart<'_>,
+    outside: bool,
+    root: &mut Option<Option<Measure>>,
+) -> Result<(), String> {
     if !outside {
         return Ok(());
     }
     if root.is_some() {
         return Err("it has two roots".to_owned());
     }
-    if element.name().as_ref() != "coverage" {
-        return Err("its root is no `coverage`".to_owned());
+    match element.name().as_ref() {
+        "coverage" => {}
+        "report" => {
+            return Err(
+                "its root is no `coverage`; it looks like JaCoCo: convert it to Cobertura"
+                    .to_owned(),
+            );
+        }
+        "CoverageSession" => {
+            return Err(
+                "its root is no `coverage`; it looks like OpenCover: convert it to Cobertura"
+                    .to_owned(),
+            );
+        }
+        _ => return Err("its root is no `coverage`".to_owned()),
     }
     *root = Some(measure(element)?);
     Ok(())
 }
 
-fn measure(element: &BytesStart<'_>) -> Result<Measure, String> {
+/// What the root states; none if it states nothing.
+fn measure(element: &BytesStart<'_>) -> Result<Option<Measure>, String> {
     let (mut covered, mut total, mut rate) = (None, None, None);
     // The reader refuses an attribute that is there twice.
     for attribute in element.attributes() {
@@ -80,6 +115,7 @@ fn measure(element: &BytesStart<'_>) -> Result<Measure, String> {
             "lines-covered" => &mut covered,
             "lines-valid" => &mut total,
             "line-rate" => &mut rate,
+            "clover" => return Err(CLOVER.to_owned()),
             _ => continue,
         };
         *slot = Some(attribute.value.into_owned());
@@ -88,12 +124,15 @@ fn measure(element: &BytesStart<'_>) -> Result<Measure, String> {
         (Some(covered), Some(total), _) => Measure::of(Lines {
             covered: count(&covered)?,
             total: count(&total)?,
-        }),
-        (None, None, Some(rate)) => Share::parse_rate(&rate).map(Measure::share),
+        })
+        .map(Some),
+        (None, None, Some(rate)) => {
+            Share::parse_rate(&rate).map(|share| Some(Measure::share(share)))
+        }
         (Some(_), None, _) | (None, Some(_), _) => {
             Err("`lines-covered` and `lines-valid` only make sense together".to_owned())
         }
-        (None, None, None) => Err("its root states no coverage".to_owned()),
+        (None, None, None) => Ok(None),
     }
 }
 
@@ -101,7 +140,7 @@ fn measure(element: &BytesStart<'_>) -> Result<Measure, String> {
 mod tests {
     use super::*;
 
-    fn share(text: &str) -> Result<u64, String> {
+    fn share(text: &str) -> Result<u64, Wrong> {
         read(text).map(|measure| measure.share.0)
     }
 
@@ -125,6 +164,7 @@ mod tests {
     fn rate_counts_where_counts_are_absent() {
         let measure = read("<coverage line-rate='0.87539'></coverage>").unwrap();
         assert_eq!((measure.share.0, measure.lines), (8753, None));
+        assert_eq!(share("<coverage line-rate='8.48608282416836E-05'/>"), Ok(1));
     }
 
     #[test]

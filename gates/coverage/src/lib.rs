@@ -14,7 +14,7 @@ use orch_gate_sdk::{Finding, Gate, GateError, Host, Verdict, describe, finding};
 use serde::Deserialize;
 
 use crate::format::Format;
-use crate::measure::Measure;
+use crate::measure::{Measure, Wrong};
 use crate::number::Share;
 
 /// Name of the host's coverage report.
@@ -89,12 +89,12 @@ impl Gate for Coverage {
             return Ok(Verdict::from_findings(vec![found], ""));
         }
         let read = match report.problem {
-            Some(problem) => Err(problem),
+            Some(problem) => Err(Wrong::from(problem)),
             None => format::read(&report.content, settings.format),
         };
         let measure = match read {
             Ok(measure) => measure,
-            Err(why) => return Ok(unreadable(&report.path, &why)),
+            Err(wrong) => return Ok(unreadable(&report.path, &wrong)),
         };
         let baseline = baseline(host)?;
         let verdict = judge(&measure, baseline, &least);
@@ -186,9 +186,13 @@ fn baseline<H: Host>(host: &H) -> Result<Option<Share>, GateError> {
 }
 
 /// A report that says nothing fails, or else whoever breaks the report would pass.
-fn unreadable(path: &str, why: &str) -> Verdict {
-    let message = format!("the coverage report {path} cannot be read: {why}");
-    let found = finding("coverage/unreadable", message).at(path, None).help(
+fn unreadable(path: &str, wrong: &Wrong) -> Verdict {
+    let place = match wrong.line {
+        Some(line) => format!("{path}:{line}"),
+        None => path.to_owned(),
+    };
+    let message = format!("the coverage report {place} cannot be read: {}", wrong.what);
+    let found = finding("coverage/unreadable", message).at(path, wrong.line).help(
         "Have the test command write the report whole: LCOV, Cobertura XML or a plain percentage.",
     );
     Verdict::from_findings(vec![found], "")

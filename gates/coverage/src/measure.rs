@@ -3,7 +3,7 @@
 use crate::number::Share;
 
 /// Lines of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Lines {
     pub(crate) covered: u64,
     pub(crate) total: u64,
@@ -32,5 +32,29 @@ impl Measure {
     /// A measure of which the share alone is known.
     pub(crate) fn share(share: Share) -> Self {
         Self { share, lines: None }
+    }
+}
+
+/// What is wrong with a report, and on which line of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// Counting from 1; none if it is wrong as a whole.
+    pub(crate) line: Option<u32>,
+    pub(crate) what: String,
+}
+
+impl Wrong {
+    /// Something about the line at `index`, counting from 0.
+    pub(crate) fn at(index: usize, what: String) -> Self {
+        Self {
+            line: u32::try_from(index + 1).ok(),
+            what,
+        }
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(what: String) -> Self {
+        Self { line: None, what }
     }
 }

@@ -1,6 +1,7 @@
 //! What share is it, in whole hundredths of a percent?
 //!
-//! Shares are cut, never rounded: 87.529 % is less than 87.53 %. Text is read digit by digit, so that no floating
+//! Shares are cut, never rounded: 87.529 % is less than 87.53 %. Only what is more than nothing is never nothing: the
+//! least share is a hundredth of a percent. Text is read digit by digit, so that no floating
 //! point number stands between the report and the comparison.
 
 use std::fmt;
@@ -27,7 +28,7 @@ impl Share {
             return Err(format!("it counts {covered} of {total} lines as covered"));
         }
         let hundredths = u128::from(covered) * u128::from(HUNDRED_PERCENT) / u128::from(total);
-        u64::try_from(hundredths)
+        u64::try_from(hundredths.max(u128::from(covered > 0)))
             .map(Self)
             .map_err(|_| "it counts more lines than there can be".to_owned())
     }
@@ -78,20 +79,62 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("{} is more lines than there can be", quoted(text)))
 }
 
+/// Reads how often a line ran, of which nothing matters but whether it did. What counts without end may be written
+/// with a fraction and an exponent, such as `1.84467440737096e+19`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub(crate) fn is_hit(text: &str) -> Result<bool, String> {
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let (number, exponent) = match text.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, Some(exponent)),
+        None => (text, None),
+    };
+    let (whole, fraction) = match number.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (number, None),
+    };
+    let exponent = exponent.map(|e| e.strip_prefix(['+', '-']).unwrap_or(e));
+    let is_number =
+        is_digits(whole) && fraction.is_none_or(is_digits) && exponent.is_none_or(is_digits);
+    if !is_number {
+        return Err(format!("{} is no count of runs", quoted(text)));
+    }
+    Ok(number.bytes().any(|b| matches!(b, b'1'..=b'9')))
+}
+
 /// `text` as it may be shown: one short line.
 pub(crate) fn quoted(text: &str) -> String {
     let short: String = text.chars().take(NUMBER_BYTES_MAX).collect();
     format!("{short:?}")
 }
 
+/// The same number without its exponent. Only small numbers are written with one, so it is below zero; none if there
+/// is no exponent or it makes no sense.
+fn without_exponent(text: &str) -> Option<String> {
+    let (number, exponent) = text.split_once(['e', 'E'])?;
+    let places: usize = exponent.strip_prefix('-')?.parse().ok()?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if whole.len() != 1 || !digits(whole) || !digits(fraction) || !(1..=400).contains(&places) {
+        return None;
+    }
+    Some(format!("0.{}{whole}{fraction}", "0".repeat(places - 1)))
+}
+
 /// Reads digits, and a fraction of which the first `places` digits count.
 fn decimal(text: &str, places: usize) -> Result<Share, String> {
     let refused = || format!("{} is no number from nothing to everything", quoted(text));
+    if text.len() > NUMBER_BYTES_MAX {
+        return Err(refused());
+    }
+    let plain = without_exponent(text);
+    let text = plain.as_deref().unwrap_or(text);
     let (whole, fraction) = text
         .split_once('.')
         .map_or((text, None), |(w, f)| (w, Some(f)));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if text.len() > NUMBER_BYTES_MAX || !digits(whole) || !fraction.is_none_or(digits) {
+    if !digits(whole) || !fraction.is_none_or(digits) {
         return Err(refused());
     }
     let fraction = fraction.unwrap_or_default();
@@ -100,6 +143,9 @@ fn decimal(text: &str, places: usize) -> Result<Share, String> {
         .parse()
         .map_err(|_| refused())?;
     let is_more = cut.bytes().any(|digit| digit != b'0');
+    if value == 0 && is_more {
+        return Ok(Share(1));
+    }
     if value > HUNDRED_PERCENT || (value == HUNDRED_PERCENT && is_more) {
         return Err(refused());
     }
@@ -125,6 +171,51 @@ mod tests {
         assert_eq!(Share::parse_percent("100.000"), Ok(Share(10_000)));
         assert_eq!(Share::parse_rate("1"), Ok(Share(10_000)));
         assert_eq!(Share::parse_rate("0.875"), Ok(Share(8750)));
+    }
+
+    #[test]
+    fn small_shares_with_an_exponent_are_read_and_are_not_nothing() {
+        assert_eq!(Share::parse_rate("8.48608282416836E-05"), Ok(Share(1)));
+        assert_eq!(Share::parse_rate("1e-05"), Ok(Share(1)));
+        assert_eq!(Share::parse_rate("2.5e-1"), Ok(Share(2500)));
+        assert_eq!(Share::parse_percent("5.5E-2"), Ok(Share(5)));
+        assert_eq!(Share::parse_rate("1e-300"), Ok(Share(1)));
+        assert_eq!(Share::parse_rate("0.0000E-05"), Ok(Share(0)));
+        assert_eq!(Share::parse_rate("0.00001"), Ok(Share(1)));
+        assert_eq!(Share::of(1, u64::MAX), Ok(Share(1)));
+        for text in [
+            "1e-",
+            "1e--5",
+            "12e-3",
+            "1.e",
+            "e-5",
+            "1e-5e-5",
+            "1e-99999999999",
+        ] {
+            assert!(Share::parse_rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn line_counts_as_run_however_often_it_ran() {
+        for text in [
+            "1",
+            "1.84467440737096e+19",
+            "18446744073709551616",
+            "1E5",
+            "0.5",
+            "2.0",
+        ] {
+            assert_eq!(is_hit(text), Ok(true), "{text}");
+        }
+        for text in ["0", "0.0", "0e+00", "000"] {
+            assert_eq!(is_hit(text), Ok(false), "{text}");
+        }
+        for text in [
+            "", "-1", "nan", "inf", "1.", ".5", "1e", "1e+", "0x1", "=====", "1 ",
+        ] {
+            assert!(is_hit(text).is_err(), "{text}");
+        }
     }
 
     #[test]
