@@ -3,6 +3,7 @@
 use orch_gate_sdk::documents::{self, By};
 use orch_gate_sdk::frontmatter::{self, Value};
 use orch_gate_sdk::{Finding, Gate, GateError, Host, NoSettings, Verdict, describe, finding};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// The gate.
 pub struct Architecture;
@@ -60,21 +61,17 @@ fn judge<H: Host>(host: &H, name: &str) -> Vec<Finding> {
                 document.body.to_owned(),
             ),
             Err(error) => {
-                return vec![
-                    finding("artefact/frontmatter", format!("{name}: {error}")).at(name, None),
-                ];
+                return vec![documents::broken(name, &error)];
             }
         }
     } else {
         (None, text.clone())
     };
-    let status = status
-        .filter(|s| !s.trim().is_empty())
-        .or_else(|| section(&body, "Status"));
-    if status.is_none() {
+    let has_status = status.is_some_and(|s| !s.trim().is_empty()) || has_section(&body, "Status");
+    if !has_status {
         findings.push(finding("adr/status", format!("{name} has no status")).at(name, None));
     }
-    if section(&body, "Decision").is_none() {
+    if !has_section(&body, "Decision") {
         findings.push(
             finding(
                 "adr/decision",
@@ -86,16 +83,69 @@ fn judge<H: Host>(host: &H, name: &str) -> Vec<Finding> {
     findings
 }
 
-/// Text under the heading `title`, of any level, up to the next heading; none if it is missing or empty.
-fn section(body: &str, title: &str) -> Option<String> {
-    let mut lines = body.lines().skip_while(|line| {
-        let heading = line.trim_start_matches('#');
-        !(line.starts_with('#') && heading.trim().eq_ignore_ascii_case(title))
-    });
-    lines.next()?;
-    let text: Vec<&str> = lines.take_while(|line| !line.starts_with('#')).collect();
-    let text = text.join("\n").trim().to_owned();
-    (!text.is_empty()).then_some(text)
+/// Whether there is something to read under the heading `title`, of any level, up to the next heading that is not
+/// below it. Comments, headings and words that only keep the place are nothing to read.
+fn has_section(body: &str, title: &str) -> bool {
+    let mut level: Option<HeadingLevel> = None;
+    let mut heading: Option<(HeadingLevel, String)> = None;
+    let mut text = String::new();
+    let options = Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS;
+    for event in Parser::new_ext(body, options) {
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => heading = Some((level, String::new())),
+            Event::End(TagEnd::Heading(_)) => {
+                let Some((ended, words)) = heading.take() else {
+                    continue;
+                };
+                if level.is_some_and(|level| ended <= level) {
+                    level = None;
+                }
+                if level.is_none() && is_title(&words, title) {
+                    level = Some(ended);
+                }
+            }
+            Event::Text(words) | Event::Code(words) => match &mut heading {
+                Some((_, title)) => title.push_str(&words),
+                None if level.is_some() => {
+                    text.push_str(&words);
+                    text.push(' ');
+                }
+                None => {}
+            },
+            _ => {}
+        }
+    }
+    !is_placeholder(&text)
+}
+
+/// Whether a heading is `title`: `## 3. Decision:` is one, too.
+fn is_title(heading: &str, title: &str) -> bool {
+    let plain = heading
+        .trim()
+        .trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ')' | ' '));
+    let plain = plain.trim_end_matches(':').trim();
+    plain.eq_ignore_ascii_case(title)
+}
+
+/// Whether a text only keeps the place of one: nothing, marks, or words such as `TODO`.
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "todo",
+        "tbd",
+        "tba",
+        "fixme",
+        "xxx",
+        "wip",
+        "to be decided",
+        "to be done",
+    ];
+    let plain: String = text
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+        .collect();
+    let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    let plain = plain.to_lowercase();
+    plain.is_empty() || WORDS.contains(&plain.as_str())
 }
 
 orch_gate_sdk::export_gate!(Architecture);
@@ -132,6 +182,68 @@ mod tests {
             rules(&GOOD.replace("We add in integers.", "")),
             ["adr/decision"]
         );
+    }
+
+    #[test]
+    fn heading_is_none_where_markdown_knows_none() {
+        for text in [
+            "# A\n\n```md\n## Status\nAccepted\n## Decision\nYes.\n```\n",
+            "# A\n\n~~~\n## Status\n\nAccepted\n\n## Decision\n\nYes.\n~~~\n",
+            "# A\n\n    ## Status\n    Accepted\n    ## Decision\n    Yes.\n",
+            "# A\n<!--\n## Status\nAccepted\n## Decision\nYes.\n-->\n",
+            "# A\n\n<div>\n## Status\nAccepted\n## Decision\nYes.\n</div>\n",
+        ] {
+            assert_eq!(rules(text), ["adr/status", "adr/decision"], "{text}");
+        }
+    }
+
+    #[test]
+    fn decision_that_only_keeps_its_place_fails() {
+        for nothing in [
+            "<!-- TODO -->",
+            "<!-- what was\n\ndecided -->",
+            "TODO",
+            "_TBD_",
+            "...",
+            "- [ ] to be decided",
+            "### Storage\n\n<!-- TODO -->",
+            "[x]: https://forge.invalid",
+            "---",
+        ] {
+            let text = GOOD.replace("We add in integers.", nothing);
+            assert_eq!(rules(&text), ["adr/decision"], "{nothing}");
+        }
+    }
+
+    #[test]
+    fn decision_may_have_headings_of_its_own() {
+        for something in [
+            "### Storage\n\nIntegers.",
+            "### Storage\n\n#### Where\n\nHere.\n\n### Speed",
+            "```rust\nlet sum: u64;\n```",
+            "| a | b |\n|---|---|\n| integers | yes |",
+            "- integers",
+        ] {
+            let text = GOOD.replace("We add in integers.", something);
+            assert!(rules(&text).is_empty(), "{something}");
+        }
+        assert!(rules("Status\n------\n\nAccepted\n\nDecision\n--------\n\nYes.\n").is_empty());
+        assert!(rules("# A\n## 1. **Status**\nAccepted\n## 2. Decision:\nYes.\n").is_empty());
+        // The next heading of its own level ends it.
+        let text = "## Status\nAccepted\n## Decision\n## Consequences\nMany.\n";
+        assert_eq!(rules(text), ["adr/decision"]);
+    }
+
+    #[test]
+    fn broken_frontmatter_is_shown_with_its_line() {
+        let fixture = Fixture::new().artefact(
+            "06-adr/ADR-001-x.md",
+            "architect",
+            "---\nstatus: a\nstatus: b\n---\n## Decision\nYes.\n",
+        );
+        let verdict = fixture.judge::<Architecture>().unwrap();
+        let place = verdict.findings()[0].at.clone().unwrap();
+        assert_eq!(place.line, Some(3));
     }
 
     #[test]

@@ -13,14 +13,18 @@ pub const DEPTH_MAX: usize = 8;
 /// Most values in a document.
 pub const NODES_MAX: usize = 10_000;
 
-/// Why a text is refused. `line` counts from 1 within the YAML.
+/// Why a text is refused. `line` counts from 1, from the beginning of the file or text that was handed in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The document does not begin with `---`.
-    #[error("no frontmatter: the file must begin with a line `---`")]
+    #[error(
+        "no frontmatter: the first line must be exactly `---`, without a blank before or behind it"
+    )]
     NoFrontmatter,
     /// The closing line is missing.
-    #[error("the frontmatter is not closed: end it with a line `---`")]
+    #[error(
+        "the frontmatter is not closed: end it with a line that is exactly `---`, without a blank before or behind it"
+    )]
     NotClosed,
     /// The text is too long.
     #[error("the text has {bytes} bytes; at most {max} are read")]
@@ -67,6 +71,32 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The line that is wrong, counting from 1; none if the text is wrong as a whole.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::NoFrontmatter => Some(1),
+            Self::Forbidden { line, .. }
+            | Self::DuplicateKey { line, .. }
+            | Self::Bound { line, .. }
+            | Self::Syntax { line, .. } => Some(*line),
+            Self::NotClosed | Self::TooLarge { .. } | Self::NotMapping => None,
+        }
+    }
+
+    /// The same of a text that stands `lines` further down.
+    fn further_down(mut self, lines: usize) -> Self {
+        match &mut self {
+            Self::Forbidden { line, .. }
+            | Self::DuplicateKey { line, .. }
+            | Self::Bound { line, .. }
+            | Self::Syntax { line, .. } => *line += lines,
+            Self::NoFrontmatter | Self::NotClosed | Self::TooLarge { .. } | Self::NotMapping => {}
+        }
+        self
+    }
+}
+
 /// A Markdown file with frontmatter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document<'a> {
@@ -80,7 +110,7 @@ pub struct Document<'a> {
 /// CR LF.
 ///
 /// # Errors
-/// [`Error`], with the line counted within the frontmatter.
+/// [`Error`], with the line as an editor counts it.
 pub fn parse(document: &str) -> Result<Document<'_>, Error> {
     let text = document.strip_prefix('\u{feff}').unwrap_or(document);
     let mut lines = text.split_inclusive('\n');
@@ -95,7 +125,8 @@ pub fn parse(document: &str) -> Result<Document<'_>, Error> {
             let yaml = &text[start..end];
             let body = &text[end + line.len()..];
             return Ok(Document {
-                mapping: read_mapping(yaml, FRONTMATTER_BYTES_MAX)?,
+                mapping: read_mapping(yaml, FRONTMATTER_BYTES_MAX)
+                    .map_err(|error| error.further_down(1))?,
                 body,
             });
         }
@@ -138,6 +169,32 @@ fn read(text: &str, max: usize) -> Result<Value, Error> {
             max,
         });
     }
+    read_document(text).map_err(|error| in_words(error, text))
+}
+
+/// What the parser stumbled over, in the words of whoever wrote it: Markdown and tabs are what people bring along.
+fn in_words(error: Error, text: &str) -> Error {
+    let Error::Syntax { line, problem } = error else {
+        return error;
+    };
+    let mut lines = text.lines().skip(line.saturating_sub(1));
+    let written = lines.next().unwrap_or_default();
+    let value = written
+        .split_once(':')
+        .map_or("", |(_, value)| value.trim_start());
+    let problem = if value.starts_with('*') {
+        "a value that begins with `*` is an alias in YAML; write it without asterisks".to_owned()
+    } else if value.starts_with(['`', '@', '%']) {
+        format!("{problem}; a value that begins so has to stand in quotes")
+    } else if written.contains('\t') {
+        format!("{problem}; there is a tab in the line, write blanks")
+    } else {
+        problem
+    };
+    Error::Syntax { line, problem }
+}
+
+fn read_document(text: &str) -> Result<Value, Error> {
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         nodes: 0,

@@ -72,7 +72,7 @@ fn second_verdict_in_the_same_frontmatter_is_refused() {
     assert_eq!(
         error,
         Error::DuplicateKey {
-            line: 2,
+            line: 3,
             key: "verdict".to_owned()
         }
     );
@@ -80,6 +80,46 @@ fn second_verdict_in_the_same_frontmatter_is_refused() {
         matches!(parse_yaml("'1': a\n1: b"), Err(Error::DuplicateKey { .. })),
         "keys are compared as text"
     );
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_counts_them() {
+    for (document, line) in [
+        ("---\na: 1\nb: [\n---\n", 4),
+        ("---\na: 1\nb: &x 2\n---\n", 3),
+        ("\u{feff}---\r\na: 1\r\na: 2\r\n---\r\n", 3),
+        ("---\nverdict: **APPROVED**\n---\n", 2),
+        ("no frontmatter", 1),
+    ] {
+        let error = parse(document).unwrap_err();
+        assert_eq!(error.line(), Some(line), "{document:?}: {error}");
+        if error != Error::NoFrontmatter {
+            assert!(
+                error.to_string().starts_with(&format!("line {line}: ")),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_markdown_and_tabs_do_to_a_value_is_said_in_plain_words() {
+    let said = |document: &str| parse(document).unwrap_err().to_string();
+    let starred = said("---\nverdict: **APPROVED**\n---\n");
+    assert!(
+        starred.contains("without asterisks") && !starred.contains("anchor"),
+        "{starred}"
+    );
+    let ticked = said("---\nverdict: `APPROVED`\n---\n");
+    assert!(ticked.contains("in quotes"), "{ticked}");
+    let tabbed = said("---\nverdict: APPROVED\n\tversion: 1\n---\n");
+    assert!(tabbed.contains("tab"), "{tabbed}");
+    for blank in [
+        "--- \nverdict: APPROVED\n---\n",
+        "---\nverdict: APPROVED\n--- \n",
+    ] {
+        assert!(said(blank).contains("without a blank"), "{blank:?}");
+    }
 }
 
 #[test]
@@ -158,5 +198,13 @@ proptest! {
         let line = format!("---\nkey: {}\n---\n", render_scalar(&value));
         let read = parse(&line).map(|d| d.mapping.text("key").map(str::to_owned));
         proptest::prop_assert_eq!(read, Ok(Some(value)));
+    }
+}
+
+#[test]
+fn tab_after_the_colon_is_a_blank_or_is_named() {
+    match parse("---\nverdict:\tAPPROVED\n---\n") {
+        Ok(document) => assert_eq!(document.mapping.text("verdict"), Some("APPROVED")),
+        Err(error) => assert!(error.to_string().contains("tab"), "{error}"),
     }
 }

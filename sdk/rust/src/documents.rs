@@ -3,7 +3,7 @@
 //! Everything that is missing, unreadable or by the wrong author comes back as a finding, so that a gate
 //! built on these functions is fail-closed.
 
-use orch_frontmatter::Mapping;
+use orch_frontmatter::{Mapping, Value};
 
 use crate::bindings::orch::gate::types::Finding;
 use crate::host::artefacts::{Artefact, Author, ReadError};
@@ -94,9 +94,51 @@ pub fn document<H: Host>(host: &H, name: &str, by: By) -> Result<(Mapping, Strin
     let text = text(host, name, by)?;
     match orch_frontmatter::parse(&text) {
         Ok(document) => Ok((document.mapping, document.body.to_owned())),
-        Err(error) => Err(Box::new(
-            finding("artefact/frontmatter", format!("{name}: {error}")).at(name, None),
-        )),
+        Err(error) => Err(Box::new(broken(name, &error))),
+    }
+}
+
+/// The finding for frontmatter that cannot be read, with its line in the file.
+pub fn broken(name: &str, error: &orch_frontmatter::Error) -> Finding {
+    let line = error.line().and_then(|line| u32::try_from(line).ok());
+    finding("artefact/frontmatter", format!("{name}: {error}")).at(name, line)
+}
+
+/// What a key holds, for people: characters that nobody sees are written out.
+fn held(keys: &Mapping, key: &str) -> String {
+    match keys.get(key) {
+        None => "missing".to_owned(),
+        Some(Value::Sequence(_)) => "a list".to_owned(),
+        Some(Value::Mapping(_)) => "a mapping".to_owned(),
+        Some(Value::Null) => "empty".to_owned(),
+        Some(value) => {
+            let text = value.to_scalar_text().unwrap_or_default();
+            let cut = text.chars().nth(HELD_MAX).map_or("", |_| "…");
+            let shown: String = text.chars().take(HELD_MAX).map(seen).collect();
+            format!("`{shown}{cut}`")
+        }
+    }
+}
+
+/// Longest value that is shown, in characters.
+const HELD_MAX: usize = 120;
+
+/// A character as it can be seen: marks without a width or that turn the direction, and blanks that are none.
+fn seen(character: char) -> String {
+    match character {
+        c if c.is_control() => c.escape_default().collect(),
+        '\u{ad}'
+        | '\u{a0}'
+        | '\u{61c}'
+        | '\u{115f}'
+        | '\u{180e}'
+        | '\u{2000}'..='\u{200f}'
+        | '\u{2028}'..='\u{202f}'
+        | '\u{205f}'..='\u{206f}'
+        | '\u{3000}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' => character.escape_unicode().collect(),
+        c => c.to_string(),
     }
 }
 
@@ -124,10 +166,7 @@ pub fn claim(
         Some(value) if value == positive => Ok(Claim::Positive),
         Some(value) if value == negative => Ok(Claim::Negative),
         _ => {
-            let has = keys
-                .get(key)
-                .and_then(orch_frontmatter::Value::to_scalar_text);
-            let has = has.map_or_else(|| "missing".to_owned(), |v| format!("`{v}`"));
+            let has = held(keys, key);
             let message =
                 format!("{name}: `{key}` is {has}; it must be `{positive}` or `{negative}`");
             Err(Box::new(
@@ -145,7 +184,7 @@ pub fn names_work_item(name: &str, keys: &Mapping, key: &str, work_item: &str) -
     if has.as_deref() == Some(work_item) {
         return None;
     }
-    let has = has.map_or_else(|| "missing".to_owned(), |v| format!("`{v}`"));
+    let has = held(keys, key);
     Some(
         finding(
             "artefact/work-item",
@@ -189,6 +228,38 @@ pub fn mentions(text: &str, id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn said(yaml: &str) -> String {
+        let text = format!("---\n{yaml}\n---\n");
+        let keys = orch_frontmatter::parse(&text).unwrap().mapping;
+        match claim(
+            "12-review.md",
+            &keys,
+            "verdict",
+            "APPROVED",
+            "REQUEST_CHANGES",
+        ) {
+            Ok(claim) => format!("{claim:?}"),
+            Err(found) => found.message,
+        }
+    }
+
+    #[test]
+    fn what_a_key_holds_is_said_as_it_is() {
+        for (yaml, has) in [
+            ("verdict: [APPROVED]", "is a list;"),
+            ("verdict: {APPROVED: 1}", "is a mapping;"),
+            ("verdict:", "is empty;"),
+            ("other: 1", "is missing;"),
+            ("verdict: approved", "is `approved`;"),
+            ("verdict: APPROVED\u{200b}", "is `APPROVED\\u{200b}`;"),
+            ("verdict: \"APPROVED\\u00a0\"", "is `APPROVED\\u{a0}`;"),
+            ("verdict: \"\\u202eAPPROVED\"", "is `\\u{202e}APPROVED`;"),
+        ] {
+            assert!(said(yaml).contains(has), "{yaml}: {}", said(yaml));
+        }
+        assert_eq!(said("verdict: APPROVED"), "Positive");
+    }
 
     #[test]
     fn ids_are_whole_words_and_unique() {
