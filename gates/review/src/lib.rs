@@ -3,10 +3,15 @@
 //! The verdict is read from the frontmatter of `12-review.md` and from nowhere else; a negative word wins, and
 //! whatever is missing, broken or written by somebody else is a failure.
 
+mod markdown;
+mod remarks;
+
 use orch_gate_sdk::documents::{self, By, Claim};
 use orch_gate_sdk::forge::{ForgeError, ReviewState};
-use orch_gate_sdk::{Finding, Gate, GateError, Host, Severity, Verdict, describe, finding};
+use orch_gate_sdk::{Finding, Gate, GateError, Host, Verdict, describe, finding};
 use serde::Deserialize;
+
+use crate::remarks::remarks;
 
 const REVIEW: &str = "12-review.md";
 /// Longest body that is handed on as one finding, in bytes.
@@ -81,7 +86,7 @@ fn verdict<H: Host>(host: &H) -> Verdict {
         findings
             .push(finding("review/type", format!("{REVIEW}: `type` is missing")).at(REVIEW, None));
     }
-    let remarks = remarks(&body);
+    let remarks = remarks(REVIEW, &body, lines_before(host, &body));
     match documents::claim(REVIEW, &keys, "verdict", "APPROVED", "REQUEST_CHANGES") {
         Err(found) => findings.push(*found),
         Ok(Claim::Positive) => findings.extend(remarks.into_iter().filter(|f| f.blocking)),
@@ -98,54 +103,11 @@ fn verdict<H: Host>(host: &H) -> Verdict {
         .count("review_findings", blocking as i64)
 }
 
-/// List items such as `- P1 src/cart.rs:12 the sum ignores the discount`. P0 and P1 block.
-fn remarks(body: &str) -> Vec<Finding> {
-    let mut list: Vec<Finding> = Vec::new();
-    for line in body.lines() {
-        let item = line
-            .trim_start()
-            .trim_start_matches(['-', '*', ' '])
-            .trim_start_matches(['[', '*']);
-        let Some((grade, rest)) = ["P0", "P1", "P2", "P3"]
-            .iter()
-            .find_map(|g| item.strip_prefix(g).map(|r| (*g, r)))
-        else {
-            continue;
-        };
-        if !line.trim_start().starts_with(['-', '*'])
-            || rest.starts_with(|c: char| c.is_ascii_alphanumeric())
-        {
-            continue;
-        }
-        let text = rest.trim_start_matches([']', '*', ':', ' ', '-']).trim();
-        let (severity, blocking) = match grade {
-            "P0" => (Severity::Critical, true),
-            "P1" => (Severity::High, true),
-            "P2" => (Severity::Medium, false),
-            _ => (Severity::Low, false),
-        };
-        let mut found =
-            finding(&format!("review/{}", grade.to_lowercase()), text).severity(severity);
-        found.blocking = blocking;
-        if let Some((path, line)) = place(text) {
-            found = found.at(path, line);
-        }
-        list.push(found);
-    }
-    list
-}
-
-/// A path with an optional line number at the start of a remark.
-fn place(text: &str) -> Option<(&str, Option<u32>)> {
-    let word = text
-        .split_whitespace()
-        .next()?
-        .trim_matches(['`', ',', ':']);
-    let (path, line) = match word.rsplit_once(':') {
-        Some((path, digits)) if digits.parse::<u32>().is_ok() => (path, digits.parse().ok()),
-        _ => (word, None),
-    };
-    (path.contains('/') || path.contains('.')).then_some((path, line))
+/// How many lines of the file stand before its body.
+fn lines_before<H: Host>(host: &H, body: &str) -> u32 {
+    let text = host.read_artefact(REVIEW).unwrap_or_default();
+    let before = text.strip_suffix(body).unwrap_or_default();
+    u32::try_from(before.matches('\n').count()).unwrap_or(u32::MAX)
 }
 
 fn cut(text: &str) -> String {
@@ -243,6 +205,44 @@ mod tests {
             judge("unknown", &review("APPROVED", "")).findings()[0].rule,
             "artefact/author"
         );
+    }
+
+    #[test]
+    fn approval_over_a_grave_remark_fails_however_it_is_written() {
+        for body in [
+            "1. P0 src/a.rs:3 SQL injection",
+            "- [ ] P0 src/a.rs:3 SQL injection",
+            "### P0",
+            "### P0 src/a.rs:3 SQL injection",
+            "| P1 | src/a.rs |\n|---|---|\n| P1 | src/a.rs:3 |",
+        ] {
+            assert!(
+                judge("reviewer", &review("APPROVED", body)).is_fail(),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn approval_that_says_that_there_is_nothing_grave_passes() {
+        for body in [
+            "- P0: none",
+            "- **P0**: 0\n- **P1**: 0",
+            "> - P0: a hole\n> - P1: a fault",
+        ] {
+            let verdict = judge("reviewer", &review("APPROVED", body));
+            assert!(verdict.is_pass(), "{body}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn remark_without_a_place_is_shown_where_it_stands_in_the_file() {
+        let verdict = judge(
+            "reviewer",
+            &review("REQUEST_CHANGES", "\n- P1 the sum is wrong"),
+        );
+        let place = verdict.findings()[0].at.clone().unwrap();
+        assert_eq!((place.path.as_str(), place.line), (REVIEW, Some(8)));
     }
 
     #[test]
