@@ -3,11 +3,14 @@
 //! An assertion in a comment or in a string asserts nothing. The reading is by characters, not by grammar: where it
 //! goes wrong it takes too much for a string, so that fewer assertions count, never more.
 
+use serde::Deserialize;
+
 /// How comments and strings are written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Syntax {
     /// Beginnings of a comment up to the line's end.
-    pub(crate) line: &'static [&'static str],
+    pub(crate) line: Vec<String>,
     /// Whether `/* … */` is a comment.
     pub(crate) has_blocks: bool,
     /// Whether such comments nest, `r#"…"#` is a string, and `'a` is none.
@@ -17,7 +20,7 @@ pub(crate) struct Syntax {
     /// Whether three quotes open a string of many lines.
     pub(crate) has_triples: bool,
     /// Quotes of strings that may run over lines.
-    pub(crate) long: &'static [char],
+    pub(crate) long: Vec<char>,
 }
 
 /// The text without its comments, and with empty strings.
@@ -45,10 +48,10 @@ fn comment(rest: &str, before: Option<char>, syntax: &Syntax) -> Option<usize> {
     if syntax.has_blocks && rest.starts_with("/*") {
         return Some(block(rest, syntax.is_rust));
     }
-    let opens = |mark: &&&str| {
+    let opens = |mark: &&String| {
         // In a shell `$#` and `a#b` are no comments.
         let apart = before.is_none_or(char::is_whitespace);
-        rest.starts_with(**mark) && (**mark != "#" || apart)
+        rest.starts_with(mark.as_str()) && (*mark != "#" || apart)
     };
     syntax.line.iter().find(opens)?;
     Some(rest.find('\n').unwrap_or(rest.len()))

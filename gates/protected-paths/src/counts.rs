@@ -31,7 +31,12 @@ pub(crate) fn count(language: &Language, text: &str) -> Counts {
     let mut counts = Counts::default();
     let lines = text.lines().map(str::trim_start);
     counts.skips = lines
-        .filter(|line| language.comments.iter().any(|c| line.starts_with(c)))
+        .filter(|line| {
+            language
+                .comments
+                .iter()
+                .any(|c| line.starts_with(c.as_str()))
+        })
         .count();
     let code = without_comments_and_strings(text, &language.syntax);
     let mut pending = Pending::default();
@@ -43,10 +48,10 @@ pub(crate) fn count(language: &Language, text: &str) -> Counts {
         if skipped.is_some_and(|from| indent < from) && !words.starts_with(['}', ')', ']']) {
             skipped = None;
         }
-        let stops = hits(line, language.stops);
-        let skips = hits(line, language.skips);
-        counts.skips += if stops > 0 { stops } else { skips } + hits(line, language.focuses);
-        pending.tests += hits(line, language.tests);
+        let stops = hits(line, &language.stops);
+        let skips = hits(line, &language.skips);
+        counts.skips += if stops > 0 { stops } else { skips } + hits(line, &language.focuses);
+        pending.tests += hits(line, &language.tests);
         pending.is_skipped |= skips > 0 && stops == 0;
         if pending.open > 0 || is_attribute(words) {
             pending.open += opened(words);
@@ -59,7 +64,7 @@ pub(crate) fn count(language: &Language, text: &str) -> Counts {
             skipped = Some(indent + 1);
         } else if skipped.is_none() {
             counts.tests += pending.tests;
-            counts.assertions += hits(line, language.assertions);
+            counts.assertions += hits(line, &language.assertions);
         }
         pending = Pending::default();
     }
@@ -85,7 +90,7 @@ fn opened(words: &str) -> isize {
     words.chars().map(step).sum()
 }
 
-fn hits(line: &str, words: &[&str]) -> usize {
+fn hits(line: &str, words: &[String]) -> usize {
     words.iter().map(|word| hits_of(line, word)).sum()
 }
 

@@ -1,201 +1,194 @@
-//! How do the languages write tests, assertions and markers that skip?
+//! How do the languages write tests, assertions and markers that skip, and how are their test files called?
 //!
-//! A word that begins with a letter counts where no longer name or path ends with it. A word with a star counts
-//! wherever a name that holds it is used, so that `*assert` finds `prop_assert!(` and `self.assertEqual(` but no
-//! import.
+//! Each language is a file of data beside this one. A word that begins with a letter counts where no longer name or
+//! path ends with it. A word with a star counts wherever a name that holds it is used, so that `*assert` finds
+//! `prop_assert!(` and `self.assertEqual(` but no import.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use crate::code::Syntax;
 
 /// Words of a language.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Language {
+    /// Endings of the names of its files.
+    extensions: Vec<String>,
     pub(crate) syntax: Syntax,
     /// A test begins.
-    pub(crate) tests: &'static [&'static str],
+    pub(crate) tests: Vec<String>,
     /// Something is asserted.
-    pub(crate) assertions: &'static [&'static str],
+    pub(crate) assertions: Vec<String>,
     /// What this line or attribute declares does not run, or may fail.
-    pub(crate) skips: &'static [&'static str],
+    pub(crate) skips: Vec<String>,
     /// What follows in this block does not run.
-    pub(crate) stops: &'static [&'static str],
+    pub(crate) stops: Vec<String>,
     /// Other things do not run.
-    pub(crate) focuses: &'static [&'static str],
+    pub(crate) focuses: Vec<String>,
     /// The same, in a comment.
-    pub(crate) comments: &'static [&'static str],
+    pub(crate) comments: Vec<String>,
+    /// Globs of files that are tests.
+    files: Vec<String>,
+    /// Globs of files that decide which tests run, and how.
+    #[serde(default)]
+    setups: Vec<String>,
+    /// Whether tests stand beside the code, too.
+    #[serde(default)]
+    pub(crate) inside_code: bool,
 }
 
-/// Anything without a syntax of its own here.
-const PLAIN: Syntax = Syntax {
-    line: &["//", "#"],
-    has_blocks: false,
-    is_rust: false,
-    has_characters: false,
-    has_triples: false,
-    long: &[],
-};
+/// How much of a changed test can be compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Known {
+    /// Its language has words of its own here.
+    Language(&'static Language),
+    /// Its language has none: what many languages have in common is looked for.
+    Guessed(&'static Language),
+    /// It is text or data, in which nothing can be counted.
+    Data,
+}
 
-const BRACES: Syntax = Syntax {
-    line: &["//"],
-    has_blocks: true,
-    has_characters: true,
-    ..PLAIN
-};
+const SOURCES: [&str; 15] = [
+    include_str!("languages/rust.toml"),
+    include_str!("languages/python.toml"),
+    include_str!("languages/script.toml"),
+    include_str!("languages/go.toml"),
+    include_str!("languages/jvm.toml"),
+    include_str!("languages/dotnet.toml"),
+    include_str!("languages/native.toml"),
+    include_str!("languages/ruby.toml"),
+    include_str!("languages/php.toml"),
+    include_str!("languages/shell.toml"),
+    include_str!("languages/beam.toml"),
+    include_str!("languages/dart.toml"),
+    include_str!("languages/functional.toml"),
+    include_str!("languages/scripting.toml"),
+    // The last one stands for every language that is not known.
+    include_str!("languages/plain.toml"),
+];
 
-const RUST: Language = Language {
-    syntax: Syntax {
-        is_rust: true,
-        long: &['"'],
-        ..BRACES
-    },
-    tests: &["#[test]", "::test]", "::test(", "#[rstest", "#[test_case("],
-    assertions: &["*assert"],
-    skips: &["#[ignore", ", ignore)]", ", ignore ="],
-    stops: &[],
-    focuses: &["#![cfg(", "#[cfg(any())"],
-    comments: &[],
-};
+/// Endings of names of text and data.
+const DATA: [&str; 34] = [
+    "adoc", "bin", "csv", "dat", "feature", "gif", "golden", "gz", "html", "jpg", "json", "jsonl",
+    "lock", "log", "md", "out", "parquet", "pdf", "png", "rst", "snap", "sql", "stderr", "stdout",
+    "svg", "toml", "tsv", "txt", "webp", "xml", "yaml", "yml", "zip", "ini",
+];
 
-const PYTHON: Language = Language {
-    syntax: Syntax {
-        line: &["#"],
-        has_triples: true,
-        ..PLAIN
-    },
-    tests: &["def test_"],
-    assertions: &["*assert", "pytest.raises", "pytest.warns"],
-    skips: &[
-        "pytest.mark.skip",
-        "pytest.mark.xfail",
-        "@mark.skip",
-        "@mark.xfail",
-        "unittest.skip",
-        "@skip",
-        "unittest.expectedFailure",
-        "@expectedFailure",
-    ],
-    stops: &[
-        "pytest.skip(",
-        "pytest.xfail(",
-        ".skipTest(",
-        "pytestmark = pytest.mark.skip",
-    ],
-    focuses: &["__test__ = False", "collect_ignore"],
-    comments: &[],
-};
+#[expect(
+    clippy::expect_used,
+    reason = "the files are part of this crate and read by its tests"
+)]
+static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
+    let languages = SOURCES.iter();
+    languages
+        .map(|text| toml::from_str(text).expect("a language's file is read by a test"))
+        .collect()
+});
 
-const SCRIPT: Language = Language {
-    syntax: Syntax {
-        has_characters: false,
-        long: &['`'],
-        ..BRACES
-    },
-    tests: &[
-        "it(",
-        "it.each",
-        "it.only(",
-        "test(",
-        "test.each",
-        "test.only(",
-        "Deno.test(",
-    ],
-    assertions: &["expect(", ".expect(", "expect.", "*assert"],
-    skips: &[
-        ".skip(",
-        ".skip.",
-        ".skipIf(",
-        ".todo(",
-        ".fails(",
-        "xit(",
-        "xtest(",
-        "xdescribe(",
-    ],
-    stops: &["this.skip("],
-    focuses: &[".only(", "fit(", "fdescribe("],
-    comments: &[],
-};
-
-const GO: Language = Language {
-    syntax: Syntax {
-        long: &['`'],
-        ..BRACES
-    },
-    tests: &["func Test", "func Fuzz", "t.Run("],
-    assertions: &["t.Error", "t.Fatal", "t.Fail", "require.", "assert."],
-    skips: &[],
-    stops: &["t.Skip"],
-    focuses: &[],
-    comments: &["//go:build", "// +build"],
-};
-
-/// C, C++, Java and their kin.
-const C_LIKE: Language = Language {
-    syntax: Syntax {
-        has_triples: true,
-        ..BRACES
-    },
-    tests: &[
-        "@Test",
-        "@ParameterizedTest",
-        "[Test]",
-        "[Fact]",
-        "[Theory]",
-        "TEST(",
-        "TEST_F(",
-    ],
-    assertions: &["*assert", "*Assert", "EXPECT_", "ASSERT_", "verify("],
-    skips: &["@Ignore", "@Disabled", "[Ignore"],
-    stops: &["GTEST_SKIP", "assumeTrue("],
-    focuses: &[],
-    comments: &[],
-};
-
-const SHELL: Language = Language {
-    syntax: Syntax {
-        line: &["#"],
-        ..PLAIN
-    },
-    tests: &["@test", "test_", "it "],
-    assertions: &[
-        "*assert",
-        "[ ",
-        "[[ ",
-        "|| fail",
-        "|| exit",
-        "|| return",
-        "cmp ",
-        "diff ",
-    ],
-    skips: &[],
-    stops: &["skip "],
-    focuses: &[],
-    comments: &[],
-};
-
-const OTHER: Language = Language {
-    syntax: PLAIN,
-    tests: &["@test", "@Test", "test_", "it ", "test "],
-    assertions: &["*assert", "expect"],
-    skips: &["@skip", "@Ignore", "@Disabled", ".skip", "xit ", "pending"],
-    stops: &["skip "],
-    focuses: &[],
-    comments: &[],
-};
-
-/// The language of a file by its extension; none for text and data, in which nothing can be counted.
-pub(crate) fn of(path: &str) -> Option<&'static Language> {
+/// What is known of a file by the ending of its name.
+pub(crate) fn of(path: &str) -> Known {
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    Some(match extension.to_ascii_lowercase().as_str() {
-        "rs" => &RUST,
-        "py" | "pyi" => &PYTHON,
-        "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" => &SCRIPT,
-        "go" => &GO,
-        "c" | "cc" | "cpp" | "cs" | "cxx" | "h" | "hpp" | "java" | "kt" | "scala" | "swift" => {
-            &C_LIKE
+    let extension = extension.to_ascii_lowercase();
+    let has = |language: &&Language| language.extensions.contains(&extension);
+    match (LANGUAGES.iter().find(has), LANGUAGES.last()) {
+        (Some(language), _) => Known::Language(language),
+        (None, Some(plain)) if !DATA.contains(&extension.as_str()) => Known::Guessed(plain),
+        (None, _) => Known::Data,
+    }
+}
+
+/// Globs of the files that are tests, in all languages.
+pub(crate) fn test_files() -> Vec<String> {
+    let of = |language: &Language| [language.files.clone(), language.setups.clone()].concat();
+    let mut globs: Vec<String> = LANGUAGES.iter().flat_map(of).collect();
+    globs.sort();
+    globs.dedup();
+    globs
+}
+
+/// Globs of the files that decide which tests run, in all languages.
+pub(crate) fn setups() -> Vec<&'static str> {
+    let of = LANGUAGES.iter().flat_map(|language| &language.setups);
+    of.map(String::as_str).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::globs::{Case, Globs};
+
+    #[test]
+    fn every_language_is_read_and_has_words_for_what_it_is_asked() {
+        for language in LANGUAGES.iter() {
+            let names = &language.extensions;
+            assert!(
+                !language.tests.is_empty() && !language.assertions.is_empty(),
+                "{names:?}"
+            );
+            assert!(
+                !language.skips.is_empty() && !language.files.is_empty(),
+                "{names:?}"
+            );
         }
-        "" | "sh" | "bash" | "bats" | "zsh" => &SHELL,
-        "csv" | "html" | "json" | "lock" | "md" | "rst" | "snap" | "toml" | "txt" | "xml"
-        | "yaml" | "yml" => return None,
-        _ => &OTHER,
-    })
+        let mut extensions: Vec<&String> = LANGUAGES.iter().flat_map(|l| &l.extensions).collect();
+        let count = extensions.len();
+        extensions.sort();
+        extensions.dedup();
+        assert_eq!(extensions.len(), count, "two languages claim one ending");
+        assert!(Globs::of(&test_files(), Case::Matters).is_ok());
+    }
+
+    #[test]
+    fn test_files_of_the_world_are_known_by_their_names() {
+        let globs = Globs::of(&test_files(), Case::Matters).unwrap();
+        for path in [
+            "spec/cart_spec.rb",
+            "Shop.Tests/CartTests.cs",
+            "src/test/kotlin/CartTest.kt",
+            "src/main/CartIT.java",
+            "shop/tests.py",
+            "cypress/e2e/cart.cy.js",
+            "packages/a/test/cart.js",
+            "src/cart_unittest.cc",
+            "app/__tests__/cart.tsx",
+            "src/Cart.test.ts",
+            "lib/cart_test.go",
+            "test/cart_test.exs",
+            "ShopTests/CartTests.swift",
+            "src/it/scala/CartSpec.scala",
+            "tests/Feature/CartTest.php",
+            "t/00-load.t",
+            "Tests/Cart.Tests.ps1",
+            "spec/cart_spec.lua",
+            "test/widget_test.dart",
+            "features/cart.feature",
+            "e2e/login.ts",
+            "crates/a/src/tests.rs",
+            "tests/conftest.py",
+            "inst/testthat/test-cart.R",
+            "src/cart.e2e-spec.ts",
+        ] {
+            assert!(globs.matches(path), "{path}");
+        }
+        for path in [
+            "src/cart.rs",
+            "src/contest.py",
+            "latest/a.js",
+            "src/attest.go",
+            "docs/testing.md",
+        ] {
+            assert!(!globs.matches(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn unknown_language_is_said_to_be_one() {
+        assert!(matches!(of("tests/a.zig"), Known::Guessed(_)));
+        assert!(matches!(of("tests/a.json"), Known::Data));
+        assert!(matches!(of("tests/a.rb"), Known::Language(_)));
+        assert!(matches!(of("tests/run"), Known::Language(_)));
+    }
 }

@@ -8,9 +8,12 @@
 mod approval;
 mod changes;
 mod code;
+mod command;
 mod counts;
 mod globs;
+mod guards;
 mod languages;
+mod parts;
 mod rules;
 mod text;
 mod weakened;
@@ -19,7 +22,9 @@ use orch_gate_sdk::{Finding, Gate, GateError, Host, Verdict, describe, finding};
 use serde::Deserialize;
 
 use crate::globs::{Case, Globs};
+use crate::guards::Guards;
 use crate::text::clean;
+use crate::weakened::Looked;
 
 /// Most findings that are listed; all are counted.
 const SHOWN_MAX: usize = 200;
@@ -47,7 +52,7 @@ pub enum Answer {
 pub struct Settings {
     /// Further paths that need a person.
     pub paths: Vec<String>,
-    /// Which files are tests.
+    /// Which files are tests; without the setting, those whose names say so in any language that the gate knows.
     pub tests: Vec<String>,
     /// Whether a protected change waits for a person or fails.
     pub answer: Answer,
@@ -57,20 +62,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let tests = [
-            "tests/**",
-            "test/**",
-            "**/*_test.*",
-            "**/test_*.py",
-            "**/*.test.*",
-            "**/*.spec.*",
-            "**/__tests__/**",
-            "**/*Test.java",
-        ];
         Self {
             answer: Answer::default(),
             paths: Vec::new(),
-            tests: tests.map(str::to_owned).to_vec(),
+            tests: languages::test_files(),
             allow: Vec::new(),
         }
     }
@@ -107,10 +102,15 @@ impl Gate for ProtectedPaths {
         };
         let allow = read(&settings.allow, Case::Matters)?;
         let changes = changes::of(host)?;
-        let mut findings =
-            rules::findings(&changes, &read(&settings.paths, Case::Ignored)?, &allow)?;
+        let guards = Guards::read()?;
+        let paths = read(&settings.paths, Case::Ignored)?;
+        let mut findings = rules::findings(&guards, &changes, &paths, &allow)?;
+        findings.extend(command::findings(host, &guards, &changes, &allow)?);
         let tests = read(&settings.tests, Case::Matters)?;
-        findings.extend(weakened::findings(host, &changes, &tests, &allow));
+        let setups = Globs::of(&languages::setups(), Case::Matters)
+            .map_err(|error| GateError::Internal(error.to_string()))?;
+        let (weakened, looked) = weakened::findings(host, &changes, &tests, &setups, &allow);
+        findings.extend(weakened);
         let approver = match findings.is_empty() {
             true => None,
             false => approval::of(host)?,
@@ -120,8 +120,9 @@ impl Gate for ProtectedPaths {
         }
         Ok(match approver {
             Some(who) => approved(changes.len(), findings, &who),
-            None => verdict(changes.len(), findings),
-        })
+            None => verdict(changes.len(), findings, &looked),
+        }
+        .report(report(changes.len(), &looked)))
     }
 }
 
@@ -158,7 +159,7 @@ fn approved(files_changed: usize, mut findings: Vec<Finding>, who: &str) -> Verd
         .fold(verdict, Verdict::finding)
 }
 
-fn verdict(files_changed: usize, mut findings: Vec<Finding>) -> Verdict {
+fn verdict(files_changed: usize, mut findings: Vec<Finding>, looked: &Looked) -> Verdict {
     let count = findings.len();
     findings.truncate(SHOWN_MAX);
     if count > SHOWN_MAX {
@@ -169,10 +170,68 @@ fn verdict(files_changed: usize, mut findings: Vec<Finding>) -> Verdict {
         );
         findings.push(finding("protected/more", message).help("Split the change."));
     }
-    let passed = "nothing that guards the repository is changed";
+    let passed = format!(
+        "nothing that guards the repository is changed, as far as its name or language tells{}",
+        not_compared(looked)
+    );
     Verdict::from_findings(findings, passed)
         .count("files_changed", integer(files_changed))
         .count("protected_changes", integer(count))
+}
+
+/// What of the changed tests could not be compared, for the summary; empty if all of them could.
+fn not_compared(looked: &Looked) -> String {
+    let mut text = String::new();
+    let named = |paths: &[String]| {
+        let first = paths.first().map(|path| clean(path, 100));
+        let more = paths.len().saturating_sub(1);
+        match (first.unwrap_or_default(), more) {
+            (first, 0) => first,
+            (first, more) => format!("{first} and {more} more"),
+        }
+    };
+    if !looked.guessed.is_empty() {
+        text.push_str("; tests in a language that is not known: ");
+        text.push_str(&named(&looked.guessed));
+    }
+    if !looked.data.is_empty() {
+        text.push_str("; data of tests that nobody compared: ");
+        text.push_str(&named(&looked.data));
+    }
+    text
+}
+
+/// What was looked at and what was not.
+fn report(files_changed: usize, looked: &Looked) -> String {
+    const NAMED: usize = 50;
+    let mut text = format!(
+        "{files_changed} changed files were looked at by their paths, and {} of them as tests of a known language, \
+         by counting tests, assertions and markers that skip.\n",
+        looked.compared
+    );
+    for (what, paths) in [
+        (
+            "Tests in a language that is not known, looked at by what many languages have in common",
+            &looked.guessed,
+        ),
+        (
+            "Text and data among the tests, in which nothing can be counted",
+            &looked.data,
+        ),
+    ] {
+        if paths.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("\n{what}:\n\n"));
+        for path in paths.iter().take(NAMED) {
+            text.push_str(&format!("- {}\n", clean(path, 200)));
+        }
+        if paths.len() > NAMED {
+            text.push_str(&format!("- and {} more\n", paths.len() - NAMED));
+        }
+    }
+    text.push_str("\nNot looked at: whether a test still proves what it proved.\n");
+    text
 }
 
 fn integer(count: usize) -> i64 {

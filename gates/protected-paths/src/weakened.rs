@@ -8,23 +8,37 @@ use orch_gate_sdk::{Finding, Host};
 use crate::changes::Kind;
 use crate::counts::{Counts, count};
 use crate::globs::Globs;
-use crate::languages::{self, Language};
+use crate::languages::{self, Known, Language};
 use crate::protected;
 use crate::text::clean;
 
 /// Most pairs of a deleted and an added file that are looked at; beyond them a moved test counts as deleted.
 const PAIRS_MAX: usize = 2_000;
 
-/// The findings for deleted and weakened tests.
+/// What was looked at, for people.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    /// Changed tests that were compared with the base by the words of their language.
+    pub(crate) compared: usize,
+    /// Changed tests of languages that are not known, which were compared by what many have in common.
+    pub(crate) guessed: Vec<String>,
+    /// Changed text and data among the tests, in which nothing can be counted.
+    pub(crate) data: Vec<String>,
+}
+
+/// The findings for deleted and weakened tests, and what was looked at for them.
 pub(crate) fn findings<H: Host>(
     host: &H,
     changes: &BTreeMap<String, Kind>,
     tests: &Globs,
+    setups: &Globs,
     allow: &Globs,
-) -> Vec<Finding> {
+) -> (Vec<Finding>, Looked) {
     let mut search = Search {
         host,
         tests,
+        setups,
+        looked: Looked::default(),
         added: of_kind(changes, Kind::Added).collect(),
         texts: BTreeMap::new(),
         pairs: 0,
@@ -38,7 +52,7 @@ pub(crate) fn findings<H: Host>(
             Kind::Deleted => search.deleted(path),
         });
     }
-    found
+    (found, search.looked)
 }
 
 fn of_kind(changes: &BTreeMap<String, Kind>, wanted: Kind) -> impl Iterator<Item = &str> {
@@ -50,6 +64,9 @@ fn of_kind(changes: &BTreeMap<String, Kind>, wanted: Kind) -> impl Iterator<Item
 struct Search<'a, H> {
     host: &'a H,
     tests: &'a Globs,
+    /// Files that decide which tests run.
+    setups: &'a Globs,
+    looked: Looked,
     /// Added files that no deleted one has been found in yet.
     added: BTreeSet<&'a str>,
     texts: BTreeMap<String, Option<String>>,
@@ -65,36 +82,72 @@ impl<H: Host> Search<'_, H> {
         self.host.read_file(Revision::Head, path)
     }
 
-    /// Whether the file holds tests that the base's text tells: Rust has them beside the code.
-    fn holds_tests(&self, path: &str, base: &Result<String, ReadError>) -> bool {
-        self.tests.matches(path)
-            || path.ends_with(".rs")
-                && match (base, languages::of(path)) {
-                    (Ok(text), Some(language)) => {
-                        let counts = count(language, text);
-                        counts.tests + counts.skips > 0
-                    }
-                    (Err(ReadError::Denied(_)), _) => true,
-                    (Ok(_), None)
-                    | (Err(ReadError::Missing | ReadError::TooLarge(_) | ReadError::NotText), _) => {
-                        false
-                    }
-                }
+    fn is_test(&self, path: &str) -> bool {
+        self.tests.matches(path) || self.setups.matches(path)
     }
 
-    /// A path that is new since the branch began, but that the base may have gained meanwhile.
-    fn added(&self, path: &str) -> Option<Finding> {
+    /// Whether the file holds tests that the base's text tells: some languages have them beside the code.
+    fn holds_tests(&self, path: &str, base: &Result<String, ReadError>) -> bool {
+        self.is_test(path)
+            || match (base, languages::of(path)) {
+                (Ok(text), Known::Language(language)) if language.inside_code => {
+                    let counts = count(language, text);
+                    counts.tests + counts.skips > 0
+                }
+                (Err(ReadError::Denied(_)), Known::Language(language)) => language.inside_code,
+                (_, _) => false,
+            }
+    }
+
+    /// The words to compare a changed file by; none for what is no test, or nothing can be counted in.
+    fn words(&mut self, path: &str) -> Option<&'static Language> {
+        let is_test = self.is_test(path);
+        match languages::of(path) {
+            Known::Language(language) if is_test => {
+                self.looked.compared += 1;
+                Some(language)
+            }
+            Known::Language(language) => Some(language).filter(|language| language.inside_code),
+            Known::Guessed(language) if is_test => {
+                self.looked.guessed.push(path.to_owned());
+                Some(language)
+            }
+            Known::Data if is_test => {
+                self.looked.data.push(path.to_owned());
+                None
+            }
+            Known::Guessed(_) | Known::Data => None,
+        }
+    }
+
+    /// A path that is new since the branch began, but that the base may have gained meanwhile. What decides which
+    /// tests run can take some away though it is new.
+    fn added(&mut self, path: &str) -> Option<Finding> {
         match self.base(path) {
+            Err(ReadError::Missing) if self.setups.matches(path) => self.new_setup(path),
             Err(ReadError::Missing) => None,
             Ok(_) | Err(_) => self.modified(path),
         }
     }
 
-    fn modified(&self, path: &str) -> Option<Finding> {
-        if !self.tests.matches(path) && !path.ends_with(".rs") {
-            return None;
-        }
-        let language = languages::of(path)?;
+    fn new_setup(&mut self, path: &str) -> Option<Finding> {
+        let language = self.words(path)?;
+        let text = match self.head(path) {
+            Ok(text) => text,
+            Err(error) => return Some(incomparable(path, "head", &error)),
+        };
+        let counts = count(language, &text);
+        (counts.skips > 0).then(|| {
+            let what = format!(
+                "is new, decides which tests run, and holds {} that leave tests out",
+                counted(counts.skips, "word", "words")
+            );
+            protected("test-weakened", path, &what)
+        })
+    }
+
+    fn modified(&mut self, path: &str) -> Option<Finding> {
+        let language = self.words(path)?;
         let base = self.base(path);
         if !self.holds_tests(path, &base) {
             return None;
@@ -107,9 +160,6 @@ impl<H: Host> Search<'_, H> {
     }
 
     fn deleted(&mut self, path: &str) -> Option<Finding> {
-        if !self.tests.matches(path) && !path.ends_with(".rs") {
-            return None;
-        }
         let base = self.base(path);
         if !self.holds_tests(path, &base) {
             return None;
@@ -121,16 +171,20 @@ impl<H: Host> Search<'_, H> {
             let what = "is a test, and is deleted or moved to where it is none";
             return Some(protected("test-deleted", path, what));
         };
-        weaker(languages::of(path)?, path, &to, &base, &head)
+        match languages::of(path) {
+            Known::Language(language) | Known::Guessed(language) => {
+                weaker(language, path, &to, &base, &head)
+            }
+            Known::Data => None,
+        }
     }
 
     /// The added test file that a deleted one lives on in, with its text.
     fn moved(&mut self, from: &str, base: &str) -> Option<(String, String)> {
-        let must_be_test = self.tests.matches(from);
+        let must_be_test = self.is_test(from);
         let candidates: Vec<&str> = self.added.iter().copied().collect();
         for to in candidates {
-            let fits =
-                extension(to) == extension(from) && (!must_be_test || self.tests.matches(to));
+            let fits = extension(to) == extension(from) && (!must_be_test || self.is_test(to));
             if !fits || self.pairs >= PAIRS_MAX {
                 continue;
             }
@@ -190,6 +244,10 @@ fn weaker(language: &Language, from: &str, to: &str, base: &str, head: &str) -> 
         changes.join("; ")
     );
     Some(protected("test-weakened", to, what.trim_start()))
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn losses(before: Counts, after: Counts) -> Vec<String> {

@@ -1,0 +1,149 @@
+//! Does the branch change what the test command runs?
+//!
+//! The command itself stands in `.orch.yaml` at the base. What it calls, a script of the repository or a target of a
+//! Makefile, decides as much, and so do parts of files that are everyday work otherwise.
+
+use std::collections::BTreeMap;
+
+use orch_gate_sdk::frontmatter::{self, Value};
+use orch_gate_sdk::repository::{ReadError, Revision};
+use orch_gate_sdk::{Finding, GateError, Host};
+
+use crate::changes::Kind;
+use crate::globs::{Case, Globs};
+use crate::guards::Guards;
+use crate::parts::part_of;
+use crate::protected;
+use crate::rules::done;
+
+const RULE: &str = "test-command";
+const REPOSITORY_CONFIG: &str = ".orch.yaml";
+
+/// The findings for changed scripts and parts.
+///
+/// # Errors
+/// [`GateError::Internal`] if a built-in glob is none.
+pub(crate) fn findings<H: Host>(
+    host: &H,
+    guards: &Guards,
+    changes: &BTreeMap<String, Kind>,
+    allow: &Globs,
+) -> Result<Vec<Finding>, GateError> {
+    let commands = commands(host);
+    let mut found: BTreeMap<String, Finding> = BTreeMap::new();
+    let suspects = changes.iter().filter(|(path, _)| !allow.matches(path));
+    for (path, kind) in suspects.clone() {
+        if is_called(path, &commands) {
+            let what = format!(
+                "is run by the test command of the base and is {}",
+                done(*kind)
+            );
+            found.insert(path.clone(), protected(RULE, path, &what));
+        }
+    }
+    for part in &guards.parts {
+        let globs = Globs::of(&part.files, Case::Ignored)
+            .map_err(|error| GateError::Internal(error.to_string()))?;
+        for (path, kind) in suspects.clone().filter(|(path, _)| globs.matches(path)) {
+            if found.contains_key(path) {
+                continue;
+            }
+            let named = named_by_runner(path, guards, &commands);
+            let read = |at| match host.read_file(at, path) {
+                Ok(text) => Ok(text),
+                Err(ReadError::Missing) => Ok(String::new()),
+                Err(error) => Err(error),
+            };
+            let what = match (read(Revision::Base), read(Revision::Head)) {
+                (Ok(base), Ok(head)) => {
+                    // What is new says nothing of the tests that there are, unless the command runs it.
+                    let is_new = base.is_empty() && *kind == Kind::Added && !named;
+                    let (before, after) = (part_of(part, &base), part_of(part, &head));
+                    match before == after || is_new {
+                        true => continue,
+                        false => format!(
+                            "says which tests run and how, and is {} there: {}",
+                            done(*kind),
+                            difference(&before, &after)
+                        ),
+                    }
+                }
+                (Err(_), _) | (_, Err(_)) => {
+                    "says which tests run and how, and cannot be compared with the base".to_owned()
+                }
+            };
+            found.insert(path.clone(), protected(RULE, path, &what));
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// The first things that came or went, by name.
+fn difference(before: &[String], after: &[String]) -> String {
+    const NAMED: usize = 3;
+    const LENGTH: usize = 80;
+    let gone = before
+        .iter()
+        .filter(|line| !after.contains(line))
+        .map(|line| ("-", line));
+    let come = after
+        .iter()
+        .filter(|line| !before.contains(line))
+        .map(|line| ("+", line));
+    let mut changed: Vec<String> = gone
+        .chain(come)
+        .map(|(sign, line)| format!("{sign} {}", crate::text::clean(line.trim(), LENGTH)))
+        .collect();
+    let more = changed.len().saturating_sub(NAMED);
+    changed.truncate(NAMED);
+    if changed.is_empty() {
+        return "the order of its lines".to_owned();
+    }
+    if more > 0 {
+        changed.push(format!("and {more} more"));
+    }
+    changed.join(", ")
+}
+
+/// Words of the commands of `ci` at the base; none where there is no such file or it says nothing.
+fn commands<H: Host>(host: &H) -> Vec<String> {
+    let text = host.read_file(Revision::Base, REPOSITORY_CONFIG);
+    let Ok(Value::Mapping(config)) = frontmatter::parse_yaml(&text.unwrap_or_default()) else {
+        return Vec::new();
+    };
+    let ci = config.get("ci").and_then(Value::as_mapping);
+    let texts = ["setup", "test"].map(|key| ci.and_then(|ci| ci.get(key)));
+    let mut words = Vec::new();
+    for value in texts.into_iter().flatten() {
+        let lines: Vec<String> = match value {
+            Value::Sequence(list) => list.iter().filter_map(Value::to_scalar_text).collect(),
+            one => one.to_scalar_text().into_iter().collect(),
+        };
+        for line in lines {
+            let parts =
+                line.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')'));
+            let plain = parts.map(|word| word.trim_matches(['"', '\'', '`']));
+            words.extend(plain.filter(|word| !word.is_empty()).map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// Whether a word of the commands is this very path, or a folder that it lies in and that is no mere argument.
+fn is_called(path: &str, commands: &[String]) -> bool {
+    commands.iter().any(|word| {
+        let word = word.strip_prefix("./").unwrap_or(word);
+        // `--config=ci/tests.json` names a path, too.
+        let value = word.rsplit_once('=').map_or(word, |(_, value)| value);
+        word == path || value.strip_prefix("./").unwrap_or(value) == path
+    })
+}
+
+/// Whether the commands begin with a word that stands for this file.
+fn named_by_runner(path: &str, guards: &Guards, commands: &[String]) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    guards.runners.iter().any(|runner| {
+        runner.files.iter().any(|file| file == name)
+            && runner.words.iter().any(|word| commands.contains(word))
+    })
+}
