@@ -129,7 +129,7 @@ fn commands<H: Host>(host: &H) -> Vec<String> {
     words
 }
 
-/// Whether a word of the commands is this very path, or a folder that it lies in and that is no mere argument.
+/// Whether a word of the commands is this very path.
 fn is_called(path: &str, commands: &[String]) -> bool {
     commands.iter().any(|word| {
         let word = word.strip_prefix("./").unwrap_or(word);

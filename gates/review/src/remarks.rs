@@ -190,17 +190,12 @@ impl Remarks<'_> {
     fn add(&mut self, grade: Grade, text: &str, line: u32) {
         let (rule, severity, blocking) = grade.meaning();
         if self.found.len() >= REMARKS_MAX {
-            // A remark that blocks must not be lost behind those that do not.
-            let Some(last) = self
-                .found
-                .iter_mut()
-                .rev()
-                .find(|f| blocking && !f.blocking)
-            else {
+            // A remark that blocks takes the place of one that does not.
+            let lighter = self.found.iter().rposition(|f| blocking && !f.blocking);
+            let Some(lighter) = lighter else {
                 return;
             };
-            last.blocking = true;
-            last.severity = severity;
+            self.found.remove(lighter);
         }
         // The cells of a row are read as one line.
         let words = text

@@ -171,7 +171,7 @@ impl ToolBox {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_ATTR_NOSYSTEM", "1")
             .env("GIT_NO_REPLACE_OBJECTS", "1")
-            .env("GIT_GRAFT_FILE", "/dev/null")
+            .env("GIT_GRAFT_FILE", "/nonexistent/grafts")
             .env("GIT_NO_LAZY_FETCH", "1")
             .env(TOKEN_VARIABLE, token.clone());
         for (name, value) in &profile.env {

@@ -319,7 +319,7 @@ fn neutral_env() -> Vec<(String, String)> {
         ("GIT_ATTR_NOSYSTEM", "1"),
         // What a commit is replaced or grafted by is a local opinion, and no object of the branch.
         ("GIT_NO_REPLACE_OBJECTS", "1"),
-        ("GIT_GRAFT_FILE", "/dev/null"),
+        ("GIT_GRAFT_FILE", "/nonexistent/grafts"),
         ("GIT_NO_LAZY_FETCH", "1"),
         ("GIT_TERMINAL_PROMPT", "0"),
         ("GIT_OPTIONAL_LOCKS", "0"),
