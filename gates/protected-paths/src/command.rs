@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use orch_gate_sdk::frontmatter::{self, Value};
 use orch_gate_sdk::repository::{ReadError, Revision};
-use orch_gate_sdk::{Finding, GateError, Host};
+use orch_gate_sdk::{Finding, Host};
 
 use crate::changes::Kind;
-use crate::globs::{Case, Globs};
+use crate::globs::Globs;
 use crate::guards::Guards;
 use crate::parts::part_of;
 use crate::protected;
@@ -20,15 +20,12 @@ const RULE: &str = "test-command";
 const REPOSITORY_CONFIG: &str = ".orch.yaml";
 
 /// The findings for changed scripts and parts.
-///
-/// # Errors
-/// [`GateError::Internal`] if a built-in glob is none.
 pub(crate) fn findings<H: Host>(
     host: &H,
     guards: &Guards,
     changes: &BTreeMap<String, Kind>,
     allow: &Globs,
-) -> Result<Vec<Finding>, GateError> {
+) -> Vec<Finding> {
     let commands = commands(host);
     let mut found: BTreeMap<String, Finding> = BTreeMap::new();
     let suspects = changes.iter().filter(|(path, _)| !allow.matches(path));
@@ -42,9 +39,10 @@ pub(crate) fn findings<H: Host>(
         }
     }
     for part in &guards.parts {
-        let globs = Globs::of(&part.files, Case::Ignored)
-            .map_err(|error| GateError::Internal(error.to_string()))?;
-        for (path, kind) in suspects.clone().filter(|(path, _)| globs.matches(path)) {
+        for (path, kind) in suspects
+            .clone()
+            .filter(|(path, _)| part.paths.matches(path))
+        {
             if found.contains_key(path) {
                 continue;
             }
@@ -75,7 +73,7 @@ pub(crate) fn findings<H: Host>(
             found.insert(path.clone(), protected(RULE, path, &what));
         }
     }
-    Ok(found.into_values().collect())
+    found.into_values().collect()
 }
 
 /// The first things that came or went, by name.

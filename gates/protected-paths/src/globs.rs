@@ -15,7 +15,7 @@ pub(crate) enum Case {
 }
 
 /// A list of globs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Globs(GlobSet);
 
 impl Globs {

@@ -1,8 +1,12 @@
 //! Which files guard a repository for what they are, and which for a part of what they hold? As the data file beside
 //! this one lists them.
 
+use std::sync::LazyLock;
+
 use orch_gate_sdk::GateError;
 use serde::Deserialize;
+
+use crate::globs::{Case, Globs};
 
 /// A rule about paths.
 #[derive(Debug, Deserialize)]
@@ -13,7 +17,10 @@ pub(crate) struct Rule {
     /// Whether the setting `allow` can take paths from it.
     #[serde(default = "yes")]
     pub(crate) can_be_allowed: bool,
-    pub(crate) globs: Vec<String>,
+    globs: Vec<String>,
+    /// The globs, compiled.
+    #[serde(skip)]
+    pub(crate) paths: Globs,
 }
 
 /// How a part of a file is found.
@@ -37,6 +44,9 @@ pub(crate) enum Kind {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Part {
     pub(crate) files: Vec<String>,
+    /// The globs of its files, compiled.
+    #[serde(skip)]
+    pub(crate) paths: Globs,
     pub(crate) kind: Kind,
     #[serde(default)]
     pub(crate) keys: Vec<String>,
@@ -68,34 +78,41 @@ fn yes() -> bool {
     true
 }
 
+/// The data file, read once.
+static GUARDS: LazyLock<Result<Guards, String>> = LazyLock::new(|| {
+    let mut guards: Guards =
+        toml::from_str(include_str!("guards.toml")).map_err(|error| error.to_string())?;
+    let compiled = |globs: &[String]| Globs::of(globs, Case::Ignored).map_err(|e| e.to_string());
+    for rule in &mut guards.rules {
+        rule.paths = compiled(&rule.globs)?;
+    }
+    for part in &mut guards.parts {
+        part.paths = compiled(&part.files)?;
+    }
+    Ok(guards)
+});
+
 impl Guards {
     /// Reads the data file.
     ///
     /// # Errors
     /// [`GateError::Internal`] if it is broken.
-    pub(crate) fn read() -> Result<Self, GateError> {
-        toml::from_str(include_str!("guards.toml"))
-            .map_err(|error| GateError::Internal(format!("guards.toml: {error}")))
+    pub(crate) fn read() -> Result<&'static Self, GateError> {
+        let read = GUARDS.as_ref();
+        read.map_err(|error| GateError::Internal(format!("guards.toml: {error}")))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::globs::{Case, Globs};
 
     #[test]
     fn data_file_is_read_and_its_globs_are_some() {
         let guards = Guards::read().unwrap();
-        for rule in &guards.rules {
-            assert!(
-                Globs::of(&rule.globs, Case::Ignored).is_ok(),
-                "{}",
-                rule.name
-            );
-        }
+        assert!(guards.rules.iter().all(|rule| !rule.globs.is_empty()));
         for part in &guards.parts {
-            assert!(Globs::of(&part.files, Case::Ignored).is_ok(), "{part:?}");
+            assert!(!part.files.is_empty(), "{part:?}");
             let is_keyed = matches!(part.kind, Kind::Json | Kind::Toml | Kind::Ini);
             assert_eq!(is_keyed, part.words.is_empty(), "{part:?}");
             assert_ne!(is_keyed, part.keys.is_empty(), "{part:?}");

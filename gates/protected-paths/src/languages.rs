@@ -6,9 +6,11 @@
 
 use std::sync::LazyLock;
 
+use orch_gate_sdk::GateError;
 use serde::Deserialize;
 
 use crate::code::Syntax;
+use crate::globs::{Case, Globs};
 
 /// Words of a language.
 #[derive(Debug, Deserialize)]
@@ -109,16 +111,39 @@ pub(crate) fn test_files() -> Vec<String> {
     globs
 }
 
-/// Globs of the files that decide which tests run, in all languages.
-pub(crate) fn setups() -> Vec<&'static str> {
-    let of = LANGUAGES.iter().flat_map(|language| &language.setups);
-    of.map(String::as_str).collect()
+static TEST_FILES: LazyLock<Result<Globs, String>> =
+    LazyLock::new(|| Globs::of(&test_files(), Case::Matters).map_err(|e| e.to_string()));
+
+static SETUPS: LazyLock<Result<Globs, String>> = LazyLock::new(|| {
+    let setups = LANGUAGES.iter().flat_map(|language| &language.setups);
+    let setups: Vec<&String> = setups.collect();
+    Globs::of(&setups, Case::Matters).map_err(|e| e.to_string())
+});
+
+fn built_in(globs: &'static Result<Globs, String>) -> Result<&'static Globs, GateError> {
+    let globs = globs.as_ref();
+    globs.map_err(|error| GateError::Internal(format!("a list of languages: {error}")))
+}
+
+/// The files that are tests, in all languages, compiled.
+///
+/// # Errors
+/// [`GateError::Internal`] if a glob of the lists is none.
+pub(crate) fn usual_tests() -> Result<&'static Globs, GateError> {
+    built_in(&TEST_FILES)
+}
+
+/// The files that decide which tests run, in all languages, compiled.
+///
+/// # Errors
+/// [`GateError::Internal`] if a glob of the lists is none.
+pub(crate) fn setups() -> Result<&'static Globs, GateError> {
+    built_in(&SETUPS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::globs::{Case, Globs};
 
     #[test]
     fn every_language_is_read_and_has_words_for_what_it_is_asked() {
@@ -138,12 +163,12 @@ mod tests {
         extensions.sort();
         extensions.dedup();
         assert_eq!(extensions.len(), count, "two languages claim one ending");
-        assert!(Globs::of(&test_files(), Case::Matters).is_ok());
+        assert!(usual_tests().is_ok() && setups().is_ok());
     }
 
     #[test]
     fn test_files_of_the_world_are_known_by_their_names() {
-        let globs = Globs::of(&test_files(), Case::Matters).unwrap();
+        let globs = usual_tests().unwrap();
         for path in [
             "spec/cart_spec.rb",
             "Shop.Tests/CartTests.cs",

@@ -104,12 +104,18 @@ impl Gate for ProtectedPaths {
         let changes = changes::of(host)?;
         let guards = Guards::read()?;
         let paths = read(&settings.paths, Case::Ignored)?;
-        let mut findings = rules::findings(&guards, &changes, &paths, &allow)?;
-        findings.extend(command::findings(host, &guards, &changes, &allow)?);
-        let tests = read(&settings.tests, Case::Matters)?;
-        let setups = Globs::of(&languages::setups(), Case::Matters)
-            .map_err(|error| GateError::Internal(error.to_string()))?;
-        let (weakened, looked) = weakened::findings(host, &changes, &tests, &setups, &allow);
+        let mut findings = rules::findings(guards, &changes, &paths, &allow);
+        findings.extend(command::findings(host, guards, &changes, &allow));
+        let own;
+        let tests = match settings.tests == languages::test_files() {
+            true => languages::usual_tests()?,
+            false => {
+                own = read(&settings.tests, Case::Matters)?;
+                &own
+            }
+        };
+        let setups = languages::setups()?;
+        let (weakened, looked) = weakened::findings(host, &changes, tests, setups, &allow);
         findings.extend(weakened);
         let approver = match findings.is_empty() {
             true => None,

@@ -129,11 +129,13 @@ fn targets(part: &Part, text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::globs::Globs;
 
     fn part(kind: Kind, keys: &[&str], words: &[&str]) -> Part {
         let owned = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect();
         Part {
             files: Vec::new(),
+            paths: Globs::default(),
             kind,
             keys: owned(keys),
             words: owned(words),

@@ -2,28 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use orch_gate_sdk::{Finding, GateError};
+use orch_gate_sdk::Finding;
 
 use crate::changes::Kind;
-use crate::globs::{Case, Globs};
+use crate::globs::Globs;
 use crate::guards::Guards;
 use crate::protected;
 
 /// The findings for protected paths; `paths` are those of the settings.
-///
-/// # Errors
-/// [`GateError::Internal`] if a built-in glob is none.
 pub(crate) fn findings(
     guards: &Guards,
     changes: &BTreeMap<String, Kind>,
     paths: &Globs,
     allow: &Globs,
-) -> Result<Vec<Finding>, GateError> {
+) -> Vec<Finding> {
     let mut found = Vec::new();
     for rule in &guards.rules {
-        let globs = Globs::of(&rule.globs, Case::Ignored)
-            .map_err(|error| GateError::Internal(error.to_string()))?;
-        let hit = |path: &str| globs.matches(path) && !(rule.can_be_allowed && allow.matches(path));
+        let hit =
+            |path: &str| rule.paths.matches(path) && !(rule.can_be_allowed && allow.matches(path));
         let hits = changes.iter().filter(|(path, _)| hit(path));
         found.extend(hits.map(|(path, kind)| {
             protected(
@@ -39,7 +35,7 @@ pub(crate) fn findings(
         let what = format!("is protected by the gate's settings and is {}", done(*kind));
         protected("path", path, &what)
     }));
-    Ok(found)
+    found
 }
 
 pub(crate) fn done(kind: Kind) -> &'static str {

@@ -198,9 +198,7 @@ impl Remarks<'_> {
             self.found.remove(lighter);
         }
         // The cells of a row are read as one line.
-        let words = text
-            .split(|c: char| c == CELL || c == ' ')
-            .filter(|word| !word.is_empty());
+        let words = text.split([CELL, ' ']).filter(|word| !word.is_empty());
         let text = words.collect::<Vec<_>>().join(" ");
         let text: String = text.chars().take(TEXT_MAX).collect();
         let mut found = finding(rule, text.clone()).severity(severity);

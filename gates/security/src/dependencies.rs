@@ -72,17 +72,26 @@ pub(crate) fn audit<H: Host>(host: &H, settings: &Settings) -> Result<Audit, Gat
             .push(format!("{why}; {without} not looked up"));
     }
     for source in &sources {
+        // Read for those alone that hold something vulnerable: lock files are large.
+        let mut base: Option<BTreeSet<Package>> = None;
         for package in &source.manifest.packages {
             match of_tool.vulnerable.get(package) {
                 Some(vulnerabilities) => {
                     for vulnerability in vulnerabilities {
                         let matching = matching(&answer, package, vulnerability);
-                        audit.judge(source, package, &graded(vulnerability, &matching), settings);
+                        let is_old = base
+                            .get_or_insert_with(|| source.base(host))
+                            .contains(package);
+                        let known = graded(vulnerability, &matching);
+                        audit.judge(source, package, &known, is_old, settings);
                     }
                 }
                 None => {
                     for advisory in answer.of(package) {
-                        audit.judge(source, package, &known(advisory), settings);
+                        let is_old = base
+                            .get_or_insert_with(|| source.base(host))
+                            .contains(package);
+                        audit.judge(source, package, &known(advisory), is_old, settings);
                     }
                 }
             }
@@ -222,8 +231,14 @@ impl Audit {
         }
     }
 
-    fn judge(&mut self, source: &Source, package: &Package, known: &Known<'_>, to: &Settings) {
-        let preexisting = source.base.contains(package);
+    fn judge(
+        &mut self,
+        source: &Source,
+        package: &Package,
+        known: &Known<'_>,
+        preexisting: bool,
+        to: &Settings,
+    ) {
         let severe = known
             .severity
             .is_some_and(|severity| severity >= to.dep_block_severity.severity());

@@ -12,12 +12,11 @@ use crate::{Settings, patterns};
 /// Most manifests that are read; the rest is named.
 const MANIFESTS_MAX: usize = 500;
 
-/// A manifest at the head, and what the base's holds.
+/// A manifest at the head.
 pub(crate) struct Source {
     pub(crate) path: String,
     pub(crate) reader: Reader,
     pub(crate) manifest: Manifest,
-    pub(crate) base: BTreeSet<Package>,
 }
 
 /// What there is.
@@ -74,11 +73,7 @@ pub(crate) fn read<H: Host>(host: &H, settings: &Settings) -> Sources {
             }
             continue;
         };
-        let read = |at| {
-            let text = host.read_file(at, &path).map_err(reading);
-            text.and_then(|text| manifests::parse(reader, &text))
-        };
-        let mut manifest = match read(Revision::Head) {
+        let mut manifest = match read_at(host, Revision::Head, &path, reader) {
             Ok(manifest) => manifest,
             Err(why) => {
                 sources.unread.push((path, why));
@@ -102,16 +97,31 @@ pub(crate) fn read<H: Host>(host: &H, settings: &Settings) -> Sources {
                 }
             }
         }
-        // A base that cannot be read excuses nothing.
-        let base = read(Revision::Base).unwrap_or_default().packages;
         sources.sources.push(Source {
             path,
             reader,
             manifest,
-            base,
         });
     }
     sources
+}
+
+impl Source {
+    /// What the base's file of this name holds. One that cannot be read excuses nothing.
+    pub(crate) fn base<H: Host>(&self, host: &H) -> BTreeSet<Package> {
+        let manifest = read_at(host, Revision::Base, &self.path, self.reader);
+        manifest.unwrap_or_default().packages
+    }
+}
+
+fn read_at<H: Host>(
+    host: &H,
+    at: Revision,
+    path: &str,
+    reader: Reader,
+) -> Result<Manifest, String> {
+    let text = host.read_file(at, path).map_err(reading);
+    text.and_then(|text| manifests::parse(reader, &text))
 }
 
 /// The path in the repository of a file that is named in `from`; none for an address or for one that leads out.
