@@ -275,7 +275,7 @@ fn denied(gate: &LoadedGate, grants: &Grants) -> Option<Evaluation> {
     let missing = gate.imports.iter().find(|i| !grants.allows(**i))?;
     let name = missing.as_str();
     let detail = format!(
-        "gate `{}` imports `{name}` ({}), which is not granted here; grant it in orch.yaml",
+        "gate `{}` imports `{name}` ({}), which is not granted here; grant it in orch.yaml, and for `orch gate run` give `--tools`",
         gate.name,
         missing.in_words()
     );
@@ -348,6 +348,9 @@ const HANDED_OVER: &str = "too much data is being copied between the host and th
 /// Wasmtime's text for a guest that holds too many handles, of its own resources or of the host's; likewise.
 const HANDLES: &str = "store handle limit exceeded";
 
+/// Most of a guest's last words that go with a trap, in bytes.
+const SAID_BYTES_MAX: usize = 2_000;
+
 /// Maps an error to its closed-list reason: our own refusals first, then wasmtime's traps.
 fn reason(
     store: &Store<State>,
@@ -373,7 +376,14 @@ fn reason(
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => Inconclusive::new(InconclusiveReason::Cpu, "it was interrupted"),
-        Some(trap) => Inconclusive::new(InconclusiveReason::Trap, trap.to_string()),
+        Some(trap) => {
+            let said = clean(&store.data().last_words.text(), SAID_BYTES_MAX);
+            let detail = match said.as_str() {
+                "" => trap.to_string(),
+                said => format!("{trap}; it said: {said}"),
+            };
+            Inconclusive::new(InconclusiveReason::Trap, detail)
+        }
         None => Inconclusive::new(otherwise, text),
     }
 }

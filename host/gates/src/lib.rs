@@ -14,6 +14,7 @@ mod evaluate;
 mod gate;
 mod hosts;
 mod judgement;
+mod last_words;
 mod library;
 mod limits;
 mod load;

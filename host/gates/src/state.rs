@@ -10,6 +10,7 @@ use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
 };
 
+use crate::last_words::LastWords;
 use crate::limits::{Limits, Seed};
 use crate::meter::Meter;
 use crate::record::Tape;
@@ -19,6 +20,8 @@ pub(crate) struct State {
     pub(crate) imports: Option<Arc<dyn GateImports>>,
     pub(crate) meter: Meter,
     pub(crate) tape: Tape,
+    /// End of what the guest printed to its standard error.
+    pub(crate) last_words: LastWords,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -48,8 +51,10 @@ impl State {
     pub(crate) fn new(imports: Option<Arc<dyn GateImports>>, limits: Limits, seed: Seed) -> Self {
         let now = Duration::from_millis(u64::try_from(seed.now_ms).unwrap_or(0));
         let bytes = seed.evaluation.to_le_bytes().to_vec();
-        // No preopened folders, environment, arguments or sockets; output goes nowhere.
+        let last_words = LastWords::default();
+        // No preopened folders, environment, arguments or sockets; output goes nowhere, but for the last words.
         let wasi = WasiCtxBuilder::new()
+            .stderr(last_words.clone())
             .wall_clock(Standing(now))
             .monotonic_clock(Standing(now))
             .secure_random(Deterministic::new(bytes.clone()))
@@ -65,6 +70,7 @@ impl State {
             imports,
             meter: Meter::new(limits),
             tape: Tape::Off,
+            last_words,
             wasi,
             table,
         }
