@@ -1,5 +1,9 @@
 //! The security gate with the real scanners, on repositories that are made to fool it.
 
+mod base;
+mod hidden;
+mod manifests;
+
 use std::fs;
 use std::path::PathBuf;
 
