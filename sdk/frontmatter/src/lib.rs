@@ -4,12 +4,14 @@
 //! refused: several documents, anchors and aliases, tags, merge keys, duplicate keys. Size, depth and
 //! node count are bounded. What the keys mean is not known here.
 
+mod error;
 mod read;
 mod value;
 mod write;
 
+pub use error::Error;
 pub use read::{
-    BYTES_MAX, DEPTH_MAX, Document, Error, FRONTMATTER_BYTES_MAX, NODES_MAX, parse, parse_yaml,
+    BYTES_MAX, DEPTH_MAX, Document, FRONTMATTER_BYTES_MAX, NODES_MAX, parse, parse_yaml,
 };
 pub use value::{Mapping, Value};
 pub use write::render_scalar;
