@@ -175,7 +175,7 @@ mod tests {
         let mut shelf = Shelf::default();
         let path = RepoPath::from(".gitleaksignore");
         shelf.put(root.path(), &path, Some("c1"), b"x").unwrap();
-        let report = json!([{"RuleID": "key", "File": ".gitleaksignore.text", "StartLine": 2, "Secret": "s"}]);
+        let report = json!([{"RuleID": "key", "File": "@0.text", "StartLine": 2, "Secret": "s"}]);
         let key = SealKey([7; 32]);
         let text = sealed(
             report.to_string().as_bytes(),

@@ -90,7 +90,11 @@ fn names(path: &str, number: usize) -> [String; 3] {
     let fits = path.split('/').all(|part| part.len() <= PART_BYTES_MAX);
     let own = match (fits, configures_a_scanner(path)) {
         (true, false) => path.to_owned(),
-        (true, true) => format!("{path}.text"),
+        // No part of its own name: rules that pass over such files look for it anywhere in a path.
+        (true, true) => match path.rsplit_once('/') {
+            Some((folder, _)) => format!("{folder}/@{number}.text"),
+            None => format!("@{number}.text"),
+        },
         (false, _) => format!("@{number}"),
     };
     let beside = match own.rsplit_once('/') {
@@ -169,8 +173,8 @@ mod tests {
             ("a/.semgrepignore", None, b"x"),
         ]);
         for (name, path) in [
-            (".gitleaksignore.text", ".gitleaksignore"),
-            ("a/.semgrepignore.text", "a/.semgrepignore"),
+            ("@0.text", ".gitleaksignore"),
+            ("a/@1.text", "a/.semgrepignore"),
         ] {
             assert!(!root.path().join(path).exists());
             assert_eq!(shelf.origin(root.path(), name).unwrap().path, path);
