@@ -24,11 +24,12 @@ use orch_process::{Exit, Spec, resolve_program, run};
 
 use crate::facts::Facts;
 use homes::homes_of;
-use layout::{Commits, lay_out};
+use layout::lay_out;
 use place::{Place, failed, open_output, read_output};
 use profile::{BASE_SCAN, FILES_SCAN, Profile, View};
 use seal::SealKey;
 use shelf::Shelf;
+use versions::Commits;
 
 /// Where tools run on this host.
 #[derive(Debug, Clone)]

@@ -6,22 +6,13 @@ use std::path::Path;
 use orch_config::CheckoutKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{ToolError, ToolRequest};
-use orch_process::git::{Blob, Git};
+use orch_process::git::Blob;
 
 use super::configurations::configures_a_scanner;
 use super::place::{FILES_BYTES_MAX, Place, failed, inside, write};
 use super::profile::{Profile, View};
 use super::shelf::Shelf;
-use super::versions::{self, Beyond, Version};
-
-/// The commits that a run is about.
-#[derive(Debug, Clone)]
-pub(super) struct Commits {
-    pub(super) git: Git,
-    pub(super) head: ObjectId,
-    /// Trusted: the branch has no say in it.
-    pub(super) base: ObjectId,
-}
+use super::versions::{self, Beyond, Commits, Version};
 
 /// Lays inputs, rules of the base and the checkout into place.
 pub(super) async fn lay_out(

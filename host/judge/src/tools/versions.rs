@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{Change, ToolError};
 use orch_domain::path::RepoPath;
-use orch_process::git::{BLOBS_BYTES_MAX, TreeEntry};
+use orch_process::git::{BLOBS_BYTES_MAX, Git, TreeEntry};
 
-use super::layout::Commits;
 use super::place::failed;
 
 /// Largest file that is laid out for a scanner, bytes.
@@ -21,6 +20,15 @@ const BYTES_MAX: u64 = 512 * 1024 * 1024;
 const COMMITS_MAX: usize = 20_000;
 /// Most versions of files that are laid out.
 const VERSIONS_MAX: usize = 200_000;
+
+/// The commits that a run is about.
+#[derive(Debug, Clone)]
+pub(super) struct Commits {
+    pub(super) git: Git,
+    pub(super) head: ObjectId,
+    /// Trusted: the branch has no say in it.
+    pub(super) base: ObjectId,
+}
 
 /// A version of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
