@@ -25,6 +25,8 @@ words! {
         MendRequest = "mend-request",
         /// The branch is pushed back to the task's head.
         PushBranch = "push-branch",
+        /// The branch is moved back to the task's head, or removed if the task has none.
+        MoveBranchBack = "move-branch-back",
         /// Somebody looks how far the deploy came.
         LookAtProduction = "look-at-production",
     }
@@ -62,6 +64,7 @@ pub fn remedies(task: &Task, pipeline: &Pipeline) -> Vec<Remedy> {
         Status::Blocked { reason, .. } => match reason {
             BlockReason::ReworkExhausted => (None, resume(reached(task, Stage::Development), 1)),
             BlockReason::BaseRewritten => (None, resume(reached(task, Stage::Development), 0)),
+            BlockReason::BranchMoved => (Some(First::MoveBranchBack), resume(None, 0)),
             BlockReason::BranchGone => (Some(First::PushBranch), resume(None, 0)),
             BlockReason::Unknown => (Some(First::LookAtProduction), resume(None, 0)),
             BlockReason::Dependency | BlockReason::WaitDeadline => (None, resume(None, 0)),

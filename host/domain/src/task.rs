@@ -32,6 +32,8 @@ words! {
         BaseRewritten = "base-rewritten",
         /// The task's branch is gone from its forge, or does not take what the host puts there.
         BranchGone = "branch-gone",
+        /// Somebody else moved the task's branch before there was a change that they could have added to.
+        BranchMoved = "branch-moved",
     }
 }
 

@@ -129,7 +129,7 @@ pub struct RemedyView {
 /// What has to be done outside of the host before it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outside {
-    /// What, as one of a closed set: `mend`, `mend-request`, `push-branch`, `look-at-production`.
+    /// What, as one of a closed set: `mend`, `mend-request`, `push-branch`, `move-branch-back`, `look-at-production`.
     pub kind: String,
     /// The same in words.
     pub text: String,

@@ -12,6 +12,10 @@ pub fn first(first: First, task: &Task, branch: &str) -> String {
             Some(head) => format!("push `{branch}` back to {head}"),
             None => format!("push `{branch}` back"),
         },
+        First::MoveBranchBack => match &task.head {
+            Some(head) => format!("move `{branch}` back to {head}"),
+            None => format!("remove `{branch}`"),
+        },
         First::LookAtProduction => "look at production, how far the deploy came".to_owned(),
     }
 }

@@ -287,11 +287,21 @@ impl<'a> People<'a> {
     }
 
     /// Does what a remedy wants done outside of the host first.
-    pub(super) fn prepare(&self, remedy: &Value, view: &Value) {
-        if remedy["first"]["kind"] == "push-branch"
-            && let (Some(branch), Some(head)) = (view["branch"].as_str(), view["head"].as_str())
-        {
-            self.works("shop.git", &["branch", "-f", branch, head]);
+    pub(super) fn prepare(&mut self, remedy: &Value, view: &Value) {
+        let kind = remedy["first"]["kind"].as_str();
+        let Some(branch) = view["branch"].as_str() else {
+            return;
+        };
+        match (kind, view["head"].as_str()) {
+            (Some("push-branch" | "move-branch-back"), Some(head)) => {
+                self.works("shop.git", &["branch", "-f", branch, head]);
+                self.in_branch.clear();
+            }
+            (Some("move-branch-back"), None) => {
+                self.works("shop.git", &["branch", "-D", branch]);
+                self.in_branch.clear();
+            }
+            (Some(_) | None, _) => {}
         }
     }
 }

@@ -95,15 +95,18 @@ impl AgentRun<'_> {
                 Event::ForeignPush { head }
             }
             Committed::Foreign(head) => self.branch_lost(
-                BlockReason::Config,
+                BlockReason::BranchMoved,
                 format!(
-                    "somebody else moved branch `{}` to {head} before development; move it back or remove it",
+                    "somebody else moved branch `{}` to {head} before development",
                     self.record.branch
                 ),
             ),
             Committed::Refused(why) => self.branch_lost(
                 BlockReason::Config,
-                format!("the forge refuses branch `{}`: {why}; allow it", self.record.branch),
+                format!(
+                    "the forge refuses branch `{}`: {why}; allow it",
+                    self.record.branch
+                ),
             ),
             Committed::Gone => {
                 let head = self.record.task.head.as_ref();
