@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use orch_agents::driver::DeclaredOutcome;
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::SandboxGrants;
 use crate::strict::ConfigError;
 
 /// Which driver speaks to an agent.
@@ -72,6 +73,9 @@ pub struct AgentConfig {
     /// Home folder of the agent; none means a fresh one per task.
     #[serde(default)]
     pub home: Option<PathBuf>,
+    /// What it may see and do beside what every judged process may.
+    #[serde(default)]
+    pub sandbox: SandboxGrants,
 }
 
 /// Time limits of a run, in seconds; unset keys keep the default.

@@ -80,27 +80,6 @@ pub struct ToolConfig {
     pub read: Option<Vec<PathBuf>>,
 }
 
-/// Whether tools and tests are confined.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SandboxMode {
-    /// They are, or do not run.
-    #[default]
-    Enforce,
-    /// They are not: for kernels that cannot.
-    Off,
-}
-
-/// Confinement of tools and tests.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SandboxConfig {
-    /// Whether they are confined.
-    pub mode: SandboxMode,
-    /// Folders beside the system's that all of them may read: toolchains in a home folder, for one.
-    pub read: Vec<PathBuf>,
-}
-
 /// Where known vulnerabilities are looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

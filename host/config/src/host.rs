@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::agents::{AgentConfig, RoleConfig};
 use crate::disk::DiskConfig;
-use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, SandboxConfig, ToolConfig};
+use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, ToolConfig};
 use crate::reconcile::ReconcileConfig;
 use crate::recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 use crate::repositories::RepositoryConfig;
+use crate::sandbox::SandboxConfig;
 
 /// The host's configuration.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -46,7 +47,7 @@ pub struct HostConfig {
     pub grants: BTreeMap<String, Vec<String>>,
     /// Programs that gates may have run, by profile; the host's own profiles are changed by their names.
     pub tools: BTreeMap<String, ToolConfig>,
-    /// Confinement of tools and tests.
+    /// The cage of judged processes.
     pub sandbox: SandboxConfig,
     /// Where known vulnerabilities are looked up.
     pub advisories: AdvisoriesConfig,

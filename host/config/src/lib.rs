@@ -11,11 +11,13 @@ mod gates;
 mod grants;
 mod host;
 mod live;
+mod places;
 mod read;
 mod reconcile;
 mod recovery;
 mod repositories;
 mod repository;
+mod sandbox;
 mod strict;
 mod uses;
 mod waivers;
@@ -23,10 +25,7 @@ mod waivers;
 pub use agents::{AgentConfig, Driver, PromptChannel, ResultRule, RoleConfig, RunLimits};
 pub use disk::DiskConfig;
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
-pub use gates::{
-    AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, SandboxConfig,
-    SandboxMode, ToolConfig,
-};
+pub use gates::{AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, ToolConfig};
 pub use grants::GateGrants;
 pub use host::{Concurrency, ConfigSource, HostConfig, HttpConfig, RulesConfig};
 pub use live::{LiveConfig, Replaced};
@@ -37,6 +36,7 @@ pub use repositories::{
     SuiteCheck,
 };
 pub use repository::{CiConfig, RepoFile, Waiver};
+pub use sandbox::{SandboxConfig, SandboxGrants, SandboxMode};
 pub use strict::ConfigError;
 
 /// Name of the repository's own configuration file, read at the trusted base only.

@@ -9,7 +9,7 @@ use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::strict::{self, ConfigError};
-use crate::{agents, bounds, disk, reconcile};
+use crate::{agents, bounds, disk, reconcile, sandbox};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -45,6 +45,7 @@ impl HostConfig {
                 agent.program = folder.join(&agent.program);
             }
         }
+        config.place_grants(folder);
         Ok(config)
     }
 
@@ -114,6 +115,7 @@ impl HostConfig {
         bounds::check(self, file)?;
         reconcile::check(&self.reconcile, file)?;
         disk::check(&self.disk, file)?;
+        sandbox::check(&self.sandbox, file)?;
         for (gate, words) in &self.grants {
             GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
         }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::SandboxGrants;
+
 /// Where a repository is hosted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,6 +46,9 @@ pub struct RepositoryConfig {
     /// What gates may do on this repository, instead of what `grants` says of them at the top.
     #[serde(default)]
     pub grants: BTreeMap<String, Vec<String>>,
+    /// What tests, hooks and probes that run files of the branch may see and do beside what every judged process may.
+    #[serde(default)]
+    pub sandbox: SandboxGrants,
 }
 
 fn default_base() -> String {

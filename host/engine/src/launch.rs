@@ -4,6 +4,7 @@
 //! whether the agent can work at all. They are asked in one place, and a refusal uses nothing up.
 
 pub(crate) mod admission;
+pub(crate) mod cage;
 pub(crate) mod room;
 mod turns;
 

@@ -8,6 +8,7 @@ mod deploy;
 mod docs_branch;
 mod gate;
 mod image;
+mod judged;
 mod land;
 mod lease;
 mod merge;

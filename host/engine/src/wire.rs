@@ -130,7 +130,6 @@ impl Host {
             outside,
             state: paths.gates(),
             scratch: paths.checkouts(),
-            socket: paths.socket(),
             orch: orch.clone(),
         })
         .await?;

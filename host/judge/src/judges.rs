@@ -24,8 +24,6 @@ pub struct JudgesSetup {
     pub state: PathBuf,
     /// Folder in which tools get their scratch folders.
     pub scratch: PathBuf,
-    /// The host's socket, which no tool may see.
-    pub socket: PathBuf,
     /// The program that compiles gates and confines tools; normally this one.
     pub orch: PathBuf,
 }
@@ -56,7 +54,6 @@ impl Judges {
             outside,
             state,
             scratch,
-            socket,
             orch,
         } = setup;
         let runtime = GateRuntime::new(RuntimeConfig::default())?;
@@ -82,7 +79,6 @@ impl Judges {
                 workshop: Workshop {
                     orch,
                     folder: scratch,
-                    socket,
                 },
                 outside,
             },

@@ -217,7 +217,6 @@ async fn evaluate(
                 workshop: Workshop {
                     orch: given.orch.clone(),
                     folder: given.folder.clone(),
-                    socket: given.folder.join("orch.sock"),
                 },
                 outside: given.outside.clone(),
             };

@@ -4,7 +4,6 @@
 //! gate may use it is a grant.
 
 mod configurations;
-mod homes;
 mod layout;
 mod place;
 mod profile;
@@ -16,14 +15,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use globset::Glob;
-use orch_config::{CheckoutKind, HostConfig, SandboxMode};
+use orch_config::{CheckoutKind, HostConfig, SandboxConfig, SandboxMode};
 use orch_domain::imports::{ToolError, ToolOutcome, ToolRequest};
 use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
-use orch_process::sandbox::{Confinement, Limits, NOT_CONFINED, Network};
+use orch_process::sandbox::{
+    Confinement, Limits, NOT_CONFINED, Network, Surroundings, Toolchains, user_of,
+};
 use orch_process::{Exit, Spec, resolve_program, run};
 
 use crate::facts::Facts;
-use homes::homes_of;
 use layout::lay_out;
 use place::{Place, failed, open_output, read_output};
 use profile::{BASE_SCAN, FILES_SCAN, Profile, View};
@@ -38,15 +38,15 @@ pub(crate) struct Workshop {
     pub(crate) orch: PathBuf,
     /// Where scratch folders are made.
     pub(crate) folder: PathBuf,
-    /// The host's socket, which no tool may see.
-    pub(crate) socket: PathBuf,
 }
 
 /// The tools of one evaluation.
 #[derive(Debug)]
 pub(crate) struct ToolBox {
     workshop: Workshop,
-    sandbox: SandboxMode,
+    sandbox: SandboxConfig,
+    /// What is the host's own, and hidden from whatever runs.
+    own: Vec<PathBuf>,
     /// Address of the advisories.
     osv: String,
     /// Profiles that the gate was granted; none under a name that stands for nothing.
@@ -74,7 +74,8 @@ impl ToolBox {
         }
         Self {
             workshop: workshop.clone(),
-            sandbox: config.sandbox.mode,
+            sandbox: config.sandbox.clone(),
+            own: config.own_places(),
             osv: config.advisories.url.trim_end_matches('/').to_owned(),
             granted,
             commits: Commits {
@@ -151,19 +152,12 @@ impl ToolBox {
         } else {
             &place.scratch
         };
-        let (command, args) = match self.sandbox {
-            SandboxMode::Off => (program.to_owned(), args),
-            SandboxMode::Enforce => {
-                self.confinement(profile, program, place)
-                    .wrap(&self.workshop.orch, program, &args)
-            }
-        };
         let token = format!("tool-{}", place.scratch.display());
         let folder = program
             .parent()
             .map(|p| p.display().to_string())
             .unwrap_or_default();
-        let mut spec = Spec::new(command, cwd)
+        let mut spec = Spec::new(program, cwd)
             .env("PATH", format!("{folder}:/usr/local/bin:/usr/bin:/bin"))
             .env("HOME", place.home.display().to_string())
             .env("TMPDIR", place.tmp.display().to_string())
@@ -174,6 +168,10 @@ impl ToolBox {
             .env("GIT_NO_REPLACE_OBJECTS", "1")
             .env("GIT_GRAFT_FILE", "/nonexistent/grafts")
             .env("GIT_NO_LAZY_FETCH", "1")
+            // On a host that runs as root the tool is another user than the repository's.
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "safe.directory")
+            .env("GIT_CONFIG_VALUE_0", "*")
             .env(TOKEN_VARIABLE, token.clone());
         for (name, value) in &profile.env {
             spec = spec.env(name, fill(value));
@@ -181,6 +179,12 @@ impl ToolBox {
         spec.args = args;
         spec.timeout = profile.timeout;
         spec.output_bytes_max = profile.output_bytes_max;
+        if self.sandbox.mode == SandboxMode::Enforce {
+            let (confinement, variables) = self.confinement(profile, program, place);
+            // What the profile sets stands: of a name that is there twice the last one counts.
+            spec.env.splice(0..0, variables);
+            spec = spec.confined(&self.workshop.orch, &confinement);
+        }
         let done = run(&spec).await;
         // Whatever it started and left behind goes with it.
         let left = tokio::task::spawn_blocking(move || sweep_marked(&token))
@@ -239,11 +243,23 @@ impl ToolBox {
         Ok(Some((name.to_owned(), sealed)))
     }
 
-    fn confinement(&self, profile: &Profile, program: &Path, place: &Place) -> Confinement {
-        let mut read = profile.read.clone();
-        read.extend(homes_of(program));
+    /// What the program may do, and where it finds its toolchains.
+    fn confinement(
+        &self,
+        profile: &Profile,
+        program: &Path,
+        place: &Place,
+    ) -> (Confinement, Vec<(String, String)>) {
+        let around = Surroundings::own();
+        let mut found = match &self.sandbox.toolchains {
+            Some(listed) => Toolchains::listed(listed, &around),
+            None => Toolchains::find(&around),
+        };
+        found.add_program(program, &around);
+        let mut read: Vec<PathBuf> = found.read.into_keys().collect();
+        read.extend(profile.read.iter().cloned());
         read.extend(self.commits.git.folders());
-        let mut write = vec![place.scratch.clone(), place.home.clone(), place.tmp.clone()];
+        let mut write = vec![place.scratch.clone(), place.home.clone()];
         match profile.view {
             View::Checkout(CheckoutKind::DisposableCopy) => write.push(place.tree.clone()),
             View::Checkout(
@@ -262,12 +278,16 @@ impl ToolBox {
             cpu_s: profile.timeout.as_secs().max(1),
             ..Limits::default()
         };
-        Confinement {
+        let confinement = Confinement {
             read,
             write,
-            hide: vec![self.workshop.socket.clone()],
+            hide: self.own.clone(),
+            secrets: found.secrets,
+            temporary: Some(place.tmp.clone()),
+            user: Some(self.sandbox.user.unwrap_or_else(|| user_of(&place.scratch))),
             network,
-            limits,
-        }
+            ..Confinement::nothing(limits)
+        };
+        (confinement, found.variables)
     }
 }

@@ -96,8 +96,6 @@ pub(crate) enum Command {
     /// Run one program confined (started by the host).
     #[command(hide = true)]
     SandboxExec {
-        /// What it may do.
-        confinement: String,
         /// Program.
         program: PathBuf,
         /// Arguments.

@@ -22,13 +22,8 @@ fn main() -> std::process::ExitCode {
         let code = orch_agents::supervise::main(&folder);
         return std::process::ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
-    if let cli::Command::SandboxExec {
-        confinement,
-        program,
-        args,
-    } = &cli.command
-    {
-        let code = orch_process::sandbox::exec(confinement, program, args);
+    if let cli::Command::SandboxExec { program, args } = &cli.command {
+        let code = orch_process::sandbox::exec(program, args);
         return std::process::ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     if let cli::Command::CompileGate { from, to } = &cli.command {

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
+use crate::sandbox::Confinement;
+
 /// How long a group gets between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// How long the pipes are read after the child ended: a daemon it left behind may hold them open.
@@ -53,6 +55,16 @@ impl Spec {
         spec.args = vec!["-c".to_owned(), command.to_owned()];
         spec.timeout = timeout;
         spec
+    }
+
+    /// The same command, confined; `orch` is the program that confines.
+    #[must_use]
+    pub fn confined(mut self, orch: &Path, confinement: &Confinement) -> Self {
+        let wrapped = confinement.wrap(orch, &self.program, &self.args);
+        self.program = wrapped.program;
+        self.args = wrapped.args;
+        self.env.push(wrapped.variable);
+        self
     }
 
     /// Adds a variable.

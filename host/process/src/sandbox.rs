@@ -1,25 +1,50 @@
-//! Runs one program with as few rights as the kernel can take away without help of root.
+//! Runs one program in a cage that is built from nothing: what is not listed is not there.
 //!
-//! The host starts `orch sandbox-exec …` instead of the program ([`Confinement::wrap`]); that process ends in
-//! [`exec`]: it enters namespaces of its own, starts the first process of a new process namespace, and that
-//! one lowers limits, shuts itself in by Landlock and starts the program. When the program ends, the kernel
-//! ends everything that it left behind.
+//! The host starts `orch sandbox-exec -- PROGRAM …` instead of the program ([`Confinement::wrap`]). That process stays
+//! outside and waits ([`exec`]); its child is the first process of namespaces of its own, makes a root folder on an
+//! empty file system, mounts into it what the program may see, gives up the host's identity, shuts itself in by
+//! Landlock, and starts the program in a session of its own under a filter of system calls. When the program ends, the
+//! kernel ends everything that it left behind.
 //!
-//! Not covered: defects of the kernel, side channels of the processor, and reading what `/proc` shows of
-//! other processes of the same user, as far as the kernel's own rules (`ptrace_scope`, Landlock) let it.
+//! Not covered: defects of the kernel, side channels of the processor, and the host's network where it is granted.
 
-mod apply;
+mod belt;
+mod calls;
 mod canary;
+mod enter;
+mod first;
+mod owner;
+mod places;
+mod plan;
+mod raw;
+mod resolve;
+mod root;
+mod secrets;
+mod sockets;
+mod told;
+mod toolchains;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use apply::{Kernel, exec, kernel};
+pub use belt::{Kernel, kernel};
 pub use canary::{Check, canary};
+pub use enter::exec;
+pub use toolchains::{Surroundings, Toolchains};
 
-/// Exit code when the program was not started because it could not be confined.
+/// Exit code when the program was not started, because it could not be confined or is not there.
 pub const NOT_CONFINED: i32 = 125;
+/// Variable by which the host hands over what the program may do; the program does not get it.
+pub const CONFINEMENT_VARIABLE: &str = "ORCH_CONFINEMENT";
+/// Variable that names a file inside, which says what may be read, written and reached.
+pub const TOLD_VARIABLE: &str = "ORCH_SANDBOX";
+
+/// First of the users that judged processes of a host that runs as root are: beyond what distributions, containers and
+/// directories give out.
+const USER_FIRST: u32 = 1_900_000_000;
+/// How many of them there are.
+const USERS: u32 = 10_000_000;
 
 /// What a program reaches of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,29 +83,109 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// For a program that is watched by somebody else: an agent may run for a day, and a runtime may reserve far more
+    /// memory than the machine has.
+    pub fn of_agent() -> Self {
+        Self {
+            data_bytes: u64::MAX,
+            cpu_s: u64::MAX,
+            file_bytes: 16 * 1024 * 1024 * 1024,
+            processes: 16_384,
+            open_files: 65_536,
+        }
+    }
+}
+
 /// What a program may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {
     /// Folders and files beside the system's that it may read and execute.
     pub read: Vec<PathBuf>,
-    /// Folders that it may write to as well.
+    /// Folders that it may write to as well. On a host that runs as root they are handed to the program's user.
     pub write: Vec<PathBuf>,
-    /// Files of the host that are not there for it: sockets, which the rules on files do not cover.
+    /// Files and folders of the host that it may write to as well and that keep their owner: what the operator granted.
+    #[serde(default)]
+    pub lent: Vec<PathBuf>,
+    /// Sockets of the host that it may connect to.
+    #[serde(default)]
+    pub sockets: Vec<PathBuf>,
+    /// Files and folders of the host that are not there for it, whatever is granted above them.
     #[serde(default)]
     pub hide: Vec<PathBuf>,
+    /// Files and folders of the host that hold credentials: empty, unless one of them is granted by its own path.
+    #[serde(default)]
+    pub secrets: Vec<PathBuf>,
+    /// Folder that is its `/tmp`; one in memory if not given.
+    #[serde(default)]
+    pub temporary: Option<PathBuf>,
+    /// What it is outside when the host runs as root; never root itself.
+    #[serde(default)]
+    pub user: Option<u32>,
+    /// File of the host in which it stands why the program was not started, if it was not: what the program itself says
+    /// is never taken for that.
+    #[serde(default)]
+    pub refusal: Option<PathBuf>,
     /// Network.
     pub network: Network,
     /// Limits.
     pub limits: Limits,
 }
 
+/// A command line that runs a program confined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrapped {
+    /// What is started.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// A variable that it needs beside those of the program.
+    pub variable: (String, String),
+}
+
 impl Confinement {
+    /// Nothing but the system's folders, and no network.
+    pub fn nothing(limits: Limits) -> Self {
+        Self {
+            read: Vec::new(),
+            write: Vec::new(),
+            lent: Vec::new(),
+            sockets: Vec::new(),
+            hide: Vec::new(),
+            secrets: Vec::new(),
+            temporary: None,
+            user: None,
+            refusal: None,
+            network: Network::None,
+            limits,
+        }
+    }
+
     /// The command line that runs `program` confined: `orch` is the program that ends in [`exec`].
-    pub fn wrap(&self, orch: &Path, program: &Path, args: &[String]) -> (PathBuf, Vec<String>) {
+    pub fn wrap(&self, orch: &Path, program: &Path, args: &[String]) -> Wrapped {
+        // Neither part of it can fail to be written; a description that is none is refused by `exec`.
         let text = serde_json::to_string(self).unwrap_or_default();
-        let mut line = vec!["sandbox-exec".to_owned(), text, "--".to_owned()];
+        let mut line = vec!["sandbox-exec".to_owned(), "--".to_owned()];
         line.push(program.display().to_string());
         line.extend(args.iter().cloned());
-        (orch.to_owned(), line)
+        Wrapped {
+            program: orch.to_owned(),
+            args: line,
+            variable: (CONFINEMENT_VARIABLE.to_owned(), text),
+        }
     }
+}
+
+/// The user that works in `folder` on a host that runs as root: the same one every time, and for two folders rarely
+/// the same.
+pub fn user_of(folder: &Path) -> u32 {
+    // FNV-1a: short, and the same in every version of this program, for what lies in a kept home belongs to the user.
+    let hash = folder
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    USER_FIRST + u32::try_from(hash % u64::from(USERS)).unwrap_or(0)
 }

@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_config::{CiConfig, LiveConfig, SandboxMode};
+use orch_config::{CiConfig, LiveConfig};
 use orch_domain::id::ObjectId;
 use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
-use orch_process::sandbox::{Confinement, Limits, NOT_CONFINED, Network};
-use orch_process::{Spec, run};
+use orch_process::sandbox::{Limits, NOT_CONFINED, Network};
+use orch_process::{Finished, Spec, run};
 use tempfile::TempDir;
 
+use crate::launch::cage::{Cage, Judged};
 use crate::ledger::evidence::StoredRun;
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repo;
+use crate::steps::judged::runs_files_of;
 
 /// Largest coverage report, bytes.
 const COVERAGE_BYTES_MAX: u64 = 3 * 1024 * 1024;
@@ -23,8 +25,6 @@ const TAIL_BYTES: usize = 16 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Checkouts {
     folder: PathBuf,
-    /// Hidden from whatever runs in a checkout.
-    socket: PathBuf,
     /// The program that confines.
     orch: PathBuf,
     config: LiveConfig,
@@ -41,7 +41,6 @@ impl Checkouts {
     pub(crate) fn new(paths: &Paths, orch: PathBuf, config: LiveConfig) -> Self {
         Self {
             folder: paths.checkouts(),
-            socket: paths.socket(),
             orch,
             config,
         }
@@ -78,7 +77,7 @@ impl Checkouts {
                 &checkout,
             );
             let token = token_of(checkout.path());
-            let spec = self.confined(spec, &checkout, network, timeout);
+            let spec = self.confined(repo, spec, &checkout, network, timeout);
             let done = run(&spec).await?;
             tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
             let stderr = done.stderr.text();
@@ -121,22 +120,46 @@ impl Checkouts {
         })
     }
 
+    /// A hook or probe of the operator's, run to its end in a checkout. One that runs files of the branch is judged and
+    /// runs in the cage, with the host's network; any other is trusted and runs as it is.
+    pub(crate) async fn hook(
+        &self,
+        repo: &Repo,
+        checkout: &TempDir,
+        command: &str,
+        spec: Spec,
+    ) -> anyhow::Result<Finished> {
+        let timeout = spec.timeout;
+        let spec = if runs_files_of(&checkout.path().join("tree"), command) {
+            self.confined(repo, spec, checkout, Network::Host, timeout)
+        } else {
+            spec
+        };
+        let done = run(&spec).await?;
+        let stderr = done.stderr.text();
+        if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
+            anyhow::bail!("`{command}` could not be confined: {}", stderr.trim());
+        }
+        Ok(done)
+    }
+
     /// The same command, confined to its checkout as the operator's configuration says.
     fn confined(
         &self,
+        repo: &Repo,
         spec: Spec,
         checkout: &TempDir,
         network: Network,
         timeout: Duration,
     ) -> Spec {
-        let config = self.config.now();
-        if config.sandbox.mode == SandboxMode::Off {
-            return spec;
-        }
-        let confinement = Confinement {
-            read: config.sandbox.read.clone(),
-            write: vec![checkout.path().to_owned()],
-            hide: vec![self.socket.clone()],
+        let judged = Judged {
+            grants: &repo.config.sandbox,
+            program: None,
+            workspace: checkout.path(),
+            write: vec![checkout.path().join("tree"), checkout.path().join("home")],
+            temporary: Some(checkout.path().join("tmp")),
+            read: Vec::new(),
+            refusal: None,
             network,
             limits: Limits {
                 // Of each process; a machine with many cores may spend more than its wall clock.
@@ -144,11 +167,9 @@ impl Checkouts {
                 ..Limits::default()
             },
         };
-        let (program, args) = confinement.wrap(&self.orch, &spec.program, &spec.args);
-        Spec {
-            program,
-            args,
-            ..spec
+        match Cage::of(&self.config.now(), &self.orch, judged) {
+            Some(cage) => cage.command(spec),
+            None => spec,
         }
     }
 

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use orch_domain::id::ObjectId;
-use orch_process::{Finished, Spec, run};
+use orch_process::{Finished, Spec};
 use orch_store::{EvidenceRow, TaskRecord};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::checkout::{Checkouts, plain_environment};
 use crate::ledger::Ledger;
@@ -52,15 +53,17 @@ pub(super) async fn look(
         .and_then(|row| serde_json::from_str(&row.content).ok())
         .unwrap_or_default();
     let folder = checkouts.make(repo, tip).await?;
-    let command = |text: &str| {
-        let timeout = Duration::from_secs(u64::from(image.timeout_s));
-        let spec = Spec::shell(text, folder.path().join("tree"), timeout);
-        plain_environment(spec, &folder).env("EXPECTED_REVISION", tip.to_string())
+    let hooks = Hooks {
+        checkouts,
+        repo,
+        image,
+        folder: &folder,
+        tip,
     };
-    let mut seen = label(image, &command).await?;
+    let mut seen = hooks.label().await?;
     seen.rebuilt = before.rebuilt;
     if seen.label != tip.as_str() && !before.rebuilt {
-        seen = rebuild(image, &command).await?.unwrap_or(seen);
+        seen = hooks.rebuild().await?.unwrap_or(seen);
     }
     tracing::info!(repo = repo.name, sha = %tip, label = seen.label, rebuilt = seen.rebuilt, "staging image looked at");
     Ok(Some(EvidenceRow {
@@ -71,49 +74,66 @@ pub(super) async fn look(
     }))
 }
 
-async fn label(image: &ImageConfig, command: &impl Fn(&str) -> Spec) -> anyhow::Result<Seen> {
-    let done = run(&command(&image.label)).await?;
-    if !done.success() {
-        return Ok(Seen {
-            problem: Some(failure("label", &done)),
-            ..Seen::default()
-        });
-    }
-    let text = done.stdout.text();
-    let label = text.trim().chars().take(LABEL_BYTES_MAX).collect();
-    Ok(Seen {
-        label,
-        ..Seen::default()
-    })
+/// The operator's commands about one commit's image.
+struct Hooks<'a> {
+    checkouts: &'a Checkouts,
+    repo: &'a Repo,
+    image: &'a ImageConfig,
+    folder: &'a TempDir,
+    tip: &'a ObjectId,
 }
 
-/// Makes the image anew; none if the operator gave no command for it.
-async fn rebuild(
-    image: &ImageConfig,
-    command: &impl Fn(&str) -> Spec,
-) -> anyhow::Result<Option<Seen>> {
-    let Some(build) = &image.rebuild else {
-        return Ok(None);
-    };
-    let steps = [
-        Some(("rebuild", build)),
-        image.health.as_ref().map(|h| ("health", h)),
-    ];
-    for (name, text) in steps.into_iter().flatten() {
-        let done = run(&command(text)).await?;
-        if !done.success() {
-            return Ok(Some(Seen {
-                rebuilt: true,
-                problem: Some(failure(name, &done)),
-                ..Seen::default()
-            }));
-        }
+impl Hooks<'_> {
+    async fn run(&self, text: &str) -> anyhow::Result<Finished> {
+        let timeout = Duration::from_secs(u64::from(self.image.timeout_s));
+        let spec = Spec::shell(text, self.folder.path().join("tree"), timeout);
+        let spec = plain_environment(spec, self.folder);
+        let spec = spec.env("EXPECTED_REVISION", self.tip.to_string());
+        let checkouts = self.checkouts;
+        checkouts.hook(self.repo, self.folder, text, spec).await
     }
-    let seen = label(image, command).await?;
-    Ok(Some(Seen {
-        rebuilt: true,
-        ..seen
-    }))
+
+    async fn label(&self) -> anyhow::Result<Seen> {
+        let done = self.run(&self.image.label).await?;
+        if !done.success() {
+            return Ok(Seen {
+                problem: Some(failure("label", &done)),
+                ..Seen::default()
+            });
+        }
+        let text = done.stdout.text();
+        let label = text.trim().chars().take(LABEL_BYTES_MAX).collect();
+        Ok(Seen {
+            label,
+            ..Seen::default()
+        })
+    }
+
+    /// Makes the image anew; none if the operator gave no command for it.
+    async fn rebuild(&self) -> anyhow::Result<Option<Seen>> {
+        let Some(build) = &self.image.rebuild else {
+            return Ok(None);
+        };
+        let steps = [
+            Some(("rebuild", build)),
+            self.image.health.as_ref().map(|h| ("health", h)),
+        ];
+        for (name, text) in steps.into_iter().flatten() {
+            let done = self.run(text).await?;
+            if !done.success() {
+                return Ok(Some(Seen {
+                    rebuilt: true,
+                    problem: Some(failure(name, &done)),
+                    ..Seen::default()
+                }));
+            }
+        }
+        let seen = self.label().await?;
+        Ok(Some(Seen {
+            rebuilt: true,
+            ..seen
+        }))
+    }
 }
 
 fn failure(name: &str, done: &Finished) -> String {

@@ -7,7 +7,7 @@ use orch_config::StagingConfig;
 use orch_domain::artefact::STAGING_LOG;
 use orch_domain::pipeline::HostWork;
 use orch_domain::transition::{Event, WorkFailure};
-use orch_process::{Finished, Spec, run};
+use orch_process::{Finished, Spec};
 use orch_store::ClaimedJob;
 
 use super::checkout::{Checkouts, plain_environment};
@@ -45,25 +45,22 @@ impl StagingStep {
         let head = record.task.head.clone().unwrap_or(base);
         let folder = self.checkouts.make(repo, &head).await?;
         let tree = folder.path().join("tree");
-        let command = |text: &str| {
-            let spec = Spec::shell(
-                text,
-                &tree,
-                Duration::from_secs(u64::from(staging.timeout_s)),
-            );
-            plain_environment(spec, &folder)
+        let hook = async |text: &str| {
+            let timeout = Duration::from_secs(u64::from(staging.timeout_s));
+            let spec = plain_environment(Spec::shell(text, &tree, timeout), &folder)
                 .env("EXPECTED_REVISION", head.to_string())
-                .env("ORCH_BASE_URL", staging.base_url.clone())
+                .env("ORCH_BASE_URL", staging.base_url.clone());
+            self.checkouts.hook(repo, &folder, text, spec).await
         };
-        let deployed = run(&command(&staging.hook)).await?;
+        let deployed = hook(&staging.hook).await?;
         let mut checks = Vec::new();
         if deployed.success() {
             for check in &staging.suite {
-                checks.push((check, run(&command(&check.run)).await?));
+                checks.push((check, hook(&check.run).await?));
             }
         }
         if let Some(text) = &staging.cleanup {
-            let cleaned = run(&command(text)).await?;
+            let cleaned = hook(text).await?;
             if !cleaned.success() {
                 tracing::warn!(
                     repo = repo.name,

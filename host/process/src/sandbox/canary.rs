@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Confinement, Limits, Network};
+use super::{Confinement, Limits};
 use crate::run::{Spec, run};
 
 /// One thing that was tried.
@@ -83,20 +83,61 @@ pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> 
             format!("kill -0 {}", std::process::id()),
         ),
         (
+            "sees no process but its own",
+            true,
+            "for comm in /proc/[0-9]*/comm; do read -r name < \"$comm\" && case $name in orch|bash|sh) ;; *) exit 1 ;; esac; done".to_owned(),
+        ),
+        (
+            "is not root outside, and has no right of one inside",
+            true,
+            format!(
+                "test \"$(id -u)\" != 0 -o {} != 0 && grep -q '^CapEff:.0000000000000000$' /proc/self/status",
+                rustix::process::geteuid().as_raw()
+            ),
+        ),
+        (
+            "cannot make a namespace",
+            false,
+            "unshare --user true".to_owned(),
+        ),
+        (
+            "changes nothing of the kernel's",
+            false,
+            "exec 3> /proc/sys/kernel/core_pattern".to_owned(),
+        ),
+        (
+            "reads nothing of its first process",
+            false,
+            "cat /proc/1/environ /proc/1/maps".to_owned(),
+        ),
+        (
+            "finds the system's secrets empty",
+            true,
+            "test ! -s /etc/shadow && test ! -s /etc/gshadow && test -r /etc/passwd".to_owned(),
+        ),
+        (
+            "finds nothing of a home and of what starts the machine",
+            true,
+            "test ! -e /boot && test ! -e /root/.ssh && test -z \"$(ls -A /home 2>/dev/null)\"".to_owned(),
+        ),
+        (
+            "is told what it may do",
+            true,
+            "grep -q '\"network\": \"none\"' \"$ORCH_SANDBOX\"".to_owned(),
+        ),
+        (
             "writes no large file",
             false,
             format!("head -c 3000000 /dev/zero > {own_text}/large"),
         ),
     ];
     let confinement = Confinement {
-        read: Vec::new(),
         write: vec![own.clone()],
         hide: vec![outside.join("socket")],
-        network: Network::None,
-        limits: Limits {
+        ..Confinement::nothing(Limits {
             file_bytes: 1024 * 1024,
             ..Limits::default()
-        },
+        })
     };
     let mut checks = Vec::new();
     for (name, works, command) in trials {
@@ -137,9 +178,9 @@ async fn attempt(
         .find(|s| s.exists())
         .unwrap_or(Path::new("/bin/sh"));
     let args = ["-c".to_owned(), command.to_owned()];
-    let (program, args) = confinement.wrap(orch, shell, &args);
-    let mut spec = Spec::new(program, cwd).env("PATH", "/usr/bin:/bin");
-    spec.args = args;
+    let mut spec = Spec::new(shell, cwd).env("PATH", "/usr/bin:/bin");
+    spec.args = args.to_vec();
+    let mut spec = spec.confined(orch, confinement);
     spec.timeout = Duration::from_secs(20);
     match run(&spec).await {
         Ok(done) => {

@@ -1,0 +1,66 @@
+//! Which paths of the configuration are the host's own, and from where are those named that it grants?
+
+use std::path::{Path, PathBuf};
+
+use crate::host::HostConfig;
+use crate::sandbox::SandboxConfig;
+
+impl HostConfig {
+    /// Files and folders that belong to the host and that no judged process may see, whatever was granted above them.
+    pub fn own_places(&self) -> Vec<PathBuf> {
+        let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
+        let own = [self.data_dir(), self.gates_dir(), self.gates_lock(), &file];
+        let own = own.into_iter().map(Path::to_owned);
+        let forges = self.repositories.values().map(|repo| repo.path.clone());
+        own.chain(forges)
+            .filter(|path| path.is_absolute())
+            .collect()
+    }
+
+    /// What is granted is named from the folder of the configuration.
+    pub(crate) fn place_grants(&mut self, folder: &Path) {
+        let SandboxConfig {
+            read,
+            write,
+            sockets,
+            toolchains,
+            mode: _,
+            user: _,
+        } = &mut self.sandbox;
+        let of_all = read.iter_mut().chain(write).chain(sockets);
+        let of_all = of_all.chain(toolchains.iter_mut().flatten());
+        let of_agents = self
+            .agents
+            .values_mut()
+            .flat_map(|agent| agent.sandbox.places());
+        let of_repos = self
+            .repositories
+            .values_mut()
+            .flat_map(|repo| repo.sandbox.places());
+        for path in of_all.chain(of_agents).chain(of_repos) {
+            *path = folder.join(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_of_the_hosts_is_its_own_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("orch.yaml");
+        let text = "repositories: {shop: {path: shop.git}}\nagents:\n  a: {driver: command, program: a, sandbox: {write: [seen]}}\n";
+        std::fs::write(&file, text).unwrap();
+        let config = HostConfig::load(&file, |_| None).unwrap();
+        let own = config.own_places();
+        for name in ["orch-data", "gates", "gates.lock", "orch.yaml", "shop.git"] {
+            assert!(own.contains(&folder.path().join(name)), "{name}: {own:?}");
+        }
+        assert_eq!(
+            config.agents["a"].sandbox.write,
+            [folder.path().join("seen")]
+        );
+    }
+}

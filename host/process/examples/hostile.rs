@@ -1,0 +1,171 @@
+//! A program that tries to get out of its cage: `hostile ATTEMPT [ARGUMENT]`.
+//!
+//! Exit code 0 means that the attempt succeeded, 1 that it was refused; what was seen stands on standard output.
+
+#![expect(
+    unsafe_code,
+    reason = "attempts are calls that no library makes for a program"
+)]
+
+use std::io::Error;
+use std::process::ExitCode;
+
+use nix::libc;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let name = args.first().map(String::as_str).unwrap_or_default();
+    let argument = args.get(1).map(String::as_str).unwrap_or_default();
+    let number = || argument.parse::<i64>().expect("a number");
+    let answer = match name {
+        "call" => call(number(), [0; 4]),
+        "clone" => cloned(number()),
+        "unshare" => call(libc::SYS_unshare, [number(), 0, 0, 0]),
+        "socket" => call(libc::SYS_socket, [number(), libc::SOCK_STREAM.into(), 0, 0]),
+        "type" => typed(number()),
+        "old-abi" => old_abi(),
+        "descriptors" => descriptors(),
+        "trace" => call(
+            libc::SYS_ptrace,
+            [libc::PTRACE_ATTACH.into(), number(), 0, 0],
+        ),
+        "trace-child" => trace_child(),
+        "core-limit" => core_limit(),
+        other => panic!("no attempt `{other}`"),
+    };
+    match answer {
+        Ok(seen) => {
+            println!("{seen}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            println!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Answer = Result<String, String>;
+
+fn answered(value: i64) -> Answer {
+    if value < 0 {
+        let error = Error::last_os_error();
+        return Err(match error.raw_os_error() {
+            Some(libc::ENOSYS) => "ENOSYS".to_owned(),
+            Some(libc::EPERM) => "EPERM".to_owned(),
+            _ => error.to_string(),
+        });
+    }
+    Ok(format!("answered {value}"))
+}
+
+fn call(number: i64, args: [i64; 4]) -> Answer {
+    // SAFETY: every argument is a number; where the kernel wants an address it gets 0 or one that it refuses.
+    answered(unsafe { libc::syscall(number, args[0], args[1], args[2], args[3]) })
+}
+
+fn cloned(flags: i64) -> Answer {
+    // SAFETY: without memory in common the child has a copy of everything, as after a fork, and ends at once.
+    let pid = unsafe {
+        libc::syscall(
+            libc::SYS_clone,
+            flags | i64::from(libc::SIGCHLD),
+            0,
+            0,
+            0,
+            0,
+        )
+    };
+    if pid == 0 {
+        std::process::exit(0);
+    }
+    answered(pid)
+}
+
+fn typed(high_bits: i64) -> Answer {
+    let master = nix_open("/dev/ptmx")?;
+    let request = (libc::TIOCSTI as i64) | (high_bits << 32);
+    let letter = b'x';
+    // SAFETY: the descriptor is open and the letter lives on the stack.
+    answered(unsafe {
+        libc::syscall(
+            libc::SYS_ioctl,
+            i64::from(master),
+            request,
+            &raw const letter,
+        )
+    })
+}
+
+fn nix_open(path: &str) -> Result<i32, String> {
+    let file = std::fs::File::options().read(true).write(true).open(path);
+    let file = file.map_err(|e| e.to_string())?;
+    Ok(std::os::fd::IntoRawFd::into_raw_fd(file))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn old_abi() -> Answer {
+    let answer: i64;
+    // Number 20 is `getpid` there. SAFETY: the call takes no arguments and changes nothing but its result.
+    unsafe {
+        std::arch::asm!("int 0x80", inlateout("rax") 20_i64 => answer, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
+    }
+    let answer = i64::from(answer as i32);
+    if answer == -i64::from(libc::ENOSYS) {
+        return Err("ENOSYS".to_owned());
+    }
+    Ok(format!("answered {answer}"))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn old_abi() -> Answer {
+    Err("ENOSYS".to_owned())
+}
+
+fn descriptors() -> Answer {
+    let mut seen = Vec::new();
+    for number in 3..1024 {
+        // SAFETY: asks for the flags of a number that may be no descriptor.
+        if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 {
+            seen.push(number.to_string());
+        }
+    }
+    if seen.is_empty() {
+        return Err("none".to_owned());
+    }
+    Ok(seen.join(" "))
+}
+
+fn trace_child() -> Answer {
+    // SAFETY: the child has a copy of this one thread; it asks to be traced and stops.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        // SAFETY: no addresses are handed over.
+        unsafe {
+            libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
+            libc::raise(libc::SIGSTOP);
+            libc::_exit(0);
+        }
+    }
+    let mut status = 0;
+    // SAFETY: the status lives on the stack; the child is this process's own.
+    let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    if waited != pid || !libc::WIFSTOPPED(status) {
+        return Err(format!("the child was not stopped: {status}"));
+    }
+    // SAFETY: no addresses are handed over.
+    answered(unsafe { libc::ptrace(libc::PTRACE_CONT, pid, 0, 0) })
+}
+
+fn core_limit() -> Answer {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the limit lives on the stack.
+    unsafe { libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) };
+    if limit.rlim_max > 1 {
+        return Ok(format!("{}", limit.rlim_max));
+    }
+    Err(format!("{}", limit.rlim_max))
+}

@@ -1,0 +1,256 @@
+//! The first process inside: makes the root, gives up the host's identity, shuts itself in, starts the program, passes
+//! signals on, and takes in orphans until the program ends.
+//!
+//! It is a copy of the process outside and no program of its own, and it cannot be dumped: neither its memory, nor its
+//! environment, nor the file that it runs can be had through `/proc`.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Gid, Pid, Uid, setgroups, setresgid, setresuid};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{DumpableBehavior, WaitOptions, wait};
+use serde::{Deserialize, Serialize};
+
+use super::plan::Plan;
+use super::root::{Sources, Unmade, enter};
+use super::{CONFINEMENT_VARIABLE, Confinement, Network, TOLD_VARIABLE, belt, calls, raw, told};
+
+/// How it ended inside, as the process outside is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Ended {
+    /// By itself.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+    /// It was not started, for it could not be confined.
+    NotConfined(String),
+}
+
+/// What is run inside, and who by.
+#[derive(Debug)]
+pub(super) struct Inside<'a> {
+    pub(super) confinement: &'a Confinement,
+    pub(super) plan: &'a Plan,
+    pub(super) program: &'a Path,
+    pub(super) args: &'a [OsString],
+    pub(super) cwd: PathBuf,
+    /// User and group that it becomes; none if the host is no root and stays who it is.
+    pub(super) user: Option<u32>,
+    /// Ends when the process outside does.
+    pub(super) outside: OwnedFd,
+}
+
+/// Signals that are passed on to the program.
+pub(super) const PASSED_ON: [Signal; 4] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+];
+
+/// Runs the program to its end. The signals of [`PASSED_ON`] and that of an ended child are blocked already.
+pub(super) fn run(inside: &Inside<'_>) -> Ended {
+    match confine(inside) {
+        Ok(()) => {}
+        Err(text) => return Ended::NotConfined(text),
+    }
+    orch_durable::point("spawn inside the sandbox: before");
+    // Closed by the program's start, so that what comes is the word of this program and of no other.
+    let (refused, refuse) = match pipe_with(PipeFlags::CLOEXEC) {
+        Ok((read, write)) => (File::from(read), write),
+        Err(error) => {
+            return Ended::NotConfined(failed("a word of its own", DEFECT)(error.to_string()));
+        }
+    };
+    let mut refuse = Some(refuse);
+    let forked = raw::fork(|| {
+        let why = start(inside);
+        let said = refuse
+            .as_ref()
+            .map(|to| rustix::io::write(to, why.as_bytes()));
+        i32::from(!matches!(said, Some(Ok(_))))
+    });
+    drop(refuse.take());
+    match forked {
+        Ok(child) => attend(child, refused),
+        Err(error) => Ended::NotConfined(format!("the program could not be started: {error}")),
+    }
+}
+
+fn failed(what: &str, remedy: &str) -> impl FnOnce(String) -> String {
+    let (what, remedy) = (what.to_owned(), remedy.to_owned());
+    move |why| format!("{what} could not be enforced: {why}; {remedy}")
+}
+
+const DEFECT: &str = "this is a defect";
+
+fn confine(inside: &Inside<'_>) -> Result<(), String> {
+    let unmade = |Unmade { path, error }: Unmade| {
+        let remedy = "give the host's user the right to see it, take it out of `sandbox` in orch.yaml, or set `sandbox: \
+                      {mode: off}`";
+        failed(
+            &format!("the root of the sandbox (`{}`)", path.display()),
+            remedy,
+        )(error.to_string())
+    };
+    let sources = Sources::open(inside.plan).map_err(unmade)?;
+    if let Some(user) = inside.user {
+        become_user(user).map_err(|e| {
+            failed(
+                "another user than root",
+                "set `sandbox.user` in orch.yaml to one that this machine has for \
+                    the host, or start the host as an ordinary user",
+            )(e.to_string())
+        })?;
+    }
+    enter(inside.plan, sources).map_err(unmade)?;
+    if inside.confinement.network == Network::None {
+        // Tests that talk to a server of their own need it; a namespace begins with it down.
+        loopback_up().map_err(|e| failed("a loopback of its own", DEFECT)(e.to_string()))?;
+    }
+    std::env::set_current_dir(&inside.cwd).map_err(|e| {
+        let what = format!("the working folder `{}`", inside.cwd.display());
+        failed(&what, "it has to be one that the program may read")(e.to_string())
+    })?;
+    // After the change of identity, which takes both back.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|e| failed("a memory of its own", DEFECT)(e.to_string()))?;
+    let end = Some(rustix::process::Signal::KILL);
+    rustix::process::set_parent_process_death_signal(end)
+        .map_err(|e| failed("the end with its parent", DEFECT)(e.to_string()))?;
+    if is_alone(&inside.outside) {
+        return Err("the host's side has ended".to_owned());
+    }
+    rustix::thread::set_no_new_privs(true)
+        .map_err(|e| failed("no_new_privs", "the kernel is older than 3.5")(e.to_string()))?;
+    belt::limit(&inside.confinement.limits)
+        .map_err(|e| failed("resource limits", "check the host's own limits")(e.to_string()))?;
+    let remedy = "use a kernel with Landlock (5.13 or newer, `lsm=…,landlock`), or set `sandbox: {mode: off}` in \
+                  orch.yaml";
+    match belt::shut_in(inside.plan) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failed("Landlock", remedy)("the kernel has none".to_owned())),
+        Err(error) => Err(failed("Landlock", remedy)(error.to_string())),
+    }
+}
+
+fn become_user(user: u32) -> nix::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)
+}
+
+/// Whether the process outside has ended: then nobody would ever end this one.
+fn is_alone(outside: &OwnedFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut watched = [PollFd::new(outside, PollFlags::empty())];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut watched, Some(&at_once)).is_err() || watched[0].revents().contains(PollFlags::HUP)
+}
+
+/// The program's own process: a session of its own, no descriptor but the standard ones, and the filter. Answers only
+/// if the program could not be started, and why.
+fn start(inside: &Inside<'_>) -> String {
+    let refused = |what: &str, why: String| format!("{what}: {why}");
+    if let Err(error) = rustix::process::setsid() {
+        return refused("a session of its own could not be begun", error.to_string());
+    }
+    let mut blocked = SigSet::from_iter(PASSED_ON);
+    blocked.add(Signal::SIGCHLD);
+    if let Err(error) = blocked.thread_unblock() {
+        return refused("signals could not be let through", error.to_string());
+    }
+    if let Err(error) = raw::close_all_at_exec() {
+        return refused(
+            "descriptors of the host could not be closed",
+            error.to_string(),
+        );
+    }
+    if let Err(why) = calls::filter() {
+        return refused("the filter of system calls could not be installed", why);
+    }
+    let mut command = Command::new(inside.program);
+    command.args(inside.args);
+    command.env_remove(CONFINEMENT_VARIABLE);
+    command.env(TOLD_VARIABLE, told::TOLD);
+    if inside.confinement.temporary.is_some() {
+        command.env("TMPDIR", "/tmp");
+    }
+    let error = command.exec();
+    format!(
+        "`{}` could not be started: {error}",
+        inside.program.display()
+    )
+}
+
+/// Passes signals on and takes in orphans until the program ends.
+fn attend(program: Pid, mut refused: File) -> Ended {
+    let mut awaited = SigSet::from_iter(PASSED_ON);
+    awaited.add(Signal::SIGCHLD);
+    loop {
+        match awaited.wait() {
+            Ok(Signal::SIGCHLD) => {}
+            Ok(signal) => {
+                // To its whole group; whoever left that ends with the namespace.
+                nix::sys::signal::killpg(program, signal).ok();
+            }
+            Err(error) => return Ended::NotConfined(failed("waiting", DEFECT)(error.to_string())),
+        }
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if pid.as_raw_nonzero().get() == program.as_raw() {
+                let mut why = String::new();
+                // All others that could write to it ended with their start.
+                if refused.read_to_string(&mut why).is_ok() && !why.is_empty() {
+                    return Ended::NotConfined(why);
+                }
+                return match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => Ended::Code(code),
+                    (None, signal) => Ended::Signal(signal.unwrap_or(9)),
+                };
+            }
+        }
+    }
+}
+
+/// Brings the loopback interface up, by the kernel's routing socket.
+fn loopback_up() -> rustix::io::Result<()> {
+    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, socket};
+    const RTM_NEWLINK: u16 = 16;
+    const NLM_F_REQUEST_ACK: u16 = 1 | 4;
+    const IFF_UP: u32 = 1;
+    const LOOPBACK_INDEX: u32 = 1;
+    let mut message = Vec::with_capacity(32);
+    message.extend_from_slice(&32_u32.to_ne_bytes());
+    message.extend_from_slice(&RTM_NEWLINK.to_ne_bytes());
+    message.extend_from_slice(&NLM_F_REQUEST_ACK.to_ne_bytes());
+    message.extend_from_slice(&1_u32.to_ne_bytes());
+    message.extend_from_slice(&0_u32.to_ne_bytes());
+    // Family and kind are left open; then index, flags and which flags change.
+    message.extend_from_slice(&0_u32.to_ne_bytes());
+    for word in [LOOPBACK_INDEX, IFF_UP, IFF_UP] {
+        message.extend_from_slice(&word.to_ne_bytes());
+    }
+    let socket = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
+    send(socket.as_fd(), &message, SendFlags::empty())?;
+    let mut answer = [0_u8; 64];
+    let (length, _) = recv(socket.as_fd(), &mut answer, RecvFlags::empty())?;
+    // After the header of 16 bytes stands the error, negative, or 0.
+    let code = answer.get(16..20).filter(|_| length >= 20);
+    let code = code.map_or(-1, |b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(rustix::io::Errno::from_raw_os_error(-code))
+    }
+}

@@ -1,0 +1,114 @@
+//! Which calls of the kernel have no safe form in the libraries of the tree? Each of them, with the reason why it is
+//! sound, and nothing else.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::libc;
+use nix::sched::{CloneFlags, clone};
+use nix::unistd::Pid;
+use rustix::io::{Errno, Result};
+
+/// Attributes of a mount, as `mount_setattr` names them.
+pub(super) const READ_ONLY: u64 = 0x1;
+/// Set-user-ID has no effect.
+pub(super) const NO_SUID: u64 = 0x2;
+/// Device files cannot be opened.
+pub(super) const NO_DEVICES: u64 = 0x4;
+
+/// Stack of the first process inside, which builds the root and waits: far more than it was ever seen to use.
+const STACK_BYTES: usize = 4 * 1024 * 1024;
+
+#[repr(C)]
+struct MountAttributes {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    user_namespace: u64,
+}
+
+/// Starts a child in new namespaces, which runs `child` and ends with what that answers.
+///
+/// Only for a process with one thread: the child has a copy of that thread alone, and whatever lock another one held
+/// would never be opened there.
+pub(super) fn start(flags: CloneFlags, child: impl FnMut() -> isize) -> Result<Pid> {
+    let mut stack = vec![0_u8; STACK_BYTES];
+    let child: nix::sched::CloneCb<'_> = Box::new(child);
+    // SAFETY: the memory is copied and not shared (no CLONE_VM), so the child's stack is its own copy of `stack`, which
+    // lives until the call returns; the process has one thread, so no lock is held by another.
+    #[expect(
+        unsafe_code,
+        reason = "a child in new namespaces cannot be had otherwise"
+    )]
+    let pid = unsafe { clone(child, &mut stack, flags, Some(libc::SIGCHLD)) };
+    pid.map_err(|e| Errno::from_raw_os_error(e as i32))
+}
+
+/// Starts a copy of this process, which runs `child` and ends with what that answers. As [`start`], only for a process
+/// with one thread.
+pub(super) fn fork(child: impl FnOnce() -> i32) -> Result<Pid> {
+    // SAFETY: the process has one thread, so the child holds every lock that it may want to take.
+    #[expect(
+        unsafe_code,
+        reason = "the session of the program begins in a copy of this process"
+    )]
+    let forked = unsafe { nix::unistd::fork() };
+    match forked.map_err(|e| Errno::from_raw_os_error(e as i32))? {
+        nix::unistd::ForkResult::Parent { child } => Ok(child),
+        nix::unistd::ForkResult::Child => std::process::exit(child()),
+    }
+}
+
+/// Sets attributes of a mount and of all below it.
+pub(super) fn set_attributes(mount: BorrowedFd<'_>, set: u64, recursive: bool) -> Result<()> {
+    let attributes = MountAttributes {
+        set,
+        clear: 0,
+        propagation: 0,
+        user_namespace: 0,
+    };
+    let mut flags = libc::AT_EMPTY_PATH;
+    if recursive {
+        flags |= libc::AT_RECURSIVE;
+    }
+    // SAFETY: the descriptor is open, the path is an empty C string, and the structure has the layout and the size of
+    // the kernel's first version, which every kernel with this call knows.
+    #[expect(unsafe_code, reason = "no library of the tree has this call")]
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<MountAttributes>(),
+        )
+    };
+    done(answer)
+}
+
+/// Closes every descriptor above the standard ones, whatever parents left open. Only at the very begin of a program,
+/// while it holds none.
+pub(super) fn close_all() -> Result<()> {
+    close_range(0)
+}
+
+/// Has every descriptor above the standard ones closed when another program takes this process over.
+pub(super) fn close_all_at_exec() -> Result<()> {
+    close_range(libc::CLOSE_RANGE_CLOEXEC)
+}
+
+fn close_range(flags: libc::c_uint) -> Result<()> {
+    // SAFETY: without a flag it is called before this program has opened anything, and nothing in it keeps a number of
+    // a descriptor; with the flag no descriptor is closed as long as this program runs.
+    #[expect(unsafe_code, reason = "no library of the tree has this call")]
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, libc::c_uint::MAX, flags) };
+    done(answer)
+}
+
+fn done(answer: libc::c_long) -> Result<()> {
+    if answer == 0 {
+        return Ok(());
+    }
+    let error = std::io::Error::last_os_error();
+    Err(Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
+}

@@ -1,0 +1,19 @@
+//! Nothing gets out of the cage, and real work gets done in it. Every test runs for a host that is root, if this one
+//! is, and for one that is nobody.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a failed unwrap is the report"
+)]
+
+#[path = "cage/kit.rs"]
+mod kit;
+
+#[path = "cage/builds.rs"]
+mod builds;
+#[path = "cage/calls.rs"]
+mod calls;
+#[path = "cage/files.rs"]
+mod files;
+#[path = "cage/processes.rs"]
+mod processes;
