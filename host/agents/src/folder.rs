@@ -8,6 +8,7 @@
 //! stdout.raw     the agent's output, capped
 //! stderr.raw
 //! stop.json      a request to end the run, with its reason
+//! refused.txt    why the agent could not be confined, if it could not; written by what confines
 //! result.json    how it ended; written by fsync and rename, so it is whole or not there
 //! ```
 //!
@@ -36,8 +37,12 @@ pub const PROMPT: &str = "prompt.md";
 pub const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Name of the output file.
 pub const STDOUT: &str = "stdout.raw";
+/// Name of the file in which it stands why the agent was not started, if it could not be confined.
+pub const REFUSED: &str = "refused.txt";
 /// Name of the error output file.
 pub const STDERR: &str = "stderr.raw";
+/// Bytes that are read of it.
+const REFUSED_BYTES_MAX: u64 = 8 * 1024;
 const LAUNCH: &str = "launch.json";
 const IDENTITY: &str = "identity.json";
 const LOCK: &str = "lock";
@@ -241,6 +246,16 @@ impl RunFolder {
         fs::create_dir_all(&self.0).map_err(self.error(""))?;
         fs::write(self.0.join(PROMPT), prompt).map_err(self.error(PROMPT))?;
         self.write(LAUNCH, launch)
+    }
+
+    /// Why the agent was not started, if it could not be confined.
+    pub fn refused(&self) -> Option<String> {
+        let mut text = String::new();
+        let file = File::open(self.0.join(REFUSED)).ok()?;
+        file.take(REFUSED_BYTES_MAX)
+            .read_to_string(&mut text)
+            .ok()?;
+        Some(text)
     }
 
     /// Reads what is to be run.

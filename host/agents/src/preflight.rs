@@ -18,6 +18,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use orch_process::sandbox::Confinement;
+
 pub use cache::{Cache, Known};
 pub use failure::Failure;
 pub use marker::has_auth_marker;
@@ -34,6 +36,8 @@ pub struct Subject {
     pub env: Vec<(String, String)>,
     /// What it logs in with.
     pub credential: Credential,
+    /// What the run may do, with the program that confines: its home may hold whatever an earlier run left there.
+    pub confinement: Option<(PathBuf, Confinement)>,
 }
 
 impl Subject {

@@ -189,6 +189,8 @@ fn watch(folder: &RunFolder, launch: &Launch, pid: Pid, pumps: [Pump; 2], result
     for pump in pumps {
         result.truncated |= pump.finish();
     }
+    // The program that confines has ended by now, and with it whatever it confined.
+    result.launch_error = folder.refused();
 }
 
 /// The first limit that has passed.

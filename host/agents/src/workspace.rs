@@ -49,9 +49,31 @@ impl Workspace {
         self.root.join("tree")
     }
 
-    /// The agent's home folder, unless it has one configured.
-    pub fn home(&self) -> PathBuf {
+    /// Folder of the home folders.
+    pub fn homes(&self) -> PathBuf {
         self.root.join("home")
+    }
+
+    /// The home folder of one agent, unless it has one configured: kept for the task, and shared with no other agent.
+    pub fn home(&self, agent: &str) -> PathBuf {
+        // A name may be anything that a key of YAML can be.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let name = agent.chars().map(|c| match is_plain(c) {
+            true => c.to_string(),
+            false => format!(".{:x}.", u32::from(c)),
+        });
+        self.homes().join(name.collect::<String>())
+    }
+
+    /// Makes the home folder of an agent, or makes it usable: whoever worked there may have taken the rights away.
+    ///
+    /// # Errors
+    /// [`GitError::Io`].
+    pub fn make_home(&self, agent: &str) -> Result<PathBuf, GitError> {
+        for folder in [self.homes(), self.home(agent)] {
+            make_folder(&folder)?;
+        }
+        Ok(self.home(agent))
     }
 
     /// The agent's folder for temporary files.
@@ -79,7 +101,7 @@ impl Workspace {
     ) -> Result<ObjectId, GitError> {
         let tree = self.tree();
         self.clear([tree.clone(), self.tmp()]).await?;
-        for folder in [self.tmp(), self.home()] {
+        for folder in [self.tmp(), self.homes()] {
             make_folder(&folder)?;
         }
         git.clone_to(&tree, branch, commit).await?;

@@ -50,6 +50,7 @@ impl Place {
             home: self.path("home"),
             env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
             credential: Credential::None,
+            confinement: None,
         }
     }
 

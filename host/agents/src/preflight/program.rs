@@ -59,6 +59,9 @@ pub(super) async fn version(
     }
     spec.timeout = Duration::from_millis(u64::from(timeout_ms));
     spec.output_bytes_max = OUTPUT_BYTES_MAX;
+    if let Some((orch, confinement)) = &subject.confinement {
+        spec = spec.confined(orch, confinement);
+    }
     let done = run(&spec)
         .await
         .map_err(|error| Failure::VersionNotStarted {

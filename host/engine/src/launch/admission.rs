@@ -12,6 +12,7 @@ use orch_domain::notice::NoticeKind;
 use orch_domain::outcome::RunOutcome;
 use orch_process::resolve_program;
 
+use super::cage::Cage;
 use super::{Launchpad, Refusal, room};
 use crate::ledger::admission::{key_of, name_key};
 use crate::ledger::budget::{ASK_AGAIN_MS, Overdrawn, over_budget};
@@ -25,6 +26,8 @@ pub(crate) struct Candidate<'a> {
     /// The whole environment of the run.
     pub(crate) env: Vec<(String, String)>,
     pub(crate) home: PathBuf,
+    /// What its run is confined by; none if the operator has switched that off.
+    pub(crate) cage: Option<Cage>,
 }
 
 impl Launchpad {
@@ -126,6 +129,7 @@ impl Launchpad {
             home: who.home.clone(),
             env: who.env.clone(),
             credential,
+            confinement: who.cage.as_ref().map(Cage::parts),
         };
         let (cache, name, now) = (
             self.admission.cache(),

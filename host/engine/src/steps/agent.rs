@@ -144,8 +144,8 @@ impl AgentRun<'_> {
             // The launch says what is missing.
             return Ok(());
         };
-        let home = agent.home.clone().unwrap_or_else(|| self.workspace.home());
-        let env = match self.environment(agent) {
+        let home = self.home(&name, agent);
+        let env = match self.environment(&name, agent) {
             Ok(env) => env,
             Err(error) => {
                 let reason = format!("agent `{name}` cannot start: {error:#}");
@@ -153,11 +153,20 @@ impl AgentRun<'_> {
                 return Err(launchpad.refused(&name, "environment", why).await);
             }
         };
+        let cage = self.cage(&name, agent, None);
+        if cage.is_some()
+            && let Err(error) = self.make_home(&name, agent)
+        {
+            let reason = format!("agent `{name}`: {error:#}");
+            let why = PutOff::new(PutOffKind::AgentUnavailable, reason);
+            return Err(launchpad.refused(&name, "home", why).await);
+        }
         let who = Candidate {
             name: &name,
             agent,
             env,
             home,
+            cage,
         };
         launchpad.admit(&who).await
     }

@@ -2,9 +2,11 @@
 //!
 //! A hook is never run twice: if nobody can know how it ended, a person decides.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use orch_agents::folder::{
-    Launch, Limits, PROTOCOL, RunFolder, RunResult, RunState, STDERR, STDOUT,
+    Launch, Limits, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR, STDOUT,
 };
 use orch_agents::launcher;
 use orch_config::DeployConfig;
@@ -15,10 +17,13 @@ use orch_domain::pipeline::HostWork;
 use orch_domain::stage::RunRole;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_process::mark::sweep_marked;
+use orch_process::sandbox::Network;
 use orch_store::{ClaimedJob, NewRun, RunEnd, TaskRecord};
 
 use super::docs_branch::publish_docs;
+use super::judged::runs_files_of;
 use super::{monitor, open_run};
+use crate::launch::cage::{Cage, Judged};
 use crate::launch::room::limits_of_host;
 use crate::launch::{Launchpad, insert_run};
 use crate::ledger::Ledger;
@@ -125,19 +130,43 @@ impl DeployStep {
         let tree = folder.path().join("tree");
         repo.mirror.export(landed, &tree).await?;
         let home = folder.path().join("home");
-        std::fs::create_dir_all(&home)?;
+        let tmp = folder.path().join("tmp");
+        for made in [&home, &tmp] {
+            std::fs::create_dir_all(made)?;
+        }
         let variable = |name: &str, value: String| (name.to_owned(), value);
+        let env = vec![
+            variable("PATH", std::env::var("PATH").unwrap_or_default()),
+            variable("HOME", home.display().to_string()),
+            variable("LANG", "C.UTF-8".to_owned()),
+            variable("EXPECTED_REVISION", landed.to_string()),
+            variable("ORCH_WORK_ITEM", record.task.work_item.to_string()),
+        ];
+        let shell = PathBuf::from("/bin/sh");
+        let args = vec!["-c".to_owned(), deploy.hook.clone()];
+        let judged = Judged {
+            grants: &repo.config.sandbox,
+            program: None,
+            workspace: folder.path(),
+            write: vec![tree.clone(), home],
+            temporary: Some(tmp),
+            read: Vec::new(),
+            refusal: Some(folder.path().join(REFUSED)),
+            network: Network::Host,
+            limits: orch_process::sandbox::Limits::of_agent(),
+        };
+        // What runs files of the branch, landed or not, is judged as the branch is.
+        let cage = runs_files_of(&tree, &deploy.hook)
+            .then(|| Cage::of(&self.launchpad.config.now(), &self.launchpad.orch, judged));
+        let (program, args, env) = match cage.flatten() {
+            Some(cage) => cage.around(&shell, &args, env),
+            None => (shell, args, env),
+        };
         let launch = Launch {
             protocol: PROTOCOL,
-            program: "/bin/sh".into(),
-            args: vec!["-c".to_owned(), deploy.hook.clone()],
-            env: vec![
-                variable("PATH", std::env::var("PATH").unwrap_or_default()),
-                variable("HOME", home.display().to_string()),
-                variable("LANG", "C.UTF-8".to_owned()),
-                variable("EXPECTED_REVISION", landed.to_string()),
-                variable("ORCH_WORK_ITEM", record.task.work_item.to_string()),
-            ],
+            program,
+            args,
+            env,
             cwd: tree,
             prompt_on_stdin: false,
             terminal_line: None,

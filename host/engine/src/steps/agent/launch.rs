@@ -1,15 +1,19 @@
 //! Launches a run: where it begins, what it sees, what it is started with.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use orch_agents::driver::{Driver, PlanInput};
-use orch_agents::folder::{Launch, Limits, PROMPT, PROTOCOL, RunFolder};
+use orch_agents::folder::{Launch, Limits, PROMPT, PROTOCOL, REFUSED, RunFolder};
 use orch_agents::workspace::bot;
 use orch_domain::id::ObjectId;
 use orch_domain::stage::{Role, RunRole};
 use orch_process::resolve_program;
+use orch_process::sandbox::Network;
 use orch_store::NewRun;
 
 use super::{AgentRun, BEGAN, Began, Started};
+use crate::launch::cage::{Cage, Judged};
 use crate::launch::insert_run;
 use crate::launch::room::limits_of_host;
 use crate::ledger::budget::{Overdrawn, over_budget};
@@ -84,12 +88,17 @@ impl AgentRun<'_> {
             prompt_file: folder.path().join(PROMPT),
         };
         let plan = driver.plan(&input);
-        let mut env = self.environment(agent)?;
+        let mut env = self.environment(&role_config.agent, agent)?;
         env.extend(plan.env.clone());
+        self.make_home(&role_config.agent, agent)?;
+        let (program, args, env) = match self.cage(&role_config.agent, agent, Some(&folder)) {
+            Some(cage) => cage.around(&program, &plan.args, env),
+            None => (program, plan.args, env),
+        };
         let launch = Launch {
             protocol: PROTOCOL,
             program,
-            args: plan.args,
+            args,
             env,
             cwd: self.workspace.tree(),
             prompt_on_stdin: plan.prompt_on_stdin,
@@ -183,12 +192,60 @@ impl AgentRun<'_> {
         Ok(())
     }
 
+    /// The cage of the agent; none if the operator has switched it off. Without a run folder it is that of a look at
+    /// the program, before there is a run.
+    pub(super) fn cage(
+        &self,
+        name: &str,
+        agent: &config::AgentConfig,
+        folder: Option<&RunFolder>,
+    ) -> Option<Cage> {
+        let path = std::env::var("PATH").unwrap_or_default();
+        // One that is not there is named by whoever starts it.
+        let program = resolve_program(&agent.program, &path).ok();
+        let (workspace, home) = (&self.workspace, agent.home.as_ref());
+        let mut write = vec![self.home(name, agent)];
+        let mut read = Vec::new();
+        if let Some(folder) = folder {
+            write.push(workspace.tree());
+            read.push(folder.path().join(PROMPT));
+        }
+        let judged = Judged {
+            grants: &agent.sandbox,
+            program: program.as_deref(),
+            // Whoever works in a home that lasts is the same user every time.
+            workspace: home.map_or(workspace.root(), |home| home.as_path()),
+            write,
+            temporary: folder.map(|_| workspace.tmp()),
+            read,
+            refusal: folder.map(|folder| folder.path().join(REFUSED)),
+            network: Network::Host,
+            limits: orch_process::sandbox::Limits::of_agent(),
+        };
+        Cage::of(&self.step.config.now(), &self.step.launchpad.orch, judged)
+    }
+
+    /// The agent's home: its own, or one that is kept for the task.
+    pub(super) fn home(&self, name: &str, agent: &config::AgentConfig) -> PathBuf {
+        let own = || self.workspace.home(name);
+        agent.home.clone().unwrap_or_else(own)
+    }
+
+    pub(super) fn make_home(&self, name: &str, agent: &config::AgentConfig) -> anyhow::Result<()> {
+        match &agent.home {
+            Some(home) => std::fs::create_dir_all(home)
+                .with_context(|| format!("its home `{}` cannot be made", home.display())),
+            None => Ok(self.workspace.make_home(name).map(drop)?),
+        }
+    }
+
     /// The whole environment of the agent: nothing of the host's but what is named here.
     pub(super) fn environment(
         &self,
+        name: &str,
         agent: &config::AgentConfig,
     ) -> anyhow::Result<Vec<(String, String)>> {
-        let home = agent.home.clone().unwrap_or_else(|| self.workspace.home());
+        let home = self.home(name, agent);
         let mut env = vec![
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
             ("HOME".to_owned(), home.display().to_string()),
