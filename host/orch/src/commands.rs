@@ -32,7 +32,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Serve => return serve::serve(file).await,
         Command::Demo(options) => return demo::run(options, json).await,
         Command::Gate(gate) => return run_gate(file, gate, json).await,
-        Command::Doctor => return doctor::run(json).await,
+        Command::Doctor => return doctor::run(file, json).await,
         // `main` has carried these out.
         Command::Supervise { .. } | Command::CompileGate { .. } | Command::SandboxExec { .. } => {
             return Ok(USAGE);

@@ -1,4 +1,4 @@
-//! Whether tools and tests are confined on this machine.
+//! Whether judged processes are confined on this machine, and what they see of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,10 @@ pub struct DoctorView {
     pub sandbox: Vec<ConfinementCheck>,
     /// Whether all of it held.
     pub held: bool,
+    /// Toolchains of this machine that judged processes see.
+    pub toolchains: Vec<SeenPlace>,
+    /// What the configuration opens beside that.
+    pub grants: Vec<SandboxGrant>,
 }
 
 /// One thing that a confined program tried.
@@ -22,4 +26,24 @@ pub struct ConfinementCheck {
     pub held: bool,
     /// What happened.
     pub detail: String,
+}
+
+/// A file or folder that judged processes read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenPlace {
+    /// Where it lies.
+    pub path: String,
+    /// What it was found by.
+    pub found_by: String,
+}
+
+/// Something of the host that the operator has opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxGrant {
+    /// Key in `orch.yaml`.
+    pub key: String,
+    /// Where it lies.
+    pub path: String,
+    /// What it opens, in words.
+    pub opens: String,
 }

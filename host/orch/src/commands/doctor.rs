@@ -1,30 +1,106 @@
-//! Tries the confinement on this machine.
+//! Tries the confinement on this machine, and says what judged processes see of it.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use orch_process::sandbox;
-use orch_views::doctor::{ConfinementCheck, DoctorView};
+use orch_config::{HostConfig, SandboxMode};
+use orch_process::sandbox::{self, Surroundings, Toolchains};
+use orch_views::doctor::{ConfinementCheck, DoctorView, SandboxGrant, SeenPlace};
 
 use crate::show::{self, print};
 
 /// Exit code 1 if something did not hold.
-pub(crate) async fn run(json: bool) -> anyhow::Result<u8> {
+pub(crate) async fn run(file: &Path, json: bool) -> anyhow::Result<u8> {
     let orch = crate::setup::this_program()?;
+    // Without a configuration the machine alone is looked at.
+    let config = if file.exists() {
+        HostConfig::load(file, |name| std::env::var(name).ok())?
+    } else {
+        HostConfig::default()
+    };
     let scratch = tempfile::tempdir().context("a folder for the trial")?;
     let checks = sandbox::canary(&orch, scratch.path())
         .await
         .context("the trial cannot be made")?;
+    let mut checks: Vec<ConfinementCheck> = checks
+        .into_iter()
+        .map(|check| ConfinementCheck {
+            name: check.name,
+            held: check.held,
+            detail: check.detail,
+        })
+        .collect();
+    if config.sandbox.mode == SandboxMode::Off {
+        checks.push(ConfinementCheck {
+            name: "is confined at all".to_owned(),
+            held: false,
+            detail: "`sandbox.mode` is `off` in orch.yaml: agents, tools and tests can overrule whatever judges them; \
+                     take the key out"
+                .to_owned(),
+        });
+    }
     let view = DoctorView {
         landlock: sandbox::kernel().landlock,
         held: checks.iter().all(|check| check.held),
-        sandbox: checks
-            .into_iter()
-            .map(|check| ConfinementCheck {
-                name: check.name,
-                held: check.held,
-                detail: check.detail,
-            })
-            .collect(),
+        sandbox: checks,
+        toolchains: toolchains(&config),
+        grants: grants(&config),
     };
     print(json, &view, show::doctor::doctor)?;
     Ok(u8::from(!view.held))
+}
+
+fn toolchains(config: &HostConfig) -> Vec<SeenPlace> {
+    let around = Surroundings::own();
+    let found = match &config.sandbox.toolchains {
+        Some(listed) => Toolchains::listed(listed, &around),
+        None => Toolchains::find(&around),
+    };
+    let seen = found.read.into_iter().map(|(path, found_by)| SeenPlace {
+        path: path.display().to_string(),
+        found_by,
+    });
+    seen.collect()
+}
+
+/// Everything that was opened by name, with what it opens.
+fn grants(config: &HostConfig) -> Vec<SandboxGrant> {
+    let all = &config.sandbox;
+    let mut places = vec![("sandbox".to_owned(), [&all.read, &all.write, &all.sockets])];
+    places.extend(config.agents.iter().map(|(name, agent)| {
+        let own = &agent.sandbox;
+        let key = format!("agents.{name}.sandbox");
+        (key, [&own.read, &own.write, &own.sockets])
+    }));
+    places.extend(config.repositories.iter().map(|(name, repository)| {
+        let own = &repository.sandbox;
+        let key = format!("repositories.{name}.sandbox");
+        (key, [&own.read, &own.write, &own.sockets])
+    }));
+    places
+        .into_iter()
+        .flat_map(|(key, kinds)| of_kinds(&key, kinds))
+        .collect()
+}
+
+fn of_kinds(key: &str, kinds: [&Vec<PathBuf>; 3]) -> Vec<SandboxGrant> {
+    let named = [
+        ("read", "may be read"),
+        ("write", "may be read and written"),
+        (
+            "sockets",
+            "may be connected to: whatever listens there works for the branch",
+        ),
+    ];
+    let grants = named
+        .into_iter()
+        .zip(kinds)
+        .flat_map(|((name, opens), paths)| {
+            paths.iter().map(move |path| SandboxGrant {
+                key: format!("{key}.{name}"),
+                path: path.display().to_string(),
+                opens: opens.to_owned(),
+            })
+        });
+    grants.collect()
 }

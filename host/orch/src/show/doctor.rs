@@ -9,7 +9,7 @@ use super::plain;
 pub(crate) fn doctor(view: &DoctorView) -> String {
     let mut page = match &view.landlock {
         Some(version) => format!("Landlock {}\n", plain::line(version)),
-        None => "Landlock: none; tools and tests cannot be confined on this kernel\n".to_owned(),
+        None => "Landlock: none; judged processes cannot be confined on this kernel\n".to_owned(),
     };
     for check in &view.sandbox {
         let mark = if check.held { "holds " } else { "BROKEN" };
@@ -24,12 +24,20 @@ pub(crate) fn doctor(view: &DoctorView) -> String {
             writeln!(page, "       {}", plain::line(&check.detail)).ok();
         }
     }
+    for seen in &view.toolchains {
+        let (path, by) = (plain::line(&seen.path), plain::line(&seen.found_by));
+        writeln!(page, "reads  {path} ({by})").ok();
+    }
+    for grant in &view.grants {
+        let (key, path) = (plain::line(&grant.key), plain::line(&grant.path));
+        writeln!(page, "grant  {key}: {path} {}", plain::line(&grant.opens)).ok();
+    }
     page
 }
 
 #[cfg(test)]
 mod tests {
-    use orch_views::doctor::ConfinementCheck;
+    use orch_views::doctor::{ConfinementCheck, SandboxGrant, SeenPlace};
 
     use super::*;
     use crate::show::plain::tests::hostile;
@@ -45,11 +53,30 @@ mod tests {
             landlock: landlock.map(str::to_owned),
             sandbox,
             held: false,
+            toolchains: vec![],
+            grants: vec![],
         };
-        insta::assert_snapshot!(doctor(&view(None, vec![])), @"Landlock: none; tools and tests cannot be confined on this kernel");
+        insta::assert_snapshot!(doctor(&view(None, vec![])), @"Landlock: none; judged processes cannot be confined on this kernel");
         insta::assert_snapshot!(doctor(&view(Some("6"), vec![check(true, "")])), @r"
         Landlock 6
         holds  a confined program reads no secret
+        ");
+        let seen = DoctorView {
+            toolchains: vec![SeenPlace {
+                path: "/opt".into(),
+                found_by: "system".into(),
+            }],
+            grants: vec![SandboxGrant {
+                key: "agents.a.sandbox.write".into(),
+                path: "/srv/cache".into(),
+                opens: "may be written to".into(),
+            }],
+            ..view(Some("6"), vec![])
+        };
+        insta::assert_snapshot!(doctor(&seen), @r"
+        Landlock 6
+        reads  /opt (system)
+        grant  agents.a.sandbox.write: /srv/cache may be written to
         ");
         let broken = vec![check(true, ""), check(false, &hostile())];
         insta::assert_snapshot!(doctor(&view(Some("6"), broken)), @r"
