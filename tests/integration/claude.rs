@@ -16,8 +16,13 @@ fn claude() -> PathBuf {
 }
 
 pub(crate) fn with_claude(world: &mut World, env: serde_json::Value) {
-    world.config["agents"] =
-        json!({"claude": {"driver": "claude", "program": claude(), "env": env}});
+    // The fake of the provider has the work done by a script, which is no part of the program.
+    world.config["agents"] = json!({"claude": {
+        "driver": "claude",
+        "program": claude(),
+        "env": env,
+        "sandbox": {"read": ["agent.sh"]},
+    }});
     world.config["roles"] = json!({"default": {"agent": "claude", "limits": {"timeout_s": 100}}});
     world.write_config();
 }

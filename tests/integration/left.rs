@@ -79,6 +79,8 @@ fn what_no_commit_can_hold_is_the_agents_fault_and_named_and_the_next_run_begins
     ];
     let mut world = World::new();
     world.config["rules"] = json!({"infra_failures_max": 9, "backoff_base_ms": 10});
+    // A confined agent cannot remove the tree itself.
+    world.config["sandbox"] = json!({"mode": "off"});
     world.write_config();
     let count = world.path("count").display().to_string();
     let mut script = format!("    echo x >> {count}\n    case $(wc -l < {count}) in\n");
@@ -104,7 +106,7 @@ fn what_no_commit_can_hold_is_the_agents_fault_and_named_and_the_next_run_begins
 #[test]
 fn stop_ends_and_the_workspace_goes_whatever_the_tree_is() {
     let world = World::new();
-    let leave = "    mkdir -p v/w && chmod 000 v/w && chmod 500 v && mkdir r && (cd r && git init -q)\n    mkfifo pipe; chmod 500 ../tmp; exec sleep 600";
+    let leave = "    mkdir -p v/w && chmod 000 v/w && chmod 500 v && mkdir r && (cd r && git init -q)\n    mkfifo pipe; chmod 500 /tmp; exec sleep 600";
     world.write("agent.sh", &developer(leave), 0o755);
     let _host = world.serve();
     let item = world.begin("Stopped");

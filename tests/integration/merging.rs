@@ -7,7 +7,10 @@ use orch_kit::world::{AGENT, until};
 use serde_json::json;
 
 /// Makes the repository's tests wait for as long as the file `hold` is there.
-fn tests_that_can_be_held(world: &World) {
+fn tests_that_can_be_held(world: &mut World) {
+    // The tests may see the file; what else lies there stays hidden or is the world's to show.
+    world.config["repositories"]["shop"]["sandbox"] = json!({"read": ["."]});
+    world.write_config();
     let hold = world.path("hold");
     let test = format!(
         "while [ -e {} ]; do sleep 0.05; done; tests/run.sh",
@@ -20,8 +23,8 @@ fn tests_that_can_be_held(world: &World) {
 
 #[test]
 fn second_task_waits_for_the_merge_lease_by_the_holders_name_and_lands_after_it() {
-    let world = World::new();
-    tests_that_can_be_held(&world);
+    let mut world = World::new();
+    tests_that_can_be_held(&mut world);
     let _host = world.serve();
     let first = world.begin("First");
     let second = world.begin("Second");

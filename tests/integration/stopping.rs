@@ -36,10 +36,10 @@ fn analyst(world: &World, script: &str) {
     world.write("agent.sh", &agent, 0o755);
 }
 
-/// Process ids in a file, one a line.
+/// Process ids of those that wrote theirs to a file, one a line, and still live.
 fn pids(world: &World, name: &str) -> Vec<String> {
     let text = fs::read_to_string(world.path(name)).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
+    text.lines().filter_map(|pid| world.pid_of(pid)).collect()
 }
 
 fn lives(pid: &str) -> bool {

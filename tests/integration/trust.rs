@@ -35,8 +35,11 @@ fn developer_who_forges_a_review_is_stopped_and_nothing_of_it_is_pushed() {
 }
 
 #[test]
-fn agent_cannot_approve_its_own_work() {
-    let world = World::new();
+fn agent_that_is_not_confined_cannot_approve_its_own_work_either() {
+    let mut world = World::new();
+    // Confined it does not even see the host: `cage.rs`.
+    world.config["sandbox"] = json!({"mode": "off"});
+    world.write_config();
     let orch = orch_program();
     let attempt = format!(
         "    {} --config {} task stop \"$ORCH_WORK_ITEM\" > {} 2>&1 || true\n    say \"writing the analysis\"\n",
@@ -98,10 +101,13 @@ fn stopped_task_leaves_no_process_and_its_item_may_start_afresh() {
     world.follow(&item, |_| {
         fs::read_to_string(&mark).is_ok_and(|text| text.lines().count() == 2)
     });
+    let text = fs::read_to_string(&mark).unwrap();
+    let pids: Vec<String> = text.lines().filter_map(|pid| world.pid_of(pid)).collect();
+    assert_eq!(pids.len(), 2, "both live: {text}");
     world.json(&["task", "stop", &item]);
     let view = world.follow(&item, |view| view["status"] == "ended");
     assert_eq!(view["stage"], "cancelled");
-    for pid in fs::read_to_string(&mark).unwrap().lines() {
+    for pid in pids {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         assert!(
             stat.is_empty() || stat.contains(") Z "),

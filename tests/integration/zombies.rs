@@ -58,7 +58,8 @@ fn at_work(site: &Site, item: &str) -> String {
     until("the analyst is at work", || {
         let pid = fs::read_to_string(site.world.path("agent.sh.pid")).ok()?;
         let open = analysts(&site.look(item)?) == ["open"];
-        (open && pid.ends_with('\n')).then(|| pid.trim().to_owned())
+        let pid = site.world.pid_of(pid.trim_end())?;
+        open.then_some(pid)
     })
 }
 

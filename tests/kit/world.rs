@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 const PROGRAM: &str = include_str!("../../host/orch/src/demo/files/cart.sh");
 const TESTS: &str = include_str!("../../host/orch/src/demo/files/run.sh");
+/// User that judged processes are outside if the tests run as root: one for all, so that they share their marks.
+const USER: u32 = 1_900_000_000;
 /// The scripted agent of the demo.
 pub const AGENT: &str = include_str!("../../host/orch/src/demo/files/agent.sh");
 
@@ -80,6 +82,13 @@ pub struct World {
 #[derive(Debug)]
 pub struct Orch(Child);
 
+impl Orch {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl Drop for Orch {
     fn drop(&mut self) {
         // It may have ended by itself.
@@ -125,6 +134,9 @@ impl World {
             .prefix("orch-test-")
             .tempdir()
             .expect("a temporary folder");
+        // On a host that runs as root agents are somebody else.
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(folder.path(), open).expect("modes can be set");
         let mut world = Self {
             folder,
             config: Value::Null,
@@ -141,7 +153,9 @@ impl World {
         let config = json!({
             "data": "data",
             "gates_dir": gates(),
-            "agents": {"script": {"driver": "command", "program": "./agent.sh"}},
+            // Agents of the tests leave marks in the world's folder; what is the host's in it stays hidden.
+            "agents": {"script": {"driver": "command", "program": "./agent.sh", "sandbox": {"write": ["."]}}},
+            "sandbox": {"user": USER},
             "roles": {"default": {"agent": "script", "limits": {"timeout_s": 100}}},
             "rules": {"backoff_base_ms": 50},
             "repositories": {"shop": {
@@ -304,6 +318,23 @@ impl World {
     /// What the host has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("host.log")).unwrap_or_default()
+    }
+
+    /// Process id on this machine of a judged process that says of itself that it is `inside`; none if it has ended.
+    pub fn pid_of(&self, inside: &str) -> Option<String> {
+        let world = self.folder.path().display().to_string();
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let is_it = |folder: &Path| {
+            let text = |name: &str| fs::read(folder.join(name)).unwrap_or_default();
+            let status = String::from_utf8_lossy(&text("status")).into_owned();
+            let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+            let is_named = ids.and_then(|ids| ids.split_whitespace().last()) == Some(inside);
+            is_named && String::from_utf8_lossy(&text("environ")).contains(&world)
+        };
+        let found = entries
+            .map(|entry| entry.path())
+            .find(|folder| is_it(folder))?;
+        Some(found.file_name()?.to_string_lossy().into_owned())
     }
 
     /// Begins a task and answers its work item.

@@ -1,6 +1,7 @@
 //! A world that notices what must never happen: two agents in one workspace, a hook that runs twice.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,6 +66,9 @@ impl Site {
     pub fn watched(mut world: World) -> Self {
         let folder = world.path("torture");
         fs::create_dir(&folder).expect("a folder");
+        // On a host that runs as root agents are somebody else.
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(&folder, open).expect("modes can be set");
         let folder = folder.display();
         // The lock is held by whatever is left of the agent: a second one says so.
         let guard = format!(
