@@ -22,6 +22,9 @@ use super::{
 /// Bytes of what the first process says of its end.
 const ENDED_BYTES_MAX: u64 = 16 * 1024;
 
+/// Nobody, by every distribution's count.
+const NOBODY: u32 = 65_534;
+
 const NAMESPACES_REMEDY: &str = "allow user namespaces (kernel.unprivileged_userns_clone, user.max_user_namespaces, \
                                  kernel.apparmor_restrict_unprivileged_userns), or set `sandbox: {mode: off}` in \
                                  orch.yaml";
@@ -56,12 +59,12 @@ fn outside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Resu
         |e: std::io::Error| format!("the sandbox could not be prepared: {e}; this is a defect");
     raw::close_all().map_err(|e| defect(e.into()))?;
     let cwd = std::env::current_dir().map_err(defect)?;
-    let user = rustix::process::geteuid().is_root().then(|| {
-        confinement
-            .user
-            .filter(|user| *user != 0)
-            .unwrap_or(USER_FIRST)
-    });
+    let user = confinement
+        .user
+        .filter(|user| *user != 0)
+        .unwrap_or(USER_FIRST);
+    // The root of a container with no other user is none outside of it, and has nobody else to be.
+    let user = Some(user).filter(|user| rustix::process::geteuid().is_root() && has_user(*user));
     let mut plan = Plan::of(confinement).map_err(|path| {
         format!(
             "`{}` cannot be written to inside: it is not there; make it",
@@ -83,8 +86,8 @@ fn outside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Resu
     told::tell(
         &mut plan,
         confinement,
-        user.unwrap_or(uid),
-        user.unwrap_or(gid),
+        user.unwrap_or(shown(uid)),
+        user.unwrap_or(shown(gid)),
     );
     // Blocked here and therefore inside: the first process passes them on, and this one ends when that does.
     let mut blocked = SigSet::from_iter(PASSED_ON);
@@ -168,6 +171,23 @@ fn inside(
     })
 }
 
+/// As whom a process is shown inside that stays who it is outside: a root would have every right of its namespaces.
+fn shown(id: u32) -> u32 {
+    if id == 0 { NOBODY } else { id }
+}
+
+/// Whether this user namespace has a user and a group of this number.
+fn has_user(user: u32) -> bool {
+    let maps = |name: &str| {
+        let text = std::fs::read_to_string(name).unwrap_or_default();
+        text.lines().any(|line| {
+            let numbers: Vec<u64> = line.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+            matches!(numbers[..], [first, _, count] if (first..first + count).contains(&u64::from(user)))
+        })
+    };
+    maps("/proc/self/uid_map") && maps("/proc/self/gid_map")
+}
+
 /// Says who the first process is outside: this user, or another one if this is root.
 fn map(pid: Pid, user: Option<u32>, uid: u32, gid: u32) -> std::io::Result<()> {
     let write = |name: &str, text: String| std::fs::write(format!("/proc/{pid}/{name}"), text);
@@ -178,8 +198,8 @@ fn map(pid: Pid, user: Option<u32>, uid: u32, gid: u32) -> std::io::Result<()> {
         }
         None => {
             write("setgroups", "deny".to_owned())?;
-            write("uid_map", format!("{uid} {uid} 1"))?;
-            write("gid_map", format!("{gid} {gid} 1"))
+            write("uid_map", format!("{} {uid} 1", shown(uid)))?;
+            write("gid_map", format!("{} {gid} 1", shown(gid)))
         }
     }
 }

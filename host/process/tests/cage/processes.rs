@@ -223,3 +223,28 @@ fn running(line: &str) -> usize {
         })
         .count()
 }
+
+#[test]
+fn root_of_a_container_with_one_user_confines_too_and_gives_no_right_away() {
+    let host = hosts().remove(0);
+    let caged = host.command(
+        "/bin/sh",
+        &["-c", "id -u; grep CapEff /proc/self/status; echo x > made"],
+    );
+    let done = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user"])
+        .arg(caged.get_program())
+        .args(caged.get_args())
+        .env_clear()
+        .envs(caged.get_envs().map(|(k, v)| (k, v.unwrap_or_default())))
+        .current_dir(host.at("data/ws/tree"))
+        .output()
+        .unwrap();
+    let text = said(&done);
+    assert!(done.status.success(), "{text}");
+    assert!(
+        text.contains("65534") && text.contains("0000000000000000"),
+        "{text}"
+    );
+    assert!(host.at("data/ws/tree/made").exists());
+}
