@@ -44,7 +44,7 @@ pub(super) enum Move {
     /// Makes it more urgent.
     Hurry,
     /// Moves its issue.
-    MoveIssue,
+    DragIssue,
     /// Stops it.
     Stop,
     /// Kills the host.
@@ -69,7 +69,7 @@ impl Move {
         Self::Reject,
         Self::Pause,
         Self::Hurry,
-        Self::MoveIssue,
+        Self::DragIssue,
         Self::Stop,
         Self::KillHost,
     ];
@@ -216,7 +216,7 @@ impl<'a> People<'a> {
                 self.ask(site, &["unpause", "repo:shop"]);
             }
             Move::Hurry => self.ask(site, &["task", "priority", item, "1"]),
-            Move::MoveIssue => self.ask(site, &["issue", "move", item, "in-progress"]),
+            Move::DragIssue => self.ask(site, &["issue", "move", item, "in-progress"]),
             Move::Stop => self.ask(site, &["task", "stop", item]),
             Move::KillHost => {}
         }
