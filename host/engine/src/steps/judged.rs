@@ -119,13 +119,12 @@ fn starts_file_of(tree: &Path, command: &str) -> bool {
     let Some(program) = words.next() else {
         return false;
     };
-    let path = Path::new(program);
     if is_of_tree(tree, program) {
         return true;
     }
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return false;
-    };
+    // `.`, which reads a file, is a name of its own and none of a path.
+    let name = Path::new(program).file_name();
+    let name = name.and_then(|name| name.to_str()).unwrap_or(program);
     let is_interpreter = RUN_A_FILE.contains(&name) || name.starts_with("python") || program == ".";
     RUN_THE_FOLDER.contains(&name)
         || (is_interpreter && words.any(|word| names_something_of(tree, word)))
