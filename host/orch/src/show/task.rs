@@ -302,11 +302,11 @@ mod tests {
         };
         insta::assert_snapshot!(super::task(&task), @r"
         SHOP-1 \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎nextxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… (9830 more characters)
-                      `orch task resume SHOP-1 --rounds 1`: goes on, with further rework rounds: 1
           repository  shop
           stage       review · review-gate (blocked)
           why         \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}
                       nextxxxxxxxxxxxxxxxxxxxx
+                      `orch task resume SHOP-1 --rounds 1`: goes on, with further rework rounds: 1
           branch      orch/SHOP-1-1
 
         Verdicts (the latest 1 of 0)
