@@ -63,7 +63,8 @@ pub fn remedies(task: &Task, pipeline: &Pipeline) -> Vec<Remedy> {
         ),
         Status::Blocked { reason, .. } => match reason {
             BlockReason::ReworkExhausted => (None, resume(reached(task, Stage::Development), 1)),
-            BlockReason::BaseRewritten => (None, resume(reached(task, Stage::Development), 0)),
+            // What was taken out is below the change, and work on top of it would bring it back.
+            BlockReason::BaseRewritten => return vec![Remedy::of(Ask::Stop)],
             BlockReason::BranchMoved => (Some(First::MoveBranchBack), resume(None, 0)),
             BlockReason::BranchGone => (Some(First::PushBranch), resume(None, 0)),
             BlockReason::Unknown => (Some(First::LookAtProduction), resume(None, 0)),
@@ -75,11 +76,14 @@ pub fn remedies(task: &Task, pipeline: &Pipeline) -> Vec<Remedy> {
             | BlockReason::CrashLoop => (Some(First::Mend), resume(None, 0)),
         },
     };
-    let stop = Remedy {
-        first: None,
-        ask: Ask::Stop,
-    };
-    vec![Remedy { first, ask }, stop]
+    vec![Remedy { first, ask }, Remedy::of(Ask::Stop)]
+}
+
+impl Remedy {
+    /// Nothing has to be done outside for it.
+    fn of(ask: Ask) -> Self {
+        Self { first: None, ask }
+    }
 }
 
 /// Whether the task waits at a gate that waits for a person.
