@@ -38,6 +38,8 @@ words! {
         Prioritised = "prioritised",
         /// A run's commit is about to be pushed.
         PushIntent = "push-intent",
+        /// A run begins with the base merged into the branch.
+        BaseMerged = "base-merged",
         /// The branch is about to be moved to a prepared commit.
         MergeIntent = "merge-intent",
         /// The base is about to be moved to the prepared commit.

@@ -1,6 +1,7 @@
 //! Claims about what the host goes by apart from what its forge and tracker show, on real files.
 
 use orch_domain::commit_test::TestState;
+use orch_domain::event::EventKind;
 use orch_domain::id::{ObjectId, RepoName, TaskId, WorkItem};
 use orch_domain::issue::TrackerState;
 use orch_store::{BoxFuture, Landing, NewTask, Owner, Store, StoreError, TaskBranch, Tx};
@@ -193,4 +194,24 @@ async fn test_that_is_lost_is_asked_for_again_so_often_and_no_more() {
     // Asked for anew, it may be lost as often again.
     ask(70).await;
     assert_eq!((again(80).await, again(90).await), (Some(1), Some(2)));
+}
+
+#[tokio::test]
+async fn bases_that_were_merged_into_a_branch_stay_known_whatever_is_judged_later() {
+    let site = Site::new().await;
+    let (task, other) = (site.task("S-1").await, site.task("S-2").await);
+    for (of, digit) in [(task, "a"), (task, "b"), (other, "c")] {
+        let data = format!("{{\"head\": \"{}\"}}", sha(digit));
+        site.write(move |tx| {
+            Box::pin(async move {
+                let kind = EventKind::BaseMerged;
+                tx.append_event(Some(of), kind, "host", &data, 1)
+                    .await
+                    .map(|_| ())
+            })
+        })
+        .await;
+    }
+    let known = site.write(move |tx| Box::pin(tx.judged_bases(task))).await;
+    assert_eq!(known, [sha("a"), sha("b")]);
 }

@@ -100,12 +100,15 @@ pub struct Evaluation {
 }
 
 impl Tx {
-    /// Bases on which the gates last judged the task's change, one for each entry from development on.
+    /// Bases on which the gates last judged the task's change, one for each entry from development on, and those that
+    /// were merged into its branch.
     pub async fn judged_bases(&mut self, task: TaskId) -> Result<Vec<ObjectId>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT base_sha FROM evaluations WHERE id IN (SELECT max(id) FROM evaluations \
-             WHERE task_id = ? AND stage IN ('development', 'review', 'testing', 'deploy-staging') GROUP BY entry)",
+             WHERE task_id = ? AND stage IN ('development', 'review', 'testing', 'deploy-staging') GROUP BY entry) \
+             UNION SELECT json_extract(data, '$.head') FROM events WHERE task_id = ? AND kind = 'base-merged'",
         )
+        .bind(task.0)
         .bind(task.0)
         .fetch_all(&mut self.conn)
         .await

@@ -6,6 +6,7 @@ use anyhow::Context;
 use orch_agents::driver::{Driver, PlanInput};
 use orch_agents::folder::{Launch, Limits, PROMPT, PROTOCOL, REFUSED, RunFolder};
 use orch_agents::workspace::bot;
+use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::stage::{Role, RunRole};
 use orch_process::resolve_program;
@@ -17,6 +18,7 @@ use crate::launch::cage::{Cage, Judged};
 use crate::launch::insert_run;
 use crate::launch::room::limits_of_host;
 use crate::ledger::budget::{Overdrawn, over_budget};
+use crate::ledger::intent::intent;
 use crate::steps::prompts;
 use orch_config as config;
 
@@ -51,6 +53,13 @@ impl AgentRun<'_> {
         let base = self.repo.base_tip().await?;
         let head = task.head.clone().unwrap_or_else(|| base.clone());
         let (start, merged_base) = self.starting_point(&head, &base).await?;
+        if let Some(merged) = &merged_base {
+            // From here on the branch may hold all of this base: what is taken out of it later must not come back.
+            let ledger = &self.step.ledger;
+            ledger
+                .note(task.id, EventKind::BaseMerged, intent(merged))
+                .await?;
+        }
         let git = &self.repo.mirror;
         let tree = self
             .workspace
