@@ -14,7 +14,8 @@ fn demo(args: &[&str]) -> Value {
         .unwrap();
     assert!(
         done.status.success(),
-        "{}",
+        "{}{}",
+        String::from_utf8_lossy(&done.stdout),
         String::from_utf8_lossy(&done.stderr)
     );
     serde_json::from_slice(&done.stdout)
