@@ -2,7 +2,9 @@
 //! its own hash; one that does not match is compiled again.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
@@ -10,6 +12,9 @@ use wasmtime::component::Component;
 use crate::compile::Compiler;
 use crate::gate::{LoadError, first_line};
 use crate::runtime::GateRuntime;
+
+/// Images that tools keep; a Python gate's is 60 MiB.
+const IMAGES_MAX: usize = 24;
 
 /// The folder of images; only this user may enter it.
 #[derive(Debug, Clone)]
@@ -20,6 +25,20 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn at(folder: PathBuf) -> Self {
         Self { folder }
+    }
+
+    /// The folder of a tool that loads single files, made if it is not there; none if it cannot be made or somebody
+    /// else could put machine code into it.
+    pub(crate) fn own(folder: &Path) -> Option<Self> {
+        let made = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder);
+        let meta = made.and_then(|()| std::fs::symlink_metadata(folder)).ok()?;
+        let is_own = meta.is_dir()
+            && meta.uid() == rustix::process::geteuid().as_raw()
+            && meta.mode() & 0o077 == 0;
+        is_own.then(|| Self::at(folder.to_owned()))
     }
 
     /// Path of the image of `digest` for this engine.
@@ -59,6 +78,54 @@ impl Cache {
             .ok_or_else(|| LoadError::Compiler("its image could not be loaded".to_owned()))
     }
 
+    /// The component of these bytes, compiled in this process unless there is a whole image of them. An image that
+    /// cannot be kept costs the next one a compilation and nobody anything else.
+    pub(crate) async fn component_of(
+        &self,
+        runtime: &GateRuntime,
+        digest: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Component, LoadError> {
+        let image = self.image(runtime, digest);
+        if let Some(component) = self.load(runtime, &image).await {
+            // What is used stays longest.
+            let touched = std::fs::File::open(&image);
+            touched.and_then(|f| f.set_modified(SystemTime::now())).ok();
+            return Ok(component);
+        }
+        let engine = runtime.0.engine.clone();
+        let compile = move || engine.precompile_component(&bytes);
+        let code = tokio::task::spawn_blocking(compile)
+            .await
+            .map_err(|e| LoadError::NotComponent(e.to_string()))?
+            .map_err(|e| LoadError::NotComponent(first_line(&e)))?;
+        if let Err(error) = keep(&image, &code).await {
+            tracing::debug!(image = %image.display(), error = %error, "an image could not be kept");
+        }
+        self.shorten(IMAGES_MAX);
+        deserialize(runtime, code)
+            .await
+            .map_err(LoadError::Compiler)
+    }
+
+    /// Removes all but the images that were used last.
+    fn shorten(&self, most: usize) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else {
+            return;
+        };
+        let mut images: Vec<(SystemTime, PathBuf)> = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().extension().is_some_and(|e| e == "cwasm"))
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        images.sort_by(|a, b| b.cmp(a));
+        for (_, image) in images.into_iter().skip(most) {
+            // What cannot be removed is tried again the next time.
+            std::fs::remove_file(hash_path(&image)).ok();
+            std::fs::remove_file(image).ok();
+        }
+    }
+
     async fn load(&self, runtime: &GateRuntime, image: &Path) -> Option<Component> {
         let noted = tokio::fs::read_to_string(hash_path(image)).await.ok()?;
         let bytes = tokio::fs::read(image).await.ok()?;
@@ -66,18 +133,12 @@ impl Cache {
             tracing::warn!(image = %image.display(), "an image is damaged and is compiled again");
             return None;
         }
-        let engine = runtime.0.engine.clone();
-        // SAFETY: the bytes are what our own compiler wrote, as their hash shows, in a folder that only this
-        // user can write; wasmtime itself checks that they were made for this engine.
-        #[expect(unsafe_code, reason = "loading compiled code has no safe form")]
-        let load = move || unsafe { Component::deserialize(&engine, &bytes) };
-        match tokio::task::spawn_blocking(load).await {
-            Ok(Ok(component)) => Some(component),
-            Ok(Err(error)) => {
-                tracing::warn!(image = %image.display(), error = first_line(&error), "an image cannot be used");
+        match deserialize(runtime, bytes).await {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(image = %image.display(), error, "an image cannot be used");
                 None
             }
-            Err(_) => None,
         }
     }
 
@@ -98,6 +159,27 @@ impl Cache {
             }
         }
     }
+}
+
+/// Machine code as a component; the error is why not.
+async fn deserialize(runtime: &GateRuntime, code: Vec<u8>) -> Result<Component, String> {
+    let engine = runtime.0.engine.clone();
+    // SAFETY: the bytes are what our own compiler wrote, as their hash shows, in a folder that only this
+    // user can write; wasmtime itself checks that they were made for this engine.
+    #[expect(unsafe_code, reason = "loading compiled code has no safe form")]
+    let load = move || unsafe { Component::deserialize(&engine, &code) };
+    match tokio::task::spawn_blocking(load).await {
+        Ok(loaded) => loaded.map_err(|e| first_line(&e)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Writes an image and its hash. Tools may run beside each other: each has a file of its own until it is whole.
+async fn keep(image: &Path, code: &[u8]) -> std::io::Result<()> {
+    let fresh = image.with_extension(format!("{}.new", std::process::id()));
+    tokio::fs::write(&fresh, code).await?;
+    tokio::fs::write(hash_path(image), hex::encode(Sha256::digest(code))).await?;
+    tokio::fs::rename(&fresh, image).await
 }
 
 fn hash_path(image: &Path) -> PathBuf {

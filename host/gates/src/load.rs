@@ -8,6 +8,7 @@ use orch_domain::verdict::InconclusiveReason;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
+use crate::cache::Cache;
 use crate::contract::bindings::FullPre;
 use crate::contract::{CONTRACT, Interface};
 use crate::description::check_description;
@@ -125,13 +126,22 @@ async fn load(
         digest: hex::encode(Sha256::digest(&content)),
         size: content.len() as u64,
     };
+    let kept = runtime.0.config.images.as_deref().and_then(Cache::own);
+    let component = match kept {
+        Some(kept) => kept.component_of(runtime, &origin.digest, content).await?,
+        None => compiled(runtime, content).await?,
+    };
+    from_component(runtime, component, origin).await
+}
+
+/// Compiles without keeping.
+async fn compiled(runtime: &GateRuntime, content: Vec<u8>) -> Result<Component, LoadError> {
     let engine = runtime.0.engine.clone();
     // Compiling takes tens of milliseconds of CPU: not on a thread that serves others.
-    let component = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &content))
+    tokio::task::spawn_blocking(move || Component::from_binary(&engine, &content))
         .await
         .map_err(|e| LoadError::NotComponent(e.to_string()))?
-        .map_err(|e| LoadError::NotComponent(first_line(&e)))?;
-    from_component(runtime, component, origin).await
+        .map_err(|e| LoadError::NotComponent(first_line(&e)))
 }
 
 /// Checks a compiled component and has it describe itself.

@@ -1,5 +1,6 @@
 //! The engine: one configuration, one linker, one ticker, one published set of gates.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub struct RuntimeConfig {
     pub memory_bytes_max: usize,
     /// Largest gate file, bytes.
     pub file_bytes_max: u64,
+    /// Where the machine code of gates that are loaded by themselves is kept; none compiles each time. A folder that
+    /// others may write to is not used.
+    pub images: Option<PathBuf>,
 }
 
 impl Default for RuntimeConfig {
@@ -37,6 +41,7 @@ impl Default for RuntimeConfig {
             memory_bytes_max: 256 * 1024 * 1024,
             // A Python gate brings an interpreter of 18 MiB along.
             file_bytes_max: 32 * 1024 * 1024,
+            images: None,
         }
     }
 }

@@ -13,9 +13,7 @@ use orch_domain::id::{ObjectId, WorkItem};
 use orch_domain::imports::{ArtefactInfo, Author, Subject};
 use orch_domain::transition::Judgement;
 use orch_domain::verdict::Finding;
-use orch_gates::{
-    Evaluation, GateRuntime, Grants, Judged, Limits, LoadedGate, RuntimeConfig, Seed, judge,
-};
+use orch_gates::{Evaluation, GateRuntime, Grants, Judged, Limits, LoadedGate, Seed, judge};
 use orch_process::git::Git;
 
 use crate::facts::{Artefact, Facts, Source};
@@ -103,8 +101,10 @@ impl OfflineJudgement {
 ///
 /// # Errors
 /// For a request that cannot be carried out: no such file, repository, branch or work item.
-pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJudgement> {
-    let runtime = GateRuntime::new(RuntimeConfig::default())?;
+pub async fn judge_offline(
+    runtime: &GateRuntime,
+    request: &OfflineRequest,
+) -> anyhow::Result<OfflineJudgement> {
     let gate = runtime
         .load_file(&request.gate)
         .await
@@ -112,7 +112,7 @@ pub async fn judge_offline(request: &OfflineRequest) -> anyhow::Result<OfflineJu
     let folder = tempfile::tempdir()?;
     let facts = facts(request, &folder.path().join("view.git")).await?;
     let head = facts.head.clone();
-    let evaluation = evaluate(&runtime, &gate, request, facts).await?;
+    let evaluation = evaluate(runtime, &gate, request, facts).await?;
     let judged = judge(&evaluation, &gate, head.as_str());
     Ok(OfflineJudgement {
         gate: gate.name.clone(),

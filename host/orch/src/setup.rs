@@ -13,6 +13,7 @@ use orch_domain::port::forge::Forge;
 use orch_domain::port::notifier::Notifier;
 use orch_domain::port::tracker::Tracker;
 use orch_engine::{DoorSite, Doors, Paths, Setup};
+use orch_gates::{GateRuntime, RuntimeConfig};
 use orch_judge::Outside;
 use orch_local::{LocalForge, LocalForgeConfig, LocalTracker};
 
@@ -65,4 +66,22 @@ pub(crate) fn outside(cache: PathBuf) -> anyhow::Result<Outside> {
 /// The program that confines, compiles and supervises: this one.
 pub(crate) fn this_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("this program's own path")
+}
+
+/// What loads gates for tools: compiled ones are kept in the user's cache, since a tool is often called again for the
+/// same file.
+pub(crate) fn gate_runtime() -> anyhow::Result<GateRuntime> {
+    Ok(GateRuntime::new(RuntimeConfig {
+        images: user_cache().map(|folder| folder.join("orch/gate-images")),
+        ..RuntimeConfig::default()
+    })?)
+}
+
+/// The user's cache folder as the XDG base directory specification has it: an absolute path, or none.
+fn user_cache() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    named("XDG_CACHE_HOME")
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| named("HOME").map(|home| home.join(".cache")))
+        .filter(|folder| folder.is_absolute())
 }

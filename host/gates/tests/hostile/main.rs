@@ -2,6 +2,7 @@
 //! at the same time passes.
 
 mod corpus;
+mod images;
 mod kit;
 mod library;
 mod refusals;

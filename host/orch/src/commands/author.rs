@@ -8,7 +8,7 @@ use orch_author::cases::{self, CASES_FILE};
 use orch_author::check::Level;
 use orch_author::report::{self, About, Format, Remark};
 use orch_author::{Language, bench, check, project, run as cases_run};
-use orch_gates::{GateRuntime, LoadedGate, RuntimeConfig};
+use orch_gates::{GateRuntime, LoadedGate};
 use orch_views::author::{
     AboutGate, BegunView, BenchView, BuiltView, CheckView, MeasureView, NoteView,
 };
@@ -16,6 +16,7 @@ use orch_views::judgement::JudgementView;
 
 use crate::cli::gate::{Author, Cases};
 use crate::exit::USAGE;
+use crate::setup::gate_runtime;
 use crate::show::{self, out, print, problem};
 
 pub(crate) async fn run(verb: Author, json: bool) -> anyhow::Result<u8> {
@@ -56,10 +57,6 @@ pub(super) fn format(name: &str, json: bool) -> anyhow::Result<Format> {
     Ok(if json { Format::Json } else { format })
 }
 
-fn runtime() -> anyhow::Result<GateRuntime> {
-    Ok(GateRuntime::new(RuntimeConfig::default())?)
-}
-
 async fn load(runtime: &GateRuntime, file: &Path) -> anyhow::Result<Arc<LoadedGate>> {
     runtime
         .load_file(file)
@@ -68,7 +65,7 @@ async fn load(runtime: &GateRuntime, file: &Path) -> anyhow::Result<Arc<LoadedGa
 }
 
 async fn look(file: &Path, json: bool) -> anyhow::Result<u8> {
-    let runtime = runtime()?;
+    let runtime = gate_runtime()?;
     let notes = match load(&runtime, file).await {
         Ok(gate) => check::check(&runtime, file, &gate).await,
         Err(error) => vec![check::Note {
@@ -153,7 +150,7 @@ async fn test(cases: Cases, json: bool) -> anyhow::Result<u8> {
     };
     let (file, list) = named(&cases)?;
     let list = cases::read(&list)?;
-    let runtime = runtime()?;
+    let runtime = gate_runtime()?;
     let gate = load(&runtime, &file).await?;
     let mut results = Vec::new();
     for case in &list {
@@ -166,7 +163,7 @@ async fn test(cases: Cases, json: bool) -> anyhow::Result<u8> {
 async fn measure(cases: Cases, times: u32, json: bool) -> anyhow::Result<u8> {
     let (file, list) = named(&cases)?;
     let list = cases::read(&list)?;
-    let runtime = runtime()?;
+    let runtime = gate_runtime()?;
     let gate = load(&runtime, &file).await?;
     let mut rows = Vec::new();
     for case in list.iter().filter(|c| c.expect.settings_problems.is_none()) {

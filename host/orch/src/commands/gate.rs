@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use orch_gates::{CONTRACT, GateRuntime, Limits, RuntimeConfig};
+use orch_gates::{CONTRACT, Limits};
 use orch_views::gate::{
     self, EnableRequest, ImportView, InspectionView, LimitsView, RollbackRequest,
 };
@@ -12,6 +12,7 @@ use orch_views::message::Nothing;
 use crate::cli::args::Part;
 use crate::cli::gate::Order;
 use crate::client::Host;
+use crate::setup::gate_runtime;
 use crate::show::{self, print};
 
 pub(crate) async fn list(host: &Host, part: Part, json: bool) -> anyhow::Result<()> {
@@ -50,7 +51,7 @@ pub(crate) async fn order(host: &Host, order: Order, json: bool) -> anyhow::Resu
 }
 
 pub(crate) async fn inspect(file: &Path, json: bool) -> anyhow::Result<()> {
-    let runtime = GateRuntime::new(RuntimeConfig::default())?;
+    let runtime = gate_runtime()?;
     let gate = runtime
         .load_file(file)
         .await

@@ -14,7 +14,7 @@ use super::author;
 use crate::cli::gate::GateRun;
 use crate::client::load_config;
 use crate::exit::USAGE;
-use crate::setup::{outside, this_program};
+use crate::setup::{gate_runtime, outside, this_program};
 use crate::show::{out, plain, problem};
 
 pub(crate) async fn run(config: &Path, run: GateRun, json: bool) -> anyhow::Result<u8> {
@@ -23,7 +23,7 @@ pub(crate) async fn run(config: &Path, run: GateRun, json: bool) -> anyhow::Resu
         Ok(understood) => understood,
         Err(error) => return usage(&error, json),
     };
-    match judge_offline(&request).await {
+    match judge_offline(&gate_runtime()?, &request).await {
         Ok(judged) => {
             let exit_code = judged.exit_code();
             show(&view(judged), format)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use orch_gates::{GateRuntime, LoadedGate, RuntimeConfig};
+use orch_gates::{GateRuntime, LoadedGate};
 use orch_http::EVALUATION;
 use orch_judge::{BACKTEST_MAX, KeptEvaluation, Replayed};
 use orch_views::message::Nothing;
@@ -11,6 +11,7 @@ use orch_views::page::{LIMIT_MAX, PageRequest};
 use orch_views::replay::{self, BacktestRow, BacktestView, CandidateView, ReplayView};
 
 use crate::client::Host;
+use crate::setup::gate_runtime;
 use crate::show::{self, print};
 
 async fn kept(host: &Host, id: i64) -> anyhow::Result<KeptEvaluation> {
@@ -64,7 +65,7 @@ pub(crate) async fn one(
             evaluation.digest
         ),
     };
-    let runtime = GateRuntime::new(RuntimeConfig::default())?;
+    let runtime = gate_runtime()?;
     let gate = load(&runtime, &file, &evaluation.gate).await?;
     let view = view(orch_judge::replay(&runtime, &gate, &evaluation).await);
     print(json, &view, show::replay::replayed)?;
@@ -90,7 +91,7 @@ pub(crate) async fn many(
         !ids.is_empty(),
         "no evaluation of gate `{name}` is recorded; `--gate` names another one"
     );
-    let runtime = GateRuntime::new(RuntimeConfig::default())?;
+    let runtime = gate_runtime()?;
     let candidate = load(&runtime, file, &name).await?;
     let mut results = Vec::new();
     for id in ids {
