@@ -75,7 +75,7 @@ fn coverage_that_falls_below_what_landed_before_sends_the_task_back() {
 fn ratchet_that_another_landing_moved_is_judged_again_before_the_landing() {
     let mut world = World::new();
     world.config["rules"]["rework_rounds_max"] = json!(1);
-    world.config["approvers"] = json!(["ann"]);
+    world.call_me("ann", "approver");
     world.config["extra_gates"] = json!([
         {"gate": "coverage", "stage": "review"},
         {"gate": "protected-paths", "stage": "testing", "settings": {"paths": ["*.sh"]}},
@@ -88,7 +88,7 @@ fn ratchet_that_another_landing_moved_is_judged_again_before_the_landing() {
     let approve = |item: &str, view: &Value| {
         if view["status"] == "waiting" || view["status"] == "awaiting-approval" {
             // Refused if an approval before is still on its way: the next look decides.
-            world.orch(&["task", "approve", item, "--by", "ann"]);
+            world.orch(&["task", "approve", item]);
         }
     };
     let view = world.follow(&held, |view| {
@@ -274,25 +274,26 @@ fn weakening(world: &World) {
 fn deleted_test_waits_for_a_person_who_is_named_in_the_verdict() {
     let mut world = World::new();
     weakening(&world);
-    world.config["approvers"] = json!(["ann"]);
+    world.call_me("ann", "approver");
     extra(&mut world, "protected-paths", "review");
     let _host = world.serve();
     let item = world.begin("Weaken");
     let mut refused = None;
     let done = world.follow(&item, |view| {
         if view["status"] == "waiting" && view["step"] == "protected-paths" && refused.is_none() {
-            refused = Some(world.refused(&["task", "approve", &item, "--by", "agent"]));
+            refused = Some(world.refused(&["task", "approve", &item, "--seen", &"0".repeat(40)]));
             let why = view["why"].as_str().unwrap();
             assert!(why.contains("protected"), "{why}");
         }
         if view["status"] == "waiting" || view["status"] == "awaiting-approval" {
             // Refused if an approval before is still on its way: the next look decides.
-            world.orch(&["task", "approve", &item, "--by", "ann"]);
+            world.orch(&["task", "approve", &item]);
         }
         ended(view)
     });
     assert_eq!(done["stage"], "done", "{done:#}");
-    assert!(refused.unwrap().contains("approvers"));
+    let refused = refused.unwrap();
+    assert!(refused.contains("has moved since"), "{refused}");
     let judged = verdicts(&done, "protected-paths");
     let (decision, summary) = judged.last().unwrap();
     assert_eq!(decision, "pass");

@@ -33,12 +33,13 @@ async fn everything_but_health_needs_the_token_on_loopback_too() {
     }
     let approve = client
         .post(url("/tasks/SHOP-1/approve"))
-        .json(&json!({"by": "x"}))
+        .json(&json!({}))
         .send()
         .await
         .unwrap();
     assert_eq!(approve.status(), 401);
-    let token = fs::read_to_string(world.path("data/token")).unwrap();
+    let made = world.json(&["token", "new", "ann", "--role", "viewer"]);
+    let token = made["token"].as_str().unwrap().to_owned();
     let status: Value = get("/status", Some(&token)).await.json().await.unwrap();
     assert_eq!(status["repositories"], json!(["shop"]));
     let files = fs::read_dir(orch_kit::world::gates()).unwrap();
@@ -240,12 +241,7 @@ fn what_the_host_keeps_is_readable_by_nobody_else() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();
     let _host = world.serve();
-    for name in [
-        "data/token",
-        "data/orch.sock",
-        "data/orch.db",
-        "data/orch.db-wal",
-    ] {
+    for name in ["data/orch.sock", "data/orch.db", "data/orch.db-wal"] {
         let mode = fs::metadata(world.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
     }

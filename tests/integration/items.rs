@@ -67,7 +67,7 @@ fn name_that_two_repositories_have_is_refused_until_one_is_said() {
         &["task", "why", "SHOP-1"],
         &["task", "stop", "SHOP-1"],
         &["task", "priority", "SHOP-1", "2"],
-        &["issue", "move", "SHOP-1", "stop", "--by", "ann"],
+        &["issue", "move", "SHOP-1", "stop"],
         &["lease", "release", "task:SHOP-1"],
         &["costs", "--task", "SHOP-1"],
     ] {

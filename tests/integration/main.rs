@@ -23,6 +23,7 @@ mod left;
 mod merging;
 mod mover;
 mod pausing;
+mod people;
 mod reaping;
 mod reconciling;
 mod recorded;

@@ -8,15 +8,14 @@ fn begun(world: &World, item: &str) -> usize {
 
 #[test]
 fn paused_lane_starts_nothing_says_why_and_goes_on_when_it_is_released() {
-    let world = World::new();
+    let mut world = World::new();
+    world.call_me("ann", "approver");
     let _host = world.serve();
     world.json(&[
         "pause",
         "lane:agents",
         "--reason",
         "the provider is on fire",
-        "--by",
-        "ann",
     ]);
     let item = world.begin("Held");
     let why = until("it says why", || {

@@ -70,7 +70,7 @@ fn edge_that_takes_minutes_is_gone_through_once_though_every_grace_is_over() {
         (reconcile["looks_total"].as_u64().unwrap(), last)
     };
     let (looks, last) = looked();
-    world.json(&["issue", "move", &item, "in-progress", "--by", "ann"]);
+    world.json(&["issue", "move", &item, "in-progress"]);
     assert!(
         world
             .refused(&["task", "approve", &item])
@@ -171,7 +171,7 @@ fn stop_during_the_re_test_ends_it_frees_the_lease_and_leaves_the_base() {
         leases.to_string().contains("merge:shop")
     };
     assert!(held());
-    world.json(&["issue", "move", &item, "stop", "--by", "ann"]);
+    world.json(&["issue", "move", &item, "stop"]);
     until("it is cancelled", || {
         (world.task(&item)["stage"] == "cancelled").then_some(())
     });

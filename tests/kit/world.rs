@@ -1,7 +1,7 @@
 //! A folder with a small real repository, an agent, a configuration, and the host as a process.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -204,6 +204,22 @@ impl World {
     /// Writes the configuration as it is now.
     pub fn write_config(&self) {
         self.write("orch.yaml", &self.config.to_string(), 0o644);
+    }
+
+    /// Calls the user of this test by the name of a person with a role, for a host that starts from now on.
+    pub fn call_me(&mut self, name: &str, role: &str) {
+        let uid = fs::metadata("/proc/self").expect("it is there").uid();
+        self.config["people"][name] = json!({"role": role, "unix": [uid]});
+        self.write_config();
+    }
+
+    /// As [`World::call_me`], for a host that runs.
+    pub fn call_me_now(&mut self, name: &str, role: &str) {
+        self.call_me(name, role);
+        until("the host has read who is who", || {
+            let me = self.json(&["whoami"]);
+            (me["person"] == name && me["role"] == role).then_some(())
+        });
     }
 
     /// Commits everything in the seed.

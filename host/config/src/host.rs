@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::agents::{AgentConfig, RoleConfig};
 use crate::disk::DiskConfig;
 use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, ToolConfig};
+use crate::people::PersonConfig;
 use crate::reconcile::ReconcileConfig;
 use crate::recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 use crate::repositories::RepositoryConfig;
@@ -53,7 +54,9 @@ pub struct HostConfig {
     pub advisories: AdvisoriesConfig,
     /// Rules of findings that repositories may waive; `*` stands for any text.
     pub waivable: Vec<String>,
-    /// Logins whose approvals count; empty means whoever may use the host's socket or token.
+    /// Persons by name: what they may do, and by which accounts they are known.
+    pub people: BTreeMap<String, PersonConfig>,
+    /// Logins that may approve and nobody else, from before there were `people`.
     pub approvers: Vec<String>,
     /// What agents may cost.
     pub budgets: BudgetsConfig,

@@ -11,6 +11,7 @@ mod gates;
 mod grants;
 mod host;
 mod live;
+mod people;
 mod places;
 mod read;
 mod reconcile;
@@ -21,6 +22,7 @@ mod sandbox;
 mod strict;
 mod uses;
 mod waivers;
+mod who;
 
 pub use agents::{AgentConfig, Driver, PromptChannel, ResultRule, RoleConfig, RunLimits};
 pub use disk::DiskConfig;
@@ -29,6 +31,7 @@ pub use gates::{AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsCo
 pub use grants::GateGrants;
 pub use host::{Concurrency, ConfigSource, HostConfig, HttpConfig, RulesConfig};
 pub use live::{LiveConfig, Replaced};
+pub use people::{Account, PersonConfig};
 pub use reconcile::ReconcileConfig;
 pub use recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 pub use repositories::{

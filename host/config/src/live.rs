@@ -1,6 +1,6 @@
 //! Which configuration is in force now, and what of it was fixed when the host started?
 //!
-//! The pipeline, gates, grants, agents and approvers follow the file while the host runs; tasks under way keep the
+//! The pipeline, gates, grants, agents and people follow the file while the host runs; tasks under way keep the
 //! pipeline they began with. Folders, addresses, the number of workers and where a repository lies need a restart:
 //! a changed file says so, and what is handed out keeps the values of the start.
 
@@ -143,10 +143,11 @@ fn dropped(before: &HostConfig, next: &HostConfig) -> Option<&'static str> {
             next.repositories.is_empty(),
         ),
         ("agents", before.agents.is_empty(), next.agents.is_empty()),
+        // Those who were listed as approvers may be named as people now.
         (
-            "approvers",
-            before.approvers.is_empty(),
-            next.approvers.is_empty(),
+            "people",
+            before.approvers.is_empty() && before.people.is_empty(),
+            next.approvers.is_empty() && next.people.is_empty(),
         ),
     ]
     .into_iter()
@@ -213,11 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn approvers_may_become_people_without_a_restart() {
+        let live = LiveConfig::new(parse(START));
+        let next = START.replace("approvers: [ann]", "people: {ann: {role: approver}}");
+        assert_eq!(live.replace(parse(&next)), Replaced::Wholly);
+        assert!(live.now().approvers.is_empty());
+    }
+
+    #[test]
     fn file_that_drops_every_approver_agent_or_repository_is_held() {
         let live = LiveConfig::new(parse(START));
         for (text, key) in [
             ("{}", "repositories"),
-            ("repositories: {shop: {path: shop.git}}", "approvers"),
+            ("repositories: {shop: {path: shop.git}}", "people"),
         ] {
             assert_eq!(live.replace(parse(text)), Replaced::Held(key));
             assert_eq!(live.now().approvers, ["ann"], "{text}");

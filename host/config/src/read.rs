@@ -9,7 +9,7 @@ use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::strict::{self, ConfigError};
-use crate::{agents, bounds, disk, reconcile, sandbox};
+use crate::{agents, bounds, disk, people, reconcile, sandbox};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -116,6 +116,7 @@ impl HostConfig {
         reconcile::check(&self.reconcile, file)?;
         disk::check(&self.disk, file)?;
         sandbox::check(&self.sandbox, file)?;
+        people::check(&self.people, file)?;
         for (gate, words) in &self.grants {
             GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
         }

@@ -54,7 +54,7 @@ pub struct Waiver {
     pub path: Option<String>,
     /// Why.
     pub reason: String,
-    /// Who accepted it; one of the host's `approvers`.
+    /// Who accepted it; a person of the host's who may approve.
     pub approver: String,
     /// Last day it holds, `YYYY-MM-DD`, UTC.
     pub until: String,

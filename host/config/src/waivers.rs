@@ -2,6 +2,8 @@
 
 use globset::Glob;
 use jiff::civil::Date;
+use orch_domain::id::PersonName;
+use orch_domain::person::PersonRole;
 
 use crate::REPO_FILE;
 use crate::host::HostConfig;
@@ -26,11 +28,12 @@ pub(crate) fn check(host: &HostConfig, repo: &RepoFile) -> Result<(), ConfigErro
                 format!("`{rule}` is not among `waivable` in orch.yaml"),
             );
         }
-        if !host.approvers.contains(&waiver.approver) {
-            let who = &waiver.approver;
+        let who = &waiver.approver;
+        let role = PersonName::new(who.clone()).map(|person| host.role_of(&person));
+        if role.ok().flatten() < Some(PersonRole::Approver) {
             return refuse(
                 "approver",
-                format!("`{who}` is not among `approvers` in orch.yaml"),
+                format!("`{who}` is no approver; `people` in orch.yaml says who is"),
             );
         }
         if waiver.reason.trim().is_empty() {
@@ -53,8 +56,11 @@ mod tests {
 
     #[test]
     fn waiver_needs_a_rule_an_approver_a_reason_and_a_day_of_the_hosts() {
-        let host =
-            HostConfig::parse("orch.yaml", "waivable: ['lint/*']\napprovers: [ann]").unwrap();
+        let host = HostConfig::parse(
+            "orch.yaml",
+            "waivable: ['lint/*']\npeople: {ann: {role: approver}, bob: {role: operator}}",
+        )
+        .unwrap();
         let text = |rule: &str, who: &str, why: &str, day: &str| {
             format!("waivers: [{{rule: {rule}, approver: {who}, reason: '{why}', until: '{day}'}}]")
         };

@@ -48,5 +48,9 @@ words! {
         Paused = "paused",
         /// A person lets it go on.
         Unpaused = "unpaused",
+        /// A person was given a token.
+        TokenMade = "token-made",
+        /// Tokens of a person count no more.
+        TokenRevoked = "token-revoked",
     }
 }

@@ -143,6 +143,19 @@ text_id!(
 );
 
 text_id!(
+    /// Name of a person, as decisions are signed with it.
+    PersonName,
+    "name of a person",
+    "use 1 to 64 of A-Z a-z 0-9 - _ . @ starting with a letter or digit, not digits alone and not `orch`, which is the host",
+    |value| !value.is_empty()
+        && value.len() <= 64
+        && value.as_bytes()[0].is_ascii_alphanumeric()
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@'))
+        && !value.bytes().all(|b| b.is_ascii_digit())
+        && value != "orch"
+);
+
+text_id!(
     /// A tracker's own name for an issue: a number, a path of ids, whatever that tracker takes back.
     IssueId,
     "issue id",
@@ -200,6 +213,10 @@ row_id!(
     /// Row id of an agent or hook run.
     RunId
 );
+row_id!(
+    /// Row id of a person's token.
+    TokenId
+);
 
 /// Milliseconds since the Unix epoch, from the host's one clock.
 pub type UnixMs = i64;
@@ -216,6 +233,14 @@ mod tests {
             assert!(WorkItem::new(bad).is_err(), "{bad}");
         }
         assert_eq!(WorkItem::new("SHOP-12").unwrap().as_str(), "SHOP-12");
+    }
+
+    #[test]
+    fn person_is_never_called_as_the_host_or_as_a_number() {
+        for bad in ["", "orch", "1000", "ann bob", "-ann", "ann\n", "ä"] {
+            assert!(PersonName::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(PersonName::new("ann@shop.example").is_ok());
     }
 
     #[test]

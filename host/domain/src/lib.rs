@@ -21,6 +21,7 @@ pub mod names;
 pub mod notice;
 pub mod outcome;
 pub mod path;
+pub mod person;
 pub mod pipeline;
 pub mod port;
 pub mod reconcile;

@@ -37,6 +37,8 @@ stored_by_name! {
     crate::issue::TrackerState,
     crate::outcome::ResultFault,
     crate::outcome::RunEnding,
+    crate::person::Channel,
+    crate::person::PersonRole,
     crate::pipeline::Mode,
     crate::stage::Role,
     crate::stage::RunRole,

@@ -8,6 +8,8 @@ mod issues;
 mod leases;
 mod lookup;
 mod pauses;
+mod people;
+mod period;
 mod tasks;
 
 pub use self::configuration::Configuration;
@@ -18,4 +20,7 @@ pub use self::issues::Issues;
 pub use self::leases::Leases;
 pub(crate) use self::lookup::named;
 pub use self::pauses::Pauses;
+pub use self::people::People;
+pub(crate) use self::people::token_view;
+pub use self::people::{advice, own_person};
 pub use self::tasks::{BODY_BYTES_MAX, TITLE_BYTES_MAX, Tasks};

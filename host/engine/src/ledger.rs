@@ -17,7 +17,10 @@ pub(crate) mod issues;
 pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod paths;
+pub(crate) mod people;
 pub(crate) mod repos;
+pub(crate) mod secret;
+pub(crate) mod seen;
 pub(crate) mod status;
 pub(crate) mod turn;
 pub(crate) mod unfit;
@@ -28,6 +31,7 @@ use orch_config::Effective;
 use orch_domain::event::EventKind;
 use orch_domain::id::{TaskId, UnixMs};
 use orch_domain::notice::NoticeKind;
+use orch_domain::person::Caller;
 use orch_store::{BoxFuture, ClaimedJob, Owner, Store, StoreError, TaskRecord, Tx};
 
 use self::apply::By;
@@ -101,12 +105,21 @@ impl Ledger {
         self.store.write_or(write).await
     }
 
-    /// `actor`, now.
+    /// A part of the host, now.
     pub(crate) fn by(&self, actor: &str) -> By {
         By {
             actor: actor.to_owned(),
+            channel: None,
             now: self.now(),
             chance: self.chance(),
+        }
+    }
+
+    /// A person, now.
+    pub(crate) fn by_person(&self, caller: &Caller) -> By {
+        By {
+            channel: Some(caller.channel),
+            ..self.by(caller.person.as_str())
         }
     }
 

@@ -1,6 +1,7 @@
 //! What people and machines may see of a host, by noun. Read-only, each view from one snapshot of the store.
 
 mod costs;
+mod decisions;
 mod evaluations;
 mod gates;
 mod host;
@@ -9,6 +10,7 @@ mod leases;
 mod mechanisms;
 mod pages;
 mod pauses;
+mod people;
 mod queue;
 mod remedies;
 mod tasks;
@@ -21,5 +23,6 @@ pub use self::issues::IssueViews;
 pub use self::leases::LeaseViews;
 pub(crate) use self::mechanisms::Mechanisms;
 pub use self::pauses::PauseViews;
+pub use self::people::PeopleViews;
 pub use self::queue::QueueViews;
 pub use self::tasks::TaskViews;

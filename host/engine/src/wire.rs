@@ -56,6 +56,8 @@ pub struct Api {
     pub leases: commands::Leases,
     /// Orders about issues.
     pub issues: commands::Issues,
+    /// Who asks, and orders about tokens.
+    pub people: commands::People,
     /// Leftovers.
     pub collector: Collector,
     /// What can be seen.
@@ -74,6 +76,7 @@ pub struct Views {
     pub pauses: views::PauseViews,
     pub issues: views::IssueViews,
     pub costs: views::CostViews,
+    pub people: views::PeopleViews,
     pub host: views::HostViews,
 }
 
@@ -174,6 +177,11 @@ impl Host {
             issues: commands::Issues {
                 ledger: ledger.clone(),
                 reconciler: reconciler.clone(),
+            },
+            people: commands::People {
+                ledger: ledger.clone(),
+                config: config.clone(),
+                token_file: paths.token(),
             },
             collector: Collector {
                 ledger: ledger.clone(),
@@ -314,6 +322,9 @@ impl Views {
                 ledger: ledger.clone(),
             },
             costs: views::CostViews {
+                ledger: ledger.clone(),
+            },
+            people: views::PeopleViews {
                 ledger: ledger.clone(),
             },
             host: views::HostViews {

@@ -1,109 +1,146 @@
-//! Who may ask: a token over TCP, the right process over the unix socket.
+//! Who is asking? A person by their token over TCP, the user of this machine over the unix socket; and whether what
+//! they may do is enough for what they ask.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+mod peer;
+mod wrong;
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use orch_process::identity::{ancestors, parent};
+use orch_domain::person::{Caller, Channel, PersonRole};
+use orch_engine::commands::People;
 use orch_views::host;
 use orch_views::problem::ProblemCode;
-use subtle::ConstantTimeEq;
 
+pub(crate) use self::peer::Peer;
+pub use self::peer::was_started_by_host;
+use self::wrong::WrongTokens;
 use crate::refusal::Refusal;
 
-/// The host's access token.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(…)")
-    }
+/// How tokens are looked up. Clones share what is known of wrong ones.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens {
+    people: People,
+    wrong: Arc<WrongTokens>,
 }
 
-impl Token {
-    /// Reads the token file, or makes one that only this user can read.
-    ///
-    /// # Errors
-    /// When the file cannot be read or made.
-    pub fn load(path: &Path) -> std::io::Result<Self> {
-        if let Ok(text) = std::fs::read_to_string(path)
-            && text.trim().len() >= 32
-        {
-            return Ok(Self(text.trim().to_owned()));
+impl Tokens {
+    pub(crate) fn new(people: People) -> Self {
+        Self {
+            people,
+            wrong: Arc::default(),
         }
-        let mut bytes = [0_u8; 32];
-        let mut source = std::fs::File::open("/dev/urandom")?;
-        std::io::Read::read_exact(&mut source, &mut bytes)?;
-        let text: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        let mut file = std::fs::File::options()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(path)?;
-        file.write_all(text.as_bytes())?;
-        Ok(Self(text))
-    }
-
-    fn matches(&self, given: &str) -> bool {
-        self.0.as_bytes().ct_eq(given.as_bytes()).into()
     }
 }
 
-/// Demands the token on everything but `/health`.
-pub(crate) async fn demand_token(
-    State(token): State<Token>,
-    request: Request,
+/// Lets through whoever has a token that counts, as the person whose it is; `/health` is open to everybody.
+pub(crate) async fn by_token(
+    State(Tokens { people, wrong }): State<Tokens>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    mut request: Request,
     next: Next,
 ) -> Response {
     if request.uri().path() == host::HEALTH.path {
         return next.run(request).await;
     }
-    let given = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
-    if token.matches(given.strip_prefix("Bearer ").unwrap_or_default()) {
-        return next.run(request).await;
-    }
-    Refusal::new(ProblemCode::Unauthorized, "the request has no valid token")
-        .with_remedy(
-            "send `Authorization: Bearer TOKEN` with the token from the host's data folder",
+    let given = request.headers().get(AUTHORIZATION);
+    let given = given.and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let Some(token) = given.strip_prefix("Bearer ") else {
+        return without_token().into_response();
+    };
+    if wrong.are_too_many(address.ip(), token) {
+        return Refusal::new(
+            ProblemCode::TooMany,
+            "too many wrong tokens came from this address",
         )
-        .into_response()
+        .with_remedy("wait a minute; `orch token list` on the host shows which tokens count")
+        .into_response();
+    }
+    match people.by_token(token).await {
+        Ok(Some(caller)) => {
+            wrong.was_right(token);
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Ok(None) => {
+            wrong.was_wrong(address.ip());
+            tracing::warn!(%address, path = request.uri().path(), "a wrong token was refused");
+            without_token().into_response()
+        }
+        Err(error) => Refusal::from(error).into_response(),
+    }
 }
 
-/// Variable that every process of a supervised run carries.
-const RUN_MARK: &str = "ORCH_RUN_TOKEN";
+fn without_token() -> Refusal {
+    Refusal::new(ProblemCode::Unauthorized, "the request has no valid token").with_remedy(
+        "send `Authorization: Bearer TOKEN`; an admin makes tokens with `orch token new NAME --role ROLE`",
+    )
+}
 
-/// Whether the process at the other end of the socket may give orders: not if the host started it, and not if
-/// it belongs to a supervised run.
-pub(crate) fn may_order(pid: u32) -> bool {
-    let host = std::process::id();
-    if pid == host {
-        return true;
+/// Lets through the users of this machine whom the host knows, but no process that the host has started.
+pub(crate) async fn by_peer(
+    State(people): State<People>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if request.uri().path() == host::HEALTH.path {
+        return next.run(request).await;
     }
-    let chain = ancestors(pid);
-    if chain.is_empty() && parent(pid).is_none() {
-        // Gone already: nobody can be vouched for.
-        return false;
+    let path = request.uri().path();
+    if peer.pid.is_none_or(was_started_by_host) {
+        tracing::warn!(
+            pid = peer.pid,
+            path,
+            "a process of a run asked for orders and was refused"
+        );
+        return Refusal::new(
+            ProblemCode::Forbidden,
+            "a process that the host started may not give it orders",
+        )
+        .with_remedy(
+            "ask from a shell of your own, outside of containers; or over TCP with a token",
+        )
+        .into_response();
     }
-    let marked = |pid: u32| {
-        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|env| {
-            env.split(|b| *b == 0)
-                .any(|v| v.starts_with(format!("{RUN_MARK}=").as_bytes()))
-        })
+    let Some(caller) = people.by_user(peer.uid, Channel::Socket) else {
+        tracing::warn!(
+            uid = peer.uid,
+            path,
+            "a user whom nobody has named was refused"
+        );
+        return Refusal::new(
+            ProblemCode::Forbidden,
+            format!("user {} is nobody whom the host knows", peer.uid),
+        )
+        .with_remedy(format!(
+            "name them in orch.yaml: `people: {{NAME: {{role: ROLE, unix: [{}]}}}}`",
+            peer.uid
+        ))
+        .into_response();
     };
-    let supervisor = |pid: u32| {
-        std::fs::read(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|line| line.split(|b| *b == 0).nth(1) == Some(b"supervise".as_slice()))
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// The caller of a request, if they may do what takes `least`.
+pub(crate) fn allowed(request: &Request, least: PersonRole) -> Result<Caller, Refusal> {
+    let Some(caller) = request.extensions().get::<Caller>() else {
+        return Err(without_token());
     };
-    let bad = |pid: u32| pid == host || marked(pid) || supervisor(pid);
-    !marked(pid) && !chain.into_iter().any(bad)
+    if caller.may(least) {
+        return Ok(caller.clone());
+    }
+    let (person, role) = (&caller.person, caller.role);
+    Err(Refusal::new(
+        ProblemCode::Forbidden,
+        format!("`{person}` is `{role}`, and this takes `{least}`"),
+    )
+    .with_remedy(format!(
+        "ask somebody who is `{least}`, or have an admin make a token for it: `orch token new {person} --role {least}`"
+    )))
 }

@@ -7,6 +7,7 @@ mod host;
 mod issues;
 mod leases;
 mod pauses;
+mod people;
 mod queue;
 mod tasks;
 
@@ -30,11 +31,12 @@ pub(crate) fn router(api: Api) -> Router {
 }
 
 fn routes() -> Routes {
-    let nouns: [fn(Routes) -> Routes; 9] = [
+    let nouns: [fn(Routes) -> Routes; 10] = [
         host::add,
         tasks::add,
         queue::add,
         pauses::add,
+        people::add,
         leases::add,
         issues::add,
         costs::add,
@@ -67,12 +69,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_endpoint_is_documented_and_nothing_else_is() {
+    fn every_endpoint_is_documented_with_its_role_and_nothing_else_is() {
         let page = include_str!("../../../docs/operators/http.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
-        let mut documented: Vec<&str> = rows
-            .filter_map(|row| row.split('`').next())
-            .filter(|cell| cell.starts_with("GET ") || cell.starts_with("POST "))
+        let mut documented: Vec<(String, &str)> = rows
+            .filter_map(|row| {
+                let (endpoint, rest) = row.split_once("` | ")?;
+                Some((endpoint.to_owned(), rest.split(" |").next()?))
+            })
+            .filter(|(cell, _)| cell.starts_with("GET ") || cell.starts_with("POST "))
             .collect();
         let mut there = routes().paths;
         documented.sort_unstable();

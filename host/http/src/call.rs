@@ -1,5 +1,6 @@
 //! How does a client ask? What goes over the wire for an endpoint, and a way to ask without a wire.
 
+use orch_domain::person::Caller;
 use orch_engine::Api;
 use orch_views::endpoint::{Endpoint, Method, Sent};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -74,15 +75,16 @@ fn with_query(path: String, request: &impl Serialize) -> Result<String, BadName>
     })
 }
 
-/// Answers a call in this process, for a command line that found no host running: status and body.
+/// Answers a call of `caller` in this process, for a command line that found no host running: status and body.
 ///
 /// # Errors
 /// When the request cannot be made or its answer breaks off.
-pub async fn answer(api: Api, call: Call) -> Result<(u16, Vec<u8>), axum::Error> {
+pub async fn answer(api: Api, caller: Caller, call: Call) -> Result<(u16, Vec<u8>), axum::Error> {
     let request = axum::http::Request::builder()
         .method(call.method.as_str())
         .uri(call.address)
         .header("content-type", "application/json")
+        .extension(caller)
         .body(axum::body::Body::from(call.body))
         .map_err(axum::Error::new)?;
     let Ok(response) = tower::ServiceExt::oneshot(crate::api::router(api), request).await;
@@ -93,6 +95,7 @@ pub async fn answer(api: Api, call: Call) -> Result<(u16, Vec<u8>), axum::Error>
 
 #[cfg(test)]
 mod tests {
+    use orch_views::message::Nothing;
     use orch_views::page::ListRequest;
     use orch_views::task;
 
@@ -100,12 +103,13 @@ mod tests {
 
     #[test]
     fn names_and_queries_are_escaped_and_read_back_as_they_were() {
-        let by = task::ByRequest { by: "ann".into() };
-        let call = Call::of(&task::STOP, ["SHOP-1/../x?y#z ü"], &by).unwrap();
-        let path = "/tasks/SHOP-1%2F..%2Fx%3Fy%23z%20%C3%BC/stop";
+        let seen = Some("abcdef0".to_owned());
+        let approve = task::ApproveRequest { seen };
+        let call = Call::of(&task::APPROVE, ["SHOP-1/../x?y#z ü"], &approve).unwrap();
+        let path = "/tasks/SHOP-1%2F..%2Fx%3Fy%23z%20%C3%BC/approve";
         assert_eq!(
             (call.address.as_str(), call.body.as_str()),
-            (path, r#"{"by":"ann"}"#)
+            (path, r#"{"seen":"abcdef0"}"#)
         );
         let list = ListRequest {
             all: true,
@@ -124,8 +128,8 @@ mod tests {
     #[test]
     fn name_that_a_path_would_follow_is_refused() {
         for name in ["", ".", ".."] {
-            let by = task::ByRequest { by: "ann".into() };
-            assert!(Call::of(&task::STOP, [name], &by).is_err(), "{name:?}");
+            let nothing = Nothing {};
+            assert!(Call::of(&task::STOP, [name], &nothing).is_err(), "{name:?}");
         }
     }
 }

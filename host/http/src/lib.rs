@@ -1,8 +1,8 @@
-//! The host's HTTP face: what it shows and what may be asked of it, over TCP with a token and over a unix socket
-//! with a check of who is at the other end.
+//! The host's HTTP face: what it shows and what may be asked of it, over TCP with a person's token and over a unix socket
+//! with a check of who is at the other end. Whoever asks is a person with a role, and each endpoint says what it takes.
 //!
-//! Agents and tests run on this host under the same user. They must not be able to approve themselves, so a
-//! peer that descends from the host or from a supervised run is refused on the socket.
+//! Agents and tests run on this host. They must not be able to approve themselves, so a peer that the host has started
+//! is refused on the socket.
 
 mod access;
 mod api;
@@ -12,7 +12,7 @@ mod request;
 mod routes;
 mod serve;
 
-pub use access::Token;
+pub use access::was_started_by_host;
 pub use api::evaluations::EVALUATION;
 pub use call::{BadName, Call, answer};
 pub use serve::{Bound, ServeError, bind};

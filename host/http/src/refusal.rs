@@ -33,6 +33,7 @@ impl From<CommandError> for Refusal {
             CommandError::Invalid(_) => ProblemCode::Invalid,
             CommandError::NotFound(_) => ProblemCode::NotFound,
             CommandError::Conflict(_) => ProblemCode::Conflict,
+            CommandError::Forbidden(_) => ProblemCode::Forbidden,
             CommandError::Host(detail) => {
                 tracing::error!(error = detail.what, "a request failed");
                 ProblemCode::Host
@@ -52,6 +53,7 @@ fn status(code: ProblemCode) -> StatusCode {
         ProblemCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ProblemCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ProblemCode::Forbidden => StatusCode::FORBIDDEN,
+        ProblemCode::TooMany => StatusCode::TOO_MANY_REQUESTS,
         ProblemCode::NotFound => StatusCode::NOT_FOUND,
         ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ProblemCode::Conflict => StatusCode::CONFLICT,

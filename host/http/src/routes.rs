@@ -1,4 +1,4 @@
-//! How does an endpoint get its answer? What it takes is read, a function of the host answers, and the answer is
+//! How does an endpoint get its answer? Whoever asks is held to what the endpoint takes, what it takes is read, a function of the host answers, and the answer is
 //! written as JSON: here once, for every endpoint.
 
 use std::future::Future;
@@ -6,11 +6,13 @@ use std::future::Future;
 use axum::extract::{Request, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use orch_domain::person::Caller;
 use orch_engine::{Api, CommandError};
 use orch_views::endpoint::{Endpoint, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::access::allowed;
 use crate::refusal::Refusal;
 use crate::request::read;
 
@@ -19,13 +21,13 @@ use crate::request::read;
 pub(crate) struct Routes {
     pub(crate) router: Router<Api>,
     #[cfg(test)]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<(String, &'static str)>,
 }
 
 impl Routes {
     /// Answers an endpoint by a function of the host, the names in the path and the request.
     pub(crate) fn on<const N: usize, Q, A, F, Fut>(
-        mut self,
+        self,
         endpoint: &Endpoint<N, Q, A>,
         answer: F,
     ) -> Self
@@ -35,10 +37,55 @@ impl Routes {
         F: Fn(Api, [String; N], Q) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<A, CommandError>> + Send,
     {
-        let (method, sent) = (endpoint.method, endpoint.sent);
+        self.add(endpoint, move |api, _, names, request| {
+            answer(api, names, request)
+        })
+    }
+
+    /// [`Routes::on`] with whoever asks, for what is written down with a name.
+    ///
+    /// # Panics
+    /// While the routes are made, for an endpoint that is open to everybody.
+    pub(crate) fn on_by<const N: usize, Q, A, F, Fut>(
+        self,
+        endpoint: &Endpoint<N, Q, A>,
+        answer: F,
+    ) -> Self
+    where
+        Q: DeserializeOwned + Send + 'static,
+        A: Serialize + 'static,
+        F: Fn(Api, Caller, [String; N], Q) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<A, CommandError>> + Send,
+    {
+        assert!(endpoint.least.is_some(), "whoever asks there is nobody");
+        self.add(endpoint, move |api, caller, names, request| {
+            let caller = caller.expect("an endpoint that is not open has a caller");
+            answer(api, caller, names, request)
+        })
+    }
+
+    fn add<const N: usize, Q, A, F, Fut>(mut self, endpoint: &Endpoint<N, Q, A>, answer: F) -> Self
+    where
+        Q: DeserializeOwned + Send + 'static,
+        A: Serialize + 'static,
+        F: Fn(Api, Option<Caller>, [String; N], Q) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<A, CommandError>> + Send,
+    {
+        let (method, sent, least) = (endpoint.method, endpoint.sent, endpoint.least);
         let handler = move |State(api): State<Api>, request: Request| async move {
+            let caller = least.map(|least| allowed(&request, least)).transpose()?;
+            if let (
+                Method::Post,
+                Some(Caller {
+                    person, channel, ..
+                }),
+            ) = (method, &caller)
+            {
+                let path = request.uri().path();
+                tracing::info!(%person, %channel, path, "a person orders");
+            }
             let (names, request) = read::<N, Q>(sent, request).await?;
-            let answer = answer(api, names, request).await?;
+            let answer = answer(api, caller, names, request).await?;
             Ok::<_, Refusal>(Json(answer))
         };
         let route = match method {
@@ -47,8 +94,10 @@ impl Routes {
         };
         self.router = self.router.route(endpoint.path, route);
         #[cfg(test)]
-        self.paths
-            .push(format!("{} {}", method.as_str(), endpoint.path));
+        self.paths.push((
+            format!("{} {}", method.as_str(), endpoint.path),
+            least.map_or("everybody", orch_domain::person::PersonRole::as_str),
+        ));
         self
     }
 }

@@ -5,20 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Request};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::serve::IncomingStream;
+use axum::middleware;
 use orch_engine::Api;
-use orch_views::host;
-use orch_views::problem::ProblemCode;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use crate::access::{Token, demand_token, may_order};
+use crate::access::{Peer, Tokens, by_peer, by_token};
 use crate::api::router;
-use crate::refusal::Refusal;
 
 /// Why the host cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -76,43 +69,6 @@ pub async fn bind(listen: Option<SocketAddr>, socket: &Path) -> Result<Bound, Se
     Ok(Bound { tcp, unix })
 }
 
-/// Process at the other end of a connection; none if the kernel does not say.
-#[derive(Debug, Clone, Copy)]
-struct Peer(Option<u32>);
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        let pid = stream
-            .io()
-            .peer_cred()
-            .ok()
-            .and_then(|c| c.pid())
-            .and_then(|pid| u32::try_from(pid).ok());
-        Self(pid)
-    }
-}
-
-async fn check_peer(
-    ConnectInfo(Peer(pid)): ConnectInfo<Peer>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if request.uri().path() == host::HEALTH.path || pid.is_some_and(may_order) {
-        return next.run(request).await;
-    }
-    tracing::warn!(
-        pid,
-        path = request.uri().path(),
-        "a process of a run asked for orders and was refused"
-    );
-    Refusal::new(
-        ProblemCode::Forbidden,
-        "a process that the host started may not give it orders",
-    )
-    .with_remedy("ask from a shell of your own")
-    .into_response()
-}
-
 impl Bound {
     /// Address of the TCP listener, if there is one.
     pub fn address(&self) -> Option<SocketAddr> {
@@ -123,17 +79,13 @@ impl Bound {
     ///
     /// # Errors
     /// When accepting fails for good.
-    pub async fn serve(
-        self,
-        api: Api,
-        token: Token,
-        stopped: watch::Receiver<bool>,
-    ) -> std::io::Result<()> {
-        let open: Router = router(api);
+    pub async fn serve(self, api: Api, stopped: watch::Receiver<bool>) -> std::io::Result<()> {
+        let tokens = Tokens::new(api.people.clone());
+        let open: Router = router(api.clone());
         let guarded = open
             .clone()
-            .layer(middleware::from_fn_with_state(token, demand_token));
-        let checked = open.layer(middleware::from_fn(check_peer));
+            .layer(middleware::from_fn_with_state(tokens, by_token));
+        let checked = open.layer(middleware::from_fn_with_state(api.people, by_peer));
         let until = |mut stopped: watch::Receiver<bool>| async move {
             // A sender that is gone means the same.
             while !*stopped.borrow() && stopped.changed().await.is_ok() {}
@@ -146,6 +98,7 @@ impl Bound {
         match self.tcp {
             None => unix.await,
             Some(tcp) => {
+                let guarded = guarded.into_make_service_with_connect_info::<SocketAddr>();
                 let tcp = axum::serve(tcp, guarded).with_graceful_shutdown(until(stopped));
                 let (a, b) = tokio::join!(unix.into_future(), tcp.into_future());
                 a.and(b)

@@ -3,15 +3,17 @@
 pub(crate) mod args;
 pub(crate) mod gate;
 pub(crate) mod task;
+pub(crate) mod token;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use orch_views::costs::CostsBy;
 
-use self::args::{Part, Who};
+use self::args::Part;
 use self::gate::Gate;
 use self::task::Task;
+use self::token::Token;
 
 /// Orch carries work items from request to production, and lets nothing pass that no gate has judged.
 #[derive(Debug, Parser)]
@@ -46,15 +48,11 @@ pub(crate) enum Command {
         /// Why; shown to everyone who asks what a task waits for.
         #[arg(long, default_value = "")]
         reason: String,
-        #[command(flatten)]
-        who: Who,
     },
     /// Let a lane or repository go on.
     Unpause {
         /// As it was paused.
         scope: String,
-        #[command(flatten)]
-        who: Who,
     },
     /// Look at leases and free them by force.
     #[command(subcommand)]
@@ -76,6 +74,11 @@ pub(crate) enum Command {
     /// Look at the local tracker's issues and move them.
     #[command(subcommand)]
     Issue(Issue),
+    /// Give persons tokens of their own, and take them back.
+    #[command(subcommand)]
+    Token(Token),
+    /// Say as whom the host knows you, and what you may do.
+    Whoami,
     /// Look at gates and try them.
     #[command(subcommand)]
     Gate(Gate),
@@ -145,8 +148,6 @@ pub(crate) enum Issue {
         id: String,
         /// Where to: stop, approved or in-progress.
         state: String,
-        #[command(flatten)]
-        who: Who,
     },
 }
 

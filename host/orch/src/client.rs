@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use orch_config::HostConfig;
+use orch_domain::person::{Caller, Channel};
 use orch_engine::{Api, Paths};
 use orch_http::Call;
 use orch_views::endpoint::{Endpoint, Method};
@@ -19,8 +20,8 @@ use crate::show::problem::HostRefused;
 /// The host, running or not.
 pub(crate) enum Host {
     Running(reqwest::Client),
-    /// Boxed: an engine is large beside a client.
-    Stopped(Box<Api>),
+    /// Boxed: an engine is large beside a client. Whoever opens its store is the user of this process.
+    Stopped(Box<Api>, Caller),
 }
 
 /// What to do where no host has run yet.
@@ -57,9 +58,17 @@ impl Host {
                 paths.database().display()
             );
         }
-        Ok(Self::Stopped(Box::new(
-            orch_engine::Host::open(setup(config)?).await?.api,
-        )))
+        if orch_http::was_started_by_host(std::process::id()) {
+            bail!(
+                "a process that the host started may not give it orders; ask from a shell of your own"
+            );
+        }
+        let api = orch_engine::Host::open(setup(config)?).await?.api;
+        let uid = rustix::process::geteuid().as_raw();
+        let caller = api.people.by_user(uid, Channel::Offline);
+        let caller =
+            caller.context("the user of this process has no name that a person may have")?;
+        Ok(Self::Stopped(Box::new(api), caller))
     }
 
     /// The host behind a socket, if it answers.
@@ -111,7 +120,9 @@ impl Host {
                 let body = body.context("the host's answer breaks off")?;
                 Ok((status, body.to_vec()))
             }
-            Self::Stopped(api) => Ok(orch_http::answer(Api::clone(api), call).await?),
+            Self::Stopped(api, caller) => {
+                Ok(orch_http::answer(Api::clone(api), caller.clone(), call).await?)
+            }
         }
     }
 }

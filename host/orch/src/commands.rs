@@ -7,6 +7,7 @@ mod gate;
 mod gate_run;
 mod replay;
 mod task;
+mod token;
 
 use std::path::Path;
 
@@ -21,7 +22,7 @@ use orch_views::{job, queue};
 use crate::cli::args::Part;
 use crate::cli::gate::Gate;
 use crate::cli::{Cli, Command, Issue, Lease};
-use crate::client::Host;
+use crate::client::{Host, Unborn};
 use crate::exit::USAGE;
 use crate::show::print;
 use crate::{demo, serve, show};
@@ -41,25 +42,29 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Config(verb) => config::run(file, verb, json).await?,
         Command::Queue(part) => show_queue(&Host::find(file).await?, part, json).await?,
         Command::Lease(verb) => run_lease(&Host::find(file).await?, verb, json).await?,
+        Command::Token(verb) => {
+            // A host's first token is made before it has run.
+            let host = Host::find_or(file, Unborn::Make).await?;
+            token::run(&host, verb, json).await?;
+        }
+        Command::Whoami => token::whoami(&Host::find(file).await?, json).await?,
         Command::Issue(verb) => run_issue(&Host::find(file).await?, verb, json).await?,
         Command::Pause {
             scope,
             period,
             reason,
-            who,
         } => {
             let request = PauseRequest {
                 scope,
                 period,
                 reason,
-                by: who.by,
             };
             let host = Host::find(file).await?;
             let done = host.ask(&pause::PAUSE, [], &request).await?;
             print(json, &done, show::message::message)?;
         }
-        Command::Unpause { scope, who } => {
-            let request = UnpauseRequest { scope, by: who.by };
+        Command::Unpause { scope } => {
+            let request = UnpauseRequest { scope };
             let host = Host::find(file).await?;
             let done = host.ask(&pause::UNPAUSE, [], &request).await?;
             print(json, &done, show::message::message)?;
@@ -142,8 +147,8 @@ async fn run_issue(host: &Host, verb: Issue, json: bool) -> anyhow::Result<()> {
             let issues = host.ask(&issue::LIST, [], &part.list(all)).await?;
             print(json, &issues, show::issue::list)
         }
-        Issue::Move { id, state, who } => {
-            let request = MoveRequest { state, by: who.by };
+        Issue::Move { id, state } => {
+            let request = MoveRequest { state };
             let done = host.ask(&issue::MOVE, [&id], &request).await?;
             print(json, &done, show::message::message)
         }

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::Context;
 use orch_engine::Host;
-use orch_http::Token;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -17,7 +16,9 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
     let listen = config.http.listen;
     let host = Host::open(setup(config)?).await?;
     host.check_repositories().await?;
-    let token = Token::load(&host.paths().token()).context("the token file")?;
+    for advice in host.api.people.advice() {
+        tracing::warn!("{advice}");
+    }
     let bound = orch_http::bind(listen, &host.paths().socket()).await?;
     let address = bound.address();
     for gate in host.api.views.gates.list() {
@@ -41,7 +42,7 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
             "orch serves; end it with Ctrl-C. Agents under way go on and are taken up at the next start."
         );
     }
-    let mut serving = tokio::spawn(bound.serve(host.api.clone(), token, stopped));
+    let mut serving = tokio::spawn(bound.serve(host.api.clone(), stopped));
     let mut failed = None;
     tokio::select! {
         _ = terminate.recv() => {}

@@ -15,6 +15,7 @@ pub(crate) mod queue;
 pub(crate) mod replay;
 pub(crate) mod table;
 pub(crate) mod task;
+pub(crate) mod token;
 
 use std::io::{self, Write};
 

@@ -95,6 +95,12 @@ pub fn ancestors(pid: u32) -> Vec<u32> {
     chain
 }
 
+/// Name of a user of this machine; none if it has none.
+pub fn user_name(uid: u32) -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid));
+    user.ok().flatten().map(|user| user.name)
+}
+
 /// Every process id there is now.
 pub fn all_pids() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {

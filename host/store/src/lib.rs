@@ -33,6 +33,7 @@ pub use table::reap::{OpenRun, Reaping, RunningJob};
 pub use table::reconcile::UnderWay;
 pub use table::runs::{NewRun, RunEnd, RunFolderRow, RunRow};
 pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
+pub use table::tokens::{NewToken, TokenRow};
 pub use table::tracker::{CommentRow, IssueRow, MoveRow};
 pub use table::turns::Dependency;
 pub use tx::Tx;

@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 18] = files![
+const FILES: [(i64, &str, &str); 19] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -42,6 +42,7 @@ const FILES: [(i64, &str, &str); 18] = files![
     (17, "moves once", "0017_moves_once.sql"),
     (18, "own records", "0018_own_records.sql"),
     (19, "overtaken", "0019_overtaken.sql"),
+    (28, "people", "0028_people.sql"),
 ];
 
 /// Everything that a database may still lack, in order.

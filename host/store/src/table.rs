@@ -24,6 +24,7 @@ pub(crate) mod reap;
 pub(crate) mod reconcile;
 pub(crate) mod runs;
 pub(crate) mod tasks;
+pub(crate) mod tokens;
 pub(crate) mod tracker;
 pub(crate) mod turns;
 

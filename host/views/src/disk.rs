@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use orch_domain::person::PersonRole;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
 
 /// Looks for leftovers and, unless it is a dry run, removes them.
-pub const GC: Endpoint<0, GcRequest, GcView> = Endpoint::post("/gc");
+pub const GC: Endpoint<0, GcRequest, GcView> = Endpoint::post(PersonRole::Admin, "/gc");
 
 /// How to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Whether judged processes are confined on this machine, and what they see of it.
 
+use orch_domain::person::PersonRole;
 use serde::{Deserialize, Serialize};
 
 /// What a trial of the confinement showed.
@@ -15,6 +16,10 @@ pub struct DoctorView {
     pub toolchains: Vec<SeenPlace>,
     /// What the configuration opens beside that.
     pub grants: Vec<SandboxGrant>,
+    /// Who may do what.
+    pub people: Vec<KnownPerson>,
+    /// What of that should be mended, in words.
+    pub advice: Vec<String>,
 }
 
 /// One thing that a confined program tried.
@@ -46,4 +51,15 @@ pub struct SandboxGrant {
     pub path: String,
     /// What it opens, in words.
     pub opens: String,
+}
+
+/// A person, and how the host knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownPerson {
+    /// Who.
+    pub name: String,
+    /// What they may do.
+    pub role: PersonRole,
+    /// By what: a user of this machine, a token, an account of a source.
+    pub known_by: String,
 }

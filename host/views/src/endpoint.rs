@@ -1,7 +1,9 @@
-//! How is something asked of the host? Method, path, what is sent and what comes back, said once for the server that
-//! answers and the client that asks.
+//! How is something asked of the host? Method, path, who may, what is sent and what comes back, said once for the server
+//! that answers and the client that asks.
 
 use std::marker::PhantomData;
+
+use orch_domain::person::PersonRole;
 
 /// What an endpoint does with the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,41 +40,65 @@ pub struct Endpoint<const N: usize, Q, A> {
     pub method: Method,
     /// Where its request stands.
     pub sent: Sent,
+    /// What whoever asks has to be at least; none if everybody may ask.
+    pub least: Option<PersonRole>,
     /// Path with places, such as `/tasks/{item}/why`.
     pub path: &'static str,
     types: PhantomData<fn(Q) -> A>,
 }
 
 impl<const N: usize, Q, A> Endpoint<N, Q, A> {
-    /// An endpoint that looks; its request is the query.
+    /// An endpoint that looks, for every person; its request is the query.
     ///
     /// # Panics
     /// While compiling, when the path has another number of places.
     pub const fn get(path: &'static str) -> Self {
-        Self::new(Method::Get, Sent::InQuery, path)
+        Self::new(Method::Get, Sent::InQuery, Some(PersonRole::Viewer), path)
     }
 
-    /// An endpoint that orders; its request is the body.
+    /// [`Endpoint::get`] for persons who are `least` at least.
     ///
     /// # Panics
     /// While compiling, when the path has another number of places.
-    pub const fn post(path: &'static str) -> Self {
-        Self::new(Method::Post, Sent::InBody, path)
+    pub const fn get_by(least: PersonRole, path: &'static str) -> Self {
+        Self::new(Method::Get, Sent::InQuery, Some(least), path)
     }
 
-    /// An endpoint that orders; its request is the query.
+    /// [`Endpoint::get`] for everybody, known or not.
     ///
     /// # Panics
     /// While compiling, when the path has another number of places.
-    pub const fn post_by_query(path: &'static str) -> Self {
-        Self::new(Method::Post, Sent::InQuery, path)
+    pub const fn open(path: &'static str) -> Self {
+        Self::new(Method::Get, Sent::InQuery, None, path)
     }
 
-    const fn new(method: Method, sent: Sent, path: &'static str) -> Self {
+    /// An endpoint that orders, for persons who are `least` at least; its request is the body.
+    ///
+    /// # Panics
+    /// While compiling, when the path has another number of places.
+    pub const fn post(least: PersonRole, path: &'static str) -> Self {
+        Self::new(Method::Post, Sent::InBody, Some(least), path)
+    }
+
+    /// [`Endpoint::post`] whose request is the query.
+    ///
+    /// # Panics
+    /// While compiling, when the path has another number of places.
+    pub const fn post_by_query(least: PersonRole, path: &'static str) -> Self {
+        Self::new(Method::Post, Sent::InQuery, Some(least), path)
+    }
+
+    const fn new(
+        method: Method,
+        sent: Sent,
+        least: Option<PersonRole>,
+        path: &'static str,
+    ) -> Self {
         assert!(places(path) == N, "the path has another number of places");
         Self {
             method,
             sent,
+            least,
             path,
             types: PhantomData,
         }

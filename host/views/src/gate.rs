@@ -1,5 +1,6 @@
 //! Gates: what is loaded, what a file says of itself, and what is ordered of them.
 
+use orch_domain::person::PersonRole;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -9,14 +10,16 @@ use crate::page::{Page, PageRequest};
 /// Gates that serve and files that do not load.
 pub const LIST: Endpoint<0, PageRequest, Page<GateView>> = Endpoint::get("/gates");
 /// Pins every gate to its present file.
-pub const LOCK: Endpoint<0, Nothing, GateDone> = Endpoint::post("/gates/lock");
+pub const LOCK: Endpoint<0, Nothing, GateDone> = Endpoint::post(PersonRole::Admin, "/gates/lock");
 /// Has a gate judge at a stage.
-pub const ENABLE: Endpoint<0, EnableRequest, GateDone> = Endpoint::post("/gates/enable");
+pub const ENABLE: Endpoint<0, EnableRequest, GateDone> =
+    Endpoint::post(PersonRole::Admin, "/gates/enable");
 /// Goes back to an earlier version.
 pub const ROLLBACK: Endpoint<1, RollbackRequest, GateDone> =
-    Endpoint::post("/gates/{name}/rollback");
+    Endpoint::post(PersonRole::Admin, "/gates/{name}/rollback");
 /// Lifts a quarantine.
-pub const RELEASE: Endpoint<1, Nothing, GateDone> = Endpoint::post("/gates/{name}/release");
+pub const RELEASE: Endpoint<1, Nothing, GateDone> =
+    Endpoint::post(PersonRole::Admin, "/gates/{name}/release");
 
 /// How a gate stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use crate::endpoint::Endpoint;
 use crate::message::Nothing;
 
 /// Whether the host answers; open to everybody.
-pub const HEALTH: Endpoint<0, Nothing, HealthView> = Endpoint::get("/health");
+pub const HEALTH: Endpoint<0, Nothing, HealthView> = Endpoint::open("/health");
 /// What the host is and how much it carries.
 pub const STATUS: Endpoint<0, Nothing, StatusView> = Endpoint::get("/status");
 

@@ -1,6 +1,7 @@
 //! The local tracker's issues, and moving them.
 
 use orch_domain::issue::TrackerState;
+use orch_domain::person::PersonRole;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -10,7 +11,8 @@ use crate::page::{ListRequest, Page};
 /// Issues, newest first.
 pub const LIST: Endpoint<0, ListRequest, Page<IssueView>> = Endpoint::get("/issues");
 /// Moves an issue.
-pub const MOVE: Endpoint<1, MoveRequest, Message> = Endpoint::post("/issues/{item}/move");
+pub const MOVE: Endpoint<1, MoveRequest, Message> =
+    Endpoint::post(PersonRole::Operator, "/issues/{item}/move");
 
 /// An issue in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,4 @@ pub struct IssueView {
 pub struct MoveRequest {
     /// The state.
     pub state: String,
-    /// Who moves it.
-    pub by: String,
 }

@@ -1,5 +1,6 @@
 //! Leases that are held: merges of repositories, transitions of tasks.
 
+use orch_domain::person::PersonRole;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -9,10 +10,11 @@ use crate::page::{Page, PageRequest};
 /// Every lease that is held now.
 pub const LIST: Endpoint<0, PageRequest, Page<LeaseView>> = Endpoint::get("/leases");
 /// Frees a lease by force.
-pub const RELEASE: Endpoint<0, ReleaseRequest, Message> = Endpoint::post("/leases/release");
+pub const RELEASE: Endpoint<0, ReleaseRequest, Message> =
+    Endpoint::post(PersonRole::Operator, "/leases/release");
 /// Frees the transition of a task by force.
 pub const RELEASE_TRANSITION: Endpoint<0, TransitionRequest, Message> =
-    Endpoint::post_by_query("/transition-lease/release");
+    Endpoint::post_by_query(PersonRole::Operator, "/transition-lease/release");
 
 /// A lease that is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ pub mod lease;
 pub mod message;
 pub mod page;
 pub mod pause;
+pub mod person;
 pub mod problem;
 pub mod queue;
 pub mod replay;

@@ -1,5 +1,6 @@
 //! Lanes and repositories that are held back.
 
+use orch_domain::person::PersonRole;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -9,9 +10,11 @@ use crate::page::{Page, PageRequest};
 /// Everything that is held back now.
 pub const LIST: Endpoint<0, PageRequest, Page<PauseView>> = Endpoint::get("/pauses");
 /// Holds a lane or repository back.
-pub const PAUSE: Endpoint<0, PauseRequest, Message> = Endpoint::post("/pauses");
+pub const PAUSE: Endpoint<0, PauseRequest, Message> =
+    Endpoint::post(PersonRole::Operator, "/pauses");
 /// Lets it go on.
-pub const UNPAUSE: Endpoint<0, UnpauseRequest, Message> = Endpoint::post("/pauses/release");
+pub const UNPAUSE: Endpoint<0, UnpauseRequest, Message> =
+    Endpoint::post(PersonRole::Operator, "/pauses/release");
 
 /// What is held back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +39,6 @@ pub struct PauseRequest {
     /// What is shown as the reason; may be empty.
     #[serde(default)]
     pub reason: String,
-    /// Name of whoever asks; shown, and written down.
-    pub by: String,
 }
 
 /// What to let go on.
@@ -46,6 +47,4 @@ pub struct PauseRequest {
 pub struct UnpauseRequest {
     /// As it was paused.
     pub scope: String,
-    /// Name of whoever asks; shown, and written down.
-    pub by: String,
 }

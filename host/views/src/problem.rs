@@ -10,8 +10,10 @@ pub enum ProblemCode {
     Invalid,
     /// It has no valid token.
     Unauthorized,
-    /// Whoever asks may not give orders.
+    /// Whoever asks may not do this, or is nobody whom the host knows.
     Forbidden,
+    /// Too many wrong tokens came from there.
+    TooMany,
     /// What it names is not there.
     NotFound,
     /// The address is there for something else: to look or to order.

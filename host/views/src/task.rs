@@ -1,6 +1,7 @@
 //! Tasks: in one line, with everything that belongs to them, and what people ask of them.
 
 use orch_domain::outcome::RunEnding;
+use orch_domain::person::{Channel, PersonRole};
 use orch_domain::pipeline::Mode;
 use orch_domain::stage::{RunRole, Stage};
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
@@ -14,21 +15,26 @@ use crate::page::{ListRequest, Page};
 /// Tasks, newest first.
 pub const LIST: Endpoint<0, ListRequest, Page<TaskLine>> = Endpoint::get("/tasks");
 /// Begins a task.
-pub const NEW: Endpoint<0, NewRequest, Done> = Endpoint::post("/tasks");
+pub const NEW: Endpoint<0, NewRequest, Done> = Endpoint::post(PersonRole::Operator, "/tasks");
 /// A task with everything that belongs to it.
 pub const SHOW: Endpoint<1, Nothing, TaskView> = Endpoint::get("/tasks/{item}");
 /// What a task waits for.
 pub const WHY: Endpoint<1, Nothing, WhyView> = Endpoint::get("/tasks/{item}/why");
 /// Approves what a task waits for.
-pub const APPROVE: Endpoint<1, ByRequest, Done> = Endpoint::post("/tasks/{item}/approve");
+pub const APPROVE: Endpoint<1, ApproveRequest, Done> =
+    Endpoint::post(PersonRole::Approver, "/tasks/{item}/approve");
 /// Rejects what a task waits for.
-pub const REJECT: Endpoint<1, RejectRequest, Done> = Endpoint::post("/tasks/{item}/reject");
+pub const REJECT: Endpoint<1, RejectRequest, Done> =
+    Endpoint::post(PersonRole::Approver, "/tasks/{item}/reject");
 /// Takes a task out of a block.
-pub const RESUME: Endpoint<1, ResumeRequest, Done> = Endpoint::post("/tasks/{item}/resume");
+pub const RESUME: Endpoint<1, ResumeRequest, Done> =
+    Endpoint::post(PersonRole::Operator, "/tasks/{item}/resume");
 /// Stops a task.
-pub const STOP: Endpoint<1, ByRequest, Done> = Endpoint::post("/tasks/{item}/stop");
+pub const STOP: Endpoint<1, Nothing, Done> =
+    Endpoint::post(PersonRole::Operator, "/tasks/{item}/stop");
 /// Says how urgent a task is.
-pub const PRIORITY: Endpoint<1, PriorityRequest, Done> = Endpoint::post("/tasks/{item}/priority");
+pub const PRIORITY: Endpoint<1, PriorityRequest, Done> =
+    Endpoint::post(PersonRole::Operator, "/tasks/{item}/priority");
 
 /// What a task does, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +98,10 @@ pub struct TaskView {
     pub remedies: Vec<RemedyView>,
     pub branch: String,
     pub head: Option<String>,
+    /// Tree of the head without the task's own folder, once a gate has judged it: what a decision is bound to.
+    pub code_tree: Option<String>,
+    /// What persons decided, with who, on which way and when.
+    pub decisions: Vec<DecisionView>,
     pub merged_commit: Option<String>,
     /// What its runs have cost so far, dollars.
     pub cost_usd: f64,
@@ -103,6 +113,21 @@ pub struct TaskView {
     pub runs: Vec<RunView>,
     pub comments: Vec<String>,
     pub totals: TaskTotals,
+}
+
+/// What a person decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionView {
+    /// What: `approved`, `rejected`, `resumed` or `stop-requested`.
+    pub what: String,
+    /// Who.
+    pub person: String,
+    /// On which way they asked; none of what was decided before that was written down.
+    pub channel: Option<Channel>,
+    /// When.
+    pub at: String,
+    /// The commit that it was about, if there was one.
+    pub head: Option<String>,
 }
 
 /// How many there are of what a [`TaskView`] lists.
@@ -213,9 +238,6 @@ pub struct NewRequest {
     /// Work item id; the next number of the repository's prefix if there is none.
     #[serde(default)]
     pub id: Option<String>,
-    /// Who asks.
-    #[serde(default)]
-    pub author: Option<String>,
     /// Work items that have to be done first.
     #[serde(default)]
     pub after: Vec<String>,
@@ -224,31 +246,32 @@ pub struct NewRequest {
     pub priority: Option<i64>,
 }
 
-/// A decision that needs nothing but a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An approval.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ByRequest {
-    /// Who decides.
-    pub by: String,
+pub struct ApproveRequest {
+    /// What was looked at: the code tree or the commit that was shown, or its first digits. Refused if it is another by
+    /// now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
 }
 
 /// A rejection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RejectRequest {
-    /// Who decides.
-    pub by: String,
     /// What to change; reaches the next run verbatim.
     #[serde(default)]
     pub comment: String,
+    /// What was looked at, as in [`ApproveRequest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
 }
 
 /// A way out of a block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {
-    /// Who decides.
-    pub by: String,
     /// Stage to go on at; where it stopped if not given.
     #[serde(default)]
     pub stage: Option<String>,
@@ -261,8 +284,6 @@ pub struct ResumeRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriorityRequest {
-    /// Who decides.
-    pub by: String,
     /// 1 (first) to 9.
     pub priority: i64,
 }

@@ -149,9 +149,8 @@ impl Site {
 
     /// Stops a task without waiting for its end.
     pub(super) async fn stop(&self, item: &str) -> anyhow::Result<()> {
-        let by = json!({"by": "bench"});
         let path = format!("/tasks/{item}/stop");
-        self.ask("POST", &path, Some(by)).await.map(|_| ())
+        self.ask("POST", &path, Some(json!({}))).await.map(|_| ())
     }
 
     /// The command line that stops a task, started. Killed when dropped.

@@ -28,7 +28,8 @@ pub struct IssueMove {
     pub issue: IssueId,
     /// Where it was moved to.
     pub state: TrackerState,
-    /// By whom; [`super::HOST_ACTOR`] for the host's own.
+    /// By whom: the tracker's own id of the account, which a change of its name leaves as it is; the local tracker has
+    /// names of persons. [`super::HOST_ACTOR`] for the host's own.
     pub actor: String,
     /// When, Unix milliseconds.
     pub at_ms: UnixMs,

@@ -16,6 +16,9 @@ pub enum CommandError {
     /// What it names is in no state for it.
     #[error("{0}")]
     Conflict(Refusal),
+    /// Whoever asks may not do it.
+    #[error("{0}")]
+    Forbidden(Refusal),
     /// The host itself failed.
     #[error("the host failed: {0}")]
     Host(Refusal),
@@ -61,6 +64,11 @@ impl CommandError {
         Self::Conflict(Refusal::new(what))
     }
 
+    /// Whoever asks may not do it.
+    pub fn forbidden(what: impl Into<String>) -> Self {
+        Self::Forbidden(Refusal::new(what))
+    }
+
     /// The host itself failed; without better advice, its log and its disk say more.
     pub fn host(what: impl Into<String>) -> Self {
         Self::Host(Refusal::new(what))
@@ -73,6 +81,7 @@ impl CommandError {
         let (Self::Invalid(refusal)
         | Self::NotFound(refusal)
         | Self::Conflict(refusal)
+        | Self::Forbidden(refusal)
         | Self::Host(refusal)) = &mut self;
         refusal.remedy = Some(remedy.into());
         self
@@ -83,6 +92,7 @@ impl CommandError {
         let (Self::Invalid(refusal)
         | Self::NotFound(refusal)
         | Self::Conflict(refusal)
+        | Self::Forbidden(refusal)
         | Self::Host(refusal)) = self;
         refusal.remedy.as_deref()
     }

@@ -1,7 +1,7 @@
 //! The local tracker as people use it: issues, and moving them.
 
 use orch_domain::issue::TrackerState;
-use orch_domain::port::HOST_ACTOR;
+use orch_domain::person::{Caller, PersonRole};
 use orch_store::OWN_TRACKER;
 use orch_views::issue::MoveRequest;
 use orch_views::message::Message;
@@ -10,9 +10,6 @@ use super::error::CommandError;
 use super::lookup::task_of_item;
 use crate::ledger::Ledger;
 use crate::ledger::status::ReconcilerStatus;
-
-/// Longest name of a person, bytes.
-const ACTOR_BYTES_MAX: usize = 200;
 
 /// Moves issues of the local tracker. Clones are the same.
 #[derive(Debug, Clone)]
@@ -26,29 +23,29 @@ impl Issues {
     /// by the reconciler, as for any other tracker; it is told to look.
     ///
     /// # Errors
-    /// [`CommandError::Invalid`] for a state that is none; [`CommandError::NotFound`] for an unknown work item.
+    /// [`CommandError::Invalid`] for a state that is none; [`CommandError::Forbidden`] for whoever may not approve; [`CommandError::NotFound`] for an unknown work item.
     pub async fn move_to(
         &self,
         item: &str,
         request: &MoveRequest,
+        caller: &Caller,
     ) -> Result<Message, CommandError> {
-        let MoveRequest { state, by } = request;
+        let MoveRequest { state } = request;
         let Some(to) = TrackerState::parse(state) else {
             let known: Vec<&str> = TrackerState::ALL.iter().map(|s| s.as_str()).collect();
             let known = known.join(", ");
             return Err(CommandError::invalid(format!("no issue state `{state}`"))
                 .with_remedy(format!("states are: {known}")));
         };
-        if by == HOST_ACTOR || by.is_empty() || by.len() > ACTOR_BYTES_MAX {
-            return Err(CommandError::invalid(format!("`{by}` cannot move issues")).with_remedy(
-                format!(
-                    "give a person's name of at most {ACTOR_BYTES_MAX} bytes (`{HOST_ACTOR}` is the host)"
-                ),
-            ));
+        if to == TrackerState::Approved && !caller.may(PersonRole::Approver) {
+            let (who, role) = (&caller.person, caller.role);
+            let refused =
+                CommandError::forbidden(format!("`{who}` is `{role}` and may not approve"));
+            return Err(refused.with_remedy("ask somebody who is `approver`"));
         }
         let (id, who, now) = (
             task_of_item(&self.ledger, item).await?.task.id,
-            by.to_owned(),
+            caller.person.to_string(),
             self.ledger.now(),
         );
         let elsewhere = self.ledger.write(move |tx| {

@@ -4,6 +4,7 @@ use orch_domain::id::TaskId;
 use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::names::LeaseName;
 use orch_domain::notice::{LeaseLoss, NoticeKind};
+use orch_domain::person::Caller;
 use orch_store::Reaping;
 use orch_views::message::Message;
 
@@ -27,14 +28,15 @@ impl Leases {
     ///
     /// # Errors
     /// [`CommandError::NotFound`] when nobody holds it.
-    pub async fn release(&self, resource: &str) -> Result<Message, CommandError> {
+    pub async fn release(&self, resource: &str, caller: &Caller) -> Result<Message, CommandError> {
         let free = || {
             CommandError::not_found(format!("`{resource}` is not held"))
                 .with_remedy("`orch lease list` shows what is held")
         };
         if let Some(item) = resource.strip_prefix("task:") {
             let task = task_of_item(&self.ledger, item).await?.task.id;
-            return self.release_transition(item, task).await?.ok_or_else(free);
+            let released = self.release_transition(item, task, caller).await?;
+            return released.ok_or_else(free);
         }
         let (name, now) = (
             LeaseName::parse(resource).ok_or_else(free)?,
@@ -68,7 +70,7 @@ impl Leases {
         if !freed {
             return Err(free());
         }
-        tracing::warn!(lease = resource, "lease freed by a person");
+        tracing::warn!(lease = resource, person = %caller.person, "lease freed by a person");
         self.reaper.change(|c| c.reclaimed += 1);
         Ok(Message {
             message: format!("`{resource}` is free"),
@@ -79,6 +81,7 @@ impl Leases {
         &self,
         item: &str,
         task: TaskId,
+        caller: &Caller,
     ) -> Result<Option<Message>, CommandError> {
         let now = self.ledger.now();
         let released = self
@@ -111,6 +114,7 @@ impl Leases {
                 job.id = key.id.0,
                 job.epoch = key.epoch,
                 task.id = task.0,
+                person = %caller.person,
                 "transition released by a person"
             );
             Message {

@@ -3,10 +3,13 @@
 use orch_config::LiveConfig;
 use orch_domain::event::EventKind;
 use orch_domain::id::{ItemPrefix, RepoName, TaskId, WorkItem};
+use orch_domain::person::Caller;
 use orch_domain::stage::Stage;
 use orch_domain::transition::Event;
 use orch_store::NewTask;
-use orch_views::task::{Done, NewRequest, PriorityRequest, RejectRequest, ResumeRequest};
+use orch_views::task::{
+    ApproveRequest, Done, NewRequest, PriorityRequest, RejectRequest, ResumeRequest,
+};
 
 use super::done::done;
 use super::done::status_of;
@@ -17,6 +20,7 @@ use crate::ledger::apply::apply;
 use crate::ledger::decisions::{Decision, decide, refusal};
 use crate::ledger::messages;
 use crate::ledger::repos::{InForce, Repo, Repos};
+use crate::ledger::seen::{Unseen, unseen};
 
 /// Longest title, bytes.
 pub const TITLE_BYTES_MAX: usize = 300;
@@ -38,7 +42,11 @@ impl Tasks {
     ///
     /// # Errors
     /// [`CommandError`]; nothing is stored then.
-    pub async fn new_task(&self, request: NewRequest) -> Result<Done, CommandError> {
+    pub async fn new_task(
+        &self,
+        request: NewRequest,
+        caller: &Caller,
+    ) -> Result<Done, CommandError> {
         let invalid = |e: String| CommandError::invalid(e);
         if request.title.trim().is_empty()
             || request.title.len() > TITLE_BYTES_MAX
@@ -83,10 +91,10 @@ impl Tasks {
         };
         let after = self.dependencies(&request.after).await?;
         let priority = request.priority.map(checked_priority).transpose()?;
-        let author = request.author.unwrap_or_else(|| "operator".to_owned());
+        let author = caller.person.to_string();
         let (title, body) = (request.title.trim().to_owned(), request.body);
         let (base_branch, rework_rounds_max) = (repo.config.base.clone(), rules.rework_rounds_max);
-        let by = self.ledger.by("command");
+        let by = self.ledger.by_person(caller);
         let applied = self
             .ledger
             .write_or(move |tx| {
@@ -148,16 +156,31 @@ impl Tasks {
     ///
     /// # Errors
     /// [`CommandError::Conflict`] if nothing waits for approval.
-    pub async fn approve(&self, item: &str, by: &str) -> Result<Done, CommandError> {
-        self.decide(item, Decision::Approve, by, "approved").await
+    pub async fn approve(
+        &self,
+        item: &str,
+        request: &ApproveRequest,
+        caller: &Caller,
+    ) -> Result<Done, CommandError> {
+        let approved = Told {
+            decision: Decision::Approve,
+            seen: request.seen.clone(),
+            message: "approved",
+        };
+        self.decide(item, approved, caller).await
     }
 
     /// Rejects what waits for approval; the comment reaches the next run verbatim.
     ///
     /// # Errors
     /// [`CommandError::Conflict`] if nothing waits for approval.
-    pub async fn reject(&self, item: &str, request: &RejectRequest) -> Result<Done, CommandError> {
-        let RejectRequest { by, comment } = request;
+    pub async fn reject(
+        &self,
+        item: &str,
+        request: &RejectRequest,
+        caller: &Caller,
+    ) -> Result<Done, CommandError> {
+        let RejectRequest { comment, seen } = request;
         let decision = Decision::Reject(comment.to_owned());
         if comment.trim().is_empty() || comment.len() > BODY_BYTES_MAX {
             return Err(CommandError::invalid(format!(
@@ -165,15 +188,25 @@ impl Tasks {
             ))
             .with_remedy("say in it what to change; the next run reads it"));
         }
-        self.decide(item, decision, by, "rejected").await
+        let rejected = Told {
+            decision,
+            seen: seen.clone(),
+            message: "rejected",
+        };
+        self.decide(item, rejected, caller).await
     }
 
     /// Takes a task out of a block.
     ///
     /// # Errors
     /// [`CommandError::Conflict`] if it is not blocked or the stage cannot be resumed at.
-    pub async fn resume(&self, item: &str, request: &ResumeRequest) -> Result<Done, CommandError> {
-        let ResumeRequest { by, stage, rounds } = request;
+    pub async fn resume(
+        &self,
+        item: &str,
+        request: &ResumeRequest,
+        caller: &Caller,
+    ) -> Result<Done, CommandError> {
+        let ResumeRequest { stage, rounds } = request;
         let stage = stage
             .as_deref()
             .map(|name| {
@@ -192,16 +225,25 @@ impl Tasks {
             stage,
             rounds: *rounds,
         };
-        self.decide(item, decision, by, "resumed").await
+        let resumed = Told {
+            decision,
+            seen: None,
+            message: "resumed",
+        };
+        self.decide(item, resumed, caller).await
     }
 
     /// Stops a task. Inside landing or deploying it takes effect after that step.
     ///
     /// # Errors
     /// [`CommandError::Conflict`] if it has ended or is being stopped.
-    pub async fn stop(&self, item: &str, by: &str) -> Result<Done, CommandError> {
-        self.decide(item, Decision::Stop, by, "stop asked for")
-            .await
+    pub async fn stop(&self, item: &str, caller: &Caller) -> Result<Done, CommandError> {
+        let stopped = Told {
+            decision: Decision::Stop,
+            seen: None,
+            message: "stop asked for",
+        };
+        self.decide(item, stopped, caller).await
     }
 
     /// Says how urgent a task is, 1 (first) to 9.
@@ -212,6 +254,7 @@ impl Tasks {
         &self,
         item: &str,
         request: PriorityRequest,
+        caller: &Caller,
     ) -> Result<Done, CommandError> {
         let priority = checked_priority(request.priority)?;
         let task = task_of_item(&self.ledger, item).await?.task;
@@ -219,13 +262,14 @@ impl Tasks {
             let text = format!("{item} has ended in `{}`", task.stage);
             return Err(CommandError::conflict(text));
         }
-        let (id, by, now) = (task.id, request.by, self.ledger.now());
+        let (id, who, now) = (task.id, caller.clone(), self.ledger.now());
         let data = serde_json::json!({"priority": priority}).to_string();
         self.ledger
             .write(move |tx| {
                 Box::pin(async move {
                     tx.set_priority(id, priority).await?;
-                    tx.append_event(Some(id), EventKind::Prioritised, &by, &data, now)
+                    let by = (who.person.as_str(), Some(who.channel));
+                    tx.append_event_by(Some(id), EventKind::Prioritised, by, &data, now)
                         .await
                         .map(|_| ())
                 })
@@ -239,24 +283,51 @@ impl Tasks {
         })
     }
 
-    async fn decide(
-        &self,
-        item: &str,
-        decision: Decision,
-        who: &str,
-        message: &str,
-    ) -> Result<Done, CommandError> {
-        if let Some(why) = refusal(&self.config.now(), &decision, who) {
-            return Err(CommandError::conflict(why));
+    async fn decide(&self, item: &str, told: Told, caller: &Caller) -> Result<Done, CommandError> {
+        let Told {
+            decision,
+            seen,
+            message,
+        } = told;
+        if let Some(refused) = refusal(&self.config.now(), &decision, caller) {
+            return Err(CommandError::forbidden(refused.what).with_remedy(refused.remedy));
         }
         let id = task_of_item(&self.ledger, item).await?.task.id;
-        let by = self.ledger.by(who);
-        let applied = self
-            .ledger
-            .write_or(move |tx| Box::pin(async move { decide(tx, id, &decision, &by).await }))
-            .await?;
-        done(applied, message)
+        let by = self.ledger.by_person(caller);
+        let looked_at = seen.clone().unwrap_or_default();
+        let applied = self.ledger.write_or(move |tx| {
+            Box::pin(async move {
+                if let Some(seen) = &seen {
+                    let record = tx.task(id).await?;
+                    if let Some(unseen) = unseen(tx, &record, seen).await? {
+                        return Ok(Err(unseen));
+                    }
+                }
+                decide(tx, id, &decision, &by).await.map(Ok)
+            })
+        });
+        match applied.await? {
+            Ok(applied) => done(applied, message),
+            Err(Unseen::NoName) => Err(CommandError::invalid(format!(
+                "`{looked_at}` names no commit and no code tree"
+            ))
+            .with_remedy("give 7 to 64 digits of what `orch task show` prints")),
+            Err(Unseen::Moved(now)) => Err(CommandError::conflict(format!(
+                "{item} has moved since: it is no longer what you saw (`{looked_at}`)"
+            ))
+            .with_remedy(format!(
+                "look again with `orch task show {item}`, then decide with `--seen {now}`"
+            ))),
+        }
     }
+}
+
+/// What somebody decided, and what they looked at.
+struct Told {
+    decision: Decision,
+    seen: Option<String>,
+    /// What to answer.
+    message: &'static str,
 }
 
 /// How a new task is called.

@@ -4,6 +4,7 @@ use orch_domain::id::TaskId;
 use orch_domain::job::JobKind;
 use orch_domain::message::Message;
 use orch_domain::names::{JobName, LeaseName};
+use orch_domain::person::Channel;
 use orch_domain::pipeline::Pipeline;
 use orch_domain::port::forge::NewPullRequest;
 use orch_domain::task::{Status, Task};
@@ -21,6 +22,8 @@ use orch_config::Effective;
 #[derive(Debug, Clone)]
 pub(crate) struct By {
     pub(crate) actor: String,
+    /// On which way a person asked; none for the host itself.
+    pub(crate) channel: Option<Channel>,
     pub(crate) now: i64,
     pub(crate) chance: f64,
 }
@@ -75,7 +78,8 @@ pub(crate) async fn apply(
     }
     give_turn(tx, &task, &pipeline, by.now).await?;
     let data = messages::event_data(event, &record.task, &task);
-    tx.append_event(Some(id), event.kind(), &by.actor, &data, by.now)
+    let who = (by.actor.as_str(), by.channel);
+    tx.append_event_by(Some(id), event.kind(), who, &data, by.now)
         .await?;
     for (index, effect) in effects.iter().enumerate() {
         carry_out(tx, &record, &task, index, effect, by).await?;

@@ -3,6 +3,7 @@
 use orch_domain::event::EventKind;
 use orch_domain::id::TaskId;
 use orch_domain::issue::TrackerState;
+use orch_domain::person::{Caller, PersonRole};
 use orch_domain::pipeline::Step;
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
@@ -32,14 +33,43 @@ pub(crate) enum Decision {
     Stop,
 }
 
-/// Whether the decision is one that only approvers take, and `who` is none of them; why not.
-pub(crate) fn refusal(config: &HostConfig, decision: &Decision, who: &str) -> Option<String> {
-    let approvers = &config.approvers;
-    let free = *decision == Decision::Stop || approvers.is_empty();
-    if free || approvers.iter().any(|a| a == who) {
+impl Decision {
+    /// What whoever takes it has to be at least.
+    pub(crate) fn least(&self) -> PersonRole {
+        match self {
+            Self::Approve | Self::Reject(_) => PersonRole::Approver,
+            Self::Resume { .. } | Self::Stop => PersonRole::Operator,
+        }
+    }
+}
+
+/// Why a decision is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotAllowed {
+    pub(crate) what: String,
+    pub(crate) remedy: String,
+}
+
+/// Whether `who` may not take the decision, and why not.
+pub(crate) fn refusal(
+    config: &HostConfig,
+    decision: &Decision,
+    who: &Caller,
+) -> Option<NotAllowed> {
+    let (person, role, least) = (&who.person, who.role, decision.least());
+    if !who.may(least) {
+        return Some(NotAllowed {
+            what: format!("`{person}` is `{role}`, and this takes `{least}`"),
+            remedy: format!("ask somebody who is `{least}`; `orch doctor` shows who may do what"),
+        });
+    }
+    if *decision == Decision::Stop || !config.keeps_from_deciding(person) {
         return None;
     }
-    Some(format!("`{who}` is not among `approvers` in orch.yaml"))
+    Some(NotAllowed {
+        what: format!("`{person}` is not among `approvers` in orch.yaml"),
+        remedy: format!("name `{person}` under `people` in orch.yaml, with a role"),
+    })
 }
 
 /// Carries a decision out.
@@ -86,20 +116,18 @@ async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, Unwritten>
     let key = format!("approved:{id}:{}", record.task.version);
     want_issue(tx, id, TrackerState::Approved, &key, by.now).await?;
     let data = serde_json::json!({"by": who}).to_string();
+    let head = record.task.head.as_ref().map(ToString::to_string);
+    let event = serde_json::json!({"by": who, "head": head}).to_string();
     // A gate that asks about code reads who approved which commit.
     let row = EvidenceRow {
         name: format!("approval/{gate}"),
-        sha: record
-            .task
-            .head
-            .clone()
-            .map(|h| h.to_string())
-            .unwrap_or_default(),
+        sha: head.unwrap_or_default(),
         obtained_ms: by.now,
-        content: data.clone(),
+        content: data,
     };
     tx.put_evidence(id, &row).await?;
-    tx.append_event(Some(id), EventKind::Approved, &who, &data, by.now)
+    let signed = (who.as_str(), by.channel);
+    tx.append_event_by(Some(id), EventKind::Approved, signed, &event, by.now)
         .await?;
     // The gate reads the issue's state; it may look at once.
     tx.make_due(id, by.now).await?;

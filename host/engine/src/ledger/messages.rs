@@ -1,6 +1,6 @@
 //! All words that the engine writes for people, and the JSON of events.
 
-use orch_domain::id::{TaskId, WorkItem};
+use orch_domain::id::{ObjectId, TaskId, WorkItem};
 use orch_domain::task::Task;
 use orch_domain::transition::{Event, Judgement, WorkFailure};
 use serde_json::json;
@@ -27,11 +27,14 @@ pub(crate) fn event_data(event: &Event, before: &Task, after: &Task) -> String {
             json!({"work": work.as_str(), "failure": kind, "detail": detail})
         }
         Event::Overtaken { detail } => json!({"detail": detail}),
-        Event::Approved { by } | Event::StopRequested { by } => json!({"by": by}),
+        Event::Approved { by } => json!({"by": by, "head": head(before)}),
+        Event::StopRequested { by } => json!({"by": by}),
         Event::Halted { reason, detail } => {
             json!({"reason": reason.as_str(), "detail": detail})
         }
-        Event::Rejected { by, comment } => json!({"by": by, "comment": comment}),
+        Event::Rejected { by, comment } => {
+            json!({"by": by, "comment": comment, "head": head(before)})
+        }
         Event::ForeignPush { head } => json!({"head": head.as_str()}),
         Event::Resumed { stage, rounds, by } => {
             json!({"stage": stage.map(|s| s.to_string()), "rounds": rounds, "by": by})
@@ -44,6 +47,11 @@ pub(crate) fn event_data(event: &Event, before: &Task, after: &Task) -> String {
         "detail": detail,
     })
     .to_string()
+}
+
+/// The commit that a decision is about.
+fn head(task: &Task) -> Option<&str> {
+    task.head.as_ref().map(ObjectId::as_str)
 }
 
 fn judgement_words(judgement: &Judgement) -> (&'static str, String) {

@@ -15,7 +15,7 @@ use orch_views::task::{
 };
 use serde::Deserialize;
 
-use super::{costs, pages, pauses, remedies};
+use super::{costs, decisions, pages, pauses, remedies};
 use crate::commands::{CommandError, named, status_of};
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
@@ -153,14 +153,22 @@ async fn view(
     let (verdicts, verdict_count) = tx.latest_evaluations(id, LATEST_MAX).await?;
     let (runs, run_count) = tx.latest_runs(id, LATEST_MAX).await?;
     let (comments, comment_count) = tx.latest_comments(id, LATEST_MAX).await?;
-    let stages = visits(&tx.events(id, 0, EVENTS_MAX).await?);
+    let events = tx.events(id, 0, EVENTS_MAX).await?;
+    let (stages, decisions) = (visits(&events), decisions::of(&events));
+    let head = record.task.head.as_ref().map(ToString::to_string);
+    let code_tree = match &head {
+        Some(head) => tx.judged_tree(id, head).await?,
+        None => None,
+    };
     let branches = tx.task_branches(id).await?;
     let costs = tx.costs(CostsBy::Stage, Some(id), 0, 0, STAGES_MAX).await?;
     Ok(TaskView {
         why,
         remedies,
         branch: record.branch,
-        head: record.task.head.as_ref().map(ToString::to_string),
+        head,
+        code_tree,
+        decisions: latest(decisions),
         merged_commit: branches
             .iter()
             .rev()
@@ -185,9 +193,9 @@ async fn view(
     })
 }
 
-fn latest(mut visits: Vec<StageVisit>) -> Vec<StageVisit> {
+fn latest<T>(mut list: Vec<T>) -> Vec<T> {
     let most = usize::try_from(LATEST_MAX).unwrap_or(usize::MAX);
-    visits.split_off(visits.len().saturating_sub(most))
+    list.split_off(list.len().saturating_sub(most))
 }
 
 fn verdict(e: Evaluation) -> VerdictView {

@@ -9,7 +9,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .on(&issue::LIST, async |api, [], list| {
             api.views.issues.list(list).await
         })
-        .on(&issue::MOVE, async |api, [item], to| {
-            api.issues.move_to(&item, &to).await
+        .on_by(&issue::MOVE, async |api, caller, [item], to| {
+            api.issues.move_to(&item, &to, &caller).await
         })
 }

@@ -9,10 +9,11 @@ pub(super) fn add(routes: Routes) -> Routes {
         .on(&lease::LIST, async |api, [], page| {
             api.views.leases.list(page).await
         })
-        .on(&lease::RELEASE, async |api, [], of| {
-            api.leases.release(&of.resource).await
+        .on_by(&lease::RELEASE, async |api, caller, [], of| {
+            api.leases.release(&of.resource, &caller).await
         })
-        .on(&lease::RELEASE_TRANSITION, async |api, [], of| {
-            api.leases.release(&format!("task:{}", of.work_item)).await
+        .on_by(&lease::RELEASE_TRANSITION, async |api, caller, [], of| {
+            let resource = format!("task:{}", of.work_item);
+            api.leases.release(&resource, &caller).await
         })
 }

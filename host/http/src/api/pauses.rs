@@ -9,10 +9,10 @@ pub(super) fn add(routes: Routes) -> Routes {
         .on(&pause::LIST, async |api, [], page| {
             api.views.pauses.list(page).await
         })
-        .on(&pause::PAUSE, async |api, [], pause| {
-            api.pauses.pause(pause).await
+        .on_by(&pause::PAUSE, async |api, caller, [], pause| {
+            api.pauses.pause(pause, &caller).await
         })
-        .on(&pause::UNPAUSE, async |api, [], of| {
-            api.pauses.unpause(of).await
+        .on_by(&pause::UNPAUSE, async |api, caller, [], of| {
+            api.pauses.unpause(of, &caller).await
         })
 }

@@ -9,8 +9,8 @@ pub(super) fn add(routes: Routes) -> Routes {
         .on(&task::LIST, async |api, [], list| {
             api.views.tasks.list(list).await
         })
-        .on(&task::NEW, async |api, [], new| {
-            api.tasks.new_task(new).await
+        .on_by(&task::NEW, async |api, caller, [], new| {
+            api.tasks.new_task(new, &caller).await
         })
         .on(&task::SHOW, async |api, [item], _| {
             api.views.tasks.show(&item).await
@@ -18,19 +18,19 @@ pub(super) fn add(routes: Routes) -> Routes {
         .on(&task::WHY, async |api, [item], _| {
             api.views.tasks.why(&item).await
         })
-        .on(&task::APPROVE, async |api, [item], d| {
-            api.tasks.approve(&item, &d.by).await
+        .on_by(&task::APPROVE, async |api, caller, [item], d| {
+            api.tasks.approve(&item, &d, &caller).await
         })
-        .on(&task::REJECT, async |api, [item], d| {
-            api.tasks.reject(&item, &d).await
+        .on_by(&task::REJECT, async |api, caller, [item], d| {
+            api.tasks.reject(&item, &d, &caller).await
         })
-        .on(&task::RESUME, async |api, [item], d| {
-            api.tasks.resume(&item, &d).await
+        .on_by(&task::RESUME, async |api, caller, [item], d| {
+            api.tasks.resume(&item, &d, &caller).await
         })
-        .on(&task::STOP, async |api, [item], d| {
-            api.tasks.stop(&item, &d.by).await
+        .on_by(&task::STOP, async |api, caller, [item], _| {
+            api.tasks.stop(&item, &caller).await
         })
-        .on(&task::PRIORITY, async |api, [item], d| {
-            api.tasks.prioritise(&item, d).await
+        .on_by(&task::PRIORITY, async |api, caller, [item], d| {
+            api.tasks.prioritise(&item, d, &caller).await
         })
 }

@@ -3,11 +3,12 @@
 use clap::Args;
 use orch_views::page::{ListRequest, PageRequest};
 
+/// What somebody who decides has looked at.
 #[derive(Debug, Args)]
-pub(crate) struct Who {
-    /// Who asks; checked against `approvers`.
-    #[arg(long = "by", env = "USER", default_value = "operator")]
-    pub(crate) by: String,
+pub(crate) struct Seen {
+    /// Code tree or commit that you looked at, as `orch task show` prints it; refused if it is another by now.
+    #[arg(long)]
+    pub(crate) seen: Option<String>,
 }
 
 /// Which part of a list.

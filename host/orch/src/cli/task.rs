@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::args::{Part, Who};
+use super::args::{Part, Seen};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
@@ -31,8 +31,6 @@ pub(crate) enum Task {
         /// Work item id, such as SHOP-12; the next number of the repository if not given.
         #[arg(long)]
         id: Option<String>,
-        #[command(flatten)]
-        who: Who,
     },
     /// List tasks that are under way.
     List {
@@ -57,7 +55,7 @@ pub(crate) enum Task {
         /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
         #[command(flatten)]
-        who: Who,
+        seen: Seen,
     },
     /// Reject what the task waits for.
     Reject {
@@ -67,7 +65,7 @@ pub(crate) enum Task {
         #[arg(long)]
         comment: String,
         #[command(flatten)]
-        who: Who,
+        seen: Seen,
     },
     /// Take a task out of a block.
     Resume {
@@ -79,8 +77,6 @@ pub(crate) enum Task {
         /// Rework rounds to add.
         #[arg(long, default_value_t = 0)]
         rounds: u32,
-        #[command(flatten)]
-        who: Who,
     },
     /// Say how urgent a task is; a task that waits long rises by itself.
     Priority {
@@ -88,14 +84,10 @@ pub(crate) enum Task {
         id: String,
         /// 1 (first) to 9; the default of a task is 5.
         priority: i64,
-        #[command(flatten)]
-        who: Who,
     },
     /// Stop a task; its work is kept.
     Stop {
         /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
-        #[command(flatten)]
-        who: Who,
     },
 }

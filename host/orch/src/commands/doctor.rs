@@ -4,9 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use orch_config::{HostConfig, SandboxMode};
+use orch_domain::person::PersonRole;
+use orch_engine::Paths;
+use orch_engine::commands::{advice, own_person};
 use orch_process::sandbox::{self, Surroundings, Toolchains};
-use orch_views::doctor::{ConfinementCheck, DoctorView, SandboxGrant, SeenPlace};
+use orch_views::doctor::{ConfinementCheck, DoctorView, KnownPerson, SandboxGrant, SeenPlace};
+use orch_views::page::{LIMIT_MAX, PageRequest};
+use orch_views::person::{TOKENS, TokenState};
 
+use crate::client::Host;
 use crate::show::{self, print};
 
 /// Exit code 1 if something did not hold.
@@ -45,6 +51,8 @@ pub(crate) async fn run(file: &Path, json: bool) -> anyhow::Result<u8> {
         sandbox: checks,
         toolchains: toolchains(&config),
         grants: grants(&config),
+        people: people(&config).await,
+        advice: advice(&config, &Paths::below(config.data_dir()).token()),
     };
     print(json, &view, show::doctor::doctor)?;
     Ok(u8::from(!view.held))
@@ -61,6 +69,59 @@ fn toolchains(config: &HostConfig) -> Vec<SeenPlace> {
         found_by,
     });
     seen.collect()
+}
+
+/// Who may do what. Tokens are known to the host that runs.
+async fn people(config: &HostConfig) -> Vec<KnownPerson> {
+    let known = |name: &str, role, known_by: String| KnownPerson {
+        name: name.to_owned(),
+        role,
+        known_by,
+    };
+    let own = own_person(config).map(|(name, role)| {
+        known(
+            name.as_str(),
+            role,
+            "the socket, as the host's own user".to_owned(),
+        )
+    });
+    let named = config.people.iter().flat_map(|(name, person)| {
+        let accounts = person.accounts.iter();
+        let accounts =
+            accounts.flat_map(|(source, of)| of.iter().map(move |a| format!("{source} {a}")));
+        accounts.map(move |by| known(name, person.role, by))
+    });
+    let listed = config.approvers.iter();
+    let listed = listed.map(|name| known(name, PersonRole::Approver, "`approvers`".to_owned()));
+    own.into_iter()
+        .chain(named)
+        .chain(listed)
+        .chain(by_token(config).await)
+        .collect()
+}
+
+async fn by_token(config: &HostConfig) -> Vec<KnownPerson> {
+    let Some(host) = Host::at(&Paths::below(config.data_dir()).socket()).await else {
+        return Vec::new();
+    };
+    let page = PageRequest {
+        limit: Some(LIMIT_MAX),
+        after: None,
+    };
+    // Whoever may not see them sees the rest.
+    let tokens = host
+        .ask(&TOKENS, [], &page)
+        .await
+        .map_or_else(|_| Vec::new(), |page| page.items);
+    let counting = tokens
+        .into_iter()
+        .filter(|token| token.state == TokenState::Counts);
+    let known = counting.map(|token| KnownPerson {
+        known_by: format!("token {}", token.id),
+        name: token.person,
+        role: token.role,
+    });
+    known.collect()
 }
 
 /// Everything that was opened by name, with what it opens.

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use orch_engine::commands::BODY_BYTES_MAX;
 use orch_views::message::Nothing;
 use orch_views::task::{
-    self, ByRequest, NewRequest, PriorityRequest, RejectRequest, ResumeRequest,
+    self, ApproveRequest, NewRequest, PriorityRequest, RejectRequest, ResumeRequest,
 };
 
 use crate::cli::task::Task;
@@ -48,47 +48,35 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
             after,
             priority,
             id,
-            who,
         } => {
             let request = NewRequest {
                 repo,
                 title,
                 body: body_file.map_or(Ok(body), |file| body_of(&file))?,
                 id,
-                author: Some(who.by),
                 after,
                 priority,
             };
             host.ask(&task::NEW, [], &request).await?
         }
-        Task::Approve { id, who } => {
-            let request = ByRequest { by: who.by };
+        Task::Approve { id, seen } => {
+            let request = ApproveRequest { seen: seen.seen };
             host.ask(&task::APPROVE, [&id], &request).await?
         }
-        Task::Reject { id, comment, who } => {
-            let by = who.by;
-            let request = RejectRequest { by, comment };
+        Task::Reject { id, comment, seen } => {
+            let seen = seen.seen;
+            let request = RejectRequest { comment, seen };
             host.ask(&task::REJECT, [&id], &request).await?
         }
-        Task::Resume {
-            id,
-            stage,
-            rounds,
-            who,
-        } => {
-            let by = who.by;
-            let request = ResumeRequest { by, stage, rounds };
+        Task::Resume { id, stage, rounds } => {
+            let request = ResumeRequest { stage, rounds };
             host.ask(&task::RESUME, [&id], &request).await?
         }
-        Task::Priority { id, priority, who } => {
-            let by = who.by;
-            let request = PriorityRequest { by, priority };
+        Task::Priority { id, priority } => {
+            let request = PriorityRequest { priority };
             host.ask(&task::PRIORITY, [&id], &request).await?
         }
-        Task::Stop { id, who } => {
-            let request = ByRequest { by: who.by };
-            host.ask(&task::STOP, [&id], &request).await?
-        }
+        Task::Stop { id } => host.ask(&task::STOP, [&id], &Nothing {}).await?,
     };
     print(json, &done, show::message::done)
 }

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use orch_domain::stage::{Role, RunRole, Stage};
 use orch_engine::Paths;
 use orch_views::message::Nothing;
-use orch_views::task::{self, ByRequest, NewRequest, TaskStatus, TaskView};
+use orch_views::task::{self, ApproveRequest, NewRequest, TaskStatus, TaskView};
 
 use super::setup::{BODY, Place, TITLE};
 use crate::client::Host;
@@ -129,7 +129,6 @@ async fn begin(host: &Host) -> anyhow::Result<String> {
         title: TITLE.to_owned(),
         body: BODY.to_owned(),
         id: None,
-        author: Some("demo".to_owned()),
         after: Vec::new(),
         priority: None,
     };
@@ -155,8 +154,8 @@ impl Person {
             return Ok(());
         }
         progress.say(&format!("a person approves the {what}"));
-        let by = "demo".to_owned();
-        host.ask(&task::APPROVE, [item], &ByRequest { by }).await?;
+        let seen = ApproveRequest::default();
+        host.ask(&task::APPROVE, [item], &seen).await?;
         self.approved.push(what);
         Ok(())
     }

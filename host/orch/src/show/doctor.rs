@@ -32,12 +32,20 @@ pub(crate) fn doctor(view: &DoctorView) -> String {
         let (key, path) = (plain::line(&grant.key), plain::line(&grant.path));
         writeln!(page, "grant  {key}: {path} {}", plain::line(&grant.opens)).ok();
     }
+    for person in &view.people {
+        let (name, by) = (plain::line(&person.name), plain::line(&person.known_by));
+        writeln!(page, "person {name} is {} by {by}", person.role).ok();
+    }
+    for advice in &view.advice {
+        writeln!(page, "mend   {}", plain::line(advice)).ok();
+    }
     page
 }
 
 #[cfg(test)]
 mod tests {
-    use orch_views::doctor::{ConfinementCheck, SandboxGrant, SeenPlace};
+    use orch_domain::person::PersonRole;
+    use orch_views::doctor::{ConfinementCheck, KnownPerson, SandboxGrant, SeenPlace};
 
     use super::*;
     use crate::show::plain::tests::hostile;
@@ -55,6 +63,8 @@ mod tests {
             held: false,
             toolchains: vec![],
             grants: vec![],
+            people: vec![],
+            advice: vec![],
         };
         insta::assert_snapshot!(doctor(&view(None, vec![])), @"Landlock: none; judged processes cannot be confined on this kernel");
         insta::assert_snapshot!(doctor(&view(Some("6"), vec![check(true, "")])), @r"
@@ -71,12 +81,20 @@ mod tests {
                 path: "/srv/cache".into(),
                 opens: "may be written to".into(),
             }],
+            people: vec![KnownPerson {
+                name: "ann".into(),
+                role: PersonRole::Approver,
+                known_by: "gitea 7".into(),
+            }],
+            advice: vec!["take `approvers` out".into()],
             ..view(Some("6"), vec![])
         };
         insta::assert_snapshot!(doctor(&seen), @r"
         Landlock 6
         reads  /opt (system)
         grant  agents.a.sandbox.write: /srv/cache may be written to
+        person ann is approver by gitea 7
+        mend   take `approvers` out
         ");
         let broken = vec![check(true, ""), check(false, &hostile())];
         insta::assert_snapshot!(doctor(&view(Some("6"), broken)), @r"

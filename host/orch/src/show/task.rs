@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use orch_domain::outcome::RunEnding;
 use orch_views::page::Page;
-use orch_views::task::{RunView, TaskLine, TaskView, VerdictView};
+use orch_views::task::{DecisionView, RunView, TaskLine, TaskView, VerdictView};
 
 use super::message::remedies;
 use super::plain;
@@ -62,17 +62,33 @@ fn head(view: &TaskView) -> String {
         ("why", why),
         ("branch", plain::line(&view.branch)),
     ];
+    if let Some(code) = &view.code_tree {
+        rows.push(("code", plain::line(code)));
+    }
     if view.cost_usd > 0.0 {
         rows.push(("cost", cost(view)));
     }
     if let Some(merged) = &view.merged_commit {
         rows.push(("landed", plain::line(merged)));
     }
+    rows.extend(view.decisions.iter().map(|d| ("decided", decision(d))));
     for (name, text) in rows {
         // Writing to a String cannot fail.
         writeln!(page, "  {name:<11} {text}").ok();
     }
     page
+}
+
+/// Who decided what, on which way, when.
+fn decision(view: &DecisionView) -> String {
+    let by = view.channel.map(|channel| format!(" ({channel})"));
+    plain::line(&format!(
+        "{} by {}{}, {}",
+        view.what,
+        view.person,
+        by.unwrap_or_default(),
+        view.at
+    ))
 }
 
 fn cost(view: &TaskView) -> String {
@@ -115,6 +131,7 @@ fn runs(rows: &[RunView]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::person::Channel;
     use orch_domain::pipeline::Mode;
     use orch_domain::stage::{Role, RunRole, Stage};
     use orch_domain::verdict::EvaluationOutcome;
@@ -152,6 +169,8 @@ mod tests {
             }],
             branch: "orch/SHOP-1-1".into(),
             head: None,
+            code_tree: None,
+            decisions: vec![],
             merged_commit: None,
             cost_usd: 0.0,
             costs: vec![],
@@ -254,6 +273,14 @@ mod tests {
         ");
         let full = TaskView {
             merged_commit: Some("c0".repeat(20)),
+            code_tree: Some("d1".repeat(20)),
+            decisions: vec![DecisionView {
+                what: "approved".into(),
+                person: "ann".into(),
+                channel: Some(Channel::Token),
+                at: "2026-01-01".into(),
+                head: None,
+            }],
             cost_usd: 1.5,
             costs: vec![CostView {
                 name: "development".into(),
@@ -278,8 +305,10 @@ mod tests {
           why         it is blocked (rework-exhausted): too often
                       `orch task resume SHOP-1 --rounds 1`: goes on, with further rework rounds: 1
           branch      orch/SHOP-1-1
+          code        d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1
           cost        1.50 USD (development 1.50)
           landed      c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
+          decided     approved by ann (token), 2026-01-01
 
         Verdicts (the latest 1 of 240)
         nr  entry   decision  gate    version  µs   summary

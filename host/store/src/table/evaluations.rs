@@ -127,6 +127,23 @@ impl Tx {
             .collect()
     }
 
+    /// Code tree of a commit of the task, if a gate has judged it: what people see of its head.
+    pub async fn judged_tree(
+        &mut self,
+        task: TaskId,
+        head: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(
+            "SELECT code_tree FROM evaluations WHERE task_id = ? AND head_sha = ? ORDER BY id DESC LIMIT 1",
+        )
+        .bind(task.0)
+        .bind(head)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("read the code tree of a commit")?;
+        row.map(|row| get(&row, 0)).transpose()
+    }
+
     /// Records an evaluation.
     pub async fn insert_evaluation(
         &mut self,

@@ -2,8 +2,9 @@
 
 use orch_domain::event::EventKind;
 use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::person::Channel;
 
-use super::{get, word};
+use super::{get, maybe_word, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -18,12 +19,14 @@ pub struct EventRow {
     pub kind: EventKind,
     /// Who caused it.
     pub actor: String,
+    /// On which way a person asked for it; none for what the host did itself.
+    pub channel: Option<Channel>,
     /// Details as JSON.
     pub data: String,
 }
 
 impl Tx {
-    /// Appends an event; returns its id.
+    /// Appends an event that nobody asked for; returns its id.
     pub async fn append_event(
         &mut self,
         task: Option<TaskId>,
@@ -32,13 +35,27 @@ impl Tx {
         data: &str,
         now: UnixMs,
     ) -> Result<i64, StoreError> {
+        self.append_event_by(task, kind, (actor, None), data, now)
+            .await
+    }
+
+    /// Appends an event with who caused it and on which way they asked; returns its id.
+    pub async fn append_event_by(
+        &mut self,
+        task: Option<TaskId>,
+        kind: EventKind,
+        (actor, channel): (&str, Option<Channel>),
+        data: &str,
+        now: UnixMs,
+    ) -> Result<i64, StoreError> {
         let done = sqlx::query(
-            "INSERT INTO events (task_id, at_ms, kind, actor, data) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO events (task_id, at_ms, kind, actor, channel, data) VALUES (?, ?, ?, ?, ?, ?)",
         )
         .bind(task.map(|t| t.0))
         .bind(now)
         .bind(kind.as_str())
         .bind(actor)
+        .bind(channel.map(Channel::as_str))
         .bind(data)
         .execute(&mut self.conn)
         .await
@@ -54,7 +71,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, at_ms, kind, actor, data FROM events WHERE task_id = ? AND id > ? ORDER BY id LIMIT ?",
+            "SELECT id, at_ms, kind, actor, channel, data FROM events WHERE task_id = ? AND id > ? ORDER BY id LIMIT ?",
         )
         .bind(task.0)
         .bind(after)
@@ -70,6 +87,7 @@ impl Tx {
                     at_ms: get(row, "at_ms")?,
                     kind: word(row, "kind", "events", id)?,
                     actor: get(row, "actor")?,
+                    channel: maybe_word(row, "channel", "events", id)?,
                     data: get(row, "data")?,
                 })
             })

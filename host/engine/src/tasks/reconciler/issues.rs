@@ -3,6 +3,7 @@
 use orch_domain::id::{DoorName, TaskId};
 use orch_domain::message::{MessageKind, Remark};
 use orch_domain::notice::{Missed, PersonAsked};
+use orch_domain::person::Caller;
 use orch_domain::port::tracker::{IssueAt, IssueMove, Tracker};
 use orch_domain::reconcile::{Answers, Asked, Shown, answers, asked};
 use orch_store::{StoreError, Tx};
@@ -11,6 +12,7 @@ use super::{Reconciler, tell};
 use crate::ledger::apply::{Applied, By};
 use crate::ledger::decisions::{Decision, decide, refusal};
 use crate::ledger::issues::{remark_on, want_issue};
+use crate::ledger::people::person_of_account;
 use crate::ledger::unwritten::Unwritten;
 
 /// Moves that are taken at once.
@@ -84,10 +86,8 @@ async fn take(
     hinted: bool,
 ) -> Result<Taken, Unwritten> {
     let config = reconciler.config.now();
-    let by = By {
-        actor: moved.actor.clone(),
-        ..reconciler.ledger.by("")
-    };
+    let by = reconciler.ledger.by("reconciler");
+    let now = by.now;
     let wanted = config.reconcile.notify_unblock && !hinted;
     let (source, tracker) = (source.to_owned(), tracker.clone());
     reconciler
@@ -110,17 +110,17 @@ async fn take(
                 if tx.source_position(&source).await? >= moved.position {
                     return Ok(nothing);
                 }
-                let handled = handle(tx, task, &source, &moved, &config, &by).await?;
+                let who = person_of_account(tx, &config, &at.tracker, &moved.actor, by.now).await?;
+                let handled =
+                    handle(tx, task, &source, (&moved, who.as_ref()), &config, &by).await?;
                 if !matches!(handled, Handled::NotYet) {
                     tx.advance_source(&source, moved.position).await?;
                 }
                 if let Handled::Done(asked) = &handled {
                     let key = format!("reconciled:{source}:{}", moved.position);
-                    let missed = wanted.then_some(Missed::IssueMoved {
-                        asked: *asked,
-                        by: moved.actor,
-                    });
-                    tell(tx, missed, task, &key, by.now).await?;
+                    let by = who.map_or(moved.actor, |who| who.person.to_string());
+                    let missed = wanted.then_some(Missed::IssueMoved { asked: *asked, by });
+                    tell(tx, missed, task, &key, now).await?;
                 }
                 let item = tx.task(task).await?.task.work_item.to_string();
                 Ok(Taken { item, handled })
@@ -152,7 +152,7 @@ async fn handle(
     tx: &mut Tx,
     task: TaskId,
     source: &str,
-    moved: &IssueMove,
+    (moved, who): (&IssueMove, Option<&Caller>),
     config: &orch_config::HostConfig,
     by: &By,
 ) -> Result<Handled, Unwritten> {
@@ -179,10 +179,22 @@ async fn handle(
             return Ok(put_back(tx, task, source, moved, why.to_owned(), by).await?);
         }
     };
-    if let Some(why) = refusal(config, &decision, &moved.actor) {
+    let Some(who) = who else {
+        let why = format!(
+            "`{}` is nobody whom the host knows on this tracker; `people` in orch.yaml says who is who",
+            moved.actor
+        );
         return Ok(put_back(tx, task, source, moved, why, by).await?);
+    };
+    if let Some(refused) = refusal(config, &decision, who) {
+        return Ok(put_back(tx, task, source, moved, refused.what, by).await?);
     }
-    match decide(tx, task, &decision, by).await? {
+    let signed = By {
+        actor: who.person.to_string(),
+        channel: Some(who.channel),
+        ..by.clone()
+    };
+    match decide(tx, task, &decision, &signed).await? {
         Applied::Moved(_) => Ok(Handled::Done(what)),
         Applied::Ignored(why) => Ok(put_back(tx, task, source, moved, why, by).await?),
     }
