@@ -35,4 +35,5 @@ mod transitions;
 mod trust;
 mod turns;
 mod unfit;
+mod webhooks;
 mod zombies;

@@ -6,8 +6,11 @@
 mod http;
 pub mod notify;
 mod osv;
+mod secret;
 mod web;
+pub mod webhook;
 
 pub use http::{ClientError, choose_tls};
 pub use osv::OsvClient;
+pub use secret::{SecretError, SecretPlace};
 pub use web::WebClient;

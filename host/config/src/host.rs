@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::agents::{AgentConfig, RoleConfig};
 use crate::disk::DiskConfig;
+use crate::forges::ForgeConfig;
 use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, ToolConfig};
 use crate::people::PersonConfig;
 use crate::reconcile::ReconcileConfig;
 use crate::recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 use crate::repositories::RepositoryConfig;
 use crate::sandbox::SandboxConfig;
+use crate::webhooks::WebhookConfig;
 
 /// The host's configuration.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -36,6 +38,10 @@ pub struct HostConfig {
     pub agents: BTreeMap<String, AgentConfig>,
     /// Which agent works as which role; `default` stands for the rest.
     pub roles: BTreeMap<String, RoleConfig>,
+    /// Servers with repositories, by name.
+    pub forges: BTreeMap<String, ForgeConfig>,
+    /// Sources of webhooks by name.
+    pub webhooks: BTreeMap<String, WebhookConfig>,
     /// Repositories by name.
     pub repositories: BTreeMap<String, RepositoryConfig>,
     /// Steps of stages that differ from the default pipeline.

@@ -7,6 +7,7 @@ mod agents;
 mod bounds;
 mod disk;
 mod effective;
+mod forges;
 mod gates;
 mod grants;
 mod host;
@@ -22,11 +23,13 @@ mod sandbox;
 mod strict;
 mod uses;
 mod waivers;
+mod webhooks;
 mod who;
 
 pub use agents::{AgentConfig, Driver, PromptChannel, ResultRule, RoleConfig, RunLimits};
 pub use disk::DiskConfig;
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
+pub use forges::{ForgeConfig, ForgeKind, ForgePlace, LandBy, RemotePlace};
 pub use gates::{AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, ToolConfig};
 pub use grants::GateGrants;
 pub use host::{Concurrency, ConfigSource, HostConfig, HttpConfig, RulesConfig};
@@ -35,12 +38,12 @@ pub use people::{Account, PersonConfig};
 pub use reconcile::ReconcileConfig;
 pub use recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 pub use repositories::{
-    DeployConfig, ForgeKind, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig,
-    SuiteCheck,
+    DeployConfig, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig, SuiteCheck,
 };
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use sandbox::{SandboxConfig, SandboxGrants, SandboxMode};
 pub use strict::ConfigError;
+pub use webhooks::{SecretFrom, WebhookConfig, WebhookKind};
 
 /// Name of the repository's own configuration file, read at the trusted base only.
 pub const REPO_FILE: &str = ".orch.yaml";

@@ -71,6 +71,8 @@ impl LiveConfig {
         kept.gates_lock.clone_from(&before.gates_lock);
         kept.http.clone_from(&before.http);
         kept.concurrency.clone_from(&before.concurrency);
+        kept.forges.clone_from(&before.forges);
+        kept.webhooks.clone_from(&before.webhooks);
         kept.repositories = repositories(&before.repositories, &next.repositories);
         let is_whole = same(&kept, &next);
         self.0.now.store(Arc::new(kept));
@@ -202,7 +204,7 @@ mod tests {
         assert!(!now.repositories.contains_key("till"));
         let shop = &now.repositories["shop"];
         assert!(shop.serial && shop.post_deploy.is_some());
-        assert_eq!(shop.path, Path::new("shop.git"));
+        assert_eq!(shop.path.as_deref(), Some(Path::new("shop.git")));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::HostConfig;
 use crate::sandbox::SandboxConfig;
+use crate::webhooks::SecretFrom;
 
 impl HostConfig {
     /// Files and folders that belong to the host and that no judged process may see, whatever was granted above them.
@@ -11,10 +12,36 @@ impl HostConfig {
         let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
         let own = [self.data_dir(), self.gates_dir(), self.gates_lock(), &file];
         let own = own.into_iter().map(Path::to_owned);
-        let forges = self.repositories.values().map(|repo| repo.path.clone());
+        let forges = self.repositories.values();
+        let forges = forges.filter_map(|repo| repo.path.clone());
+        let secrets = self.secrets().filter_map(|secret| secret.file.clone());
         own.chain(forges)
+            .chain(secrets)
             .filter(|path| path.is_absolute())
             .collect()
+    }
+
+    /// Every credential that the configuration names.
+    fn secrets(&self) -> impl Iterator<Item = &SecretFrom> {
+        let of_webhooks = self.webhooks.values().flat_map(|webhook| &webhook.secrets);
+        self.forges
+            .values()
+            .map(|forge| &forge.token)
+            .chain(of_webhooks)
+    }
+
+    /// Files of credentials are named from the folder of the configuration.
+    pub(crate) fn place_secrets(&mut self, folder: &Path) {
+        for forge in self.forges.values_mut() {
+            forge.token.place(folder);
+            if let Some(ca) = &mut forge.ca {
+                *ca = folder.join(&ca);
+            }
+        }
+        let webhooks = self.webhooks.values_mut();
+        for secret in webhooks.flat_map(|webhook| &mut webhook.secrets) {
+            secret.place(folder);
+        }
     }
 
     /// What is granted is named from the folder of the configuration.

@@ -9,7 +9,7 @@ use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::strict::{self, ConfigError};
-use crate::{agents, bounds, disk, people, reconcile, sandbox};
+use crate::{agents, bounds, disk, forges, people, reconcile, sandbox, webhooks};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -38,7 +38,7 @@ impl HostConfig {
         config.gates_dir =
             Some(folder.join(config.gates_dir.unwrap_or_else(|| PathBuf::from("gates"))));
         for repository in config.repositories.values_mut() {
-            repository.path = folder.join(&repository.path);
+            repository.path = repository.path.as_ref().map(|path| folder.join(path));
         }
         for agent in config.agents.values_mut() {
             if agent.program.components().count() > 1 {
@@ -46,6 +46,7 @@ impl HostConfig {
             }
         }
         config.place_grants(folder);
+        config.place_secrets(folder);
         Ok(config)
     }
 
@@ -117,6 +118,8 @@ impl HostConfig {
         disk::check(&self.disk, file)?;
         sandbox::check(&self.sandbox, file)?;
         people::check(&self.people, file)?;
+        forges::check(self, file)?;
+        webhooks::check(self, file)?;
         for (gate, words) in &self.grants {
             GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
         }

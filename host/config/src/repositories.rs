@@ -5,16 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::forges::ForgePlace;
 use crate::sandbox::SandboxGrants;
-
-/// Where a repository is hosted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ForgeKind {
-    /// A bare repository on this machine; pull requests and statuses in our store.
-    #[default]
-    Local,
-}
 
 /// One repository.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -25,9 +17,10 @@ pub struct RepositoryConfig {
     pub serial: bool,
     /// Where it is hosted.
     #[serde(default)]
-    pub forge: ForgeKind,
-    /// The bare repository.
-    pub path: PathBuf,
+    pub forge: ForgePlace,
+    /// The bare repository, if it is hosted on this machine.
+    #[serde(default)]
+    pub path: Option<PathBuf>,
     /// Base branch.
     #[serde(default = "default_base")]
     pub base: String,

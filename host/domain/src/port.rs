@@ -10,6 +10,7 @@
 pub mod forge;
 pub mod notifier;
 pub mod tracker;
+pub mod webhook;
 
 use std::fmt;
 use std::future::Future;

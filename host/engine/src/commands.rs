@@ -11,6 +11,7 @@ mod pauses;
 mod people;
 mod period;
 mod tasks;
+mod webhooks;
 
 pub use self::configuration::Configuration;
 pub(crate) use self::done::status_of;
@@ -24,3 +25,4 @@ pub use self::people::People;
 pub(crate) use self::people::token_view;
 pub use self::people::{advice, own_person};
 pub use self::tasks::{BODY_BYTES_MAX, TITLE_BYTES_MAX, Tasks};
+pub use self::webhooks::{NotTaken, Webhooks};

@@ -25,6 +25,7 @@ pub(crate) mod status;
 pub(crate) mod turn;
 pub(crate) mod unfit;
 pub(crate) mod unwritten;
+pub(crate) mod webhooks;
 
 use anyhow::Context;
 use orch_config::Effective;

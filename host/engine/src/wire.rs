@@ -22,6 +22,7 @@ use crate::ledger::doors::{DoorSite, Doors, OpenDoors};
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repos;
 use crate::ledger::status::{BackgroundStatus, ReaperStatus, ReconcilerStatus};
+use crate::ledger::webhooks::WebhookStatus;
 use crate::steps::{Checkouts, Steps};
 use crate::tasks::attend::Attendant;
 use crate::tasks::attended::Attended;
@@ -58,6 +59,8 @@ pub struct Api {
     pub issues: commands::Issues,
     /// Who asks, and orders about tokens.
     pub people: commands::People,
+    /// Deliveries of webhooks.
+    pub webhooks: commands::Webhooks,
     /// Leftovers.
     pub collector: Collector,
     /// What can be seen.
@@ -97,6 +100,7 @@ pub struct Host {
     checkouts: Checkouts,
     reaper: ReaperStatus,
     reconciler: ReconcilerStatus,
+    webhooks: WebhookStatus,
     background: BackgroundStatus,
 }
 
@@ -147,6 +151,7 @@ impl Host {
         );
         let reaper = ReaperStatus::default();
         let reconciler = ReconcilerStatus::default();
+        let webhooks = WebhookStatus::default();
         let background = BackgroundStatus::default();
         let mechanisms = views::Mechanisms {
             ledger: ledger.clone(),
@@ -183,6 +188,11 @@ impl Host {
                 config: config.clone(),
                 token_file: paths.token(),
             },
+            webhooks: commands::Webhooks {
+                ledger: ledger.clone(),
+                sources: doors.webhooks.clone(),
+                status: webhooks.clone(),
+            },
             collector: Collector {
                 ledger: ledger.clone(),
                 config: config.clone(),
@@ -190,7 +200,15 @@ impl Host {
                 repos: repos.clone(),
                 one_at_a_time: Arc::default(),
             },
-            views: Views::new(&ledger, &config, &repos, &judges, mechanisms, &background),
+            views: Views::new(
+                &ledger,
+                &config,
+                &repos,
+                &judges,
+                mechanisms,
+                &background,
+                &webhooks,
+            ),
         };
         Ok(Self {
             api,
@@ -209,6 +227,7 @@ impl Host {
             launchpad,
             reaper,
             reconciler,
+            webhooks,
             background,
         })
     }
@@ -294,6 +313,7 @@ impl Views {
         judges: &Judges,
         mechanisms: views::Mechanisms,
         background: &BackgroundStatus,
+        webhooks: &WebhookStatus,
     ) -> Self {
         let gates = views::GateViews {
             config: config.clone(),
@@ -332,6 +352,7 @@ impl Views {
                 repos: repos.clone(),
                 gates: gates.clone(),
                 background: background.clone(),
+                webhooks: webhooks.clone(),
                 ledger,
             },
             gates,

@@ -20,6 +20,7 @@ use orch_views::problem::ProblemCode;
 
 use crate::refusal::Refusal;
 use crate::routes::Routes;
+use crate::webhook;
 
 /// Every endpoint, answered by a host.
 pub(crate) fn router(api: Api) -> Router {
@@ -31,7 +32,7 @@ pub(crate) fn router(api: Api) -> Router {
 }
 
 fn routes() -> Routes {
-    let nouns: [fn(Routes) -> Routes; 10] = [
+    let nouns: [fn(Routes) -> Routes; 11] = [
         host::add,
         tasks::add,
         queue::add,
@@ -42,6 +43,7 @@ fn routes() -> Routes {
         costs::add,
         gates::add,
         evaluations::add,
+        |routes| routes.foreign(webhook::PATH, webhook::take),
     ];
     nouns
         .into_iter()

@@ -11,6 +11,7 @@ mod refusal;
 mod request;
 mod routes;
 mod serve;
+mod webhook;
 
 pub use access::was_started_by_host;
 pub use api::evaluations::EVALUATION;

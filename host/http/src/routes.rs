@@ -100,4 +100,16 @@ impl Routes {
         ));
         self
     }
+
+    /// Answers a path at which others than the host's own clients speak, in words of their own.
+    pub(crate) fn foreign<H, T>(mut self, path: &'static str, handler: H) -> Self
+    where
+        H: axum::handler::Handler<T, Api>,
+        T: 'static,
+    {
+        self.router = self.router.route(path, post(handler));
+        #[cfg(test)]
+        self.paths.push((format!("POST {path}"), "everybody"));
+        self
+    }
 }

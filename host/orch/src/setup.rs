@@ -1,5 +1,7 @@
 //! What is an engine made from on this machine? The only place that names the clients of the outside world.
 
+mod webhooks;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use orch_clients::notify::LogNotifier;
 use orch_clients::{OsvClient, WebClient};
-use orch_config::{ForgeKind, HostConfig};
+use orch_config::{ForgePlace, HostConfig};
 use orch_domain::id::{DoorName, RepoName};
 use orch_domain::port::forge::Forge;
 use orch_domain::port::notifier::Notifier;
@@ -34,12 +36,14 @@ fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
         forges: BTreeMap::new(),
         trackers: BTreeMap::new(),
         notifiers: BTreeMap::new(),
+        webhooks: webhooks::sources(site.config)?,
     };
     for (name, repository) in &site.config.repositories {
-        let forge: Arc<dyn Forge> = match repository.forge {
-            ForgeKind::Local => Arc::new(LocalForge::new(LocalForgeConfig {
+        let forge: Arc<dyn Forge> = match &repository.forge {
+            ForgePlace::On(_) => anyhow::bail!("repository `{name}` lies on a forge"),
+            ForgePlace::Local => Arc::new(LocalForge::new(LocalForgeConfig {
                 name: RepoName::new(name.clone())?,
-                path: repository.path.clone(),
+                path: repository.path.clone().unwrap_or_default(),
                 mirror: site.paths.mirror(name),
                 store: site.store.clone(),
                 now: site.now.clone(),

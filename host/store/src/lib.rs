@@ -17,6 +17,7 @@ pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
 pub use table::branches::{Landing, TaskBranch};
 pub use table::costs::{CostRow, CostsBy, Spending, Tokens};
 pub use table::counts::RowCount;
+pub use table::deliveries::Delivery;
 pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
 pub use table::events::EventRow;
 pub use table::forge::{MergeMark, PullRequest, StatusRow};

@@ -6,6 +6,7 @@ pub(crate) mod branches;
 pub(crate) mod commit_tests;
 pub(crate) mod costs;
 pub(crate) mod counts;
+pub(crate) mod deliveries;
 pub(crate) mod evaluations;
 pub(crate) mod events;
 pub(crate) mod forge;

@@ -1,5 +1,7 @@
 //! The host itself: whether it answers, what it is, what it carries.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -42,6 +44,26 @@ pub struct StatusView {
     pub gates: GateCounts,
     /// What runs in the background.
     pub background: Vec<BackgroundView>,
+    /// Sources of webhooks that somebody spoke for since the host started, by name.
+    #[serde(default)]
+    pub webhooks: BTreeMap<String, WebhookView>,
+}
+
+/// What came in from a source of webhooks since the host started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookView {
+    /// Deliveries that were kept.
+    pub accepted: u64,
+    /// Those that had been kept before.
+    pub doubled: u64,
+    /// Those whose signature was wrong or absent.
+    pub refused: u64,
+    /// Those about a repository or project that the source does not speak for.
+    pub strangers: u64,
+    /// Those that could not be read.
+    pub dead: u64,
+    /// When the latest was kept, Unix milliseconds.
+    pub last_accepted_ms: Option<i64>,
 }
 
 /// A background task of the host.

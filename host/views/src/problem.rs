@@ -12,7 +12,7 @@ pub enum ProblemCode {
     Unauthorized,
     /// Whoever asks may not do this, or is nobody whom the host knows.
     Forbidden,
-    /// Too many wrong tokens came from there.
+    /// Too many wrong tokens came from there, or more deliveries of webhooks than the host takes.
     TooMany,
     /// What it names is not there.
     NotFound,
@@ -22,6 +22,8 @@ pub enum ProblemCode {
     Conflict,
     /// It is larger than the host reads.
     TooLarge,
+    /// A delivery of a webhook is not JSON.
+    NotJson,
     /// The host itself failed.
     Host,
     /// The command failed before the host was asked, or beside it; no host answers so.

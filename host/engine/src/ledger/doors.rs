@@ -11,6 +11,7 @@ use orch_domain::id::{DoorName, RepoName, UnixMs};
 use orch_domain::port::forge::Forge;
 use orch_domain::port::notifier::Notifier;
 use orch_domain::port::tracker::Tracker;
+use orch_domain::port::webhook::WebhookSource;
 use orch_domain::port::{PortError, PortFailure};
 use orch_store::Store;
 
@@ -37,6 +38,8 @@ pub struct Doors {
     pub trackers: BTreeMap<DoorName, Arc<dyn Tracker>>,
     /// Where people are told things.
     pub notifiers: BTreeMap<DoorName, Arc<dyn Notifier>>,
+    /// Whose webhooks are taken.
+    pub webhooks: BTreeMap<DoorName, Arc<dyn WebhookSource>>,
 }
 
 impl Doors {

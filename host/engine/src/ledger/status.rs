@@ -2,12 +2,13 @@
 //!
 //! A mechanism owns its state; these are the handles that it hands out to views and commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use orch_domain::id::{JobId, UnixMs};
+use orch_domain::id::{JobId, RepoName, UnixMs};
+use orch_domain::port::webhook::{Look, LookAt};
 use tokio::sync::Notify;
 
 /// What the reaper has done. Clones share it.
@@ -47,6 +48,12 @@ impl ReaperStatus {
     }
 }
 
+/// Places in repositories that are to be looked at.
+pub(crate) type RepoLooks = BTreeMap<RepoName, BTreeSet<LookAt>>;
+
+/// Places in one repository that are hinted at one by one; with more it is looked at as a whole.
+const PLACES_MAX: usize = 200;
+
 /// What the reconciler has done, and how it is told to look. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReconcilerStatus(Arc<Reconciling>);
@@ -54,6 +61,10 @@ pub(crate) struct ReconcilerStatus(Arc<Reconciling>);
 #[derive(Debug, Default)]
 struct Reconciling {
     hinted: Notify,
+    /// Whether somebody hinted at the trackers since they were last looked at.
+    trackers: AtomicBool,
+    /// Where in which repository somebody hinted at.
+    repositories: Mutex<RepoLooks>,
     /// A hinted look left a move for later, until the tracker has been told what the host asks.
     left_for_later: AtomicBool,
     counts: Mutex<ReconcilerCounts>,
@@ -77,9 +88,48 @@ pub(crate) struct MadeGood {
 }
 
 impl ReconcilerStatus {
-    /// Something may have happened: look now. Losing this costs time and nothing else.
+    /// An issue may have moved: look now. Losing this costs time and nothing else.
     pub(crate) fn hint(&self) {
+        self.0.trackers.store(true, Ordering::SeqCst);
         self.0.hinted.notify_one();
+    }
+
+    /// Something may have happened at this place: look there now. Losing this costs time and nothing else.
+    pub(crate) fn hint_at(&self, look: Look) {
+        match look {
+            Look::Tracker { .. } => self.hint(),
+            Look::Repository { repo, at } => {
+                let mut looks = self.repo_looks();
+                let places = looks.entry(repo).or_default();
+                if places.len() >= PLACES_MAX {
+                    places.clear();
+                    places.insert(LookAt::Everything);
+                }
+                places.insert(at);
+                drop(looks);
+                self.0.hinted.notify_one();
+            }
+        }
+    }
+
+    fn repo_looks(&self) -> std::sync::MutexGuard<'_, RepoLooks> {
+        let looks = self.0.repositories.lock();
+        looks.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether trackers were hinted at since this was asked last.
+    pub(crate) fn take_tracker_hint(&self) -> bool {
+        self.0.trackers.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether a place in a repository waits to be looked at.
+    pub(crate) fn has_repo_looks(&self) -> bool {
+        !self.repo_looks().is_empty()
+    }
+
+    /// The places in repositories that wait to be looked at.
+    pub(crate) fn take_repo_looks(&self) -> RepoLooks {
+        std::mem::take(&mut *self.repo_looks())
     }
 
     /// A hinted look left a move for later: it is to be looked at again when the tracker has been told more.

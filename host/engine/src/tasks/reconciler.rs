@@ -7,12 +7,13 @@
 mod drift;
 mod issues;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use orch_config::LiveConfig;
-use orch_domain::id::TaskId;
+use orch_domain::id::{RepoName, TaskId};
 use orch_domain::notice::{Missed, NoticeKind};
+use orch_domain::port::webhook::LookAt;
 use orch_domain::reconcile::Drift;
 use orch_store::{StoreError, Tx};
 use tokio::time::Instant;
@@ -22,7 +23,11 @@ use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
 use crate::ledger::notices::announce;
 use crate::ledger::repos::Repos;
-use crate::ledger::status::{MadeGood, ReconcilerStatus};
+use crate::ledger::status::{MadeGood, ReconcilerStatus, RepoLooks};
+
+/// Least time between two hinted looks at forges: whoever sends many webhooks does not decide how often a forge is
+/// asked.
+const FORGES_APART: Duration = Duration::from_secs(1);
 
 /// The reconciler. Clones are the same.
 #[derive(Debug, Clone)]
@@ -42,20 +47,42 @@ impl Reconciler {
     pub(crate) async fn run(self, mut stop: Stop) {
         let mut standing = Standing::new();
         let mut next = Instant::now();
+        let mut forges_from = next;
         loop {
             // Hints do not move the next look, or many of them would put it off for ever.
             let hinted = tokio::select! {
                 () = tokio::time::sleep_until(next) => false,
                 () = self.status.hinted() => true,
+                () = tokio::time::sleep_until(forges_from), if self.status.has_repo_looks() => true,
                 () = stop.asked() => return,
             };
             let config = self.config.now().reconcile.clone();
             if !hinted {
                 next = Instant::now() + Duration::from_secs(u64::from(config.interval_s.max(1)));
             }
-            if config.enabled {
+            let looks = match Instant::now() >= forges_from || !hinted {
+                true => self.status.take_repo_looks(),
+                false => RepoLooks::new(),
+            };
+            if !looks.is_empty() {
+                forges_from = Instant::now() + FORGES_APART;
+            }
+            if !config.enabled {
+                continue;
+            }
+            if !hinted || self.status.take_tracker_hint() {
                 self.look(&mut standing, hinted).await;
             }
+            for (repo, places) in looks {
+                self.look_at(&repo, &places).await;
+            }
+        }
+    }
+
+    /// Looks at the places in a repository that somebody hinted at.
+    async fn look_at(&self, repo: &RepoName, places: &BTreeSet<LookAt>) {
+        if let Err(error) = drift::look_at(self, repo, places).await {
+            self.status.failed("store", &format!("{error:#}"));
         }
     }
 

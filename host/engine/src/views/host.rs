@@ -1,10 +1,12 @@
 //! What the host is, how many tasks it carries, and how its background tasks are.
 
-use orch_domain::id::UnixMs;
+use std::collections::BTreeMap;
+
+use orch_domain::id::{DoorName, UnixMs};
 use orch_views::gate::GateState;
 use orch_views::host::{
     BackgroundState, BackgroundView, GateCounts, Health, HealthView, PanicView, StatusView,
-    TaskCounts,
+    TaskCounts, WebhookView,
 };
 
 use super::gates::GateViews;
@@ -12,6 +14,7 @@ use crate::commands::CommandError;
 use crate::ledger::Ledger;
 use crate::ledger::repos::Repos;
 use crate::ledger::status::{Background, BackgroundStatus, TaskState};
+use crate::ledger::webhooks::{WebhookCounts, WebhookStatus};
 
 /// Shows the host. Clones are the same.
 #[derive(Debug, Clone)]
@@ -20,6 +23,7 @@ pub struct HostViews {
     pub(crate) repos: Repos,
     pub(crate) gates: GateViews,
     pub(crate) background: BackgroundStatus,
+    pub(crate) webhooks: WebhookStatus,
     pub(crate) started_ms: UnixMs,
 }
 
@@ -52,7 +56,26 @@ impl HostViews {
                 failed: failed.count() as u64,
             },
             background: self.background.now().into_iter().map(background).collect(),
+            webhooks: self.webhooks(),
         })
+    }
+}
+
+impl HostViews {
+    fn webhooks(&self) -> BTreeMap<String, WebhookView> {
+        let counts = self.webhooks.now().into_iter();
+        let view = |(name, c): (DoorName, WebhookCounts)| {
+            let view = WebhookView {
+                accepted: c.accepted,
+                doubled: c.doubled,
+                refused: c.refused,
+                strangers: c.strangers,
+                dead: c.dead,
+                last_accepted_ms: c.last_accepted_ms,
+            };
+            (name.to_string(), view)
+        };
+        counts.map(view).collect()
     }
 }
 

@@ -6,11 +6,12 @@ use orch_domain::job::Lane;
 use super::Host;
 use crate::ledger::status::POLL_MAX;
 use crate::tasks::attend::Attendant;
+use crate::tasks::deliveries::Deliveries;
 use crate::tasks::driver::{Definition, Stop};
 use crate::tasks::outbox::Delivery;
 use crate::tasks::reaper::Reaper;
 use crate::tasks::reconciler::Reconciler;
-use crate::tasks::{files, gc, lanes, outbox, retention};
+use crate::tasks::{deliveries, files, gc, lanes, outbox, retention};
 
 /// The background tasks of a host.
 pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definition> {
@@ -83,6 +84,18 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
         "delivers what transactions left for forges, trackers and people",
         Some(outbox::LOOK),
         move |stop| Box::pin(delivery.clone().run(stop)),
+    ));
+    let deliveries = Deliveries {
+        ledger: host.ledger.clone(),
+        sources: host.doors.webhooks.clone(),
+        status: host.webhooks.clone(),
+        reconciler: host.reconciler.clone(),
+    };
+    list.push(task(
+        "deliveries",
+        "looks into deliveries of webhooks",
+        Some(deliveries::LOOK),
+        move |stop| Box::pin(deliveries.clone().run(stop)),
     ));
     let (ledger, live) = (host.ledger.clone(), host.config.clone());
     list.push(task(

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{ageing, jobs, outbox, pages, reap, turns};
+use super::{ageing, deliveries, jobs, outbox, pages, reap, turns};
 use crate::{Owner, Store};
 
 /// The plan's lines that read a table.
@@ -41,6 +41,8 @@ async fn every_tick_reads_by_index_and_sorts_nothing() {
         outbox::DUE.to_owned(),
         outbox::NEXT.to_owned(),
         outbox::REPLACE.to_owned(),
+        deliveries::WAITING.to_owned(),
+        deliveries::TWIN.to_owned(),
     ];
     for sql in all {
         let lines = plan(&store, sql.clone()).await;

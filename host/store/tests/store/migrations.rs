@@ -55,6 +55,12 @@ async fn migrations_run_in_order_over_data() {
                 .await
                 .expect("sample data fits the first mark");
         }
+        if *mark == 19 {
+            sqlx::raw_sql("INSERT INTO deliveries VALUES ('gitea', 'd-1', 'h', x'7b7d', 5)")
+                .execute(&mut raw)
+                .await
+                .expect("sample data fits the mark");
+        }
         if *mark == 8 {
             let sample = "INSERT INTO pull_requests (repo, task_id, branch, base, state, merged_sha, created_ms, merged_ms) \
                 VALUES ('shop', 1, 'b1', 'main', 'merged', 'MERGED', 2, 3), ('shop', 1, 'b2', 'main', 'open', NULL, 4, NULL); \
@@ -128,6 +134,8 @@ async fn migrations_run_in_order_over_data() {
             ..
         }]
     ));
+    let waiting = store.read(|tx| Box::pin(tx.waiting_deliveries(9))).await;
+    assert_eq!(waiting.expect("listed"), [], "an earlier host took none in");
     check_own_records(&store).await;
 }
 

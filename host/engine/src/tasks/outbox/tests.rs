@@ -76,6 +76,7 @@ impl Site {
                 forges: BTreeMap::new(),
                 trackers: BTreeMap::new(),
                 notifiers: notifiers.collect(),
+                webhooks: BTreeMap::new(),
             },
             reconciler: ReconcilerStatus::default(),
         };

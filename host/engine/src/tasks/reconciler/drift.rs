@@ -1,17 +1,19 @@
 //! Tasks against the forge and the queue: branches that others moved, commits that nobody tests, steps without
 //! a job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use orch_domain::id::{ObjectId, TaskId};
+use orch_domain::id::{ObjectId, RepoName, TaskId};
 use orch_domain::job::{JobKind, JobState};
 use orch_domain::notice::Missed;
 use orch_domain::port::forge::Tips;
+use orch_domain::port::webhook::LookAt;
 use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
 use orch_domain::remedy::asks_person;
-use orch_domain::task::BlockReason;
+use orch_domain::stage::Stage;
+use orch_domain::task::{BlockReason, Status};
 use orch_domain::transition::Event;
-use orch_store::{Cancel, TaskRecord, Tx, UnderWay};
+use orch_store::{Cancel, TaskBranch, TaskRecord, Tx, UnderWay};
 
 use super::{Reconciler, Standing, tell};
 use crate::ledger::apply::{Applied, apply, pipeline_of};
@@ -39,7 +41,15 @@ pub(super) async fn look(reconciler: &Reconciler, standing: &mut Standing) -> an
         after = last;
         for under_way in page {
             let id = under_way.record.task.id;
-            match one(reconciler, &mut forges, &under_way, standing.get(&id)).await {
+            match one(
+                reconciler,
+                &mut forges,
+                &under_way,
+                standing.get(&id),
+                false,
+            )
+            .await
+            {
                 Ok(Some(stands)) => {
                     found.insert(id, stands);
                 }
@@ -54,6 +64,76 @@ pub(super) async fn look(reconciler: &Reconciler, standing: &mut Standing) -> an
     }
     *standing = found;
     Ok(())
+}
+
+/// Looks at the tasks of a repository that a notice may concern: a branch that was moved is acted on at once, for
+/// whoever moved it has said so, and whatever waits asks its gate again.
+pub(super) async fn look_at(
+    reconciler: &Reconciler,
+    name: &RepoName,
+    places: &BTreeSet<LookAt>,
+) -> anyhow::Result<()> {
+    let mut forges = Forges::default();
+    let mut after = TaskId(0);
+    loop {
+        let page = reconciler
+            .ledger
+            .read(move |tx| {
+                Box::pin(async move {
+                    let mut page = Vec::new();
+                    for under_way in tx.under_way(after, PAGE).await? {
+                        let branches = tx.task_branches(under_way.record.task.id).await?;
+                        page.push((under_way, branches));
+                    }
+                    Ok(page)
+                })
+            })
+            .await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = last.record.task.id;
+        for (under_way, branches) in page {
+            let record = &under_way.record;
+            if record.task.repo != *name || !places.iter().any(|at| concerns(at, record, &branches))
+            {
+                continue;
+            }
+            let found = one(reconciler, &mut forges, &under_way, None, true).await;
+            if let Err(error) = found {
+                tracing::error!(
+                    task.id = record.task.id.0,
+                    error = format!("{error:#}"),
+                    "a task cannot be reconciled"
+                );
+            }
+            if matches!(record.task.status, Status::Waiting { .. }) {
+                let (id, now) = (record.task.id, reconciler.ledger.now());
+                let woken = reconciler
+                    .ledger
+                    .write(move |tx| Box::pin(async move { tx.make_due(id, now).await }));
+                woken.await?;
+            }
+        }
+    }
+}
+
+/// Whether what happened at a place may move a task.
+fn concerns(at: &LookAt, record: &TaskRecord, branches: &[TaskBranch]) -> bool {
+    match at {
+        LookAt::Everything => true,
+        LookAt::Branch(branch) => *branch == record.branch || *branch == record.base_branch,
+        LookAt::PullRequest(number) => {
+            let number = number.to_string();
+            branches
+                .iter()
+                .any(|b| b.pull_request.as_ref() == Some(&number))
+        }
+        // A commit that is prepared for landing is not yet the head of its task.
+        LookAt::Commit(commit) => {
+            record.task.head.as_ref() == Some(commit) || record.task.stage >= Stage::DeployStaging
+        }
+    }
 }
 
 /// Tips of every repository that was asked in this look; none of one that did not answer.
@@ -80,12 +160,14 @@ impl Forges {
     }
 }
 
-/// Looks at one task; answers a difference that stands and is not yet acted on.
+/// Looks at one task; answers a difference that stands and is not yet acted on. A branch that was moved need not stand
+/// if somebody told of it; what is not there has to, whoever says so.
 async fn one(
     reconciler: &Reconciler,
     forges: &mut Forges,
     under_way: &UnderWay,
     stood: Option<&(Drift, i64)>,
+    was_told: bool,
 ) -> anyhow::Result<Option<(Drift, i64)>> {
     let record = &under_way.record;
     let task = &record.task;
@@ -111,7 +193,8 @@ async fn one(
         Some((before, since)) if *before == found => *since,
         _ => now,
     };
-    if now - since < grace_ms {
+    let is_told = was_told && matches!(found, Drift::BranchMoved(_));
+    if !is_told && now - since < grace_ms {
         return Ok(Some((found, since)));
     }
     make_good(reconciler, record, &found).await?;

@@ -1,0 +1,230 @@
+//! Which forges there are beside this machine, and which repository lies where.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use orch_domain::id::DoorName;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::host::HostConfig;
+use crate::strict::{ConfigError, nearest};
+use crate::webhooks::SecretFrom;
+
+/// What a forge speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForgeKind {
+    /// Gitea or Forgejo.
+    #[default]
+    Gitea,
+}
+
+/// A server with repositories.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForgeConfig {
+    /// What it speaks.
+    #[serde(default)]
+    pub kind: ForgeKind,
+    /// Its address, with the path below which it lies if there is one.
+    pub url: String,
+    /// The token of the host's own user there.
+    pub token: SecretFrom,
+    /// Certificates of its authority, in PEM, beside those that the machine trusts.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+}
+
+/// How a tested commit gets onto the base.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LandBy {
+    /// By push where the forge lets the host push to the base, else by the forge's own merge.
+    #[default]
+    Auto,
+    /// By push alone.
+    Push,
+    /// By the forge's own merge alone.
+    Api,
+}
+
+/// Where a repository is hosted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ForgePlace {
+    /// A bare repository on this machine; pull requests and statuses in our store.
+    #[default]
+    Local,
+    /// On a forge.
+    On(RemotePlace),
+}
+
+/// A repository on a forge.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemotePlace {
+    /// Name under `forges`.
+    pub name: String,
+    /// Owner and name there, such as `acme/shop`.
+    pub repo: String,
+    /// How commits land.
+    #[serde(default)]
+    pub land: LandBy,
+}
+
+impl Serialize for ForgePlace {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Local => serializer.serialize_str("local"),
+            Self::On(place) => place.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ForgePlace {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PlaceVisitor)
+    }
+}
+
+struct PlaceVisitor;
+
+impl<'de> Visitor<'de> for PlaceVisitor {
+    type Value = ForgePlace;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`local`, or `{name: FORGE, repo: OWNER/NAME}`")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<ForgePlace, E> {
+        match word {
+            "local" => Ok(ForgePlace::Local),
+            other => Err(E::custom(format!(
+                "`{other}` is no place of a repository; say `local`, or `{{name: FORGE, repo: OWNER/NAME}}`"
+            ))),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ForgePlace, A::Error> {
+        RemotePlace::deserialize(MapAccessDeserializer::new(map)).map(ForgePlace::On)
+    }
+}
+
+pub(crate) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
+    for (name, forge) in &config.forges {
+        let place = format!("forges.{name}");
+        let refuse = |what: &str| Err(ConfigError::invalid(file, &place, what));
+        if let Err(error) = DoorName::new(name.clone()) {
+            return refuse(&error.to_string());
+        }
+        let rest = forge.url.strip_prefix("https://");
+        let rest = rest.or_else(|| forge.url.strip_prefix("http://"));
+        match rest {
+            None => return refuse("`url` begins with `https://` or `http://`"),
+            Some(rest) if rest.is_empty() || rest.contains(['@', '?', '#', ' ']) => {
+                return refuse(
+                    "`url` is an address without user, question mark and fragment; the token has a key of its own",
+                );
+            }
+            Some(_) => {}
+        }
+        forge.token.check(file, &format!("{place}.token"))?;
+    }
+    for (name, repository) in &config.repositories {
+        let place = format!("repositories.{name}");
+        let refuse = |what: String| Err(ConfigError::invalid(file, &place, what));
+        let remote = match (&repository.forge, &repository.path) {
+            (ForgePlace::Local, Some(_)) => continue,
+            (ForgePlace::Local, None) => {
+                return refuse("give the `path` of its bare repository, or its `forge`".to_owned());
+            }
+            (ForgePlace::On(_), Some(_)) => {
+                return refuse("it lies on a forge; remove its `path`".to_owned());
+            }
+            (ForgePlace::On(remote), None) => remote,
+        };
+        if !config.forges.contains_key(&remote.name) {
+            let known: Vec<&str> = config.forges.keys().map(String::as_str).collect();
+            let near = nearest(&remote.name, &known);
+            let near = near.map(|near| format!("; did you mean `{near}`?"));
+            return refuse(format!(
+                "there is no forge `{}`{}",
+                remote.name,
+                near.unwrap_or_else(|| "; add it under `forges`".to_owned())
+            ));
+        }
+        let is_part = |part: &str| {
+            let is_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            !part.is_empty() && part != "." && part != ".." && part.chars().all(is_char)
+        };
+        let parts: Vec<&str> = remote.repo.split('/').collect();
+        if parts.len() != 2 || !parts.iter().all(|part| is_part(part)) {
+            return refuse(format!(
+                "`{}` names no repository of a forge; write OWNER/NAME",
+                remote.repo
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{ForgePlace, HostConfig, LandBy};
+
+    fn parse(forge: &str, repository: &str) -> Result<HostConfig, String> {
+        let text = format!("forges: {{hub: {forge}}}\nrepositories: {{shop: {repository}}}\n");
+        HostConfig::parse("orch.yaml", &text).map_err(|e| e.to_string())
+    }
+
+    const HUB: &str = "{url: \"https://h.example/forgejo/\", token: {env: T}}";
+
+    #[test]
+    fn repository_lies_here_or_on_a_forge_that_is_configured() {
+        let config = parse(HUB, "{forge: {name: hub, repo: acme/shop}}").unwrap();
+        let ForgePlace::On(place) = &config.repositories["shop"].forge else {
+            panic!("it lies on a forge");
+        };
+        assert_eq!(
+            (place.repo.as_str(), place.land),
+            ("acme/shop", LandBy::Auto)
+        );
+        for local in ["{path: shop.git}", "{path: shop.git, forge: local}"] {
+            parse(HUB, local).unwrap();
+        }
+        for (wrong, says) in [
+            ("{}", "path"),
+            ("{forge: remote}", "local"),
+            ("{forge: {name: hub, repo: acme/shop}, path: a}", "path"),
+            (
+                "{forge: {name: hut, repo: acme/shop}}",
+                "did you mean `hub`",
+            ),
+            ("{forge: {name: hub, repo: shop}}", "OWNER/NAME"),
+            ("{forge: {name: hub, repo: ../shop}}", "OWNER/NAME"),
+            (
+                "{forge: {name: hub, rpo: acme/shop}}",
+                "did you mean `repo`",
+            ),
+        ] {
+            let error = parse(HUB, wrong).unwrap_err();
+            assert!(error.contains(says), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn address_with_a_user_or_without_a_scheme_is_refused() {
+        for url in [
+            "h.example",
+            "ftp://h",
+            "https://bot:t@h",
+            "https://",
+            "https://h?x",
+        ] {
+            let forge = format!("{{url: \"{url}\", token: {{env: T}}}}");
+            assert!(parse(&forge, "{path: a}").is_err(), "{url}");
+        }
+        assert!(parse("{url: \"https://h\", token: {}}", "{path: a}").is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! Whose webhooks the host takes, and how they prove that they come from there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use orch_domain::id::DoorName;
+use serde::{Deserialize, Serialize};
+
+use crate::host::HostConfig;
+use crate::strict::ConfigError;
+
+/// Where a credential is: exactly one of the two.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretFrom {
+    /// A file with nothing else in it. Relative to the configuration file.
+    pub file: Option<PathBuf>,
+    /// A variable of the host's environment.
+    pub env: Option<String>,
+}
+
+impl SecretFrom {
+    /// A file is named from the folder of the configuration.
+    pub(crate) fn place(&mut self, folder: &Path) {
+        if let Some(file) = &mut self.file {
+            *file = folder.join(&file);
+        }
+    }
+
+    pub(crate) fn check(&self, file: &str, place: &str) -> Result<(), ConfigError> {
+        match (&self.file, &self.env) {
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+            (Some(_), Some(_)) | (None, None) => Err(ConfigError::invalid(
+                file,
+                place,
+                "say where it is by one of `file: PATH` and `env: VARIABLE`",
+            )),
+        }
+    }
+}
+
+/// Whose events they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebhookKind {
+    /// Gitea or Forgejo.
+    Gitea,
+    /// Plane.
+    Plane,
+    /// Anything else that signs a few words of JSON.
+    Generic,
+}
+
+/// A source of webhooks; its name is the last part of the address, `/webhook/NAME`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// Whose events they are.
+    pub kind: WebhookKind,
+    /// Secrets that its deliveries may be signed with: several while one is replaced.
+    #[serde(default)]
+    pub secrets: Vec<SecretFrom>,
+    /// Takes unsigned deliveries, which is refused unless the host listens to this machine alone.
+    #[serde(default)]
+    pub unsigned: bool,
+    /// Repositories that it speaks for, by their names under `repositories`.
+    #[serde(default)]
+    pub repositories: Vec<String>,
+    /// Tracker that it speaks for, by its name.
+    #[serde(default)]
+    pub tracker: Option<String>,
+    /// Projects of the tracker that it speaks for.
+    #[serde(default)]
+    pub projects: Vec<String>,
+}
+
+pub(crate) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
+    for (name, webhook) in &config.webhooks {
+        let place = format!("webhooks.{name}");
+        DoorName::new(name.clone())
+            .map_err(|e| ConfigError::invalid(file, &place, e.to_string()))?;
+        for secret in &webhook.secrets {
+            secret.check(file, &format!("{place}.secrets"))?;
+        }
+        let is_alone = config.http.listen.is_none_or(|to| to.ip().is_loopback());
+        let problem = match (webhook.secrets.is_empty(), webhook.unsigned, is_alone) {
+            (false, false, _) | (true, true, true) => None,
+            (true, false, _) => Some(
+                "it has no secret, so anybody could speak for it; name one under `secrets`, or say `unsigned: true` \
+                 where only this machine can ask",
+            ),
+            (false, true, _) => Some("it has secrets and is `unsigned`; remove one of the two"),
+            (true, true, false) => Some(
+                "unsigned deliveries are taken only while `http.listen` is an address of this machine alone, such as \
+                 127.0.0.1; name a secret",
+            ),
+        };
+        if let Some(problem) = problem {
+            return Err(ConfigError::invalid(file, place, problem));
+        }
+        check_speaks_for(config, webhook, file, &place)?;
+    }
+    Ok(())
+}
+
+fn check_speaks_for(
+    config: &HostConfig,
+    webhook: &WebhookConfig,
+    file: &str,
+    place: &str,
+) -> Result<(), ConfigError> {
+    if let Some(repo) = webhook
+        .repositories
+        .iter()
+        .find(|repo| !config.repositories.contains_key(*repo))
+    {
+        let known: BTreeMap<_, _> = config.repositories.iter().collect();
+        let known: Vec<&str> = known.keys().map(|name| name.as_str()).collect();
+        let problem = format!(
+            "there is no repository `{repo}`; registered are: {}",
+            known.join(", ")
+        );
+        return Err(ConfigError::invalid(
+            file,
+            format!("{place}.repositories"),
+            problem,
+        ));
+    }
+    let says_nothing = match webhook.kind {
+        WebhookKind::Gitea => webhook.repositories.is_empty(),
+        WebhookKind::Plane => webhook.tracker.is_none() || webhook.projects.is_empty(),
+        WebhookKind::Generic => webhook.repositories.is_empty() && webhook.tracker.is_none(),
+    };
+    if says_nothing {
+        let problem = "it speaks for nothing, so nothing that it says would be looked at; name its `repositories`, or \
+                       its `tracker` with the `projects`";
+        return Err(ConfigError::invalid(file, place, problem));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::HostConfig;
+
+    fn parse(webhook: &str, listen: &str) -> Result<HostConfig, String> {
+        let text = format!(
+            "http: {{listen: {listen}}}\nrepositories: {{shop: {{path: shop.git}}}}\nwebhooks: {{gitea: {webhook}}}\n"
+        );
+        HostConfig::parse("orch.yaml", &text).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn source_without_a_secret_is_refused_unless_it_is_of_this_machine_and_said_so() {
+        let (alone, open) = ("\"127.0.0.1:1\"", "\"0.0.0.0:1\"");
+        let error = parse("{kind: gitea, repositories: [shop]}", alone).unwrap_err();
+        assert!(
+            error.contains("webhooks.gitea") && error.contains("secrets"),
+            "{error}"
+        );
+        let told = "{kind: gitea, repositories: [shop], unsigned: true}";
+        parse(told, alone).unwrap();
+        let error = parse(told, open).unwrap_err();
+        assert!(error.contains("name a secret"), "{error}");
+        parse(
+            "{kind: gitea, repositories: [shop], secrets: [{env: A}, {file: b}]}",
+            open,
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn source_that_speaks_for_nothing_or_for_what_is_not_there_is_refused() {
+        for webhook in [
+            "{kind: gitea, secrets: [{env: A}]}",
+            "{kind: gitea, secrets: [{env: A}], repositories: [toys]}",
+            "{kind: plane, secrets: [{env: A}], tracker: plane}",
+            "{kind: generic, secrets: [{env: A}]}",
+            "{kind: gitea, secrets: [{}], repositories: [shop]}",
+            "{kind: gitea, secrets: [{env: A, file: b}], repositories: [shop]}",
+        ] {
+            assert!(parse(webhook, "\"127.0.0.1:1\"").is_err(), "{webhook}");
+        }
+    }
+}
