@@ -15,6 +15,7 @@ mod demo;
 mod disk;
 mod dropping;
 mod evidence;
+mod forge;
 mod gate_run;
 mod http;
 mod items;

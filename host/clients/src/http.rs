@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, ClientBuilder, Response};
 
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +20,13 @@ pub fn choose_tls() {
 /// A client that goes where it is sent: no redirects, no proxy of the environment. Each request sets its own limit of
 /// time.
 pub(crate) fn client() -> Result<Client, ClientError> {
+    Ok(builder().build()?)
+}
+
+/// What every client is made from.
+pub(crate) fn builder() -> ClientBuilder {
     choose_tls();
-    Ok(Client::builder()
-        .redirect(Policy::none())
-        .no_proxy()
-        .build()?)
+    Client::builder().redirect(Policy::none()).no_proxy()
 }
 
 /// Why a body was not read.

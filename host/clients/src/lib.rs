@@ -3,6 +3,7 @@
 //! No other part of the host makes an HTTP client for the outside. What a client may be asked, and by whom, is not
 //! decided here. Nothing here knows the store, the queue or a task's life.
 
+pub mod gitea;
 mod http;
 pub mod notify;
 mod osv;

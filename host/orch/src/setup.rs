@@ -1,5 +1,6 @@
 //! What is an engine made from on this machine? The only place that names the clients of the outside world.
 
+mod forges;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use orch_engine::{DoorSite, Doors, Paths, Setup};
 use orch_gates::{GateRuntime, RuntimeConfig};
 use orch_judge::Outside;
 use orch_local::{LocalForge, LocalForgeConfig, LocalTracker};
+
+use forges::Servers;
 
 /// What the engine of this configuration is made from.
 pub(crate) fn setup(config: HostConfig) -> anyhow::Result<Setup> {
@@ -38,9 +41,14 @@ fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
         notifiers: BTreeMap::new(),
         webhooks: webhooks::sources(site.config)?,
     };
-    for (name, repository) in &site.config.repositories {
+    let servers = Servers::of(site.config)?;
+    for (repository_name, repository) in &site.config.repositories {
+        let name = repository_name;
         let forge: Arc<dyn Forge> = match &repository.forge {
-            ForgePlace::On(_) => anyhow::bail!("repository `{name}` lies on a forge"),
+            ForgePlace::On(place) => {
+                let name = RepoName::new(name.clone())?;
+                servers.forge(name, place, site.paths.mirror(repository_name))?
+            }
             ForgePlace::Local => Arc::new(LocalForge::new(LocalForgeConfig {
                 name: RepoName::new(name.clone())?,
                 path: repository.path.clone().unwrap_or_default(),

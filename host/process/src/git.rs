@@ -9,6 +9,7 @@ mod introduced;
 mod locks;
 mod names;
 mod refs;
+mod remote;
 mod snapshot;
 mod tree;
 mod work;
@@ -25,6 +26,7 @@ pub use attributes::FilterRule;
 pub use catch_up::CatchUpOutcome;
 pub use introduced::{BLOBS_BYTES_MAX, Introduced};
 pub use refs::RefEntry;
+pub use remote::{HttpRemote, Remote};
 pub use snapshot::Snapshot;
 pub use tree::{Blob, Changed, Delta, TreeEntry};
 pub use work::{Identity, RefOutcome};
@@ -149,20 +151,23 @@ impl Git {
     ///
     /// # Errors
     /// [`GitError`].
-    pub async fn fetch(&self, remote: &Path) -> Result<(), GitError> {
-        let remote = text_of(remote)?;
-        self.call([
+    pub async fn fetch(&self, remote: impl Into<Remote<'_>>) -> Result<(), GitError> {
+        let remote = remote.into();
+        let args = [
             "fetch",
             "--quiet",
             "--no-tags",
             "--prune",
             "--no-write-fetch-head",
             "--end-of-options",
-            &remote,
+            &remote.address()?,
             "+refs/heads/*:refs/remotes/origin/*",
-        ])
-        .await
-        .map(|_| ())
+        ];
+        let done = self.to(remote, &args).await?;
+        match done.success() {
+            true => Ok(()),
+            false => Err(self.failed(&args, &done)),
+        }
     }
 
     /// The commit that `name` stands for; none if there is no such ref.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use orch_domain::id::ObjectId;
 
-use super::{Git, GitError, object_id, safe, scratch, text_of};
+use super::{Git, GitError, Remote, object_id, safe, scratch, text_of};
 
 /// Who commits, and when (Unix seconds), so that a commit made again is the same commit.
 #[derive(Debug, Clone)]
@@ -116,13 +116,13 @@ impl Git {
     /// [`GitError`]; a branch that is elsewhere is an outcome.
     pub async fn push(
         &self,
-        remote: &Path,
+        remote: impl Into<Remote<'_>>,
         commit: &ObjectId,
         branch: &str,
         expected: Option<&ObjectId>,
     ) -> Result<RefOutcome, GitError> {
         let refspec = format!("{commit}:refs/heads/{branch}");
-        self.push_refspec(remote, &refspec, branch, expected, Some(commit))
+        self.push_refspec(remote.into(), &refspec, branch, expected, Some(commit))
             .await
     }
 
@@ -132,18 +132,18 @@ impl Git {
     /// [`GitError`]; a branch that is elsewhere is an outcome.
     pub async fn delete_branch(
         &self,
-        remote: &Path,
+        remote: impl Into<Remote<'_>>,
         branch: &str,
         expected: &ObjectId,
     ) -> Result<RefOutcome, GitError> {
         let refspec = format!(":refs/heads/{branch}");
-        self.push_refspec(remote, &refspec, branch, Some(expected), None)
+        self.push_refspec(remote.into(), &refspec, branch, Some(expected), None)
             .await
     }
 
     async fn push_refspec(
         &self,
-        remote: &Path,
+        remote: Remote<'_>,
         refspec: &str,
         branch: &str,
         expected: Option<&ObjectId>,
@@ -152,7 +152,7 @@ impl Git {
         safe(branch)?;
         let known = expected.map_or("", ObjectId::as_str);
         let lease = format!("--force-with-lease=refs/heads/{branch}:{known}");
-        let address = text_of(remote)?;
+        let address = remote.address()?;
         let args = [
             "push",
             "--quiet",
@@ -162,7 +162,7 @@ impl Git {
             refspec,
         ];
         orch_durable::point("push: before");
-        let done = self.raw(&args, &[], None, &[]).await?;
+        let done = self.to(remote, &args).await?;
         orch_durable::point("push: after");
         if done.success() {
             return Ok(RefOutcome::Done);
@@ -193,25 +193,14 @@ impl Git {
     /// [`GitError`].
     pub async fn remote_branch(
         &self,
-        remote: &Path,
+        remote: impl Into<Remote<'_>>,
         branch: &str,
     ) -> Result<Option<ObjectId>, GitError> {
         safe(branch)?;
         let name = format!("refs/heads/{branch}");
-        let text = self
-            .text([
-                "ls-remote",
-                "--refs",
-                "--end-of-options",
-                &text_of(remote)?,
-                &name,
-            ])
-            .await?;
-        let line = text
-            .lines()
-            .find(|line| line.ends_with(&format!("\t{name}")));
-        line.map(|line| object_id("ls-remote", line.split('\t').next().unwrap_or_default()))
-            .transpose()
+        let refs = self.remote_refs(remote, &name).await?;
+        let found = refs.into_iter().find(|(found, _)| *found == name);
+        Ok(found.map(|(_, commit)| commit))
     }
 
     /// The tree that merging `base` into `head` gives, with conflict markers where they conflict.

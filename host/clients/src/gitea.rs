@@ -1,0 +1,264 @@
+//! The forge of one repository on a Gitea or Forgejo server.
+//!
+//! Branches are read and moved by git over HTTP; pull requests, statuses and reviews by the API. What an answer says
+//! of an order is a hint: the tip of the base says what landed, and what stands on the server says what was written.
+
+mod git;
+mod land;
+mod pulls;
+mod server;
+mod shapes;
+mod statuses;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use orch_domain::id::{ObjectId, RepoName};
+use orch_domain::port::forge::{
+    Forge, LandOutcome, NewPullRequest, PullRequest, PushOutcome, Review, Status, Tips,
+    is_branch_name,
+};
+use orch_domain::port::{PortAnswer, PortError, PortFailure};
+use orch_process::git::{Git, GitError};
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use server::Answer;
+pub use server::{GiteaServer, GiteaServerConfig, GiteaServerError};
+use shapes::{Repository, User};
+
+/// Rows of a page: servers cut longer ones short without a word.
+const PAGE: usize = 50;
+/// Pages of one list that are read.
+const PAGES_MAX: usize = 40;
+
+/// How a tested commit gets onto the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiteaLanding {
+    /// By push where the branch says that the host may, else by the server's merge.
+    Auto,
+    /// By push alone.
+    Push,
+    /// By the server's merge alone.
+    Api,
+}
+
+/// What the forge of a repository is made from.
+#[derive(Debug, Clone)]
+pub struct GiteaForgeConfig {
+    /// Name of the repository in `orch.yaml`.
+    pub name: RepoName,
+    /// Its server.
+    pub server: GiteaServer,
+    /// Owner and name there.
+    pub repo: String,
+    /// How commits land.
+    pub land: GiteaLanding,
+    /// The host's mirror of it.
+    pub mirror: PathBuf,
+}
+
+/// A repository on a server.
+pub struct GiteaForge {
+    name: RepoName,
+    server: GiteaServer,
+    repo: String,
+    land: GiteaLanding,
+    mirror: Git,
+    /// Held while the mirror is brought up to date: git refuses two fetches of one branch.
+    fetching: Mutex<()>,
+    /// Numbers of pull requests by branch, as they were found last: a list costs the server much more than one of them.
+    numbers: Mutex<BTreeMap<String, u64>>,
+    /// The host's own login there.
+    own: Mutex<Option<String>>,
+}
+
+impl fmt::Debug for GiteaForge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GiteaForge")
+            .field("name", &self.name)
+            .field("repo", &self.repo)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GiteaForge {
+    /// The forge of one repository. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// If git is not installed.
+    pub fn new(config: GiteaForgeConfig) -> Result<Self, GitError> {
+        Ok(Self {
+            name: config.name,
+            server: config.server,
+            repo: config.repo,
+            land: config.land,
+            mirror: Git::at(config.mirror)?,
+            fetching: Mutex::default(),
+            numbers: Mutex::default(),
+            own: Mutex::default(),
+        })
+    }
+
+    fn source(&self) -> String {
+        format!("repository `{}`", self.name)
+    }
+
+    fn failure(&self, failure: PortFailure, reason: impl Into<String>) -> PortError {
+        PortError::new(self.source(), failure, reason)
+    }
+
+    /// Path of something of this repository in the API.
+    fn at(&self, rest: &str) -> String {
+        format!("/repos/{}{rest}", self.repo)
+    }
+
+    async fn get(&self, path: &str) -> Result<Answer, PortError> {
+        self.server.get(&self.source(), path).await
+    }
+
+    fn shape<T: DeserializeOwned>(&self, json: serde_json::Value) -> Result<T, PortError> {
+        serde_json::from_value(json).map_err(|error| {
+            let reason = format!("its answer has another form than known: {error}");
+            self.failure(PortFailure::Unavailable, reason)
+        })
+    }
+
+    /// Every row of a list, which `path` has a query for; bounded.
+    async fn rows<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, PortError> {
+        let mut all = Vec::new();
+        for page in 1..=PAGES_MAX {
+            let answer = self.get(&format!("{path}page={page}&limit={PAGE}")).await?;
+            let rows: Option<Vec<T>> = self.shape(answer.json)?;
+            let rows = rows.unwrap_or_default();
+            let is_last = rows.is_empty();
+            all.extend(rows);
+            // A server may have shorter pages than were asked for.
+            if is_last || answer.total.is_some_and(|total| all.len() as u64 >= total) {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The host's own login on the server.
+    async fn own(&self) -> Result<String, PortError> {
+        let mut own = self.own.lock().await;
+        if let Some(login) = &*own {
+            return Ok(login.clone());
+        }
+        let user: User = self.shape(self.get("/user").await?.json)?;
+        Ok(own.insert(user.login).clone())
+    }
+
+    /// What the server says of the repository. One that cannot be seen is a matter of rights until a person says
+    /// otherwise: nothing is taken for deleted.
+    async fn repository(&self) -> Result<Repository, PortError> {
+        let answer = self.get(&self.at("")).await.map_err(|error| match error.failure {
+            PortFailure::NotFound => {
+                let reason = format!(
+                    "`{}` is not there, or its user may not see it; give the user of the token access, or correct `repositories.{}.forge.repo`",
+                    self.repo, self.name
+                );
+                self.failure(PortFailure::Unauthorised, reason)
+            }
+            _ => error,
+        })?;
+        self.shape(answer.json)
+    }
+
+    async fn checked(&self) -> Result<(), PortError> {
+        let repository = self.repository().await?;
+        if repository.archived {
+            let reason = format!("`{}` is archived; take it out of the archive", self.repo);
+            return Err(self.failure(PortFailure::Unavailable, reason));
+        }
+        if !repository.permissions.is_some_and(|may| may.push) {
+            let reason = format!(
+                "the user of the token may not write to `{}`; make it a collaborator with the right to write",
+                self.repo
+            );
+            return Err(self.failure(PortFailure::Unauthorised, reason));
+        }
+        Ok(())
+    }
+
+    fn named<'a>(&self, branch: &'a str) -> Result<&'a str, PortError> {
+        match is_branch_name(branch) {
+            true => Ok(branch),
+            false => {
+                let reason = format!("`{branch}` cannot be the name of a branch");
+                Err(self.failure(PortFailure::Refused, reason))
+            }
+        }
+    }
+}
+
+impl Forge for GiteaForge {
+    fn check(&self) -> PortAnswer<'_, ()> {
+        Box::pin(self.checked())
+    }
+
+    fn fetch(&self) -> PortAnswer<'_, ()> {
+        Box::pin(self.fetched())
+    }
+
+    fn tips(&self) -> PortAnswer<'_, Tips> {
+        Box::pin(self.own_tips())
+    }
+
+    fn tip<'a>(&'a self, branch: &'a str) -> PortAnswer<'a, Option<ObjectId>> {
+        Box::pin(self.branch_tip(branch))
+    }
+
+    fn push<'a>(
+        &'a self,
+        branch: &'a str,
+        commit: &'a ObjectId,
+        expected: Option<&'a ObjectId>,
+    ) -> PortAnswer<'a, PushOutcome> {
+        Box::pin(self.pushed(branch, commit, expected))
+    }
+
+    fn delete_branch<'a>(
+        &'a self,
+        branch: &'a str,
+        expected: &'a ObjectId,
+    ) -> PortAnswer<'a, PushOutcome> {
+        Box::pin(self.deleted(branch, expected))
+    }
+
+    fn land<'a>(
+        &'a self,
+        base: &'a str,
+        commit: &'a ObjectId,
+        expected: &'a ObjectId,
+    ) -> PortAnswer<'a, LandOutcome> {
+        Box::pin(self.landed(base, commit, expected))
+    }
+
+    fn statuses<'a>(&'a self, commit: &'a ObjectId) -> PortAnswer<'a, Vec<Status>> {
+        Box::pin(self.statuses_of(commit))
+    }
+
+    fn post_status<'a>(&'a self, commit: &'a ObjectId, status: &'a Status) -> PortAnswer<'a, ()> {
+        Box::pin(self.status_posted(commit, status))
+    }
+
+    fn pull_request<'a>(&'a self, branch: &'a str) -> PortAnswer<'a, Option<PullRequest>> {
+        Box::pin(self.pull_request_of(branch))
+    }
+
+    fn reviews(&self, number: u64) -> PortAnswer<'_, Vec<Review>> {
+        Box::pin(self.reviews_of(number))
+    }
+
+    fn open_pull_request<'a>(&'a self, request: &'a NewPullRequest) -> PortAnswer<'a, u64> {
+        Box::pin(self.opened(request))
+    }
+
+    fn mark_merged<'a>(&'a self, branch: &'a str, commit: &'a ObjectId) -> PortAnswer<'a, ()> {
+        Box::pin(self.settled(branch, commit))
+    }
+}

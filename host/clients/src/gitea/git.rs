@@ -1,0 +1,108 @@
+//! Branches, by git over HTTP.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use orch_domain::id::ObjectId;
+use orch_domain::port::forge::{OWN_BRANCHES, PushOutcome, Tips};
+use orch_domain::port::{PortError, PortFailure};
+use orch_process::git::{GitError, HttpRemote, RefOutcome};
+
+use super::GiteaForge;
+
+/// Where branches are listed.
+const HEADS: &str = "refs/heads/";
+
+impl GiteaForge {
+    /// The repository for git, with the credential as it is now.
+    pub(super) fn remote(&self) -> Result<HttpRemote, PortError> {
+        let token = self.server.token(&self.source())?;
+        // Any user goes with a token.
+        let basic = STANDARD.encode(format!("orch:{}", token.expose()));
+        Ok(HttpRemote {
+            url: self.server.clone_url(&self.repo),
+            authorization: format!("Basic {basic}"),
+            ca: self.server.ca(),
+        })
+    }
+
+    /// What a failure of git comes from. Git says it in sentences; the API says it in data.
+    pub(super) async fn of_git(&self, error: GitError) -> PortError {
+        if let GitError::UnsafeName(_) = error {
+            return self.failure(PortFailure::Refused, error.to_string());
+        }
+        if let Err(cause) = self.checked().await {
+            return cause;
+        }
+        let cause = std::error::Error::source(&error);
+        let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+        self.failure(PortFailure::Unavailable, format!("{error}{cause}"))
+    }
+
+    pub(super) async fn fetched(&self) -> Result<(), PortError> {
+        let _held = self.fetching.lock().await;
+        let remote = self.remote()?;
+        match self.mirror.fetch(&remote).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.of_git(error).await),
+        }
+    }
+
+    pub(super) async fn own_tips(&self) -> Result<Tips, PortError> {
+        let remote = self.remote()?;
+        let below = format!("{HEADS}{OWN_BRANCHES}");
+        let listed = self.mirror.remote_refs(&remote, &format!("{below}*")).await;
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(error) => return Err(self.of_git(error).await),
+        };
+        let own = listed
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(&below));
+        let own =
+            own.filter_map(|(name, commit)| Some((name.strip_prefix(HEADS)?.to_owned(), commit)));
+        Ok(own.collect())
+    }
+
+    pub(super) async fn branch_tip(&self, branch: &str) -> Result<Option<ObjectId>, PortError> {
+        let branch = self.named(branch)?;
+        let remote = self.remote()?;
+        match self.mirror.remote_branch(&remote, branch).await {
+            Ok(tip) => Ok(tip),
+            Err(error) => Err(self.of_git(error).await),
+        }
+    }
+
+    pub(super) async fn pushed(
+        &self,
+        branch: &str,
+        commit: &ObjectId,
+        expected: Option<&ObjectId>,
+    ) -> Result<PushOutcome, PortError> {
+        let branch = self.named(branch)?;
+        let remote = self.remote()?;
+        let done = self.mirror.push(&remote, commit, branch, expected).await;
+        self.outcome(done).await
+    }
+
+    pub(super) async fn deleted(
+        &self,
+        branch: &str,
+        expected: &ObjectId,
+    ) -> Result<PushOutcome, PortError> {
+        let branch = self.named(branch)?;
+        let remote = self.remote()?;
+        let done = self.mirror.delete_branch(&remote, branch, expected).await;
+        self.outcome(done).await
+    }
+
+    async fn outcome(&self, done: Result<RefOutcome, GitError>) -> Result<PushOutcome, PortError> {
+        match done {
+            Ok(RefOutcome::Done) => Ok(PushOutcome::Done),
+            Ok(RefOutcome::Refused { actual }) => Ok(PushOutcome::Moved { actual }),
+            Err(GitError::Denied { stderr, .. }) => Ok(PushOutcome::Refused {
+                why: format!("{stderr}; look at the protection of the branch on the forge"),
+            }),
+            Err(error) => Err(self.of_git(error).await),
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Pull requests of the host's branches: found, opened once, and told what landed.
+
+use std::time::Duration;
+
+use orch_domain::id::ObjectId;
+use orch_domain::port::forge::{NewPullRequest, PullRequest, PullRequestState};
+use orch_domain::port::{PortError, PortFailure};
+use reqwest::Method;
+use serde_json::json;
+
+use super::GiteaForge;
+use super::shapes::{self, Comment};
+
+/// How often a landed pull request is looked at until it shows as merged by itself, as it does where the server looks
+/// for landings.
+const LOOKS: u32 = 5;
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(700);
+/// Longest title, characters.
+const TITLE_MAX: usize = 200;
+/// Numbers of pull requests that are remembered.
+const NUMBERS_MAX: usize = 1000;
+/// Words in a title by which systems of continuous integration leave a commit out.
+const SKIPS: [&str; 6] = [
+    "[skip ci]",
+    "[ci skip]",
+    "[no ci]",
+    "[skip actions]",
+    "[actions skip]",
+    "***no_ci***",
+];
+
+impl GiteaForge {
+    pub(super) async fn pull_request_of(
+        &self,
+        branch: &str,
+    ) -> Result<Option<PullRequest>, PortError> {
+        let Some(found) = self.find(branch, None).await? else {
+            return Ok(None);
+        };
+        let state = match (found.state.as_str(), found.merged) {
+            (_, true) => PullRequestState::Merged {
+                commit: self.landed_as(&found)?,
+            },
+            ("open", false) => PullRequestState::Open,
+            // One that the server did not see land was closed with a word about it.
+            _ => match self.landing_noted(found.number).await? {
+                Some(commit) => PullRequestState::Merged { commit },
+                None => PullRequestState::Closed,
+            },
+        };
+        Ok(Some(PullRequest {
+            number: found.number,
+            state,
+            head: self.branch_tip(branch).await?,
+        }))
+    }
+
+    pub(super) async fn opened(&self, request: &NewPullRequest) -> Result<u64, PortError> {
+        let branch = self.named(&request.branch)?;
+        let base = self.named(&request.base)?;
+        if let Some(found) = self.find(branch, Some(base)).await? {
+            return Ok(found.number);
+        }
+        let order = json!({
+            "head": branch, "base": base, "title": title(&request.title),
+            "body": format!(
+                "This branch is worked on by Orch, which lands it when its gates have passed. What people push to it \
+                 is judged anew.\n\n<!-- orch:task {} -->", request.task
+            ),
+        });
+        let path = self.at("/pulls");
+        let answer = self
+            .server
+            .order(&self.source(), Method::POST, &path, &order)
+            .await?;
+        if answer.status.is_success() {
+            let opened: shapes::PullRequest = self.shape(answer.json)?;
+            self.remember(branch, opened.number).await;
+            return Ok(opened.number);
+        }
+        let said = format!(
+            "it answered {} to a pull request: {}",
+            answer.status, answer.words
+        );
+        match answer.status.as_u16() {
+            403 => Err(self.failure(PortFailure::Unauthorised, said)),
+            // The branch or the base is not there, or is not seen yet.
+            404 => Err(self.failure(PortFailure::NotFound, said)),
+            // One is open: the host's, by a call whose answer was lost, or a stranger's.
+            409 => match self.find(branch, Some(base)).await? {
+                Some(found) => Ok(found.number),
+                None => Err(self.failure(
+                    PortFailure::Refused,
+                    format!(
+                        "{said}; somebody else opened it: close it, and the host opens its own"
+                    ),
+                )),
+            },
+            400..=499 => Err(self.failure(PortFailure::Refused, said)),
+            // It may be open all the same.
+            _ => match self.find(branch, Some(base)).await? {
+                Some(found) => Ok(found.number),
+                None => Err(self.failure(PortFailure::Unavailable, said)),
+            },
+        }
+    }
+
+    /// Tells a pull request that its commit has landed, in the first of three ways that the server lets the host go: it
+    /// saw so itself, it is told, or it is closed with a word about it.
+    pub(super) async fn settled(&self, branch: &str, commit: &ObjectId) -> Result<(), PortError> {
+        let Some(found) = self.find(branch, None).await? else {
+            let reason = format!("`{branch}` has no pull request");
+            return Err(self.failure(PortFailure::NotFound, reason));
+        };
+        let number = found.number;
+        if self.is_settled(number, commit).await? {
+            return Ok(());
+        }
+        if found.state == "open" {
+            for _ in 1..LOOKS {
+                tokio::time::sleep(PAUSE).await;
+                if self.is_settled(number, commit).await? {
+                    return Ok(());
+                }
+            }
+            let order = json!({"Do": "manually-merged", "MergeCommitID": commit.as_str()});
+            let path = self.at(&format!("/pulls/{number}/merge"));
+            // Whatever it answers: what the pull request says afterwards counts.
+            let answer = self
+                .server
+                .order(&self.source(), Method::POST, &path, &order)
+                .await;
+            if let Err(error) = answer
+                && error.failure != PortFailure::Unavailable
+            {
+                return Err(error);
+            }
+            if self.is_settled(number, commit).await? {
+                return Ok(());
+            }
+        }
+        self.note_landing(number, commit).await?;
+        self.close(number).await
+    }
+
+    /// Whether the pull request names the commit as landed already.
+    async fn is_settled(&self, number: u64, commit: &ObjectId) -> Result<bool, PortError> {
+        let found = self.numbered(number).await?;
+        let landed = match (found.merged, found.state.as_str()) {
+            (true, _) => Some(self.landed_as(&found)?),
+            (false, "open") => None,
+            (false, _) => self.landing_noted(number).await?,
+        };
+        match landed {
+            None => Ok(false),
+            Some(landed) if landed == *commit => Ok(true),
+            Some(landed) => Err(self.failure(
+                PortFailure::Refused,
+                format!("pull request {number} was merged before, as {landed}"),
+            )),
+        }
+    }
+
+    async fn note_landing(&self, number: u64, commit: &ObjectId) -> Result<(), PortError> {
+        if self.landing_noted(number).await?.as_ref() == Some(commit) {
+            return Ok(());
+        }
+        let order = json!({"body": format!("Landed as {commit}.\n\n{}", mark(commit.as_str()))});
+        let path = self.at(&format!("/issues/{number}/comments"));
+        let answer = self
+            .server
+            .order(&self.source(), Method::POST, &path, &order)
+            .await?;
+        // Servers have stored comments and answered 500.
+        let is_there = answer.status.is_success()
+            || self.landing_noted(number).await?.as_ref() == Some(commit);
+        match (is_there, answer.status.as_u16()) {
+            (true, _) => Ok(()),
+            (false, status) => {
+                let failure = match status {
+                    403 => PortFailure::Unauthorised,
+                    _ => PortFailure::Unavailable,
+                };
+                let said = format!("it answered {status} to a comment: {}", answer.words);
+                Err(self.failure(failure, said))
+            }
+        }
+    }
+
+    /// The commit that the host's own comment names as landed.
+    async fn landing_noted(&self, number: u64) -> Result<Option<ObjectId>, PortError> {
+        let own = self.own().await?;
+        let comments = self
+            .get(&self.at(&format!("/issues/{number}/comments")))
+            .await?;
+        let comments: Option<Vec<Comment>> = self.shape(comments.json)?;
+        let own = comments
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|comment| comment.user.as_ref().is_some_and(|user| user.login == own));
+        Ok(own.filter_map(|comment| noted(&comment.body)).last())
+    }
+
+    async fn close(&self, number: u64) -> Result<(), PortError> {
+        let path = self.at(&format!("/pulls/{number}"));
+        let order = json!({"state": "closed"});
+        let answer = self
+            .server
+            .order(&self.source(), Method::PATCH, &path, &order)
+            .await?;
+        let is_open = self.numbered(number).await?.state == "open";
+        match is_open {
+            false => Ok(()),
+            true => Err(self.failure(
+                PortFailure::Unavailable,
+                format!(
+                    "it answered {} and left pull request {number} open: {}",
+                    answer.status, answer.words
+                ),
+            )),
+        }
+    }
+
+    /// The commit as which a merged pull request landed. Its head may have moved on since.
+    fn landed_as(&self, found: &shapes::PullRequest) -> Result<ObjectId, PortError> {
+        let landed = found.merge_commit_sha.clone().unwrap_or_default();
+        ObjectId::new(landed).map_err(|error| {
+            let reason = format!(
+                "pull request {} is merged as nothing: {error}",
+                found.number
+            );
+            self.failure(PortFailure::Unavailable, reason)
+        })
+    }
+
+    /// The host's pull request of a branch: the open one, else the latest. Servers do not filter by branch, and one of
+    /// a stranger may have the same: what is found is compared with what was asked.
+    async fn find(
+        &self,
+        branch: &str,
+        open_on: Option<&str>,
+    ) -> Result<Option<shapes::PullRequest>, PortError> {
+        let own = self.own().await?;
+        let is_it = |pull: &shapes::PullRequest| {
+            let is_asked =
+                open_on.is_none_or(|base| pull.state == "open" && pull.base.name == base);
+            (pull.head.label == branch || pull.head.name == branch)
+                && pull.head.repo_id == pull.base.repo_id
+                && pull.user.as_ref().is_some_and(|user| user.login == own)
+                && is_asked
+        };
+        let known = self.numbers.lock().await.get(branch).copied();
+        if let Some(number) = known {
+            let found = self.numbered(number).await?;
+            if is_it(&found) {
+                return Ok(Some(found));
+            }
+        }
+        let state = if open_on.is_some() { "open" } else { "all" };
+        let all: Vec<shapes::PullRequest> = self
+            .rows(&self.at(&format!("/pulls?state={state}&")))
+            .await?;
+        let mut own: Vec<shapes::PullRequest> = all.into_iter().filter(is_it).collect();
+        own.sort_by_key(|pull| (pull.state == "open", pull.number));
+        let found = own.pop();
+        if let Some(found) = &found {
+            self.remember(branch, found.number).await;
+        }
+        Ok(found)
+    }
+
+    async fn numbered(&self, number: u64) -> Result<shapes::PullRequest, PortError> {
+        let answer = self.get(&self.at(&format!("/pulls/{number}"))).await?;
+        self.shape::<shapes::PullRequest>(answer.json)
+    }
+
+    async fn remember(&self, branch: &str, number: u64) {
+        let mut numbers = self.numbers.lock().await;
+        if numbers.len() >= NUMBERS_MAX {
+            numbers.clear();
+        }
+        numbers.insert(branch.to_owned(), number);
+    }
+}
+
+const MARK: &str = "<!-- orch:landed ";
+
+/// What makes a comment of the host's known again.
+fn mark(commit: &str) -> String {
+    format!("{MARK}{commit} -->")
+}
+
+fn noted(body: &str) -> Option<ObjectId> {
+    let (_, rest) = body.split_once(MARK)?;
+    ObjectId::new(rest.split(' ').next()?).ok()
+}
+
+/// A title as the host writes it: whoever asked for the task does not decide whether its commits are tested.
+fn title(text: &str) -> String {
+    let mut title: String = text.chars().take(TITLE_MAX).collect();
+    for skip in SKIPS {
+        while let Some(at) = title.to_lowercase().find(skip) {
+            // Lower case of what is found has as many bytes, for it is plain ASCII; what stands before may not.
+            let Some(end) = at
+                .checked_add(skip.len())
+                .filter(|end| title.is_char_boundary(at) && title.is_char_boundary(*end))
+            else {
+                return title.replace(['[', '*'], "(");
+            };
+            title.replace_range(at..end, "");
+        }
+    }
+    title.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn title_cannot_keep_a_commit_from_being_tested() {
+        for (text, expected) in [
+            ("SHOP-1: Discount", "SHOP-1: Discount"),
+            ("Fix [skip ci]", "Fix"),
+            ("[CI Skip] a [no ci] b", "a  b"),
+            ("[skip [skip ci]ci]", ""),
+            ("***NO_CI*** x", "x"),
+        ] {
+            assert_eq!(title(text), expected);
+        }
+        assert!(
+            !title("İİİ [skip ci] [skip ci]")
+                .to_lowercase()
+                .contains("[skip ci]")
+        );
+        assert_eq!(title(&"x".repeat(900)).len(), TITLE_MAX);
+    }
+
+    #[test]
+    fn landing_is_read_back_from_its_mark() {
+        let commit = "1".repeat(40);
+        let text = format!("Landed.\n\n{}", mark(&commit));
+        assert_eq!(noted(&text).map(|c| c.to_string()), Some(commit));
+        assert_eq!(noted("Landed as x <!-- orch:landed x -->"), None);
+    }
+}

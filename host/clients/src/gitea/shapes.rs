@@ -1,0 +1,90 @@
+//! What is read of the server's answers. Everything that is not named is left alone, so that another version may have
+//! more of it.
+
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct User {
+    pub(super) login: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Repository {
+    #[serde(default)]
+    pub(super) archived: bool,
+    pub(super) permissions: Option<Permissions>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Permissions {
+    pub(super) push: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Branch {
+    #[serde(default)]
+    pub(super) user_can_push: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PullRequest {
+    pub(super) number: u64,
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) merged: bool,
+    pub(super) merge_commit_sha: Option<String>,
+    pub(super) user: Option<User>,
+    pub(super) head: PullRequestEnd,
+    pub(super) base: PullRequestEnd,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PullRequestEnd {
+    /// The branch, also after it was deleted.
+    #[serde(default)]
+    pub(super) label: String,
+    #[serde(rename = "ref", default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) sha: String,
+    #[serde(default)]
+    pub(super) repo_id: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Review {
+    pub(super) user: Option<User>,
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) commit_id: String,
+    #[serde(default)]
+    pub(super) official: bool,
+    #[serde(default)]
+    pub(super) dismissed: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Combined {
+    pub(super) statuses: Option<Vec<CommitStatus>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CommitStatus {
+    /// Counts within a commit.
+    pub(super) id: i64,
+    pub(super) status: Option<String>,
+    #[serde(default)]
+    pub(super) context: String,
+    #[serde(default)]
+    pub(super) description: String,
+    #[serde(default)]
+    pub(super) target_url: String,
+    pub(super) creator: Option<User>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Comment {
+    pub(super) user: Option<User>,
+    #[serde(default)]
+    pub(super) body: String,
+}

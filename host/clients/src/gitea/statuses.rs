@@ -1,0 +1,142 @@
+//! Statuses of commits and reviews of pull requests.
+
+use orch_domain::id::ObjectId;
+use orch_domain::imports::{CheckState, ReviewState};
+use orch_domain::port::forge::{Review, Status};
+use orch_domain::port::{PortError, PortFailure};
+use reqwest::Method;
+use serde_json::json;
+
+use super::shapes::{self, Combined, CommitStatus};
+use super::{GiteaForge, PAGE, PAGES_MAX};
+
+/// Longest description of a status, characters: pages show one line of it.
+const DESCRIPTION_MAX: usize = 250;
+
+impl GiteaForge {
+    /// The latest status of each context, over all pages: the first page alone may look green.
+    pub(super) async fn statuses_of(&self, commit: &ObjectId) -> Result<Vec<Status>, PortError> {
+        let mut latest: std::collections::BTreeMap<String, CommitStatus> =
+            std::collections::BTreeMap::new();
+        for page in 1..=PAGES_MAX {
+            let path = format!("/commits/{commit}/status?page={page}&limit={PAGE}");
+            let answer = match self.get(&self.at(&path)).await {
+                Ok(answer) => answer,
+                // Some versions do so for a commit that they do not have.
+                Err(error) if error.failure == PortFailure::NotFound && page == 1 => {
+                    self.repository().await?;
+                    return Ok(Vec::new());
+                }
+                Err(error) => return Err(error),
+            };
+            let combined: Combined = self.shape(answer.json)?;
+            let rows = combined.statuses.unwrap_or_default();
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                let newer = latest.get(&row.context).is_none_or(|old| old.id < row.id);
+                if newer {
+                    latest.insert(row.context.clone(), row);
+                }
+            }
+            if answer
+                .total
+                .is_some_and(|total| latest.len() as u64 >= total)
+            {
+                break;
+            }
+        }
+        Ok(latest.into_values().map(status).collect())
+    }
+
+    pub(super) async fn status_posted(
+        &self,
+        commit: &ObjectId,
+        status: &Status,
+    ) -> Result<(), PortError> {
+        let description: String = status.description.chars().take(DESCRIPTION_MAX).collect();
+        let order = json!({
+            "state": state_of(status.state), "context": status.context, "description": description,
+            "target_url": status.url.as_deref().unwrap_or_default(),
+        });
+        let path = self.at(&format!("/statuses/{commit}"));
+        let answer = self
+            .server
+            .order(&self.source(), Method::POST, &path, &order)
+            .await?;
+        let said = format!(
+            "it answered {} to a status: {}",
+            answer.status, answer.words
+        );
+        match answer.status.as_u16() {
+            200..=299 => Ok(()),
+            403 => Err(self.failure(PortFailure::Unauthorised, said)),
+            404 => Err(self.failure(PortFailure::NotFound, said)),
+            400..=499 => Err(self.failure(PortFailure::Refused, said)),
+            // It may be written all the same.
+            _ => {
+                let stand = self.statuses_of(commit).await?;
+                let is_there = stand.iter().any(|s| {
+                    s.context == status.context
+                        && s.state == status.state
+                        && s.description == description
+                });
+                match is_there {
+                    true => Ok(()),
+                    false => Err(self.failure(PortFailure::Unavailable, said)),
+                }
+            }
+        }
+    }
+
+    pub(super) async fn reviews_of(&self, number: u64) -> Result<Vec<Review>, PortError> {
+        let rows: Vec<shapes::Review> = self
+            .rows(&self.at(&format!("/pulls/{number}/reviews?")))
+            .await?;
+        let reviews = rows.into_iter().filter_map(|row| {
+            let state = match row.state.as_str() {
+                "APPROVED" => ReviewState::Approved,
+                "REQUEST_CHANGES" => ReviewState::ChangesRequested,
+                "COMMENT" => ReviewState::Commented,
+                // Asked for, or not yet given.
+                _ => return None,
+            };
+            let is_dismissed = row.dismissed && state != ReviewState::Commented;
+            (!is_dismissed).then(|| Review {
+                author: row.user.map(|user| user.login).unwrap_or_default(),
+                state,
+                commit: ObjectId::new(row.commit_id).ok(),
+                is_official: row.official,
+            })
+        });
+        Ok(reviews.collect())
+    }
+}
+
+fn status(row: CommitStatus) -> Status {
+    let state = match row.status.as_deref().unwrap_or_default() {
+        "pending" => CheckState::Pending,
+        "success" => CheckState::Success,
+        "failure" => CheckState::Failure,
+        "error" => CheckState::Error,
+        // Servers take any word, and none: nothing but a success is one.
+        _ => CheckState::None,
+    };
+    Status {
+        context: row.context,
+        state,
+        description: row.description,
+        url: Some(row.target_url).filter(|url| !url.is_empty()),
+        reporter: row.creator.map(|user| user.login),
+    }
+}
+
+fn state_of(state: CheckState) -> &'static str {
+    match state {
+        CheckState::Pending | CheckState::None => "pending",
+        CheckState::Success => "success",
+        CheckState::Failure => "failure",
+        CheckState::Error => "error",
+    }
+}

@@ -1,0 +1,324 @@
+//! A stateful fake of a Forgejo server on loopback: git over HTTP by `git http-backend`, and the part of its API that
+//! the host uses, in the shapes that a running server answered. It lies below a path, as behind a proxy.
+//!
+//! What it does as the server does: an unknown commit's statuses are an empty list, posting one is 500; lists do not
+//! filter by branch, are cut at 50 rows and say their length in a header; a doubled merge answers 200 twice at most
+//! once moving the base; a base that moved answers 500 with nothing in it; a landing by push is seen only where the
+//! server looks for landings; a deleted branch leaves `label` and changes `ref`.
+
+#[path = "forgejo/answers.rs"]
+mod answers;
+#[path = "forgejo/git.rs"]
+mod git;
+#[path = "forgejo/hooks.rs"]
+mod hooks;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+/// Path below which the server lies.
+const BELOW: &str = "/forgejo";
+/// Login of the host's own user.
+pub const BOT: &str = "orch-bot";
+
+/// How the server misbehaves, once, at a request whose method and path contain what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It does what was asked and answers 500.
+    FailsAfterwards,
+    /// It does nothing and answers 502 in HTML, as a proxy does.
+    FailsBefore,
+    /// It does what was asked, and the connection is cut before the answer.
+    Cut,
+    /// It answers, but late.
+    Slow,
+    /// A merge moves the base and is forgotten: the pull request stays open, nothing is told.
+    HalfMerged,
+    /// It asks for fewer calls.
+    Limited,
+}
+
+/// What becomes of its webhooks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hooks {
+    /// They are sent.
+    #[default]
+    Sent,
+    /// They are lost.
+    Lost,
+    /// Each is sent three times.
+    Doubled,
+}
+
+/// What can be set while it runs.
+#[derive(Debug)]
+pub struct Rules {
+    /// Token that is accepted.
+    pub token: String,
+    /// Whether `main` takes pushes of the host's user.
+    pub may_push: bool,
+    /// Whether the host's user may write at all.
+    pub may_write: bool,
+    /// Whether the repository is archived.
+    pub archived: bool,
+    /// Whether landings by push are seen.
+    pub autodetect: bool,
+    /// Whether a pull request may be told that it was merged.
+    pub manual: bool,
+    /// Where the repository is now, if it was renamed.
+    pub renamed_to: Option<String>,
+    /// Whether nothing is answered at all.
+    pub down: bool,
+    /// Merges that are refused with 405 before one is taken.
+    pub checking: u32,
+    /// What becomes of webhooks.
+    pub hooks: Hooks,
+    /// Where webhooks go, and by which secret they are signed.
+    pub target: Option<(String, String)>,
+}
+
+/// A pull request.
+#[derive(Debug, Clone)]
+struct Pull {
+    number: u64,
+    user: String,
+    title: String,
+    body: String,
+    head: String,
+    base: String,
+    is_open: bool,
+    merged: Option<String>,
+    /// Where its branch was last.
+    last_head: String,
+}
+
+struct Inner {
+    /// The bare repository lies below it, as `OWNER/NAME.git`.
+    root: PathBuf,
+    repo: String,
+    address: String,
+    rules: Mutex<Rules>,
+    pulls: Mutex<Vec<Pull>>,
+    statuses: Mutex<BTreeMap<String, Vec<Value>>>,
+    comments: Mutex<BTreeMap<u64, Vec<Value>>>,
+    reviews: Mutex<BTreeMap<u64, Vec<Value>>>,
+    faults: Mutex<Vec<(String, Fault)>>,
+    requests: Mutex<Vec<String>>,
+    deliveries: Mutex<u64>,
+}
+
+/// The fake. Its server ends with the runtime that it was started in.
+#[derive(Clone)]
+pub struct Forgejo(Arc<Inner>);
+
+impl std::fmt::Debug for Forgejo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forgejo").field("url", &self.url()).finish()
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic under the lock")
+}
+
+impl Forgejo {
+    /// Starts the fake on a free port. The bare repository `root/REPO.git` is there.
+    ///
+    /// # Panics
+    /// When loopback cannot be listened on, or the repository is not there.
+    pub async fn start(root: &Path, repo: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("loopback can be listened on");
+        let address = listener.local_addr().expect("a listener has an address");
+        let inner = Arc::new(Inner {
+            root: root.to_owned(),
+            repo: repo.to_owned(),
+            address: address.to_string(),
+            rules: Mutex::new(Rules {
+                token: "fake-token-of-the-bot".to_owned(),
+                may_push: true,
+                may_write: true,
+                archived: false,
+                autodetect: true,
+                manual: false,
+                renamed_to: None,
+                down: false,
+                checking: 0,
+                hooks: Hooks::Sent,
+                target: None,
+            }),
+            pulls: Mutex::default(),
+            statuses: Mutex::default(),
+            comments: Mutex::default(),
+            reviews: Mutex::default(),
+            faults: Mutex::default(),
+            requests: Mutex::default(),
+            deliveries: Mutex::default(),
+        });
+        let fake = Self(inner);
+        fake.git(&["config", "http.receivepack", "true"]);
+        fake.protect();
+        let router = answers::router()
+            .fallback(git::backend)
+            .layer(middleware::from_fn_with_state(fake.clone(), misbehave))
+            .layer(DefaultBodyLimit::disable())
+            .with_state(fake.clone());
+        let router = axum::Router::new().nest(BELOW, router);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        fake
+    }
+
+    /// Its address, with the path below which it lies.
+    pub fn url(&self) -> String {
+        format!("http://{}{BELOW}", self.0.address)
+    }
+
+    /// Changes its rules.
+    pub fn rule<T>(&self, change: impl FnOnce(&mut Rules) -> T) -> T {
+        let done = change(&mut held(&self.0.rules));
+        self.protect();
+        done
+    }
+
+    /// Misbehaves once, at the next request whose method and path contain `at`, such as `POST pulls/1/merge`: both
+    /// words, in this order.
+    pub fn fail(&self, at: &str, fault: Fault) {
+        held(&self.0.faults).push((at.to_owned(), fault));
+    }
+
+    /// How many requests had this method and a path that contains `part`.
+    pub fn requests(&self, method: &str, part: &str) -> usize {
+        let requests = held(&self.0.requests);
+        let is_it = |line: &&String| line.starts_with(method) && line.contains(part);
+        requests.iter().filter(is_it).count()
+    }
+
+    /// Every request so far: method and path.
+    pub fn all_requests(&self) -> Vec<String> {
+        held(&self.0.requests).clone()
+    }
+
+    /// State of a pull request as people see it: `open`, `closed` or `merged`, and the commit as which it was merged.
+    ///
+    /// # Panics
+    /// When there is none of this number.
+    pub fn pull(&self, number: u64) -> (String, Option<String>) {
+        let pulls = held(&self.0.pulls);
+        let pull = pulls
+            .iter()
+            .find(|p| p.number == number)
+            .expect("it is there");
+        let state = match (pull.is_open, pull.merged.is_some()) {
+            (_, true) => "merged",
+            (true, false) => "open",
+            (false, false) => "closed",
+        };
+        (state.to_owned(), pull.merged.clone())
+    }
+
+    /// How many pull requests there are.
+    pub fn pulls(&self) -> usize {
+        held(&self.0.pulls).len()
+    }
+
+    /// Texts of the comments of a pull request.
+    pub fn comments(&self, number: u64) -> Vec<String> {
+        let comments = held(&self.0.comments);
+        let of = comments.get(&number).into_iter().flatten();
+        of.map(|c| c["body"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// Statuses of a commit, in the order in which they were posted: context and state.
+    pub fn statuses(&self, commit: &str) -> Vec<(String, String)> {
+        let statuses = held(&self.0.statuses);
+        let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let of = statuses.get(commit).into_iter().flatten();
+        of.map(|row| (text(row, "context"), text(row, "status")))
+            .collect()
+    }
+
+    /// Somebody posts a status.
+    pub fn post_status(&self, commit: &str, context: &str, state: &str, by: &str) {
+        answers::add_status(self, commit, context, state, "", by);
+    }
+
+    /// Somebody opens a pull request.
+    pub fn open(&self, user: &str, head: &str, base: &str) -> u64 {
+        answers::open(self, user, head, base, "Opened by somebody", "")
+    }
+
+    /// Somebody reviews a pull request.
+    pub fn review(&self, number: u64, user: &str, state: &str, commit: &str, is_official: bool) {
+        let row = serde_json::json!({"user": {"login": user}, "state": state, "commit_id": commit,
+            "official": is_official, "dismissed": false, "stale": false});
+        held(&self.0.reviews).entry(number).or_default().push(row);
+    }
+}
+
+/// Notes a request, and misbehaves at it if that was asked for.
+async fn misbehave(State(fake): State<Forgejo>, request: Request, next: Next) -> Response {
+    let line = format!("{} {}", request.method(), request.uri().path());
+    held(&fake.0.requests).push(line.clone());
+    if held(&fake.0.rules).down {
+        return cut();
+    }
+    let fault = {
+        let mut faults = held(&fake.0.faults);
+        let is_it = |(at, _): &(String, Fault)| {
+            let (method, path) = at.split_once(' ').unwrap_or(("", at));
+            line.starts_with(method) && line.contains(path)
+        };
+        let found = faults.iter().position(is_it);
+        found.map(|index| faults.remove(index).1)
+    };
+    match fault {
+        None => next.run(request).await,
+        Some(Fault::FailsBefore) => (
+            StatusCode::BAD_GATEWAY,
+            "<html><body>Bad Gateway</body></html>",
+        )
+            .into_response(),
+        Some(Fault::Limited) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            [("retry-after", "2")],
+            "slow down",
+        )
+            .into_response(),
+        Some(Fault::FailsAfterwards) => {
+            drop(next.run(request).await);
+            let nothing =
+                serde_json::json!({"message": "", "url": "http://forge.test/api/swagger"});
+            (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(nothing)).into_response()
+        }
+        Some(Fault::Cut) => {
+            drop(next.run(request).await);
+            cut()
+        }
+        Some(Fault::Slow) => {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            next.run(request).await
+        }
+        Some(Fault::HalfMerged) => answers::half_merge(&fake, request).await,
+    }
+}
+
+/// An answer that breaks off.
+fn cut() -> Response {
+    let broken = futures_util::stream::once(async {
+        Err::<Vec<u8>, _>(std::io::Error::other("the connection is cut"))
+    });
+    let mut response = Response::new(Body::from_stream(broken));
+    let length = axum::http::HeaderValue::from_static("1000");
+    response.headers_mut().insert("content-length", length);
+    response
+}

@@ -1,0 +1,104 @@
+//! What follows from a push, and the webhooks that tell of it.
+
+use std::collections::BTreeMap;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::{Forgejo, Hooks, held};
+
+/// Branches and where they are.
+pub(super) fn branches(fake: &Forgejo) -> BTreeMap<String, String> {
+    let text = fake.git(&[
+        "for-each-ref",
+        "--format=%(objectname) %(refname)",
+        "refs/heads/",
+    ]);
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    pairs
+        .map(|(commit, name)| (name.to_owned(), commit.to_owned()))
+        .collect()
+}
+
+/// Tells of what moved, and sees landings where the server looks for them.
+pub(super) fn after_push(fake: &Forgejo, before: &BTreeMap<String, String>) {
+    let now = branches(fake);
+    for (name, commit) in &now {
+        if before.get(name) != Some(commit) {
+            let zeros = "0".repeat(40);
+            let old = before.get(name).unwrap_or(&zeros);
+            tell(
+                fake,
+                "push",
+                json!({"ref": name, "before": old, "after": commit}),
+            );
+        }
+    }
+    for name in before.keys().filter(|name| !now.contains_key(*name)) {
+        tell(fake, "delete", json!({"ref": name, "ref_type": "branch"}));
+    }
+    if now == *before || !held(&fake.0.rules).autodetect {
+        return;
+    }
+    let open: Vec<(u64, String, String)> = held(&fake.0.pulls)
+        .iter()
+        .filter(|pull| pull.is_open)
+        .map(|pull| (pull.number, pull.head.clone(), pull.base.clone()))
+        .collect();
+    for (number, head, base) in open {
+        let (Some(head), Some(base)) = (fake.tip(&head), fake.tip(&base)) else {
+            continue;
+        };
+        if fake
+            .try_git(&["merge-base", "--is-ancestor", &head, &base])
+            .is_ok()
+        {
+            super::answers::merged(fake, number, &head);
+        }
+    }
+}
+
+/// Sends a webhook, as its mode says.
+pub(super) fn tell(fake: &Forgejo, event: &'static str, mut body: Value) {
+    let (mode, target) = {
+        let rules = held(&fake.0.rules);
+        (rules.hooks, rules.target.clone())
+    };
+    let Some((url, secret)) = target else { return };
+    let times = match mode {
+        Hooks::Sent => 1,
+        Hooks::Lost => return,
+        Hooks::Doubled => 3,
+    };
+    body["repository"] = json!({"id": 1, "full_name": fake.0.repo});
+    body["sender"] = json!({"login": super::BOT});
+    let number = {
+        let mut deliveries = held(&fake.0.deliveries);
+        *deliveries += 1;
+        *deliveries
+    };
+    let text = serde_json::to_string_pretty(&body).expect("it is JSON");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
+    mac.update(text.as_bytes());
+    let signature: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let send = async move {
+        for _ in 0..times {
+            let request = reqwest::Client::new()
+                .post(&url)
+                .header("content-type", "application/json")
+                .header("x-forgejo-delivery", format!("delivery-{number}"))
+                .header("x-forgejo-event", event)
+                .header("x-forgejo-signature", &signature)
+                .body(text.clone());
+            // It is never sent again.
+            request.send().await.ok();
+        }
+    };
+    tokio::spawn(send);
+}
