@@ -35,8 +35,10 @@ fn forge(set: impl FnOnce(&Forgejo)) -> Forge {
         ],
     );
     let fake = runtime.block_on(Forgejo::start(&world.path("forge"), "acme/shop"));
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let free = free.local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     world.write("token", "fake-token-of-the-bot\n", 0o600);
     world.write("hook.secret", "between us\n", 0o600);
     let shop = &mut world.config["repositories"]["shop"];

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 /// believed as it is.
 fn world() -> (World, SocketAddr) {
     let mut world = World::new();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let free = free.local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     world.config["http"] = json!({"listen": free.to_string()});
     world.config["reconcile"] = json!({"interval_s": 3600, "grace_s": 3600});
     // Editors end a file with a line end.

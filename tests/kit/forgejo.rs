@@ -12,6 +12,8 @@ mod answers;
 mod git;
 #[path = "forgejo/hooks.rs"]
 mod hooks;
+#[path = "forgejo/merges.rs"]
+mod merges;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -308,7 +310,7 @@ async fn misbehave(State(fake): State<Forgejo>, request: Request, next: Next) ->
             tokio::time::sleep(Duration::from_millis(1500)).await;
             next.run(request).await
         }
-        Some(Fault::HalfMerged) => answers::half_merge(&fake, request).await,
+        Some(Fault::HalfMerged) => merges::half_merge(&fake, request).await,
     }
 }
 

@@ -63,6 +63,18 @@ pub enum StatusNote {
         /// With this exit code.
         exit_code: i32,
     },
+    /// A gate passed, or had nothing to say.
+    GatePassed,
+    /// A gate failed.
+    GateFailed,
+    /// A gate cannot say yet.
+    GateWaits,
+    /// A gate had no verdict.
+    GateInconclusive,
+    /// Some gates are still to judge.
+    GatesToCome,
+    /// All gates that stand before the landing have passed.
+    GatesPassed,
 }
 
 /// Something that leaves the host.

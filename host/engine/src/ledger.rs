@@ -12,6 +12,7 @@ pub(crate) mod decisions;
 pub(crate) mod doors;
 pub(crate) mod ending;
 pub(crate) mod evidence;
+pub(crate) mod gate_status;
 pub(crate) mod intent;
 pub(crate) mod issues;
 pub(crate) mod messages;

@@ -1,19 +1,19 @@
 //! The fake's API: pull requests, statuses, comments and merges, in the shapes of a running server.
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{BOT, Forgejo, Pull, held, hooks};
+use super::{BOT, Forgejo, Pull, held, hooks, merges};
 
 /// Longest page.
 const PAGE_MAX: usize = 50;
 
-type Asked = State<Forgejo>;
-type Named<T> = Path<(String, String, T)>;
+pub(super) type Asked = State<Forgejo>;
+pub(super) type Named<T> = Path<(String, String, T)>;
 type Pages = Query<std::collections::BTreeMap<String, String>>;
 
 pub(super) fn router() -> Router<Forgejo> {
@@ -30,7 +30,7 @@ pub(super) fn router() -> Router<Forgejo> {
         .route(&at("/statuses/{sha}"), post(post_status))
         .route(&at("/pulls"), get(list).post(create))
         .route(&at("/pulls/{number}"), get(one).patch(edit))
-        .route(&at("/pulls/{number}/merge"), post(merge))
+        .route(&at("/pulls/{number}/merge"), post(merges::merge))
         .route(&at("/pulls/{number}/reviews"), get(reviews))
         .route(
             &at("/issues/{number}/comments"),
@@ -39,7 +39,7 @@ pub(super) fn router() -> Router<Forgejo> {
 }
 
 /// The token, and where the repository is; none if the request is answered already.
-fn refused(
+pub(super) fn refused(
     fake: &Forgejo,
     headers: &HeaderMap,
     owner: &str,
@@ -76,7 +76,7 @@ fn refused(
     None
 }
 
-fn said(status: StatusCode, message: &str) -> Response {
+pub(super) fn said(status: StatusCode, message: &str) -> Response {
     let body = json!({"message": message, "url": "http://forge.test/api/swagger"});
     (status, Json(body)).into_response()
 }
@@ -88,6 +88,7 @@ macro_rules! allowed {
         }
     };
 }
+pub(super) use allowed;
 
 async fn repository(
     State(fake): Asked,
@@ -324,7 +325,7 @@ async fn create(
     (StatusCode::CREATED, Json(body)).into_response()
 }
 
-fn find(fake: &Forgejo, number: u64) -> Option<Pull> {
+pub(super) fn find(fake: &Forgejo, number: u64) -> Option<Pull> {
     held(&fake.0.pulls)
         .iter()
         .find(|p| p.number == number)
@@ -385,89 +386,6 @@ pub(super) fn merged(fake: &Forgejo, number: u64, commit: &str) {
         pull.last_head = commit.to_owned();
     });
     told(fake, number, "closed");
-}
-
-async fn merge(
-    State(fake): Asked,
-    headers: HeaderMap,
-    Path((owner, name, number)): Named<u64>,
-    Json(said_so): Json<Value>,
-) -> Response {
-    allowed!(fake, headers, owner, name, true);
-    let Some(pull) = find(&fake, number) else {
-        return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
-    };
-    if pull.merged.is_some() {
-        return said(StatusCode::METHOD_NOT_ALLOWED, "");
-    }
-    if !pull.is_open {
-        return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
-    }
-    {
-        let mut rules = held(&fake.0.rules);
-        if rules.checking > 0 {
-            rules.checking -= 1;
-            return said(StatusCode::METHOD_NOT_ALLOWED, "Please try again later");
-        }
-        if said_so["Do"] == "manually-merged" && !rules.manual {
-            return said(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "manually-merged is not allowed an allowed merge style for this repository",
-            );
-        }
-    }
-    if said_so["Do"] == "manually-merged" {
-        merged(
-            &fake,
-            number,
-            said_so["MergeCommitID"].as_str().unwrap_or_default(),
-        );
-        return StatusCode::OK.into_response();
-    }
-    let head = fake.tip(&pull.head).unwrap_or_default();
-    if said_so["head_commit_id"]
-        .as_str()
-        .is_some_and(|id| id != head)
-    {
-        return said(StatusCode::CONFLICT, "head out of date");
-    }
-    match fast_forward(&fake, &pull.base, &head) {
-        true => {
-            merged(&fake, number, &head);
-            StatusCode::OK.into_response()
-        }
-        false => said(StatusCode::INTERNAL_SERVER_ERROR, ""),
-    }
-}
-
-/// Moves a branch to a commit that stands on it.
-fn fast_forward(fake: &Forgejo, base: &str, head: &str) -> bool {
-    let Some(old) = fake.tip(base) else {
-        return false;
-    };
-    if fake
-        .try_git(&["merge-base", "--is-ancestor", &old, head])
-        .is_err()
-    {
-        return false;
-    }
-    let name = format!("refs/heads/{base}");
-    fake.try_git(&["update-ref", &name, head, &old]).is_ok()
-}
-
-/// A merge whose server died in the middle: the base moved, and nothing else.
-pub(super) async fn half_merge(fake: &Forgejo, request: Request) -> Response {
-    let path = request.uri().path().to_owned();
-    let number = path
-        .split('/')
-        .rev()
-        .nth(1)
-        .and_then(|text| text.parse().ok());
-    if let Some(pull) = number.and_then(|number| find(fake, number)) {
-        let head = fake.tip(&pull.head).unwrap_or_default();
-        fast_forward(fake, &pull.base, &head);
-    }
-    super::cut()
 }
 
 async fn reviews(

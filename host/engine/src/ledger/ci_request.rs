@@ -50,6 +50,13 @@ pub(super) async fn post_status(
         StatusNote::Queued => format!("status:{repo}:{sha}:queued:{now}"),
         StatusNote::AskedAgain { time } => format!("status:{repo}:{sha}:again-{time}:{now}"),
         StatusNote::Ended { .. } => format!("status:{repo}:{sha}:ended:{now}"),
+        // What gates say has another context and is written elsewhere.
+        StatusNote::GatePassed
+        | StatusNote::GateFailed
+        | StatusNote::GateWaits
+        | StatusNote::GateInconclusive
+        | StatusNote::GatesToCome
+        | StatusNote::GatesPassed => format!("status:{repo}:{sha}:gate:{now}"),
     };
     let message = Message::PostStatus {
         repo: repo.clone(),

@@ -23,6 +23,7 @@ use super::Ledger;
 use super::apply::apply;
 use super::budget::warn;
 use super::ci_request::{ask_ci, post_status};
+use super::gate_status::GateStatus;
 use super::notices::announce;
 use super::unwritten::Unwritten;
 
@@ -86,6 +87,8 @@ pub(crate) enum Write {
         passed: bool,
         exit_code: i32,
     },
+    /// The forge is told how a gate judged a commit.
+    GateStatus(GateStatus),
     /// Something that the host found out.
     Evidence(EvidenceRow),
     /// An artefact of the host.
@@ -187,6 +190,7 @@ impl Write {
                 let note = StatusNote::Ended { exit_code };
                 post_status(tx, repo, task, &sha, note, now).await?;
             }
+            Self::GateStatus(status) => status.write(tx, task, repo, now).await?,
             Self::Evidence(row) => tx.put_evidence(task, &row).await?,
             Self::HostArtefact { name, content } => {
                 tx.put_host_artefact(task, &name, &content, now).await?;

@@ -5,9 +5,11 @@ mod forge;
 mod gather;
 mod subject;
 
+use orch_config::ForgePlace;
 use orch_domain::id::ObjectId;
 use orch_domain::notice::NoticeKind;
-use orch_domain::pipeline::Step;
+use orch_domain::pipeline::{HostWork, Mode, Pipeline, Step};
+use orch_domain::stage::Stage;
 use orch_domain::transition::Event;
 use orch_store::{ClaimedJob, TaskRecord};
 
@@ -16,6 +18,7 @@ pub(crate) use self::subject::Subject;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::prepared_of;
+use crate::ledger::gate_status::GateStatus;
 use crate::ledger::repos::Repos;
 
 /// Evaluates one gate of the pipeline.
@@ -68,6 +71,19 @@ impl GateStep {
         };
         let mut also = vec![expected, answered.keep()];
         also.extend(rotate);
+        // Before development the branch has no change of its own to speak of.
+        let is_told = matches!(repo.config.forge, ForgePlace::On(_))
+            && record.task.stage >= Stage::Development
+            && record.task.stage < Stage::Deploy;
+        if is_told && let Some(commit) = record.task.head.clone() {
+            also.push(Write::GateStatus(GateStatus {
+                commit,
+                entry: id.clone(),
+                outcome: judgement.outcome(),
+                counts: entry.mode == Mode::Enforce,
+                is_last: is_last(&pipeline, record.task.stage, record.task.step),
+            }));
+        }
         Ok(Ending::Event {
             event: Event::GateJudged {
                 entry: id,
@@ -76,6 +92,15 @@ impl GateStep {
             also,
         })
     }
+}
+
+/// Whether no gate judges after this step before the base is moved.
+fn is_last(pipeline: &Pipeline, stage: Stage, step: u32) -> bool {
+    let mut after = pipeline.steps(stage).iter().skip(step as usize + 1);
+    pipeline.is_prepared(stage, step)
+        && after
+            .find(|step| matches!(step, Step::Gate(_) | Step::Work(HostWork::Land)))
+            .is_none_or(|step| !matches!(step, Step::Gate(_)))
 }
 
 /// What has moved since the landing was prepared; none if it is what would land, or conflicts with this very base.

@@ -1,7 +1,7 @@
 //! What the reconciler compares with its sources: tasks under way with their jobs, commits that nobody tests.
 
 use orch_domain::event::EventKind;
-use orch_domain::id::TaskId;
+use orch_domain::id::{ObjectId, TaskId};
 use orch_domain::job::{JobKind, JobState};
 use orch_domain::names::JobName;
 
@@ -57,6 +57,26 @@ impl Tx {
         let Some(row) = row else { return Ok(None) };
         let id: i64 = get(&row, "id")?;
         word(&row, "state", "jobs", id).map(Some)
+    }
+
+    /// Whether a commit is the head of another task of the repository that is under way.
+    pub async fn is_head_of_another(
+        &mut self,
+        repo: &str,
+        commit: &ObjectId,
+        task: TaskId,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM tasks WHERE repo = ? AND head = ? AND id <> ? \
+             AND stage NOT IN ('done', 'cancelled'))",
+        )
+        .bind(repo)
+        .bind(commit.as_str())
+        .bind(task.0)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("look for other tasks at a commit")?;
+        get(&row, 0)
     }
 
     /// How many live jobs of a kind there are.

@@ -1,0 +1,66 @@
+//! What a forge is told of gates: one status for each entry, and one for all of them that turns green last.
+
+use orch_domain::id::{EntryId, ObjectId, RepoName, TaskId, UnixMs};
+use orch_domain::imports::CheckState;
+use orch_domain::message::{Message, StatusNote};
+use orch_domain::verdict::EvaluationOutcome;
+use orch_store::{StoreError, Tx};
+
+/// Context of the status for all gates together.
+const ALL_GATES: &str = "orch/gates";
+
+/// How a gate judged a commit.
+#[derive(Debug)]
+pub(crate) struct GateStatus {
+    pub(crate) commit: ObjectId,
+    pub(crate) entry: EntryId,
+    pub(crate) outcome: EvaluationOutcome,
+    /// Whether the entry's word counts, and not only advises.
+    pub(crate) counts: bool,
+    /// Whether nothing judges after it before the landing.
+    pub(crate) is_last: bool,
+}
+
+impl GateStatus {
+    /// Tells the forge. All gates together are green only when the last one has passed, and never while another task
+    /// holds the same commit: whoever has the forge merge by this word would land what that one has not judged.
+    pub(crate) async fn write(
+        self,
+        tx: &mut Tx,
+        task: TaskId,
+        repo: &RepoName,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let (state, note) = match self.outcome {
+            EvaluationOutcome::Pass | EvaluationOutcome::NotApplicable => {
+                (CheckState::Success, StatusNote::GatePassed)
+            }
+            EvaluationOutcome::Fail => (CheckState::Failure, StatusNote::GateFailed),
+            EvaluationOutcome::Wait => (CheckState::Pending, StatusNote::GateWaits),
+            EvaluationOutcome::Inconclusive => (CheckState::Pending, StatusNote::GateInconclusive),
+        };
+        let is_alone = !tx
+            .is_head_of_another(repo.as_str(), &self.commit, task)
+            .await?;
+        let all = match (self.counts, state) {
+            (true, CheckState::Failure) => (CheckState::Failure, StatusNote::GateFailed),
+            (_, CheckState::Success) if self.is_last && is_alone => {
+                (CheckState::Success, StatusNote::GatesPassed)
+            }
+            _ => (CheckState::Pending, StatusNote::GatesToCome),
+        };
+        let context = format!("orch/{}", self.entry);
+        for (context, (state, note)) in [(context, (state, note)), (ALL_GATES.to_owned(), all)] {
+            let key = format!("status:{repo}:{}:{context}:{now}", self.commit);
+            let message = Message::PostStatus {
+                repo: repo.clone(),
+                commit: self.commit.clone(),
+                context,
+                state,
+                note,
+            };
+            tx.push_message(Some(task), &message, &key, now).await?;
+        }
+        Ok(())
+    }
+}
