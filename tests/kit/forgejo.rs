@@ -74,6 +74,8 @@ pub struct Rules {
     pub archived: bool,
     /// Whether landings by push are seen.
     pub autodetect: bool,
+    /// Whether a comment of a pull request is answered by 500, though it is stored: a running server did so every time.
+    pub comments_fail: bool,
     /// Whether a pull request may be told that it was merged.
     pub manual: bool,
     /// Where the repository is now, if it was renamed.
@@ -150,7 +152,8 @@ impl Forgejo {
                 may_push: true,
                 may_write: true,
                 archived: false,
-                autodetect: true,
+                autodetect: false,
+                comments_fail: true,
                 manual: false,
                 renamed_to: None,
                 down: false,

@@ -278,7 +278,7 @@ pub(super) fn open(
     number
 }
 
-fn told(fake: &Forgejo, number: u64, action: &str) {
+pub(super) fn told(fake: &Forgejo, number: u64, action: &str) {
     let found = held(&fake.0.pulls)
         .iter()
         .find(|p| p.number == number)
@@ -429,5 +429,12 @@ async fn comment(
     let rows = comments.entry(number).or_default();
     let row = json!({"id": rows.len() + 1, "user": {"login": BOT}, "body": said_so["body"]});
     rows.push(row.clone());
-    (StatusCode::CREATED, Json(row)).into_response()
+    match held(&fake.0.rules).comments_fail {
+        true => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "<!DOCTYPE html><html></html>",
+        )
+            .into_response(),
+        false => (StatusCode::CREATED, Json(row)).into_response(),
+    }
 }

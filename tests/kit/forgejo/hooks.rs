@@ -24,15 +24,21 @@ pub(super) fn branches(fake: &Forgejo) -> BTreeMap<String, String> {
 /// Tells of what moved, and sees landings where the server looks for them.
 pub(super) fn after_push(fake: &Forgejo, before: &BTreeMap<String, String>) {
     let now = branches(fake);
+    let zeros = "0".repeat(40);
     for (name, commit) in &now {
-        if before.get(name) != Some(commit) {
-            let zeros = "0".repeat(40);
-            let old = before.get(name).unwrap_or(&zeros);
-            tell(
-                fake,
-                "push",
-                json!({"ref": name, "before": old, "after": commit}),
-            );
+        let old = before.get(name);
+        if old == Some(commit) {
+            continue;
+        }
+        if old.is_none() {
+            let made = json!({"ref": name, "ref_type": "branch", "sha": commit});
+            tell(fake, "create", made);
+        }
+        let old = old.unwrap_or(&zeros);
+        let moved = json!({"ref": name, "before": old, "after": commit});
+        tell(fake, "push", moved);
+        for number in open_of(fake, name) {
+            super::answers::told(fake, number, "synchronized");
         }
     }
     for name in before.keys().filter(|name| !now.contains_key(*name)) {
@@ -57,6 +63,15 @@ pub(super) fn after_push(fake: &Forgejo, before: &BTreeMap<String, String>) {
             super::answers::merged(fake, number, &head);
         }
     }
+}
+
+/// Open pull requests of a branch.
+fn open_of(fake: &Forgejo, name: &str) -> Vec<u64> {
+    let pulls = held(&fake.0.pulls);
+    let open = pulls.iter().filter(|pull| {
+        pull.is_open && name.strip_prefix("refs/heads/") == Some(pull.head.as_str())
+    });
+    open.map(|pull| pull.number).collect()
 }
 
 /// Sends a webhook, as its mode says.

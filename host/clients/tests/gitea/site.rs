@@ -78,6 +78,7 @@ pub(crate) async fn site() -> Site {
         &["clone", "--quiet", "--bare", "seed", "acme/shop.git"],
     );
     let fake = Forgejo::start(folder.path(), "acme/shop").await;
+    fake.rule(|rules| rules.autodetect = true);
     let mirror = Git::at(at("mirror.git")).expect("it works");
     mirror.init().await.expect("a mirror");
     let forge = forge(folder.path(), &fake, GiteaLanding::Auto);
