@@ -3,13 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use orch_domain::id::DoorName;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::host::HostConfig;
-use crate::strict::{ConfigError, nearest};
 use crate::webhooks::SecretFrom;
 
 /// What a forge speaks.
@@ -109,64 +106,6 @@ impl<'de> Visitor<'de> for PlaceVisitor {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ForgePlace, A::Error> {
         RemotePlace::deserialize(MapAccessDeserializer::new(map)).map(ForgePlace::On)
     }
-}
-
-pub(crate) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
-    for (name, forge) in &config.forges {
-        let place = format!("forges.{name}");
-        let refuse = |what: &str| Err(ConfigError::invalid(file, &place, what));
-        if let Err(error) = DoorName::new(name.clone()) {
-            return refuse(&error.to_string());
-        }
-        let rest = forge.url.strip_prefix("https://");
-        let rest = rest.or_else(|| forge.url.strip_prefix("http://"));
-        match rest {
-            None => return refuse("`url` begins with `https://` or `http://`"),
-            Some(rest) if rest.is_empty() || rest.contains(['@', '?', '#', ' ']) => {
-                return refuse(
-                    "`url` is an address without user, question mark and fragment; the token has a key of its own",
-                );
-            }
-            Some(_) => {}
-        }
-        forge.token.check(file, &format!("{place}.token"))?;
-    }
-    for (name, repository) in &config.repositories {
-        let place = format!("repositories.{name}");
-        let refuse = |what: String| Err(ConfigError::invalid(file, &place, what));
-        let remote = match (&repository.forge, &repository.path) {
-            (ForgePlace::Local, Some(_)) => continue,
-            (ForgePlace::Local, None) => {
-                return refuse("give the `path` of its bare repository, or its `forge`".to_owned());
-            }
-            (ForgePlace::On(_), Some(_)) => {
-                return refuse("it lies on a forge; remove its `path`".to_owned());
-            }
-            (ForgePlace::On(remote), None) => remote,
-        };
-        if !config.forges.contains_key(&remote.name) {
-            let known: Vec<&str> = config.forges.keys().map(String::as_str).collect();
-            let near = nearest(&remote.name, &known);
-            let near = near.map(|near| format!("; did you mean `{near}`?"));
-            return refuse(format!(
-                "there is no forge `{}`{}",
-                remote.name,
-                near.unwrap_or_else(|| "; add it under `forges`".to_owned())
-            ));
-        }
-        let is_part = |part: &str| {
-            let is_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            !part.is_empty() && part != "." && part != ".." && part.chars().all(is_char)
-        };
-        let parts: Vec<&str> = remote.repo.split('/').collect();
-        if parts.len() != 2 || !parts.iter().all(|part| is_part(part)) {
-            return refuse(format!(
-                "`{}` names no repository of a forge; write OWNER/NAME",
-                remote.repo
-            ));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

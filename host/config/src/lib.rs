@@ -6,6 +6,7 @@
 mod agents;
 mod bounds;
 mod disk;
+mod edges;
 mod effective;
 mod forges;
 mod gates;

@@ -9,7 +9,7 @@ use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::strict::{self, ConfigError};
-use crate::{agents, bounds, disk, forges, people, reconcile, sandbox, webhooks};
+use crate::{agents, bounds, disk, edges, people, reconcile, sandbox};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -118,8 +118,7 @@ impl HostConfig {
         disk::check(&self.disk, file)?;
         sandbox::check(&self.sandbox, file)?;
         people::check(&self.people, file)?;
-        forges::check(self, file)?;
-        webhooks::check(self, file)?;
+        edges::check(self, file)?;
         for (gate, words) in &self.grants {
             GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
         }

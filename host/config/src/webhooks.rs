@@ -1,12 +1,9 @@
 //! Whose webhooks the host takes, and how they prove that they come from there.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use orch_domain::id::DoorName;
 use serde::{Deserialize, Serialize};
 
-use crate::host::HostConfig;
 use crate::strict::ConfigError;
 
 /// Where a credential is: exactly one of the two.
@@ -72,71 +69,6 @@ pub struct WebhookConfig {
     /// Projects of the tracker that it speaks for.
     #[serde(default)]
     pub projects: Vec<String>,
-}
-
-pub(crate) fn check(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
-    for (name, webhook) in &config.webhooks {
-        let place = format!("webhooks.{name}");
-        DoorName::new(name.clone())
-            .map_err(|e| ConfigError::invalid(file, &place, e.to_string()))?;
-        for secret in &webhook.secrets {
-            secret.check(file, &format!("{place}.secrets"))?;
-        }
-        let is_alone = config.http.listen.is_none_or(|to| to.ip().is_loopback());
-        let problem = match (webhook.secrets.is_empty(), webhook.unsigned, is_alone) {
-            (false, false, _) | (true, true, true) => None,
-            (true, false, _) => Some(
-                "it has no secret, so anybody could speak for it; name one under `secrets`, or say `unsigned: true` \
-                 where only this machine can ask",
-            ),
-            (false, true, _) => Some("it has secrets and is `unsigned`; remove one of the two"),
-            (true, true, false) => Some(
-                "unsigned deliveries are taken only while `http.listen` is an address of this machine alone, such as \
-                 127.0.0.1; name a secret",
-            ),
-        };
-        if let Some(problem) = problem {
-            return Err(ConfigError::invalid(file, place, problem));
-        }
-        check_speaks_for(config, webhook, file, &place)?;
-    }
-    Ok(())
-}
-
-fn check_speaks_for(
-    config: &HostConfig,
-    webhook: &WebhookConfig,
-    file: &str,
-    place: &str,
-) -> Result<(), ConfigError> {
-    if let Some(repo) = webhook
-        .repositories
-        .iter()
-        .find(|repo| !config.repositories.contains_key(*repo))
-    {
-        let known: BTreeMap<_, _> = config.repositories.iter().collect();
-        let known: Vec<&str> = known.keys().map(|name| name.as_str()).collect();
-        let problem = format!(
-            "there is no repository `{repo}`; registered are: {}",
-            known.join(", ")
-        );
-        return Err(ConfigError::invalid(
-            file,
-            format!("{place}.repositories"),
-            problem,
-        ));
-    }
-    let says_nothing = match webhook.kind {
-        WebhookKind::Gitea => webhook.repositories.is_empty(),
-        WebhookKind::Plane => webhook.tracker.is_none() || webhook.projects.is_empty(),
-        WebhookKind::Generic => webhook.repositories.is_empty() && webhook.tracker.is_none(),
-    };
-    if says_nothing {
-        let problem = "it speaks for nothing, so nothing that it says would be looked at; name its `repositories`, or \
-                       its `tracker` with the `projects`";
-        return Err(ConfigError::invalid(file, place, problem));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -199,7 +199,7 @@ impl GiteaForge {
             .unwrap_or_default()
             .into_iter()
             .filter(|comment| comment.user.as_ref().is_some_and(|user| user.login == own));
-        Ok(own.filter_map(|comment| noted(&comment.body)).last())
+        Ok(own.filter_map(|comment| noted(&comment.body)).next_back())
     }
 
     async fn close(&self, number: u64) -> Result<(), PortError> {

@@ -173,7 +173,9 @@ impl GiteaServer {
         path: &str,
         said: &Value,
     ) -> Result<Answer, PortError> {
+        orch_durable::point("order: before");
         let answer = self.once(source, method, path, Some(said)).await?;
+        orch_durable::point("order: after");
         match answer.status.as_u16() {
             301..=308 | 401 | 423 | 429 => self.judged(source, answer),
             _ => Ok(answer),
