@@ -217,6 +217,10 @@ row_id!(
     /// Row id of a person's token.
     TokenId
 );
+row_id!(
+    /// Row id of a batch of tasks that land together.
+    BatchId
+);
 
 /// Milliseconds since the Unix epoch, from the host's one clock.
 pub type UnixMs = i64;

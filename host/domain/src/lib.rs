@@ -6,6 +6,7 @@
 //! that wait to be delivered: they say themselves how they are stored (`stored.rs`).
 
 pub mod artefact;
+pub mod batch;
 pub mod commit_test;
 pub mod delivery;
 pub mod event;

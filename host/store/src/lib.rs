@@ -14,6 +14,7 @@ mod writer;
 pub use error::StoreError;
 pub use open::{Owner, Store};
 pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
+pub use table::batches::{Batch, BatchMember, BatchRun, NewBatch, NewMember};
 pub use table::branches::{Landing, TaskBranch};
 pub use table::costs::{CostRow, CostsBy, Spending, Tokens};
 pub use table::counts::RowCount;

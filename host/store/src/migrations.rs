@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 20] = files![
+const FILES: [(i64, &str, &str); 21] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -42,6 +42,7 @@ const FILES: [(i64, &str, &str); 20] = files![
     (17, "moves once", "0017_moves_once.sql"),
     (18, "own records", "0018_own_records.sql"),
     (19, "overtaken", "0019_overtaken.sql"),
+    (20, "batches", "0020_batches.sql"),
     (26, "webhook deliveries", "0026_webhook_deliveries.sql"),
     (28, "people", "0028_people.sql"),
 ];

@@ -2,6 +2,7 @@
 
 pub(crate) mod ageing;
 pub(crate) mod artefacts;
+pub(crate) mod batches;
 pub(crate) mod branches;
 pub(crate) mod commit_tests;
 pub(crate) mod costs;

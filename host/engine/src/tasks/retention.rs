@@ -41,8 +41,10 @@ async fn sweep(ledger: &Ledger, config: &LiveConfig) -> Result<(), StoreError> {
                 let recordings = tx.sweep_recordings(before, SWEEP_ROWS).await?;
                 let memory = tx.sweep_staged_memory(SWEEP_ROWS).await?;
                 let messages = tx.sweep_messages(before, SWEEP_ROWS).await?;
+                // What passed the tests of a batch is known for as long as the history of its tasks.
+                let batches = tx.sweep_batches(history, SWEEP_ROWS).await?;
                 let history = tx.sweep_history(history, SWEEP_TASKS, SWEEP_ROWS).await?;
-                Ok(jobs + recordings + memory + messages + history)
+                Ok(jobs + recordings + memory + messages + batches + history)
             })
         })
         .await?;

@@ -27,6 +27,7 @@ impl Tx {
              UNION ALL SELECT 'evaluations', count(*) FROM evaluations \
              UNION ALL SELECT 'recordings', count(*) FROM recordings \
              UNION ALL SELECT 'evidence', count(*) FROM evidence \
+             UNION ALL SELECT 'merge_batches', count(*) FROM merge_batches \
              UNION ALL SELECT 'gate_memory_staged', count(*) FROM gate_memory_staged",
         )
         .fetch_all(&mut self.conn)

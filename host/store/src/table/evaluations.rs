@@ -104,7 +104,10 @@ impl Tx {
     /// were merged into its branch.
     pub async fn judged_bases(&mut self, task: TaskId) -> Result<Vec<ObjectId>, StoreError> {
         let rows = sqlx::query(
-            "SELECT DISTINCT base_sha FROM evaluations WHERE id IN (SELECT max(id) FROM evaluations \
+            // What stood below a task in a batch need not have landed; the batch's base had.
+            "SELECT DISTINCT coalesce((SELECT b.base_sha FROM merge_batch_members m JOIN merge_batches b ON b.id = m.batch_id \
+             WHERE m.task_id = e.task_id AND m.below_sha = e.base_sha), base_sha) \
+             FROM evaluations e WHERE id IN (SELECT max(id) FROM evaluations \
              WHERE task_id = ? AND stage IN ('development', 'review', 'testing', 'deploy-staging') GROUP BY entry) \
              UNION SELECT json_extract(data, '$.head') FROM events WHERE task_id = ? AND kind = 'base-merged'",
         )
