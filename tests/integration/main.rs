@@ -7,6 +7,7 @@
 mod admission;
 mod authors;
 mod bad_input;
+mod batches;
 mod cage;
 mod claude;
 mod command_line;

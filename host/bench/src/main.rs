@@ -7,6 +7,7 @@
 mod claims;
 mod gates;
 mod host;
+mod landing;
 mod page;
 mod pickup;
 mod recovery;
@@ -37,6 +38,7 @@ Sections, in the order of the page:
   host       start, idle CPU and memory of a host
   reattach   a killed host's runs until the next host has them again
   stop       `orch task stop` until nothing of the agent is left
+  landing    tasks that wait for one base, simulated
 ";
 
 /// What can be measured by itself.
@@ -49,11 +51,12 @@ enum Section {
     Host,
     Reattach,
     Stop,
+    Landing,
 }
 
 impl Section {
     /// All of them, in the order of the page.
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Gates,
         Self::Queue,
         Self::Claims,
@@ -61,6 +64,7 @@ impl Section {
         Self::Host,
         Self::Reattach,
         Self::Stop,
+        Self::Landing,
     ];
 
     fn as_str(self) -> &'static str {
@@ -72,6 +76,7 @@ impl Section {
             Self::Host => "host",
             Self::Reattach => "reattach",
             Self::Stop => "stop",
+            Self::Landing => "landing",
         }
     }
 
@@ -89,6 +94,7 @@ impl Section {
             Self::Host => vec![host::run(orch).await?],
             Self::Reattach => vec![recovery::reattach::run(orch).await?],
             Self::Stop => vec![recovery::stop::run(orch).await?],
+            Self::Landing => vec![landing::run()?],
         })
     }
 }

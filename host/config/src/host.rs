@@ -11,6 +11,7 @@ use crate::agents::{AgentConfig, RoleConfig};
 use crate::disk::DiskConfig;
 use crate::forges::ForgeConfig;
 use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, ToolConfig};
+use crate::merge::MergeConfig;
 use crate::people::PersonConfig;
 use crate::reconcile::ReconcileConfig;
 use crate::recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
@@ -74,6 +75,8 @@ pub struct HostConfig {
     pub reconcile: ReconcileConfig,
     /// How much of the disk stays free and how long leftovers are kept.
     pub disk: DiskConfig,
+    /// How tasks that wait for one base land together.
+    pub merge: MergeConfig,
     /// How long the merge lease holds without renewal, seconds; 300 if not given.
     pub merge_lock_timeout_s: Option<u32>,
     /// Where overrides came from; filled while loading.

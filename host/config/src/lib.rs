@@ -13,6 +13,7 @@ mod gates;
 mod grants;
 mod host;
 mod live;
+mod merge;
 mod people;
 mod places;
 mod read;
@@ -35,6 +36,7 @@ pub use gates::{AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsCo
 pub use grants::GateGrants;
 pub use host::{Concurrency, ConfigSource, HostConfig, HttpConfig, RulesConfig};
 pub use live::{LiveConfig, Replaced};
+pub use merge::MergeConfig;
 pub use people::{Account, PersonConfig};
 pub use reconcile::ReconcileConfig;
 pub use recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};

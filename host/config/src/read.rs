@@ -9,7 +9,7 @@ use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::strict::{self, ConfigError};
-use crate::{agents, bounds, disk, edges, people, reconcile, sandbox};
+use crate::{agents, bounds, disk, edges, merge, people, reconcile, sandbox};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -116,6 +116,7 @@ impl HostConfig {
         bounds::check(self, file)?;
         reconcile::check(&self.reconcile, file)?;
         disk::check(&self.disk, file)?;
+        merge::check(&self.merge, file)?;
         sandbox::check(&self.sandbox, file)?;
         people::check(&self.people, file)?;
         edges::check(self, file)?;

@@ -178,13 +178,19 @@ pub fn lands_by_its_preparation(pipeline: &Pipeline) -> bool {
             })
 }
 
-/// Who is tried for a batch, in the order in which they are stacked: the leader, then the oldest, at most `most` with it.
-pub fn in_order(leader: TaskId, waiting: &[TaskId], most: usize) -> Vec<TaskId> {
+/// Whether the base is held for the time of the next run, where the operator lets it: it moved under one of the leader's
+/// runs, or had to be held for the landing just before this one.
+pub fn holds_base(overtaken: u32, was_held: bool) -> bool {
+    overtaken > 0 || was_held
+}
+
+/// Who is tried for a batch, in the order in which they are stacked: the leader, then the others by age.
+pub fn in_order(leader: TaskId, waiting: &[TaskId]) -> Vec<TaskId> {
     let mut others: Vec<TaskId> = waiting.iter().copied().filter(|id| *id != leader).collect();
     others.sort_unstable();
     others.dedup();
     let mut list = vec![leader];
-    list.extend(others.into_iter().take(most.saturating_sub(1)));
+    list.extend(others);
     list
 }
 

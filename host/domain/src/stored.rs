@@ -30,6 +30,9 @@ macro_rules! stored_by_name {
 }
 
 stored_by_name! {
+    crate::batch::BatchState,
+    crate::batch::Part,
+    crate::batch::WhyDissolved,
     crate::imports::CheckState,
     crate::job::JobKind,
     crate::message::MessageKind,

@@ -5,6 +5,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod apply;
+pub(crate) mod batches;
 pub(crate) mod budget;
 pub(crate) mod ci_request;
 pub(crate) mod clock;

@@ -2,6 +2,7 @@
 //! here that ends a job.
 
 mod agent;
+mod batch;
 mod checkout;
 mod ci;
 mod deploy;
@@ -10,12 +11,15 @@ mod gate;
 mod image;
 mod judged;
 mod land;
+mod land_batch;
 mod lease;
 mod merge;
 mod monitor;
 mod overtaken;
+mod prepared;
 mod prompts;
 mod retest;
+mod stack;
 mod staging;
 mod stop;
 
@@ -29,11 +33,13 @@ use orch_judge::Judges;
 use orch_store::{ClaimedJob, RunRow};
 
 use self::agent::AgentStep;
+use self::batch::BatchStep;
 pub(crate) use self::checkout::Checkouts;
 use self::ci::CiStep;
 use self::deploy::DeployStep;
 use self::gate::{GateStep, Judging};
 use self::land::LandStep;
+use self::land_batch::BatchLanding;
 use self::lease::MergeLease;
 use self::merge::MergeStep;
 use self::monitor::MonitorStep;
@@ -115,12 +121,23 @@ impl Steps {
                 repos: repos.clone(),
                 lease: lease.clone(),
                 checkouts: checkouts.clone(),
+                batches: BatchStep {
+                    ledger: ledger.clone(),
+                    config: config.clone(),
+                    lease: lease.clone(),
+                    checkouts: checkouts.clone(),
+                },
             },
             land: LandStep {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
-                lease,
+                lease: lease.clone(),
                 judging: judging.clone(),
+                batches: BatchLanding {
+                    ledger: ledger.clone(),
+                    lease,
+                    judging: judging.clone(),
+                },
             },
             deploy: DeployStep {
                 ledger: ledger.clone(),

@@ -1,5 +1,6 @@
 //! What people and machines may see of a host, by noun. Read-only, each view from one snapshot of the store.
 
+mod batches;
 mod costs;
 mod decisions;
 mod evaluations;

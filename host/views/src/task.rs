@@ -1,5 +1,6 @@
 //! Tasks: in one line, with everything that belongs to them, and what people ask of them.
 
+use orch_domain::batch::{BatchState, Part, WhyDissolved};
 use orch_domain::outcome::RunEnding;
 use orch_domain::person::{Channel, PersonRole};
 use orch_domain::pipeline::Mode;
@@ -103,6 +104,8 @@ pub struct TaskView {
     /// What persons decided, with who, on which way and when.
     pub decisions: Vec<DecisionView>,
     pub merged_commit: Option<String>,
+    /// The latest batch in which it was prepared, if it ever was in one.
+    pub batch: Option<BatchView>,
     /// What its runs have cost so far, dollars.
     pub cost_usd: f64,
     /// Its runs added up by stage, dearest first.
@@ -128,6 +131,39 @@ pub struct DecisionView {
     pub at: String,
     /// The commit that it was about, if there was one.
     pub head: Option<String>,
+}
+
+/// A task's part in a batch that is tested and lands as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct BatchView {
+    pub id: i64,
+    pub state: BatchState,
+    /// Why it landed nothing, if it did not.
+    pub why: Option<WhyDissolved>,
+    pub part: Part,
+    /// From 1 on, the lowest of the stack first.
+    pub position: u64,
+    /// The tasks that it was formed of, the lowest of the stack first.
+    pub members: Vec<String>,
+    /// What it stands on.
+    pub base: String,
+    /// What lands of this task.
+    pub tip: String,
+    /// What the tests said, the fewest members first.
+    pub runs: Vec<BatchRunView>,
+}
+
+/// A run of the tests on the first members of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct BatchRunView {
+    /// How many members, the lowest of the stack first, stood in the tested commit.
+    pub first: u64,
+    pub commit: String,
+    pub passed: bool,
+    pub exit_code: i32,
+    pub duration_ms: u64,
 }
 
 /// How many there are of what a [`TaskView`] lists.

@@ -131,6 +131,7 @@ impl From<Unwritten> for CommandError {
             | Unwritten::JobLive { .. }
             | Unwritten::ClaimLost(_)
             | Unwritten::TakenIn(_)
+            | Unwritten::BatchMoved(_)
             | Unwritten::Merged { .. } => Self::host(error.to_string()),
         }
     }

@@ -5,7 +5,8 @@
 
 use anyhow::Context;
 use orch_config::BudgetsConfig;
-use orch_domain::id::{ObjectId, RepoName, RunId, TaskId, UnixMs};
+use orch_domain::batch::WhyDissolved;
+use orch_domain::id::{BatchId, ObjectId, RepoName, RunId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::message::{Message, StatusNote};
 use orch_domain::notice::NoticeKind;
@@ -20,7 +21,8 @@ use orch_store::{
 };
 
 use super::Ledger;
-use super::apply::apply;
+use super::apply::{By, apply};
+use super::batches::{self, TestedBatch};
 use super::budget::warn;
 use super::ci_request::{ask_ci, post_status};
 use super::gate_status::GateStatus;
@@ -99,10 +101,18 @@ pub(crate) enum Write {
     ApplyMemory,
     /// The pull request of a branch has landed as a commit.
     Merged { branch: String, sha: ObjectId },
+    /// What the tests of a batch came to, for its members but the job's own task.
+    BatchTested(Box<TestedBatch>),
+    /// A batch landed.
+    BatchLanded(BatchId),
+    /// A batch lands nothing.
+    BatchDissolved { batch: BatchId, why: WhyDissolved },
     /// Another job, unless it is queued already.
     Enqueue(NewJob),
     /// Whoever waits for something of this task may look again.
     WakeTask,
+    /// Another task may look again.
+    Wake(TaskId),
     /// People are told, once per key.
     Announce { key: String, kind: NoticeKind },
 }
@@ -153,11 +163,14 @@ struct Of<'a> {
     task: TaskId,
     repo: &'a RepoName,
     now: UnixMs,
+    by: &'a By,
 }
 
 impl Write {
     async fn carry_out(self, tx: &mut Tx, of: &Of<'_>) -> Result<(), Unwritten> {
-        let &Of { task, repo, now } = of;
+        let &Of {
+            task, repo, now, ..
+        } = of;
         match self {
             Self::ExpectTask { version, head } => {
                 let present = tx.task(task).await?.task;
@@ -232,6 +245,14 @@ impl Write {
             Self::WakeTask => {
                 tx.make_due(task, now).await?;
             }
+            Self::Wake(other) => {
+                tx.make_due(other, now).await?;
+            }
+            Self::BatchTested(tested) => batches::settle(tx, *tested, task, of.by).await?,
+            Self::BatchLanded(batch) => batches::landed(tx, batch, task, now).await?,
+            Self::BatchDissolved { batch, why } => {
+                batches::dissolve(tx, batch, why, task, now).await?;
+            }
             Self::Announce { key, kind } => announce(tx, Some(task), &key, kind, now).await?,
         }
         Ok(())
@@ -262,6 +283,7 @@ impl Ledger {
                         task,
                         repo: &repo,
                         now: by.now,
+                        by: &by,
                     };
                     let (event, also) = match ending {
                         Ending::PutOff {

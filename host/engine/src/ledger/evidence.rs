@@ -1,6 +1,6 @@
 //! What the host found out, under which names and in which form it is stored.
 
-use orch_domain::id::TaskId;
+use orch_domain::id::{BatchId, TaskId};
 use orch_domain::imports::{CatchUp, LeaseHolder, MergeLease, Preparation, TestRun};
 use orch_store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,18 @@ struct Stored {
     base: String,
     catch_up: Option<StoredCatchUp>,
     retest: Option<StoredRun>,
+    /// Number of the batch in which it was tested.
+    #[serde(default)]
+    batch: Option<i64>,
+}
+
+/// A preparation as the host goes by it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// What the gates are shown of it.
+    pub(crate) preparation: Preparation,
+    /// The batch in which the commit was tested; it lands with that or not at all.
+    pub(crate) batch: Option<BatchId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +50,7 @@ pub(crate) struct StoredRun {
     pub(crate) duration_ms: u64,
 }
 
-pub(crate) fn write_preparation(preparation: &Preparation) -> String {
+pub(crate) fn write_preparation(preparation: &Preparation, batch: Option<BatchId>) -> String {
     let stored = Stored {
         busy_with: match &preparation.lease {
             MergeLease::Held => None,
@@ -57,6 +69,7 @@ pub(crate) fn write_preparation(preparation: &Preparation) -> String {
             output_tail: run.output_tail.clone(),
             duration_ms: run.duration_ms,
         }),
+        batch: batch.map(|id| id.0),
     };
     serde_json::to_string(&stored).unwrap_or_default()
 }
@@ -65,17 +78,25 @@ pub(crate) fn write_preparation(preparation: &Preparation) -> String {
 pub(crate) async fn prepared_of(
     ledger: &Ledger,
     task: TaskId,
-) -> Result<Option<Preparation>, StoreError> {
+) -> Result<Option<Prepared>, StoreError> {
     let rows = ledger
         .read(move |tx| Box::pin(async move { tx.evidence(task).await }))
         .await?;
     let row = rows.into_iter().find(|row| row.name == PREPARATION);
-    Ok(row.and_then(|row| read_preparation(&row.content).ok()))
+    Ok(row.and_then(|row| {
+        let stored: Stored = serde_json::from_str(&row.content).ok()?;
+        let batch = stored.batch.map(BatchId);
+        let preparation = shown(stored);
+        Some(Prepared { preparation, batch })
+    }))
 }
 
 pub(crate) fn read_preparation(text: &str) -> Result<Preparation, serde_json::Error> {
-    let stored: Stored = serde_json::from_str(text)?;
-    Ok(Preparation {
+    serde_json::from_str(text).map(shown)
+}
+
+fn shown(stored: Stored) -> Preparation {
+    Preparation {
         lease: match stored.busy_with {
             None => MergeLease::Held,
             Some((work_item, since_ms)) => MergeLease::Busy(LeaseHolder {
@@ -96,5 +117,5 @@ pub(crate) fn read_preparation(text: &str) -> Result<Preparation, serde_json::Er
             output_tail: run.output_tail,
             duration_ms: run.duration_ms,
         }),
-    })
+    }
 }

@@ -18,13 +18,24 @@ pub(crate) fn intended(data: &str) -> Option<ObjectId> {
     ObjectId::new(data.get("head")?.as_str()?).ok()
 }
 
+/// How many of a task's preparations are looked at.
+const INTENTS_MAX: u32 = 50;
+
 /// Commits that the host itself was about to push when it last said so: found on the branch, they are its own,
 /// whether or not the task knows of them already.
 pub(crate) async fn own_pushes(tx: &mut Tx, task: TaskId) -> Result<Vec<ObjectId>, StoreError> {
-    let mut own = Vec::new();
-    for kind in [EventKind::PushIntent, EventKind::MergeIntent] {
-        let said = tx.latest_event(task, kind).await?;
-        own.extend(said.as_deref().and_then(intended));
-    }
+    let said = tx.latest_event(task, EventKind::PushIntent).await?;
+    let mut own = own_preparations(tx, task).await?;
+    own.extend(said.as_deref().and_then(intended));
     Ok(own)
+}
+
+/// Commits that the host itself prepared of a task's present work. One that is prepared again and again leaves its
+/// branch where an earlier try put it, until the latest one pushes.
+pub(crate) async fn own_preparations(
+    tx: &mut Tx,
+    task: TaskId,
+) -> Result<Vec<ObjectId>, StoreError> {
+    let said = tx.merge_intents(task, INTENTS_MAX).await?;
+    Ok(said.iter().filter_map(|data| intended(data)).collect())
 }

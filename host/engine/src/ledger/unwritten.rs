@@ -1,6 +1,6 @@
 //! Why nothing of a command or of a job's end was written: all of it is rolled back.
 
-use orch_domain::id::{JobId, RunId, TaskId};
+use orch_domain::id::{BatchId, JobId, RunId, TaskId};
 use orch_store::StoreError;
 
 /// Why nothing of a command or of a job's end was written.
@@ -26,6 +26,9 @@ pub(crate) enum Unwritten {
     /// A run's result counts once.
     #[error("run {0} was taken in before")]
     TakenIn(RunId),
+    /// What was found out about a batch is about one that is no more.
+    #[error("batch {0} is not as it was read; its leader looks again")]
+    BatchMoved(BatchId),
     /// A pull request merges once.
     #[error("the pull request of branch `{branch}` was merged before, as {before}")]
     Merged { branch: String, before: String },

@@ -11,10 +11,13 @@ use orch_agents::folder::{
 use orch_agents::launcher;
 use orch_config::DeployConfig;
 use orch_domain::artefact::{self, DEPLOY_LOG};
+use orch_domain::batch::BatchState;
 use orch_domain::id::{ObjectId, RunId};
+use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::outcome::RunEnding;
 use orch_domain::pipeline::HostWork;
-use orch_domain::stage::RunRole;
+use orch_domain::stage::{RunRole, Stage};
+use orch_domain::task::Status;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_process::mark::sweep_marked;
 use orch_process::sandbox::Network;
@@ -32,6 +35,9 @@ use crate::ledger::repos::{Repo, Repos};
 
 /// Bytes of the hook's output in the log.
 const TAIL_BYTES: usize = 8 * 1024;
+
+/// How often a task looks whether those before it in its batch are deployed, milliseconds.
+const AHEAD_MS: i64 = 2_000;
 
 /// Runs the production deploy hook.
 #[derive(Debug, Clone)]
@@ -58,7 +64,15 @@ impl DeployStep {
             .head
             .clone()
             .context("the task has no landed commit")?;
-        let (run, folder) = match open_run(&self.ledger, job).await? {
+        let open = open_run(&self.ledger, job).await?;
+        if open.is_none() && self.has_others_ahead(&record).await? {
+            return Ok(Ending::PutOff {
+                until_ms: self.ledger.now() + AHEAD_MS,
+                why: PutOff::new(PutOffKind::Turn, "what landed with it below it is deployed"),
+                also: Vec::new(),
+            });
+        }
+        let (run, folder) = match open {
             Some(run) => {
                 self.ledger
                     .write(move |tx| Box::pin(tx.run_attached(run.id)))
@@ -112,6 +126,32 @@ impl DeployStep {
             event: Event::WorkDone { work, head: None },
             also,
         })
+    }
+
+    /// Whether something that landed in the same batch, below this task, is still on its way to production: deployed
+    /// after it, it would take this task's change out again.
+    async fn has_others_ahead(&self, record: &TaskRecord) -> anyhow::Result<bool> {
+        let id = record.task.id;
+        let ahead = self.ledger.read(|tx| {
+            Box::pin(async move {
+                let Some(batch) = tx.latest_batch(id).await? else {
+                    return Ok(false);
+                };
+                if batch.state != BatchState::Landed {
+                    return Ok(false);
+                }
+                for member in batch.landing().take_while(|member| member.task != id) {
+                    let task = tx.task(member.task).await?.task;
+                    let is_under_way =
+                        matches!(task.status, Status::Active | Status::Waiting { .. });
+                    if is_under_way && matches!(task.stage, Stage::DeployStaging | Stage::Deploy) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            })
+        });
+        Ok(ahead.await?)
     }
 
     async fn launch(

@@ -6,18 +6,17 @@ mod gather;
 mod subject;
 
 use orch_config::ForgePlace;
-use orch_domain::id::ObjectId;
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::{HostWork, Mode, Pipeline, Step};
 use orch_domain::stage::Stage;
 use orch_domain::transition::Event;
-use orch_store::{ClaimedJob, TaskRecord};
+use orch_store::ClaimedJob;
 
 pub(crate) use self::ask::Judging;
 pub(crate) use self::subject::Subject;
+use super::prepared::{Standing, standing};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
-use crate::ledger::evidence::prepared_of;
 use crate::ledger::gate_status::GateStatus;
 use crate::ledger::repos::Repos;
 
@@ -41,14 +40,19 @@ impl GateStep {
         let Some(entry) = pipeline.entry(&id) else {
             anyhow::bail!("gate entry `{id}` is not in the task's configuration");
         };
-        let base = repo.base_tip().await?;
-        let head = record.task.head.clone().unwrap_or_else(|| base.clone());
-        if pipeline.is_prepared(record.task.stage, record.task.step)
-            && let Some(detail) = overtaken(&self.ledger, &record, &head, &base).await?
-        {
-            // Asked about what cannot land any more, no gate could say anything of use.
-            return Ok(Ending::event(Event::Overtaken { detail }));
-        }
+        let tip = repo.base_tip().await?;
+        let (head, base) = if pipeline.is_prepared(record.task.stage, record.task.step) {
+            match standing(&self.ledger, &record, &tip).await? {
+                Standing::Here { head, base } => (head, base),
+                // Asked about what cannot land any more, no gate could say anything of use.
+                Standing::Overtaken(detail) => {
+                    return Ok(Ending::event(Event::Overtaken { detail }));
+                }
+            }
+        } else {
+            let head = record.task.head.clone();
+            (head.unwrap_or_else(|| tip.clone()), tip)
+        };
         let subject = Subject {
             job,
             record: &record,
@@ -101,24 +105,4 @@ fn is_last(pipeline: &Pipeline, stage: Stage, step: u32) -> bool {
         && after
             .find(|step| matches!(step, Step::Gate(_) | Step::Work(HostWork::Land)))
             .is_none_or(|step| !matches!(step, Step::Gate(_)))
-}
-
-/// What has moved since the landing was prepared; none if it is what would land, or conflicts with this very base.
-async fn overtaken(
-    ledger: &Ledger,
-    record: &TaskRecord,
-    head: &ObjectId,
-    base: &ObjectId,
-) -> anyhow::Result<Option<String>> {
-    let Some(prepared) = prepared_of(ledger, record.task.id).await? else {
-        return Ok(Some("nothing is prepared".to_owned()));
-    };
-    let branch = &record.base_branch;
-    if prepared.base_sha != base.as_str() {
-        return Ok(Some(format!(
-            "`{branch}` moved to {base} after the re-test"
-        )));
-    }
-    let is_other = prepared.head_sha != head.as_str();
-    Ok(is_other.then(|| format!("prepared is {}, not {head}", prepared.head_sha)))
 }

@@ -2,6 +2,7 @@
 
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
+use orch_domain::imports::Preparation;
 use orch_domain::names::LeaseName;
 use orch_domain::pipeline::HostWork;
 use orch_domain::port::forge::LandOutcome;
@@ -9,6 +10,7 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, TaskRecord};
 
 use super::gate::{Judging, Subject};
+use super::land_batch::{At, BatchLanding};
 use super::lease::MergeLease;
 use super::overtaken;
 use crate::ledger::Ledger;
@@ -27,6 +29,7 @@ pub(super) struct LandStep {
     pub(super) repos: Repos,
     pub(super) lease: MergeLease,
     pub(super) judging: Judging,
+    pub(super) batches: BatchLanding,
 }
 
 /// What may land, as the preparation proved it.
@@ -41,6 +44,17 @@ impl LandStep {
     pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
         let (record, effective) = self.ledger.subject(job).await?;
         let repo = self.repos.ready(record.task.repo.as_str()).await?;
+        let prepared = prepared_of(&self.ledger, record.task.id).await?;
+        if let Some(batch) = prepared.as_ref().and_then(|prepared| prepared.batch) {
+            let at = At {
+                job,
+                record: &record,
+                effective: &effective,
+                repo,
+            };
+            return self.batches.run(at, batch).await;
+        }
+        let prepared = prepared.map(|prepared| prepared.preparation);
         let stale = |detail: &str| {
             let detail = detail.to_owned();
             Ok(Ending::failed(WORK, WorkFailure::Stale { detail }))
@@ -49,7 +63,7 @@ impl LandStep {
             head,
             base,
             holds_lease,
-        } = match self.prepared(&record).await? {
+        } = match self.prepared(&record, prepared).await? {
             Ok(prepared) => prepared,
             Err(why) => return stale(why),
         };
@@ -131,13 +145,14 @@ impl LandStep {
     async fn prepared(
         &self,
         record: &TaskRecord,
+        prepared: Option<Preparation>,
     ) -> anyhow::Result<Result<Prepared, &'static str>> {
         let lease = LeaseName::Merge(record.task.repo.clone());
         let (task, now) = (record.task.id, self.ledger.now());
         let held = self
             .ledger
             .read(|tx| Box::pin(async move { tx.holds_lease(&lease, task, now).await }));
-        let (prepared, holds_lease) = (prepared_of(&self.ledger, task).await?, held.await?);
+        let holds_lease = held.await?;
         let (Some(prepared), Some(head)) = (prepared, record.task.head.clone()) else {
             return Ok(Err("there is no preparation"));
         };

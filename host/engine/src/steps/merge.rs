@@ -1,26 +1,25 @@
 //! Prepares the commit that would land: lease, artefacts, catch-up, push, re-test. The `merge` gate judges the result.
 
-use orch_agents::workspace::{Trailers, bot, commit_message};
 use orch_config::Effective;
-use orch_domain::artefact;
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{CatchUp, MergeLease as Lease, Preparation, TestRun};
 use orch_domain::pipeline::HostWork;
 use orch_domain::port::forge::PushOutcome;
 use orch_domain::transition::{Event, WorkFailure};
-use orch_process::git::CatchUpOutcome;
 use orch_store::{ClaimedJob, EvidenceRow, TaskRecord};
 
+use super::batch::{BatchStep, Leader};
 use super::checkout::{Checkouts, Tested};
 use super::ci::record_run;
 use super::image;
 use super::lease::{MergeLease, Taken};
 use super::retest::retest;
+use super::stack::{Branch, Put, branch, put_on, rewritten};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::{PREPARATION, write_preparation};
-use crate::ledger::intent::{intended, intent};
+use crate::ledger::intent::intent;
 use crate::ledger::repos::{Repo, Repos};
 
 /// How long to wait before asking for a taken lease again; giving it back wakes the waiter anyway.
@@ -35,19 +34,7 @@ pub(super) struct MergeStep {
     pub(super) repos: Repos,
     pub(super) lease: MergeLease,
     pub(super) checkouts: Checkouts,
-}
-
-/// Where the branch is before the preparation moves it.
-enum Branch {
-    /// Where the host left it.
-    Own {
-        head: ObjectId,
-        present: Option<ObjectId>,
-    },
-    /// Somebody else moved it there.
-    Foreign(ObjectId),
-    /// It cannot be prepared.
-    Not(WorkFailure),
+    pub(super) batches: BatchStep,
 }
 
 /// What was found out about the commit to land.
@@ -68,34 +55,35 @@ impl MergeStep {
             return Ok(Ending::failed(WORK, failure));
         }
         let base = repo.base_tip().await?;
-        let (head, present) = match self.branch(&record, repo).await? {
+        let (head, present) = match branch(&self.ledger, &record, repo).await? {
             Branch::Own { head, present } => (head, present),
             Branch::Foreign(head) => return Ok(foreign(head, &effective)),
             Branch::Not(failure) => return Ok(Ending::failed(WORK, failure)),
         };
-        if let Some(failure) = self.rewritten(&record, repo, &base).await? {
+        if let Some(failure) = rewritten(&self.ledger, &record, repo, &base).await? {
             return Ok(Ending::failed(WORK, failure));
         }
-        let with_artefacts = self.commit_artefacts(&record, repo, &head).await?;
-        let who = bot(record.updated_ms);
-        // The base has all that the task was judged on, so what both share holds nothing that was taken out.
-        let shared = repo.mirror.merge_base(&base, &with_artefacts).await?;
-        let caught_up = repo
-            .mirror
-            .catch_up(&with_artefacts, &shared, &base, &who)
-            .await?;
-        let (catch_up, tip) = match caught_up {
-            CatchUpOutcome::BaseRewritten | CatchUpOutcome::OffBase => {
+        let leader = Leader {
+            job,
+            record: &record,
+            effective: &effective,
+            repo,
+            base: &base,
+        };
+        if let Some(ending) = self.batches.prepare(leader).await? {
+            return Ok(ending);
+        }
+        let put = put_on(&self.ledger, &record, repo, &head, &base, &base).await?;
+        let (catch_up, tip) = match put {
+            Put::Apart => {
                 let detail = format!(
                     "branch `{}` and its base `{}` do not follow from each other any more",
                     record.branch, record.base_branch
                 );
                 return Ok(Ending::failed(WORK, WorkFailure::Config { detail }));
             }
-            CatchUpOutcome::UpToDate => (CatchUp::UpToDate, with_artefacts),
-            CatchUpOutcome::Rebased(tip) => (CatchUp::Rebased(tip.to_string()), tip),
-            CatchUpOutcome::Conflict(files) => {
-                let files = files.iter().map(ToString::to_string).collect();
+            Put::On { tip, catch_up } => (catch_up, tip),
+            Put::Conflict(files) => {
                 let preparation = preparation(&head, &base, CatchUp::Conflict(files), None);
                 return Ok(self.done(&preparation, None, Vec::new()));
             }
@@ -163,58 +151,6 @@ impl MergeStep {
         Ok(self.done(&preparation, Some(tip), also))
     }
 
-    /// Where the branch is, held against where the host left it or was about to put it.
-    async fn branch(&self, record: &TaskRecord, repo: &Repo) -> anyhow::Result<Branch> {
-        let config = |detail: String| Ok(Branch::Not(WorkFailure::Config { detail }));
-        let Some(head) = record.task.head.clone() else {
-            return config("the task has no commit to land".to_owned());
-        };
-        let present = repo.forge.tip(&record.branch).await?;
-        if present.as_ref() == Some(&head) {
-            return Ok(Branch::Own { head, present });
-        }
-        let id = record.task.id;
-        let said = self
-            .ledger
-            .read(|tx| Box::pin(tx.latest_event(id, EventKind::MergeIntent)))
-            .await?;
-        match (present, said.as_deref().and_then(intended)) {
-            (None, _) => {
-                let detail = format!("branch `{}` is gone; it was at {head}", record.branch);
-                Ok(Branch::Not(WorkFailure::BranchGone { detail }))
-            }
-            (Some(present), Some(own)) if present == own => Ok(Branch::Own {
-                head,
-                present: Some(present),
-            }),
-            (Some(present), Some(_) | None) => Ok(Branch::Foreign(present)),
-        }
-    }
-
-    /// Whether the base lost a commit on which a gate judged the change. What was taken out must not come back with it.
-    async fn rewritten(
-        &self,
-        record: &TaskRecord,
-        repo: &Repo,
-        base: &ObjectId,
-    ) -> anyhow::Result<Option<WorkFailure>> {
-        let id = record.task.id;
-        let judged = self.ledger.read(|tx| Box::pin(tx.judged_bases(id)));
-        for lost in judged.await? {
-            // A commit that is gone from the mirror too was taken out long ago.
-            let is_there = repo.mirror.resolve(lost.as_str()).await?.is_some();
-            if is_there && repo.mirror.is_ancestor(&lost, base).await? {
-                continue;
-            }
-            let detail = format!(
-                "`{}` was rewritten: it no longer has {lost}, on which this task was judged; look at what was taken out",
-                record.base_branch
-            );
-            return Ok(Some(WorkFailure::BaseRewritten { detail }));
-        }
-        Ok(None)
-    }
-
     /// Tests the commit, and looks at its image: that of a commit that does not land is of no use.
     async fn prove(
         &self,
@@ -232,45 +168,6 @@ impl MergeStep {
         Ok(Proof { tested, image })
     }
 
-    /// Commits the host's artefacts to the branch, once, in one commit.
-    async fn commit_artefacts(
-        &self,
-        record: &TaskRecord,
-        repo: &Repo,
-        head: &ObjectId,
-    ) -> anyhow::Result<ObjectId> {
-        let id = record.task.id;
-        let list = self
-            .ledger
-            .read(|tx| Box::pin(tx.host_artefacts(id)))
-            .await?;
-        let folder = artefact::folder(&record.task.work_item);
-        let files: Vec<(String, Option<Vec<u8>>)> = list
-            .into_iter()
-            .map(|a| (format!("{folder}/{}", a.path), Some(a.content.into_bytes())))
-            .collect();
-        let tree = repo.mirror.tree_with(head, &files).await?;
-        if tree == repo.mirror.tree_of(head).await? {
-            return Ok(head.clone());
-        }
-        let stage = record.task.stage.to_string();
-        let trailers = Trailers {
-            task: record.task.work_item.as_str(),
-            stage: &stage,
-            attempt: record.task.attempt(),
-            role: "host",
-            agent: "host",
-        };
-        let message = commit_message(
-            &format!("{}: artefacts of the host", record.task.work_item),
-            &trailers,
-        );
-        Ok(repo
-            .mirror
-            .commit(&tree, head, &message, &bot(record.updated_ms))
-            .await?)
-    }
-
     /// The work is done, whatever it found: the gate reads the preparation.
     fn done(
         &self,
@@ -282,7 +179,7 @@ impl MergeStep {
             name: PREPARATION.to_owned(),
             sha: preparation.head_sha.clone(),
             obtained_ms: self.ledger.now(),
-            content: write_preparation(preparation),
+            content: write_preparation(preparation, None),
         }));
         Ending::Event {
             event: Event::WorkDone { work: WORK, head },

@@ -15,7 +15,7 @@ use orch_views::task::{
 };
 use serde::Deserialize;
 
-use super::{costs, decisions, pages, pauses, remedies};
+use super::{batches, costs, decisions, pages, pauses, remedies};
 use crate::commands::{CommandError, named, status_of};
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
@@ -173,6 +173,7 @@ async fn view(
             .iter()
             .rev()
             .find_map(|b| b.landed.as_ref().map(ToString::to_string)),
+        batch: batches::latest(tx, id).await?,
         cost_usd: tx.spending(Some(id), 0).await?.known_usd,
         costs: costs.into_iter().map(costs::view).collect(),
         findings: record.task.findings,

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use orch_domain::outcome::RunEnding;
 use orch_views::page::Page;
-use orch_views::task::{DecisionView, RunView, TaskLine, TaskView, VerdictView};
+use orch_views::task::{
+    BatchRunView, BatchView, DecisionView, RunView, TaskLine, TaskView, VerdictView,
+};
 
 use super::message::remedies;
 use super::plain;
@@ -71,6 +73,9 @@ fn head(view: &TaskView) -> String {
     if let Some(merged) = &view.merged_commit {
         rows.push(("landed", plain::line(merged)));
     }
+    if let Some(batch) = &view.batch {
+        rows.push(("batch", plain::line(&in_batch(batch))));
+    }
     rows.extend(view.decisions.iter().map(|d| ("decided", decision(d))));
     for (name, text) in rows {
         // Writing to a String cannot fail.
@@ -97,6 +102,32 @@ fn cost(view: &TaskView) -> String {
         .map(|row| format!("{} {:.2}", plain::line(&row.name), row.cost_usd))
         .collect();
     format!("{:.2} USD ({})", view.cost_usd, stages.join(", "))
+}
+
+/// What became of a task in its batch, and which run of the tests tells of it.
+fn in_batch(batch: &BatchView) -> String {
+    let count = batch.members.len();
+    let mut text = format!(
+        "{}, {} of {count} ({}), {}",
+        batch.id, batch.position, batch.part, batch.state
+    );
+    if let Some(why) = batch.why {
+        // Writing to a String cannot fail.
+        write!(text, " ({why})").ok();
+    }
+    // What landed is what the largest green run was of; of who turned the tests red, the smallest red one tells.
+    let with_it = |run: &&BatchRunView| run.first >= batch.position;
+    let mut runs = batch.runs.iter().filter(with_it);
+    let green = runs.clone().rev().find(|run| run.passed);
+    match green.or_else(|| runs.next()) {
+        Some(run) => {
+            let how = if run.passed { "passed" } else { "failed" };
+            let (first, commit) = (run.first, &run.commit);
+            write!(text, "; the first {first} {how} together as {commit}").ok();
+        }
+        None => text.push_str("; not tested"),
+    }
+    text
 }
 
 fn verdicts(rows: &[VerdictView]) -> String {
@@ -131,6 +162,7 @@ fn runs(rows: &[RunView]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::batch::{BatchState, Part, WhyDissolved};
     use orch_domain::person::Channel;
     use orch_domain::pipeline::Mode;
     use orch_domain::stage::{Role, RunRole, Stage};
@@ -172,6 +204,7 @@ mod tests {
             code_tree: None,
             decisions: vec![],
             merged_commit: None,
+            batch: None,
             cost_usd: 0.0,
             costs: vec![],
             findings: None,
@@ -181,6 +214,46 @@ mod tests {
             comments: vec![],
             totals: TaskTotals::default(),
         }
+    }
+
+    fn in_a_batch() -> BatchView {
+        let run = |first, passed| BatchRunView {
+            first,
+            commit: "b0".repeat(20),
+            passed,
+            exit_code: i32::from(!passed),
+            duration_ms: 10_000,
+        };
+        BatchView {
+            id: 7,
+            state: BatchState::Landed,
+            why: None,
+            part: Part::Ready,
+            position: 2,
+            members: ["SHOP-1", "SHOP-2", "SHOP-3"].map(Into::into).into(),
+            base: "a0".repeat(20),
+            tip: "c0".repeat(20),
+            runs: vec![run(1, true), run(2, true), run(3, false)],
+        }
+    }
+
+    #[test]
+    fn part_in_a_batch_names_the_run_that_tells_of_it() {
+        insta::assert_snapshot!(in_batch(&in_a_batch()), @"7, 2 of 3 (ready), landed; the first 2 passed together as b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0");
+        let bad = BatchView {
+            part: Part::Bad,
+            position: 3,
+            ..in_a_batch()
+        };
+        insta::assert_snapshot!(in_batch(&bad), @"7, 3 of 3 (bad), landed; the first 3 failed together as b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0");
+        let over = BatchView {
+            state: BatchState::Dissolved,
+            why: Some(WhyDissolved::BaseMoved),
+            part: Part::In,
+            runs: vec![],
+            ..in_a_batch()
+        };
+        insta::assert_snapshot!(in_batch(&over), @"7, 2 of 3 (in), dissolved (base-moved); not tested");
     }
 
     fn verdict(summary: &str) -> VerdictView {
@@ -273,6 +346,7 @@ mod tests {
         ");
         let full = TaskView {
             merged_commit: Some("c0".repeat(20)),
+            batch: Some(in_a_batch()),
             code_tree: Some("d1".repeat(20)),
             decisions: vec![DecisionView {
                 what: "approved".into(),
@@ -308,6 +382,7 @@ mod tests {
           code        d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1
           cost        1.50 USD (development 1.50)
           landed      c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
+          batch       7, 2 of 3 (ready), landed; the first 2 passed together as b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0
           decided     approved by ann (token), 2026-01-01
 
         Verdicts (the latest 1 of 240)

@@ -107,4 +107,26 @@ impl Tx {
         .doing("look for an event")?;
         row.map(|row| get(&row, 0)).transpose()
     }
+
+    /// Data of the intents to move a task's branch to a prepared commit, the latest first, at most `limit`: those
+    /// since its work was last pushed, by a run or by somebody else.
+    pub async fn merge_intents(
+        &mut self,
+        task: TaskId,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT data FROM events WHERE task_id = ?1 AND kind = ?2 AND id > coalesce((SELECT max(id) FROM events \
+             WHERE task_id = ?1 AND kind IN (?3, ?4)), 0) ORDER BY id DESC LIMIT ?5",
+        )
+        .bind(task.0)
+        .bind(EventKind::MergeIntent.as_str())
+        .bind(EventKind::PushIntent.as_str())
+        .bind(EventKind::ForeignPush.as_str())
+        .bind(limit)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("look for intents")?;
+        rows.iter().map(|row| get(row, 0)).collect()
+    }
 }

@@ -1,0 +1,145 @@
+//! Forms a batch: who is taken along, and what their commits become on top of each other.
+//!
+//! Whoever cannot be stacked now is left out, which costs nothing: its turn to lead comes, and then it is told why.
+
+use orch_domain::batch::{in_order, lands_by_its_preparation, waits_to_land};
+use orch_domain::id::{BatchId, ObjectId, TaskId};
+use orch_store::{Batch, NewBatch, NewMember, TaskRecord};
+
+use super::super::stack::{Branch, Put, branch, put_on, rewritten};
+use super::{BatchStep, Leader};
+use crate::ledger::apply::pipeline_of;
+use crate::ledger::unwritten::Unwritten;
+
+/// Tasks on their way to production that are looked at, the oldest.
+const WAITING_MAX: u32 = 200;
+/// Tasks that are tried for each place of a batch, so that conflicts do not keep the lease for ever.
+const TRIED_PER_PLACE: usize = 3;
+
+impl BatchStep {
+    /// Stacks those that wait with the leader; none if it stands alone.
+    pub(super) async fn form(&self, leader: Leader<'_>) -> anyhow::Result<Option<Batch>> {
+        let most = usize::try_from(self.config.now().merge.batch).unwrap_or(usize::MAX);
+        let staging = leader.repo.config.staging.as_ref();
+        let has_image = staging.is_some_and(|staging| staging.image.is_some());
+        // An image is of one commit, and so is what is deployed from it. Without tests there is nothing to share.
+        if most < 2 || has_image || leader.effective.ci.is_none() {
+            return Ok(None);
+        }
+        let waiting = self.waiting(leader).await?;
+        let own = leader.record.task.id;
+        if waiting.len() < 2 || !waiting.iter().any(|record| record.task.id == own) {
+            return Ok(None);
+        }
+        let ids: Vec<TaskId> = waiting.iter().map(|record| record.task.id).collect();
+        let mut members: Vec<NewMember> = Vec::new();
+        let tried = in_order(own, &ids).into_iter();
+        for id in tried.take(most.saturating_mul(TRIED_PER_PLACE)) {
+            let Some(record) = waiting.iter().find(|record| record.task.id == id) else {
+                continue;
+            };
+            let below = members.last().map_or(leader.base, |member| &member.tip);
+            match self.stacked(leader, record, below).await? {
+                Some(member) => members.push(member),
+                // What keeps the leader itself from landing is found and said without company.
+                None if id == own => return Ok(None),
+                None => {}
+            }
+            if members.len() == most {
+                break;
+            }
+        }
+        if members.len() < 2 {
+            return Ok(None);
+        }
+        self.begin(leader, members).await.map(Some)
+    }
+
+    /// Who waits to land as the leader does, the leader with them.
+    async fn waiting(&self, leader: Leader<'_>) -> anyhow::Result<Vec<TaskRecord>> {
+        let (repo, base) = (leader.repo.name.clone(), leader.record.base_branch.clone());
+        let read = self.ledger.read_or(move |tx| {
+            Box::pin(async move {
+                let mut waiting = Vec::new();
+                for record in tx.before_landing(&repo, &base, WAITING_MAX).await? {
+                    let pipeline = pipeline_of(tx, &record).await?;
+                    if waits_to_land(&record.task, &pipeline) && lands_by_its_preparation(&pipeline)
+                    {
+                        waiting.push(record);
+                    }
+                }
+                Ok::<_, Unwritten>(waiting)
+            })
+        });
+        let mut alike = Vec::new();
+        for record in read.await? {
+            let effective = self.ledger.configuration(&record.config_digest).await?;
+            // A run tells of those only who would be tested in the same way.
+            if effective.ci == leader.effective.ci {
+                alike.push(record);
+            }
+        }
+        Ok(alike)
+    }
+
+    /// A task's commits on top of `below`; none if they cannot stand there now.
+    async fn stacked(
+        &self,
+        leader: Leader<'_>,
+        record: &TaskRecord,
+        below: &ObjectId,
+    ) -> anyhow::Result<Option<NewMember>> {
+        let Leader { repo, base, .. } = leader;
+        let Branch::Own { head, .. } = branch(&self.ledger, record, repo).await? else {
+            return Ok(None);
+        };
+        if rewritten(&self.ledger, record, repo, base).await?.is_some() {
+            return Ok(None);
+        }
+        match put_on(&self.ledger, record, repo, &head, base, below).await? {
+            Put::On { tip, .. } if tip != *below => Ok(Some(NewMember {
+                task: record.task.id,
+                head,
+                below: below.clone(),
+                tip,
+            })),
+            // Nothing of it is left that could land, or it conflicts with one that stands before it.
+            Put::On { .. } | Put::Conflict(_) | Put::Apart => {
+                tracing::info!(task.id = record.task.id.0, "left out of a batch");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn begin(&self, leader: Leader<'_>, members: Vec<NewMember>) -> anyhow::Result<Batch> {
+        let new = NewBatch {
+            repo: leader.repo.name.clone(),
+            leader: leader.record.task.id,
+            base: leader.base.clone(),
+            members,
+        };
+        let (key, now) = (leader.job.key, self.ledger.now());
+        let begun = self
+            .ledger
+            .write(move |tx| {
+                Box::pin(async move {
+                    if !tx.holds(key).await? {
+                        return Ok(None);
+                    }
+                    let id: BatchId = tx.form_batch(&new, now).await?;
+                    tx.batch(id).await.map(Some)
+                })
+            })
+            .await?;
+        let Some(batch) = begun else {
+            anyhow::bail!("the claim was lost while a batch was formed");
+        };
+        tracing::info!(
+            batch.id = batch.id.0,
+            repo = leader.repo.name,
+            members = batch.members.len(),
+            "tasks that wait for one base are prepared as a batch"
+        );
+        Ok(batch)
+    }
+}

@@ -1,0 +1,346 @@
+//! Lands a batch: all of its commits by one move of the base to the tested one, or none.
+//!
+//! Every member comes to its landing by itself and says that it is ready. The leader waits for the last of them, shuts
+//! the door, and lands for all. Who is in the base then goes on by itself again. A batch that lost a member, its base
+//! or its lease is over, and each member prepares anew.
+
+use orch_config::Effective;
+use orch_domain::batch::{BatchState, Part, WhyDissolved, is_about_to_land, is_at_landing};
+use orch_domain::event::EventKind;
+use orch_domain::id::{BatchId, ObjectId};
+use orch_domain::job::{PutOff, PutOffKind};
+use orch_domain::names::LeaseName;
+use orch_domain::pipeline::HostWork;
+use orch_domain::port::forge::{LandOutcome, PushOutcome};
+use orch_domain::transition::{Event, WorkFailure};
+use orch_store::{Batch, BatchMember, ClaimedJob, TaskRecord};
+
+use super::gate::{Judging, Subject};
+use super::lease::MergeLease;
+use super::overtaken;
+use super::stack::{Branch, branch};
+use crate::ledger::Ledger;
+use crate::ledger::apply::pipeline_of;
+use crate::ledger::ending::{Ending, Write};
+use crate::ledger::intent::{intended, intent};
+use crate::ledger::repos::Repo;
+use crate::ledger::unwritten::Unwritten;
+
+/// What this step is to the pipeline.
+const WORK: HostWork = HostWork::Land;
+/// How often a member looks whether its batch has landed; the leader wakes it anyway.
+const LOOK_MS: i64 = 15_000;
+/// How often the leader looks for those who are not ready; each of them wakes it anyway.
+const LEADER_LOOK_MS: i64 = 5_000;
+/// How long the gates of the members may take between the pass of the tests and the landing: the merge lease is held.
+const GATES_MS: i64 = 10 * 60_000;
+
+/// Lands batches. Clones are the same.
+#[derive(Debug, Clone)]
+pub(super) struct BatchLanding {
+    pub(super) ledger: Ledger,
+    pub(super) lease: MergeLease,
+    pub(super) judging: Judging,
+}
+
+/// A task at its landing.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) job: &'a ClaimedJob,
+    pub(super) record: &'a TaskRecord,
+    pub(super) effective: &'a Effective,
+    pub(super) repo: &'a Repo,
+}
+
+/// Whether the batch may land now.
+enum Door {
+    /// All are ready and nobody leaves any more.
+    Shut,
+    /// So many are not ready yet.
+    Open(usize),
+    /// One of them does not come any more.
+    Left,
+}
+
+impl BatchLanding {
+    pub(super) async fn run(&self, at: At<'_>, id: BatchId) -> anyhow::Result<Ending> {
+        let At { record, repo, .. } = at;
+        let task = record.task.id;
+        let batch = self.ledger.read(|tx| Box::pin(tx.batch(id))).await?;
+        let Some(own) = batch.member(task).filter(|m| m.part.is_in()).cloned() else {
+            return Ok(stale(format!("the task is not in batch {id} any more")));
+        };
+        let base = repo.base_tip().await?;
+        if batch.state == BatchState::Landed || self.is_in_base(at, &own, &base).await? {
+            return Ok(landed(record, &batch, &own));
+        }
+        if let Some((why, detail)) = self.over(at, &batch, &base).await? {
+            return Ok(given_up(id, why, stale(detail)));
+        }
+        if own.part == Part::In {
+            if let Some(failure) = self.judge_again(at, &own).await? {
+                let ending = Ending::failed(WORK, failure);
+                return Ok(given_up(id, WhyDissolved::MemberLeft, ending));
+            }
+            self.note_ready(at, id).await?;
+        }
+        if batch.leader != task {
+            return Ok(Ending::PutOff {
+                until_ms: self.ledger.now() + LOOK_MS,
+                why: PutOff::new(PutOffKind::Waiting, format!("batch {id} to land")),
+                also: vec![Write::Wake(batch.leader)],
+            });
+        }
+        self.lead(at, &batch, &own).await
+    }
+
+    /// Whether the task's commits are in the base already: an earlier try landed them and could not say so any more.
+    async fn is_in_base(
+        &self,
+        at: At<'_>,
+        own: &BatchMember,
+        base: &ObjectId,
+    ) -> anyhow::Result<bool> {
+        let task = own.task;
+        let said = self
+            .ledger
+            .read(|tx| Box::pin(tx.latest_event(task, EventKind::LandIntent)))
+            .await?;
+        let is_own = said.as_deref().and_then(intended).as_ref() == Some(&own.tip);
+        Ok(is_own && at.repo.mirror.is_ancestor(&own.tip, base).await?)
+    }
+
+    /// Why the batch cannot land any more, if it cannot.
+    async fn over(
+        &self,
+        at: At<'_>,
+        batch: &Batch,
+        base: &ObjectId,
+    ) -> anyhow::Result<Option<(WhyDissolved, String)>> {
+        let (id, record) = (batch.id, at.record);
+        let lease = LeaseName::Merge(record.task.repo.clone());
+        let (leader, now) = (batch.leader, self.ledger.now());
+        let held = self
+            .ledger
+            .read(|tx| Box::pin(async move { tx.holds_lease(&lease, leader, now).await }))
+            .await?;
+        let over = |why, detail: String| Ok(Some((why, detail)));
+        match batch.state {
+            BatchState::Testing | BatchState::Dissolved | BatchState::Landed => {
+                let detail = format!("batch {id} is `{}`", batch.state);
+                return over(WhyDissolved::MemberLeft, detail);
+            }
+            BatchState::Passed if record.task.stop_requested => {
+                let detail = format!("the task leaves batch {id}: it is to be stopped");
+                return over(WhyDissolved::MemberLeft, detail);
+            }
+            BatchState::Passed if now > batch.moved_ms.saturating_add(GATES_MS) => {
+                let detail = format!("the gates of batch {id} took too long");
+                return over(WhyDissolved::GatesSlow, detail);
+            }
+            BatchState::Passed | BatchState::Landing => {}
+        }
+        if *base != batch.base {
+            let detail = format!("`{}` moved to {base} after the re-test", record.base_branch);
+            return over(WhyDissolved::BaseMoved, detail);
+        }
+        if !held {
+            let detail = format!("batch {id} holds the merge lease no longer");
+            return over(WhyDissolved::LeaseLost, detail);
+        }
+        Ok(None)
+    }
+
+    /// Has gates judge again whose memory another landing changed; answers why the task may not land, if one says so.
+    /// No other landing comes between this and the batch's own: its leader holds the lease.
+    async fn judge_again(
+        &self,
+        at: At<'_>,
+        own: &BatchMember,
+    ) -> anyhow::Result<Option<WorkFailure>> {
+        let subject = Subject {
+            job: at.job,
+            record: at.record,
+            repo: at.repo,
+            head: &own.tip,
+            base: &own.below,
+        };
+        overtaken::judge_again(&self.judging, subject, at.effective).await
+    }
+
+    async fn note_ready(&self, at: At<'_>, id: BatchId) -> anyhow::Result<()> {
+        let (key, task) = (at.job.key, at.record.task.id);
+        let held = self
+            .ledger
+            .write(move |tx| {
+                Box::pin(async move {
+                    Ok(tx.holds(key).await? && tx.set_part(id, task, Part::Ready).await?)
+                })
+            })
+            .await?;
+        anyhow::ensure!(held, "the claim was lost before batch {id} landed");
+        Ok(())
+    }
+
+    /// Lands for all, as soon as all are ready.
+    async fn lead(&self, at: At<'_>, batch: &Batch, own: &BatchMember) -> anyhow::Result<Ending> {
+        let At {
+            job, record, repo, ..
+        } = at;
+        let id = batch.id;
+        if !self.lease.renew(job, record).await? {
+            let detail = format!("batch {id} holds the merge lease no longer");
+            return Ok(given_up(id, WhyDissolved::LeaseLost, stale(detail)));
+        }
+        let mut branches = Vec::new();
+        for member in batch.landing() {
+            let task = member.task;
+            let of = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
+            match branch(&self.ledger, &of, repo).await? {
+                Branch::Own { present, .. } => {
+                    branches.push((of.branch, member.tip.clone(), present))
+                }
+                Branch::Foreign(_) | Branch::Not(_) => {
+                    let detail = format!("branch `{}` of batch {id} was moved", of.branch);
+                    return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
+                }
+            }
+        }
+        match self.shut(at, batch).await? {
+            Door::Shut => {}
+            Door::Open(count) => {
+                let reason = format!("the gates of {count} others of batch {id}");
+                return Ok(Ending::PutOff {
+                    until_ms: self.ledger.now() + LEADER_LOOK_MS,
+                    why: PutOff::new(PutOffKind::Waiting, reason),
+                    also: Vec::new(),
+                });
+            }
+            Door::Left => {
+                let detail = format!("batch {id} lost a member before its landing");
+                return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
+            }
+        }
+        for (branch, tip, present) in &branches {
+            match repo.forge.push(branch, tip, present.as_ref()).await? {
+                PushOutcome::Done => {}
+                PushOutcome::Moved { .. } => {
+                    let detail = format!("branch `{branch}` of batch {id} moved meanwhile");
+                    return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
+                }
+                PushOutcome::Refused { why } => {
+                    let detail = format!("the forge refuses branch `{branch}`: {why}");
+                    let ending = Ending::failed(WORK, WorkFailure::Config { detail });
+                    return Ok(given_up(id, WhyDissolved::Refused, ending));
+                }
+            }
+        }
+        let tip = batch
+            .landing()
+            .last()
+            .map_or(&own.tip, |member| &member.tip);
+        let name = &record.base_branch;
+        match repo.forge.land(name, tip, &batch.base).await? {
+            LandOutcome::Landed => Ok(landed(record, batch, own)),
+            LandOutcome::BaseMoved { actual } => {
+                let detail = match actual {
+                    Some(at) => format!("`{name}` moved to {at} after the re-test"),
+                    None => format!("`{name}` was removed after the re-test"),
+                };
+                Ok(given_up(id, WhyDissolved::BaseMoved, stale(detail)))
+            }
+            LandOutcome::Refused { why } => {
+                let detail = format!("the forge does not let {tip} land on `{name}`: {why}");
+                let ending = Ending::failed(WORK, WorkFailure::Config { detail });
+                Ok(given_up(id, WhyDissolved::Refused, ending))
+            }
+        }
+    }
+
+    /// Shuts the door if all are ready, and writes down for each what is about to happen to it.
+    async fn shut(&self, at: At<'_>, batch: &Batch) -> anyhow::Result<Door> {
+        let (key, id, base) = (at.job.key, batch.id, batch.base.clone());
+        let was_shut = batch.state == BatchState::Landing;
+        let members: Vec<BatchMember> = batch.landing().cloned().collect();
+        let now = self.ledger.now();
+        let door = self.ledger.write_or(move |tx| {
+            Box::pin(async move {
+                if !tx.holds(key).await? {
+                    return Err(Unwritten::ClaimLost(key.id));
+                }
+                if was_shut {
+                    return Ok(Door::Shut);
+                }
+                let mut missing = 0;
+                for member in &members {
+                    let record = tx.task(member.task).await?;
+                    let pipeline = pipeline_of(tx, &record).await?;
+                    if !is_about_to_land(&record.task, &pipeline)
+                        || record.task.head.as_ref() != Some(&member.head)
+                    {
+                        return Ok(Door::Left);
+                    }
+                    let part = tx.batch(id).await?.member(member.task).map(|m| m.part);
+                    if part != Some(Part::Ready) || !is_at_landing(&record.task, &pipeline) {
+                        missing += 1;
+                    }
+                }
+                if missing > 0 {
+                    return Ok(Door::Open(missing));
+                }
+                let (from, to) = (BatchState::Passed, BatchState::Landing);
+                if !tx.move_batch(id, from, to, now).await? {
+                    return Err(Unwritten::BatchMoved(id));
+                }
+                for member in &members {
+                    let task = Some(member.task);
+                    let land = serde_json::json!({
+                        "head": member.tip.as_str(), "base": base.as_str(), "batch": id.0
+                    });
+                    let push = intent(&member.tip);
+                    tx.append_event(task, EventKind::MergeIntent, "host", &push, now)
+                        .await?;
+                    tx.append_event(task, EventKind::LandIntent, "host", &land.to_string(), now)
+                        .await?;
+                }
+                Ok(Door::Shut)
+            })
+        });
+        Ok(door.await?)
+    }
+}
+
+/// The task's commits are in the base: by its own hand, or by its leader's.
+fn landed(record: &TaskRecord, batch: &Batch, own: &BatchMember) -> Ending {
+    tracing::info!(task.id = own.task.0, batch.id = batch.id.0, sha = %own.tip, base = record.base_branch, "landed in a batch");
+    let merged = Write::Merged {
+        branch: record.branch.clone(),
+        sha: own.tip.clone(),
+    };
+    let mut also = vec![Write::ApplyMemory, merged];
+    if batch.state != BatchState::Landed {
+        also.push(Write::BatchLanded(batch.id));
+    }
+    Ending::Event {
+        event: Event::WorkDone {
+            work: WORK,
+            head: Some(own.tip.clone()),
+        },
+        also,
+    }
+}
+
+fn stale(detail: String) -> Ending {
+    Ending::failed(WORK, WorkFailure::Stale { detail })
+}
+
+/// The batch is over; its other members see it and prepare anew.
+fn given_up(batch: BatchId, why: WhyDissolved, ending: Ending) -> Ending {
+    match ending {
+        Ending::Event { event, mut also } => {
+            also.push(Write::BatchDissolved { batch, why });
+            Ending::Event { event, also }
+        }
+        other @ (Ending::Quiet { .. } | Ending::PutOff { .. }) => other,
+    }
+}

@@ -1,0 +1,155 @@
+//! Puts the commits of a task on top of what they would land on, and says why they cannot be. Nothing is pushed here.
+
+use orch_agents::workspace::{Trailers, bot, commit_message};
+use orch_domain::artefact;
+use orch_domain::id::ObjectId;
+use orch_domain::imports::CatchUp;
+use orch_domain::transition::WorkFailure;
+use orch_process::git::CatchUpOutcome;
+use orch_store::TaskRecord;
+
+use crate::ledger::Ledger;
+use crate::ledger::intent::own_preparations;
+use crate::ledger::repos::Repo;
+
+/// Where the branch is before the preparation moves it.
+pub(super) enum Branch {
+    /// Where the host left it.
+    Own {
+        head: ObjectId,
+        present: Option<ObjectId>,
+    },
+    /// Somebody else moved it there.
+    Foreign(ObjectId),
+    /// It cannot be prepared.
+    Not(WorkFailure),
+}
+
+/// What putting commits on top of others came to.
+pub(super) enum Put {
+    /// They end there.
+    On { tip: ObjectId, catch_up: CatchUp },
+    /// These files cannot be brought together.
+    Conflict(Vec<String>),
+    /// The branch and what it should stand on do not follow from each other.
+    Apart,
+}
+
+/// Where the branch is, held against where the host left it or was about to put it.
+pub(super) async fn branch(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    repo: &Repo,
+) -> anyhow::Result<Branch> {
+    let Some(head) = record.task.head.clone() else {
+        let detail = "the task has no commit to land".to_owned();
+        return Ok(Branch::Not(WorkFailure::Config { detail }));
+    };
+    let present = repo.forge.tip(&record.branch).await?;
+    if present.as_ref() == Some(&head) {
+        return Ok(Branch::Own { head, present });
+    }
+    let id = record.task.id;
+    let own = ledger.read(|tx| Box::pin(own_preparations(tx, id))).await?;
+    match present {
+        None => {
+            let detail = format!("branch `{}` is gone; it was at {head}", record.branch);
+            Ok(Branch::Not(WorkFailure::BranchGone { detail }))
+        }
+        Some(present) if own.contains(&present) => Ok(Branch::Own {
+            head,
+            present: Some(present),
+        }),
+        Some(present) => Ok(Branch::Foreign(present)),
+    }
+}
+
+/// Whether the base lost a commit on which a gate judged the change. What was taken out must not come back with it.
+pub(super) async fn rewritten(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    repo: &Repo,
+    base: &ObjectId,
+) -> anyhow::Result<Option<WorkFailure>> {
+    let id = record.task.id;
+    let judged = ledger.read(|tx| Box::pin(tx.judged_bases(id)));
+    for lost in judged.await? {
+        // A commit that is gone from the mirror too was taken out long ago.
+        let is_there = repo.mirror.resolve(lost.as_str()).await?.is_some();
+        if is_there && repo.mirror.is_ancestor(&lost, base).await? {
+            continue;
+        }
+        let detail = format!(
+            "`{}` was rewritten: it no longer has {lost}, on which this task was judged; look at what was taken out",
+            record.base_branch
+        );
+        return Ok(Some(WorkFailure::BaseRewritten { detail }));
+    }
+    Ok(None)
+}
+
+/// Puts the commits of a task since `base`, and the host's artefacts, on top of `below`, which has `base`.
+pub(super) async fn put_on(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    repo: &Repo,
+    head: &ObjectId,
+    base: &ObjectId,
+    below: &ObjectId,
+) -> anyhow::Result<Put> {
+    let whole = commit_artefacts(ledger, record, repo, head).await?;
+    // The base has all that the task was judged on, so what both share holds nothing that was taken out.
+    let shared = repo.mirror.merge_base(base, &whole).await?;
+    let who = bot(record.updated_ms);
+    let done = repo.mirror.catch_up(&whole, &shared, below, &who).await?;
+    Ok(match done {
+        CatchUpOutcome::BaseRewritten | CatchUpOutcome::OffBase => Put::Apart,
+        CatchUpOutcome::UpToDate => Put::On {
+            tip: whole,
+            catch_up: CatchUp::UpToDate,
+        },
+        CatchUpOutcome::Rebased(tip) => Put::On {
+            catch_up: CatchUp::Rebased(tip.to_string()),
+            tip,
+        },
+        CatchUpOutcome::Conflict(files) => {
+            Put::Conflict(files.iter().map(ToString::to_string).collect())
+        }
+    })
+}
+
+/// Commits the host's artefacts to the branch, once, in one commit.
+async fn commit_artefacts(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    repo: &Repo,
+    head: &ObjectId,
+) -> anyhow::Result<ObjectId> {
+    let id = record.task.id;
+    let list = ledger.read(|tx| Box::pin(tx.host_artefacts(id))).await?;
+    let folder = artefact::folder(&record.task.work_item);
+    let files: Vec<(String, Option<Vec<u8>>)> = list
+        .into_iter()
+        .map(|a| (format!("{folder}/{}", a.path), Some(a.content.into_bytes())))
+        .collect();
+    let tree = repo.mirror.tree_with(head, &files).await?;
+    if tree == repo.mirror.tree_of(head).await? {
+        return Ok(head.clone());
+    }
+    let stage = record.task.stage.to_string();
+    let trailers = Trailers {
+        task: record.task.work_item.as_str(),
+        stage: &stage,
+        attempt: record.task.attempt(),
+        role: "host",
+        agent: "host",
+    };
+    let message = commit_message(
+        &format!("{}: artefacts of the host", record.task.work_item),
+        &trailers,
+    );
+    Ok(repo
+        .mirror
+        .commit(&tree, head, &message, &bot(record.updated_ms))
+        .await?)
+}
