@@ -40,8 +40,10 @@ fn world() -> World {
     let developer = DEVELOPER.replace("$PROMPTS", &world.path("").display().to_string());
     world.write("agent.sh", &developer, 0o755);
     let (hold, tests) = (world.path("hold"), world.path("tests"));
+    // What others pushed meanwhile has a hold of its own.
     let test = format!(
-        "ls work | wc -l >> {}; while [ -e {} ]; do sleep 0.05; done; test ! -e BAD",
+        "ls work | wc -l >> {}; pushed=$(ls NOTES* 2>/dev/null | wc -l | tr -d ' '); \
+         while [ -e {}$pushed ]; do sleep 0.05; done; test ! -e BAD",
         tests.display(),
         hold.display()
     );
@@ -119,6 +121,18 @@ fn passes_with(batch: &Value) -> bool {
     runs.iter().filter(with).any(|run| run["passed"] == true)
 }
 
+/// Who a task's batch was formed of, by age; the first of the stack is whoever got the lease.
+fn members(view: &Value) -> Vec<String> {
+    let members = view["batch"]["members"].as_array().expect("a batch");
+    let mut names: Vec<String> = members
+        .iter()
+        .map(|name| name.as_str().expect("a name").to_owned())
+        .collect();
+    assert!(names[1..].is_sorted(), "{names:?}");
+    names.sort();
+    names
+}
+
 fn batch_of(view: &Value) -> Option<i64> {
     view["batch"]["id"].as_i64()
 }
@@ -134,7 +148,7 @@ fn tasks_that_wait_land_by_one_run_of_the_tests_without_the_one_that_conflicts()
     let batch = batch_of(&views[0]);
     for view in &views {
         assert_eq!((batch_of(view), &view["rework_rounds"]), (batch, &json!(0)));
-        assert_eq!(view["batch"]["members"], json!(together), "{view:#}");
+        assert_eq!(members(view), together, "{view:#}");
     }
     // What it conflicts with is in the base now, and so it learns of it when its own turn comes.
     let late = ended(&world, &items[2]);
@@ -187,7 +201,7 @@ fn bad_one_of_ten_alone_goes_back_and_all_land_by_at_most_seven_runs_of_the_test
 fn held(world: &World, titles: &[&str]) -> (Vec<String>, Orch) {
     let items = ready(world, titles);
     let before = runs(world);
-    world.write("hold", "", 0o644);
+    world.write("hold0", "", 0o644);
     let host = world.serve();
     until("the batch is tested", || {
         (tests_since(world, before).last() == Some(&items.len())).then_some(())
@@ -202,7 +216,7 @@ fn base_that_is_pushed_to_during_the_test_of_a_batch_has_it_tested_again_on_top(
     let first = batch_of(&world.task(&items[0]));
     world.write("seed/NOTES.md", "Elsewhere\n", 0o644);
     world.push_seed("Move the base on under the batch");
-    fs::remove_file(world.path("hold")).expect("held");
+    fs::remove_file(world.path("hold0")).expect("held");
     let views = landed(&world, &items);
     let second = batch_of(&views[0]);
     assert_ne!(first, second, "formed anew");
@@ -242,18 +256,14 @@ fn member_that_is_stopped_and_one_that_is_pushed_to_leave_and_the_others_land() 
         let seen = pushed["status"] == "awaiting-approval";
         (seen && world.task(&items[1])["stage"] == "cancelled").then_some(())
     });
-    fs::remove_file(world.path("hold")).expect("held");
+    fs::remove_file(world.path("hold0")).expect("held");
     let views = landed(&world, &[items[0].clone(), items[3].clone()]);
     for view in &views {
         assert_eq!(
             (&view["rework_rounds"], &view["batch"]["state"]),
             (&json!(0), &json!("landed"))
         );
-        assert_eq!(
-            view["batch"]["members"],
-            json!([items[0], items[3]]),
-            "{view:#}"
-        );
+        assert_eq!(members(view), [items[0].clone(), items[3].clone()]);
     }
     for gone in [&items[1], &items[2]] {
         let work = format!("main:work/{gone}");
@@ -276,7 +286,7 @@ fn host_that_is_killed_during_the_test_of_a_batch_goes_on_with_the_same_batch() 
     let (items, host) = held(&world, &["One", "Two", "Three"]);
     let before = batch_of(&world.task(&items[0]));
     drop(host);
-    fs::remove_file(world.path("hold")).expect("held");
+    fs::remove_file(world.path("hold0")).expect("held");
     let _host = world.serve();
     for view in landed(&world, &items) {
         assert_eq!(
@@ -320,10 +330,57 @@ fn host_that_is_killed_when_the_base_has_just_moved_knows_that_all_of_the_batch_
     let tested = runs(&world);
     let _host = world.serve();
     let views = landed(&world, &items);
-    assert_eq!(views[2]["merged_commit"], json!(tip));
+    let last = views.iter().find(|view| view["batch"]["position"] == 3);
+    assert_eq!(last.map(|view| &view["merged_commit"]), Some(&json!(tip)));
     assert_eq!(world.git("shop.git", &["rev-parse", "main"]), tip);
     for view in &views {
         assert_eq!(view["batch"]["state"], "landed", "{view:#}");
     }
     assert_eq!(runs(&world), tested, "nothing was tested again");
+}
+
+/// Pushes the seed's commit to a branch; answers what git says if it is refused.
+fn pushed(world: &World, branch: &str) -> Result<(), String> {
+    let done = Command::new("git")
+        .arg("-C")
+        .arg(world.path("seed"))
+        .args(["push", "--quiet", "../shop.git", &format!("HEAD:{branch}")])
+        .output()
+        .expect("git runs");
+    match done.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&done.stderr).into_owned()),
+    }
+}
+
+#[test]
+fn base_that_moves_in_every_run_is_held_once_and_let_go_with_the_landing() {
+    let mut world = world();
+    world.config["merge"] = json!({"hold_s": 600});
+    world.write_config();
+    let (items, _host) = held(&world, &["One", "Two"]);
+    world.write("hold1", "", 0o644);
+    world.write("seed/NOTES.md", "Elsewhere\n", 0o644);
+    world.push_seed("Move the base on under the batch");
+    let before = runs(&world);
+    fs::remove_file(world.path("hold0")).expect("held");
+    until("it is tested again", || {
+        (runs(&world) > before).then_some(())
+    });
+    world.write("seed/MORE.md", "And again\n", 0o644);
+    world.commit_seed("Move the base on once more");
+    let refused = pushed(&world, "main").expect_err("the base is held");
+    let told = refused.contains("`main` is held for at most") && refused.contains("is tested");
+    assert!(told, "{refused}");
+    pushed(&world, "elsewhere").expect("other branches are not held");
+    fs::remove_file(world.path("hold1")).expect("held");
+    for view in landed(&world, &items) {
+        assert_eq!(view["batch"]["state"], "landed", "{view:#}");
+    }
+    assert_eq!(runs(&world), before + 1, "no run was lost any more");
+    world.git("seed", &["fetch", "--quiet", "../shop.git", "main"]);
+    world.git("seed", &["reset", "--quiet", "--hard", "FETCH_HEAD"]);
+    world.write("seed/MORE.md", "And again\n", 0o644);
+    world.commit_seed("Move the base on at last");
+    pushed(&world, "main").expect("the base is let go");
 }

@@ -8,6 +8,7 @@ mod ci;
 mod deploy;
 mod docs_branch;
 mod gate;
+mod hold;
 mod image;
 mod judged;
 mod land;
@@ -38,6 +39,7 @@ pub(crate) use self::checkout::Checkouts;
 use self::ci::CiStep;
 use self::deploy::DeployStep;
 use self::gate::{GateStep, Judging};
+use self::hold::BaseHold;
 use self::land::LandStep;
 use self::land_batch::BatchLanding;
 use self::lease::MergeLease;
@@ -94,6 +96,10 @@ impl Steps {
             ledger: ledger.clone(),
             judges: judges.clone(),
         };
+        let hold = BaseHold {
+            ledger: ledger.clone(),
+            config: config.clone(),
+        };
         let lease = MergeLease {
             ledger: ledger.clone(),
             config: config.clone(),
@@ -127,6 +133,7 @@ impl Steps {
                     lease: lease.clone(),
                     checkouts: checkouts.clone(),
                 },
+                hold: hold.clone(),
             },
             land: LandStep {
                 ledger: ledger.clone(),
@@ -138,6 +145,7 @@ impl Steps {
                     lease,
                     judging: judging.clone(),
                 },
+                hold,
             },
             deploy: DeployStep {
                 ledger: ledger.clone(),

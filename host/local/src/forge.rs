@@ -4,17 +4,17 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use orch_domain::id::{ObjectId, RepoName};
+use orch_domain::id::{ObjectId, RepoName, UnixMs};
 use orch_domain::port::forge::{
-    Forge, LandOutcome, NewPullRequest, OWN_BRANCHES, PullRequest, PushOutcome, Review, Status,
-    Tips, is_branch_name,
+    Forge, HoldOutcome, LandOutcome, NewPullRequest, OWN_BRANCHES, PullRequest, PushOutcome,
+    Review, Status, Tips, is_branch_name,
 };
 use orch_domain::port::{PortAnswer, PortError, PortFailure};
 use orch_process::git::{Git, GitError, RefOutcome};
 use orch_store::{MergeMark, Store, StoreError};
 use tokio::sync::Mutex;
 
-use crate::Now;
+use crate::{Now, hold};
 
 /// Where branches are listed.
 const HEADS: &str = "refs/heads/";
@@ -284,6 +284,35 @@ impl Forge for LocalForge {
                 reporter: None,
             };
             Ok(rows.into_iter().map(status).collect())
+        })
+    }
+
+    fn hold<'a>(
+        &'a self,
+        branch: &'a str,
+        until_ms: UnixMs,
+        why: &'a str,
+    ) -> PortAnswer<'a, HoldOutcome> {
+        Box::pin(async move {
+            self.head(branch)?;
+            let until_s = until_ms.div_euclid(1000);
+            match hold::hold(self.remote.git_dir(), branch, until_s, why) {
+                Ok(None) => Ok(HoldOutcome::Held),
+                Ok(Some(why)) => Ok(HoldOutcome::NotOffered { why }),
+                Err(error) => Ok(HoldOutcome::NotOffered {
+                    why: format!("its hook cannot be written: {error}"),
+                }),
+            }
+        })
+    }
+
+    fn let_go<'a>(&'a self, branch: &'a str) -> PortAnswer<'a, ()> {
+        Box::pin(async move {
+            self.head(branch)?;
+            hold::let_go(self.remote.git_dir()).map_err(|error| {
+                let reason = format!("the hold of `{branch}` cannot be removed: {error}");
+                self.failure(PortFailure::Unavailable, reason)
+            })
         })
     }
 

@@ -5,6 +5,7 @@
 //! these types.
 
 mod forge;
+mod hold;
 mod tracker;
 
 pub use forge::{LocalForge, LocalForgeConfig};

@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 21] = files![
+const FILES: [(i64, &str, &str); 22] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -43,6 +43,7 @@ const FILES: [(i64, &str, &str); 21] = files![
     (18, "own records", "0018_own_records.sql"),
     (19, "overtaken", "0019_overtaken.sql"),
     (20, "batches", "0020_batches.sql"),
+    (21, "base holds", "0021_base_holds.sql"),
     (26, "webhook deliveries", "0026_webhook_deliveries.sql"),
     (28, "people", "0028_people.sql"),
 ];

@@ -12,6 +12,7 @@ pub(crate) mod evaluations;
 pub(crate) mod events;
 pub(crate) mod forge;
 pub(crate) mod history;
+pub(crate) mod holds;
 pub(crate) mod issues;
 pub(crate) mod items;
 pub(crate) mod jobs;

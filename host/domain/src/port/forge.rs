@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::PortAnswer;
-use crate::id::{ObjectId, TaskId};
+use crate::id::{ObjectId, TaskId, UnixMs};
 use crate::imports::{CheckState, ReviewState};
 
 /// Tips of branches by name.
@@ -66,6 +66,19 @@ pub enum LandOutcome {
     },
     /// The commit may not land, wherever the base is.
     Refused {
+        /// Why, with what would allow it.
+        why: String,
+    },
+}
+
+/// What asking for a hold of the base came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum HoldOutcome {
+    /// Others cannot push to it until then.
+    Held,
+    /// The forge has no such thing, or not here.
+    NotOffered {
         /// Why, with what would allow it.
         why: String,
     },
@@ -193,6 +206,28 @@ pub trait Forge: Send + Sync + Debug {
         commit: &'a ObjectId,
         expected: &'a ObjectId,
     ) -> PortAnswer<'a, LandOutcome>;
+
+    /// Refuses the pushes of others to a branch until a time, after which the hold is over by itself. Called by the job
+    /// that holds the merge lease, before it reads where the base is; `why` is told to whoever pushes. The landing does
+    /// not count on it: a forge that has nothing of the kind says so.
+    fn hold<'a>(
+        &'a self,
+        branch: &'a str,
+        until_ms: UnixMs,
+        why: &'a str,
+    ) -> PortAnswer<'a, HoldOutcome> {
+        let _ = (branch, until_ms, why);
+        Box::pin(async {
+            let why = "this forge cannot hold a branch".to_owned();
+            Ok(HoldOutcome::NotOffered { why })
+        })
+    }
+
+    /// Ends a hold of a branch. Called by the job that asked for it; one that is over already is no error.
+    fn let_go<'a>(&'a self, branch: &'a str) -> PortAnswer<'a, ()> {
+        let _ = branch;
+        Box::pin(async { Ok(()) })
+    }
 
     /// The latest status of each context of a commit, by context. Asked whenever a gate reads them; a commit that the
     /// forge does not know has none.

@@ -175,7 +175,7 @@ impl BatchStep {
             &member.tip,
         )
         .await?;
-        tracing::info!(batch.id = batch.id.0, first, passed = run.passed, sha = %member.tip, "a batch was tested");
+        tracing::info!(batch.id = batch.id.0, count = first, passed = run.passed, sha = %member.tip, "a batch was tested");
         Ok(BatchRun {
             run: Run {
                 first,
@@ -251,8 +251,8 @@ impl BatchStep {
         };
         tracing::info!(
             batch.id = batch.id.0,
-            green,
-            bad = tested.bad.as_ref().map(|(task, _)| task.0),
+            count = green,
+            task.id = tested.bad.as_ref().map(|(task, _)| task.0),
             "a batch is told apart"
         );
         let also = vec![Write::BatchTested(Box::new(tested))];

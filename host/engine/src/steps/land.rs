@@ -1,5 +1,6 @@
 //! Moves the base to the prepared commit: by fast-forward, to exactly the tested commit, or not at all.
 
+use orch_config::Effective;
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::Preparation;
@@ -10,6 +11,7 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, TaskRecord};
 
 use super::gate::{Judging, Subject};
+use super::hold::BaseHold;
 use super::land_batch::{At, BatchLanding};
 use super::lease::MergeLease;
 use super::overtaken;
@@ -30,6 +32,7 @@ pub(super) struct LandStep {
     pub(super) lease: MergeLease,
     pub(super) judging: Judging,
     pub(super) batches: BatchLanding,
+    pub(super) hold: BaseHold,
 }
 
 /// What may land, as the preparation proved it.
@@ -44,12 +47,30 @@ impl LandStep {
     pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
         let (record, effective) = self.ledger.subject(job).await?;
         let repo = self.repos.ready(record.task.repo.as_str()).await?;
+        let ending = self.land(job, &record, &effective, repo).await?;
+        match &ending {
+            Ending::Event { event, .. } => {
+                let landed = matches!(event, Event::WorkDone { .. });
+                self.hold.end(&record, repo, landed).await?;
+            }
+            Ending::PutOff { .. } | Ending::Quiet { .. } => {}
+        }
+        Ok(ending)
+    }
+
+    async fn land(
+        &self,
+        job: &ClaimedJob,
+        record: &TaskRecord,
+        effective: &Effective,
+        repo: &Repo,
+    ) -> anyhow::Result<Ending> {
         let prepared = prepared_of(&self.ledger, record.task.id).await?;
         if let Some(batch) = prepared.as_ref().and_then(|prepared| prepared.batch) {
             let at = At {
                 job,
-                record: &record,
-                effective: &effective,
+                record,
+                effective,
                 repo,
             };
             return self.batches.run(at, batch).await;
@@ -63,25 +84,25 @@ impl LandStep {
             head,
             base,
             holds_lease,
-        } = match self.prepared(&record, prepared).await? {
+        } = match self.prepared(record, prepared).await? {
             Ok(prepared) => prepared,
             Err(why) => return stale(why),
         };
-        if !self.has_landed(&record, repo, &head).await? {
+        if !self.has_landed(record, repo, &head).await? {
             if !holds_lease {
                 return stale("the merge lease is no longer held");
             }
             let subject = Subject {
                 job,
-                record: &record,
+                record,
                 repo,
                 head: &head,
                 base: &base,
             };
             // No other landing may come between this look and the landing itself, however long the gates take.
             let overtaken = tokio::select! {
-                judged = overtaken::judge_again(&self.judging, subject, &effective) => judged?,
-                error = self.lease.keep(job, &record) => return Err(error),
+                judged = overtaken::judge_again(&self.judging, subject, effective) => judged?,
+                error = self.lease.keep(job, record) => return Err(error),
             };
             if let Some(failure) = overtaken {
                 return Ok(Ending::failed(WORK, failure));

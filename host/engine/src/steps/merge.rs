@@ -12,6 +12,7 @@ use orch_store::{ClaimedJob, EvidenceRow, TaskRecord};
 use super::batch::{BatchStep, Leader};
 use super::checkout::{Checkouts, Tested};
 use super::ci::record_run;
+use super::hold::BaseHold;
 use super::image;
 use super::lease::{MergeLease, Taken};
 use super::retest::retest;
@@ -35,6 +36,7 @@ pub(super) struct MergeStep {
     pub(super) lease: MergeLease,
     pub(super) checkouts: Checkouts,
     pub(super) batches: BatchStep,
+    pub(super) hold: BaseHold,
 }
 
 /// What was found out about the commit to land.
@@ -47,33 +49,48 @@ impl MergeStep {
     pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
         let (record, effective) = self.ledger.subject(job).await?;
         let repo = self.repos.ready(record.task.repo.as_str()).await?;
-        if let Taken::Busy(holder) = self.lease.take(job, &record).await? {
+        let ending = self.prepare(job, &record, &effective, repo).await?;
+        if !goes_on(&ending) {
+            self.hold.end(&record, repo, false).await?;
+        }
+        Ok(ending)
+    }
+
+    async fn prepare(
+        &self,
+        job: &ClaimedJob,
+        record: &TaskRecord,
+        effective: &Effective,
+        repo: &Repo,
+    ) -> anyhow::Result<Ending> {
+        if let Taken::Busy(holder) = self.lease.take(job, record).await? {
             let failure = WorkFailure::Wait {
                 after_ms: BUSY_MS,
                 reason: format!("the merge lease, held by {holder}"),
             };
             return Ok(Ending::failed(WORK, failure));
         }
+        self.hold.begin(record, repo).await?;
         let base = repo.base_tip().await?;
-        let (head, present) = match branch(&self.ledger, &record, repo).await? {
+        let (head, present) = match branch(&self.ledger, record, repo).await? {
             Branch::Own { head, present } => (head, present),
-            Branch::Foreign(head) => return Ok(foreign(head, &effective)),
+            Branch::Foreign(head) => return Ok(foreign(head, effective)),
             Branch::Not(failure) => return Ok(Ending::failed(WORK, failure)),
         };
-        if let Some(failure) = rewritten(&self.ledger, &record, repo, &base).await? {
+        if let Some(failure) = rewritten(&self.ledger, record, repo, &base).await? {
             return Ok(Ending::failed(WORK, failure));
         }
         let leader = Leader {
             job,
-            record: &record,
-            effective: &effective,
+            record,
+            effective,
             repo,
             base: &base,
         };
         if let Some(ending) = self.batches.prepare(leader).await? {
             return Ok(ending);
         }
-        let put = put_on(&self.ledger, &record, repo, &head, &base, &base).await?;
+        let put = put_on(&self.ledger, record, repo, &head, &base, &base).await?;
         let (catch_up, tip) = match put {
             Put::Apart => {
                 let detail = format!(
@@ -111,10 +128,10 @@ impl MergeStep {
             }
         }
         let Proof { tested, image } = tokio::select! {
-            proved = self.prove(&record, repo, &effective, &tip) => proved?,
-            error = self.lease.keep(job, &record) => return Err(error),
+            proved = self.prove(record, repo, effective, &tip) => proved?,
+            error = self.lease.keep(job, record) => return Err(error),
         };
-        if !self.lease.renew(job, &record).await? {
+        if !self.lease.renew(job, record).await? {
             let detail = "the merge lease expired during the re-test".to_owned();
             return Ok(Ending::failed(WORK, WorkFailure::Infra { detail }));
         }
@@ -142,6 +159,10 @@ impl MergeStep {
             output_tail: tested.run.output_tail.clone(),
             duration_ms: tested.run.duration_ms,
         };
+        if !run.passed {
+            // Nothing lands now, so nobody has to wait.
+            self.hold.end(record, repo, false).await?;
+        }
         let preparation = preparation(&tip, &base, catch_up, Some(run));
         let mut also = Vec::new();
         if effective.ci.is_some() {
@@ -185,6 +206,15 @@ impl MergeStep {
             event: Event::WorkDone { work: WORK, head },
             also,
         }
+    }
+}
+
+/// Whether the task is still on its way to its landing.
+fn goes_on(ending: &Ending) -> bool {
+    match ending {
+        Ending::Event { event, .. } => matches!(event, Event::WorkDone { .. }),
+        Ending::PutOff { .. } => true,
+        Ending::Quiet { .. } => false,
     }
 }
 

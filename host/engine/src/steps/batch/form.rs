@@ -137,7 +137,7 @@ impl BatchStep {
         tracing::info!(
             batch.id = batch.id.0,
             repo = leader.repo.name,
-            members = batch.members.len(),
+            count = batch.members.len(),
             "tasks that wait for one base are prepared as a batch"
         );
         Ok(batch)
