@@ -321,6 +321,16 @@ fn landed(record: &TaskRecord, batch: &Batch, own: &BatchMember) -> Ending {
     if batch.state != BatchState::Landed {
         also.push(Write::BatchLanded(batch.id));
     }
+    if batch.leader == own.task
+        && let Some(pass) = batch.pass()
+    {
+        // The forge knows the tested commit only now that it is pushed.
+        also.push(Write::TestEnded {
+            sha: pass.sha.clone(),
+            passed: true,
+            exit_code: pass.exit_code,
+        });
+    }
     Ending::Event {
         event: Event::WorkDone {
             work: WORK,

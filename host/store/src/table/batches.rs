@@ -325,7 +325,9 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<TaskRecord>, StoreError> {
         let rows = sqlx::query(select(
-            "WHERE repo = ? AND stage = ? AND status IN ('active', 'waiting') AND base_branch = ? ORDER BY id LIMIT ?",
+            // The first term is that of the index of live tasks.
+            "WHERE stage NOT IN ('done', 'cancelled') AND repo = ? AND stage = ? \
+             AND status IN ('active', 'waiting') AND base_branch = ? ORDER BY id LIMIT ?",
         ))
         .bind(repo)
         .bind(Stage::DeployStaging.as_str())
