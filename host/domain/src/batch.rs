@@ -184,6 +184,15 @@ pub fn holds_base(overtaken: u32, was_held: bool) -> bool {
     overtaken > 0 || was_held
 }
 
+/// The task that leads instead of `task`, which got the merge lease: the oldest that waits, if that is older. A task
+/// that has waited already, or was overtaken, leads whoever else is there: it gives the lead away once at most, so
+/// somebody always leads.
+pub fn yields_to(task: &Task, waiting: &[TaskId]) -> Option<TaskId> {
+    let is_fresh = task.status == Status::Active && task.overtaken == 0;
+    let oldest = waiting.iter().copied().min();
+    oldest.filter(|oldest| is_fresh && *oldest < task.id)
+}
+
 /// Who is tried for a batch, in the order in which they are stacked: the leader, then the others by age.
 pub fn in_order(leader: TaskId, waiting: &[TaskId]) -> Vec<TaskId> {
     let mut others: Vec<TaskId> = waiting.iter().copied().filter(|id| *id != leader).collect();

@@ -118,20 +118,48 @@ fn leader_stands_first_and_the_oldest_follow() {
     assert_eq!(in_order(TaskId(3), &[]), ids(&[3]));
 }
 
+/// A task that is to be prepared for landing.
+fn before_landing(pipeline: &Pipeline) -> Task {
+    let at = pipeline.preparation(Stage::DeployStaging);
+    let item = WorkItem::new("SHOP-1").expect("an item");
+    let repo = RepoName::new("shop").expect("a name");
+    Task {
+        stage: Stage::DeployStaging,
+        step: at.expect("it prepares"),
+        head: Some(ObjectId::new("a".repeat(40)).expect("an id")),
+        ..Task::new(TaskId(4), item, repo, "Discount".to_owned(), 3)
+    }
+}
+
+#[test]
+fn younger_task_gives_the_lead_to_the_oldest_once_and_no_more() {
+    let task = before_landing(&Pipeline::default());
+    let waiting = [TaskId(9), TaskId(2), TaskId(4), TaskId(3)];
+    assert_eq!(yields_to(&task, &waiting), Some(TaskId(2)));
+    assert_eq!(yields_to(&task, &[TaskId(4), TaskId(9)]), None);
+    assert_eq!(yields_to(&task, &[]), None);
+    let has_waited = Task {
+        status: Status::Waiting {
+            reason: "r".to_owned(),
+            since_ms: 1,
+            deadline_ms: 2,
+        },
+        ..task.clone()
+    };
+    let overtaken = Task {
+        overtaken: 1,
+        ..task
+    };
+    for task in [has_waited, overtaken] {
+        assert_eq!(yields_to(&task, &waiting), None);
+    }
+}
+
 #[test]
 fn only_who_goes_on_by_itself_is_taken_along() {
     let pipeline = Pipeline::default();
-    let at = pipeline
-        .preparation(Stage::DeployStaging)
-        .expect("it prepares");
-    let item = WorkItem::new("SHOP-1").expect("an item");
-    let repo = RepoName::new("shop").expect("a name");
-    let waiting = Task {
-        stage: Stage::DeployStaging,
-        step: at,
-        head: Some(ObjectId::new("a".repeat(40)).expect("an id")),
-        ..Task::new(TaskId(1), item, repo, "Discount".to_owned(), 3)
-    };
+    let waiting = before_landing(&pipeline);
+    let at = waiting.step;
     assert!(waits_to_land(&waiting, &pipeline));
     assert!(!is_about_to_land(&waiting, &pipeline));
     let prepared = Task {

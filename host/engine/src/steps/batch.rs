@@ -16,6 +16,7 @@ use orch_domain::pipeline::HostWork;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{Batch, BatchMember, BatchRun, ClaimedJob, EvidenceRow, TaskRecord};
 
+use self::form::Formed;
 use super::checkout::{Checkouts, Tested};
 use super::lease::MergeLease;
 use super::retest::retest;
@@ -29,6 +30,8 @@ use crate::ledger::unwritten::Unwritten;
 
 /// What this step is to the pipeline.
 const WORK: HostWork = HostWork::MergePrepare;
+/// When a task looks again that gave the lead to an older one.
+const YIELD_MS: u64 = 1_000;
 
 /// Prepares tasks together. Clones are the same.
 #[derive(Debug, Clone)]
@@ -55,8 +58,15 @@ impl BatchStep {
         let batch = match self.standing(leader).await? {
             Some(batch) => batch,
             None => match self.form(leader).await? {
-                Some(batch) => batch,
-                None => return Ok(None),
+                Formed::Batch(batch) => *batch,
+                Formed::Alone => return Ok(None),
+                Formed::After(older) => {
+                    let failure = WorkFailure::Wait {
+                        after_ms: YIELD_MS,
+                        reason: format!("{older}, which is older and leads"),
+                    };
+                    return Ok(Some(Ending::failed(WORK, failure)));
+                }
             },
         };
         self.go_on(leader, batch).await.map(Some)

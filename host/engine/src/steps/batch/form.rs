@@ -2,8 +2,8 @@
 //!
 //! Whoever cannot be stacked now is left out, which costs nothing: its turn to lead comes, and then it is told why.
 
-use orch_domain::batch::{in_order, lands_by_its_preparation, waits_to_land};
-use orch_domain::id::{BatchId, ObjectId, TaskId};
+use orch_domain::batch::{in_order, lands_by_its_preparation, waits_to_land, yields_to};
+use orch_domain::id::{BatchId, ObjectId, TaskId, WorkItem};
 use orch_store::{Batch, NewBatch, NewMember, TaskRecord};
 
 use super::super::stack::{Branch, Put, branch, put_on, rewritten};
@@ -16,22 +16,36 @@ const WAITING_MAX: u32 = 200;
 /// Tasks that are tried for each place of a batch, so that conflicts do not keep the lease for ever.
 const TRIED_PER_PLACE: usize = 3;
 
+/// What looking for company came to.
+pub(super) enum Formed {
+    /// Tasks that are tested together.
+    Batch(Box<Batch>),
+    /// The leader is prepared by itself.
+    Alone,
+    /// This older task leads.
+    After(WorkItem),
+}
+
 impl BatchStep {
-    /// Stacks those that wait with the leader; none if it stands alone.
-    pub(super) async fn form(&self, leader: Leader<'_>) -> anyhow::Result<Option<Batch>> {
+    /// Stacks those that wait with the leader.
+    pub(super) async fn form(&self, leader: Leader<'_>) -> anyhow::Result<Formed> {
         let most = usize::try_from(self.config.now().merge.batch).unwrap_or(usize::MAX);
         let staging = leader.repo.config.staging.as_ref();
         let has_image = staging.is_some_and(|staging| staging.image.is_some());
         // An image is of one commit, and so is what is deployed from it. Without tests there is nothing to share.
         if most < 2 || has_image || leader.effective.ci.is_none() {
-            return Ok(None);
+            return Ok(Formed::Alone);
         }
         let waiting = self.waiting(leader).await?;
         let own = leader.record.task.id;
         if waiting.len() < 2 || !waiting.iter().any(|record| record.task.id == own) {
-            return Ok(None);
+            return Ok(Formed::Alone);
         }
         let ids: Vec<TaskId> = waiting.iter().map(|record| record.task.id).collect();
+        let older = yields_to(&leader.record.task, &ids);
+        if let Some(older) = waiting.iter().find(|record| Some(record.task.id) == older) {
+            return Ok(Formed::After(older.task.work_item.clone()));
+        }
         let mut members: Vec<NewMember> = Vec::new();
         let tried = in_order(own, &ids).into_iter();
         for id in tried.take(most.saturating_mul(TRIED_PER_PLACE)) {
@@ -42,7 +56,7 @@ impl BatchStep {
             match self.stacked(leader, record, below).await? {
                 Some(member) => members.push(member),
                 // What keeps the leader itself from landing is found and said without company.
-                None if id == own => return Ok(None),
+                None if id == own => return Ok(Formed::Alone),
                 None => {}
             }
             if members.len() == most {
@@ -50,9 +64,10 @@ impl BatchStep {
             }
         }
         if members.len() < 2 {
-            return Ok(None);
+            return Ok(Formed::Alone);
         }
-        self.begin(leader, members).await.map(Some)
+        let batch = self.begin(leader, members).await?;
+        Ok(Formed::Batch(Box::new(batch)))
     }
 
     /// Who waits to land as the leader does, the leader with them.
