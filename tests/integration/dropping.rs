@@ -111,5 +111,5 @@ fn garbage_over_a_gate_leaves_the_last_good_one_serving_and_the_lock_holds() {
         "{refused}"
     );
     let unknown = world.refused(&["gate", "rollback", "ci", "ffffffffffff"]);
-    assert!(unknown.contains("kept are:"), "{unknown}");
+    assert!(unknown.contains("that are kept:"), "{unknown}");
 }

@@ -2,7 +2,7 @@
 
 use orch_kit::World;
 use orch_kit::world::AGENT;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Demands that `text` says each of these.
 fn says(text: &str, expected: &[&str]) {
@@ -95,4 +95,37 @@ fn agent_that_changes_a_submodule_is_told_so_by_name_and_nothing_of_it_lands() {
     let branch = view["branch"].as_str().unwrap();
     let entry = world.git("shop.git", &["ls-tree", branch, "vendored"]);
     says(&entry, &["160000 commit 1111"]);
+}
+
+#[test]
+fn broken_file_at_the_base_is_overridden_by_the_operator_and_all_that_is_wrong_is_named_at_once() {
+    let mut world = World::new();
+    world.git("seed", &["clone", "--quiet", "--bare", ".", "../toys.git"]);
+    let mut toys = world.config["repositories"]["shop"].clone();
+    toys["path"] = json!("toys.git");
+    world.config["repositories"]["toys"] = toys;
+    world.config["agents"]["absent"] = json!({"driver": "command", "program": "/nowhere/agent"});
+    world.write_config();
+    world.write("seed/.orch.yaml", "ci: [not, a, mapping]\n", 0o644);
+    world.push_seed("Break the file");
+    let said = world.refused(&["config", "check"]);
+    for words in [
+        "`absent`",
+        "/nowhere/agent",
+        "`shop`",
+        ".orch.yaml",
+        "orch_yaml",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!said.contains("toys"), "nothing is wrong with it: {said}");
+    let _host = world.serve();
+    let new = ["task", "new", "--repo", "shop", "--title", "x"];
+    let said = world.refused(&new);
+    assert!(said.contains("repositories.shop.orch_yaml"), "{said}");
+    world.config["repositories"]["shop"]["orch_yaml"] = json!({"ci": {"test": "tests/run.sh"}});
+    world.write_config();
+    orch_kit::until("the operator's word stands in its place", || {
+        world.orch(&new).status.success().then_some(())
+    });
 }

@@ -167,6 +167,7 @@ fn repositories(
         if let Some(next) = next.get(name) {
             repository.serial = next.serial;
             repository.grants.clone_from(&next.grants);
+            repository.orch_yaml.clone_from(&next.orch_yaml);
         }
         (name.clone(), repository)
     };

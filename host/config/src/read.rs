@@ -9,7 +9,7 @@ use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::strict::{self, ConfigError};
-use crate::{agents, bounds, disk, edges, merge, people, reconcile, sandbox};
+use crate::{agents, bounds, disk, edges, merge, people, reconcile, repositories, sandbox};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -66,6 +66,7 @@ impl HostConfig {
                 ConfigError::invalid(file, format!("repositories.{name}"), e.to_string())
             })?;
         }
+        repositories::check(&self.repositories, file)?;
         agents::check(&self.agents, file)?;
         let roles: Vec<&str> = Role::ALL
             .iter()
@@ -235,12 +236,13 @@ mod tests {
 
     #[test]
     fn missing_file_names_the_path_and_the_remedy() {
-        let error = HostConfig::load(Path::new("/nonexistent/orch.yaml"), |_| None)
-            .unwrap_err()
-            .to_string();
+        let error = HostConfig::load(Path::new("/nonexistent/orch.yaml"), |_| None).unwrap_err();
         assert!(
-            error.contains("/nonexistent/orch.yaml") && error.contains("--config"),
-            "{error}"
+            error
+                .remedy()
+                .is_some_and(|remedy| remedy.contains("--config"))
         );
+        let error = error.to_string();
+        assert!(error.contains("/nonexistent/orch.yaml"), "{error}");
     }
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::forges::ForgePlace;
+use crate::repository::RepoFile;
 use crate::sandbox::SandboxGrants;
+use crate::strict::ConfigError;
 
 /// One repository.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -36,6 +38,10 @@ pub struct RepositoryConfig {
     /// Watch over production after a deploy.
     #[serde(default)]
     pub post_deploy: Option<PostDeployConfig>,
+    /// What stands in place of the repository's own `.orch.yaml`, with the same keys; for one that is invalid at the base
+    /// or not to be followed. New tasks go by it.
+    #[serde(default)]
+    pub orch_yaml: Option<RepoFile>,
     /// What gates may do on this repository, instead of what `grants` says of them at the top.
     #[serde(default)]
     pub grants: BTreeMap<String, Vec<String>>,
@@ -145,4 +151,52 @@ pub struct DeployConfig {
 
 fn default_hook_timeout() -> u32 {
     900
+}
+
+/// Refuses what no change could be held against.
+pub(crate) fn check(
+    repositories: &BTreeMap<String, RepositoryConfig>,
+    file: &str,
+) -> Result<(), ConfigError> {
+    for (name, repository) in repositories {
+        if let Some(instead) = &repository.orch_yaml {
+            instead.check(file, &format!("repositories.{name}.orch_yaml."))?;
+        }
+        let suite = repository.staging.iter().flat_map(|s| &s.suite);
+        let (all, infra) = (
+            suite.clone().count(),
+            suite.filter(|c| c.sandbox_infra).count(),
+        );
+        if all > 0 && all == infra {
+            return Err(ConfigError::invalid(
+                file,
+                format!("repositories.{name}.staging.suite"),
+                "every check is `sandbox_infra`, so none is about the change; add one that is, or leave `suite` out",
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::HostConfig;
+
+    #[test]
+    fn suite_of_nothing_but_the_infrastructure_is_refused() {
+        let with = |checks: &str| {
+            let text = format!(
+                "repositories: {{shop: {{path: a.git, staging: {{hook: make, suite: [{checks}]}}}}}}"
+            );
+            HostConfig::parse("orch.yaml", &text).map_err(|e| e.to_string())
+        };
+        let infra = "{name: disk, run: df, sandbox_infra: true}";
+        let why = with(infra).unwrap_err();
+        assert!(
+            why.contains("shop.staging.suite") && why.contains("none is about"),
+            "{why}"
+        );
+        assert!(with(&format!("{infra}, {{name: runs, run: make}}")).is_ok());
+        assert!(with("").is_ok());
+    }
 }

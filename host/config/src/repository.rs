@@ -67,16 +67,19 @@ impl RepoFile {
     /// [`ConfigError`] naming place and remedy.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let file: Self = strict::parse(crate::REPO_FILE, text)?;
-        let report = file.ci.as_ref().and_then(|ci| ci.coverage.as_deref());
+        file.check(crate::REPO_FILE, "")?;
+        Ok(file)
+    }
+
+    /// Refuses what no commit could be tested by; `place` stands before the keys in `file`.
+    pub(crate) fn check(&self, file: &str, place: &str) -> Result<(), ConfigError> {
+        let report = self.ci.as_ref().and_then(|ci| ci.coverage.as_deref());
         if report.is_some_and(|path| !is_inside(path)) {
             let problem = "name a file in the checkout, such as `coverage/lcov.info`";
-            return Err(ConfigError::invalid(
-                crate::REPO_FILE,
-                "ci.coverage",
-                problem,
-            ));
+            let place = format!("{place}ci.coverage");
+            return Err(ConfigError::invalid(file, place, problem));
         }
-        Ok(file)
+        Ok(())
     }
 }
 

@@ -4,19 +4,18 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-/// Why a configuration cannot be used. Every message names the file, the place and the remedy.
+/// Why a configuration cannot be used. Every message names the file and the place; what is wrong with a value says what
+/// would be right, and what helps beside is [`ConfigError::remedy`].
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not there.
-    #[error(
-        "no configuration at `{path}`; write one (see docs/operators/configuration.md) or name it with --config"
-    )]
+    #[error("no configuration at `{path}`")]
     Missing {
         /// Where it was looked for.
         path: PathBuf,
     },
     /// The file is there but cannot be read.
-    #[error("configuration `{path}` cannot be read; check its permissions")]
+    #[error("configuration `{path}` cannot be read")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -36,6 +35,17 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// What would help, where that is not said of a value.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing { .. } => {
+                Some("write one (see docs/operators/configuration.md) or name it with --config")
+            }
+            Self::Unreadable { .. } => Some("check its permissions"),
+            Self::Invalid { .. } => None,
+        }
+    }
+
     /// An error about `place` in `file`.
     pub fn invalid(file: &str, place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid {

@@ -53,7 +53,7 @@ pub enum LibraryError {
         source: std::io::Error,
     },
     /// There is no such version.
-    #[error("gate `{name}` has no version `{digest}`; kept are: {kept}")]
+    #[error("gate `{name}` has no version `{digest}`")]
     NoVersion {
         /// Gate.
         name: String,

@@ -20,7 +20,10 @@ fn done(gate: &str, message: String) -> GateDone {
 fn refused(error: LibraryError) -> CommandError {
     match error {
         LibraryError::Folder { .. } => CommandError::host(error.to_string()),
-        LibraryError::NoVersion { .. } => CommandError::not_found(error.to_string()),
+        LibraryError::NoVersion { ref kept, .. } => {
+            let remedy = format!("name one of those that are kept: {kept}");
+            CommandError::not_found(error.to_string()).with_remedy(remedy)
+        }
         LibraryError::Load { .. } | LibraryError::Locked(_) => {
             CommandError::conflict(error.to_string())
         }

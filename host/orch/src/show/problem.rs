@@ -1,5 +1,6 @@
 //! How does a refusal look, to people and to programs?
 
+use orch_config::ConfigError;
 use orch_engine::CommandError;
 use orch_views::problem::{Problem, ProblemCode, Refused};
 
@@ -63,10 +64,14 @@ fn problem(error: &anyhow::Error) -> Problem {
         return problem.clone();
     }
     let refused = error.downcast_ref::<CommandError>();
+    let unusable = error.downcast_ref::<ConfigError>();
     Problem {
         code: ProblemCode::Failed,
         message: chain(error),
-        remedy: refused.and_then(|refused| refused.remedy().map(str::to_owned)),
+        remedy: refused
+            .and_then(CommandError::remedy)
+            .or(unusable.and_then(ConfigError::remedy))
+            .map(str::to_owned),
     }
 }
 
