@@ -57,6 +57,40 @@ fn agent_without_a_login_waits_and_starts_once_it_is_logged_in() {
 }
 
 #[test]
+fn login_that_was_refused_holds_every_task_back_and_is_told_once() {
+    let mut world = World::new();
+    let login = "home/.claude/.credentials.json";
+    world.write(login, "{\"revoked\": true}", 0o644);
+    let home = json!(world.path("home"));
+    let script = &mut world.config["agents"]["script"];
+    script["home"] = home;
+    script["exit_codes"] = json!({"41": "auth_required"});
+    // Keys are numbers here, which JSON cannot write.
+    let config = world.config.to_string().replace("\"41\":", "41: ");
+    world.write("orch.yaml", &config, 0o644);
+    let refuses = "#!/bin/sh\nif grep -q revoked \"$HOME/.claude/.credentials.json\"; then cat > /dev/null; exit 41; fi\n";
+    let agent = orch_kit::world::AGENT.replacen("#!/bin/sh\n", refuses, 1);
+    assert_ne!(agent, orch_kit::world::AGENT);
+    world.write("agent.sh", &agent, 0o755);
+    let _host = world.serve();
+    let first = world.begin("First");
+    let view = held(&world, &first, "is logged out");
+    assert_eq!(view["status"], "active", "{view:#}");
+    assert_eq!(view["runs"][0]["outcome"], "auth_required", "{view:#}");
+    let second = world.begin("Second");
+    let view = held(&world, &second, "is logged out");
+    assert!(view["runs"].as_array().unwrap().is_empty(), "{view:#}");
+    let alerts = world.json(&["alerts"]);
+    assert_eq!(alerts["total"], 1, "one for all: {alerts:#}");
+    assert_eq!(alerts["items"][0]["kind"], "launch-refused", "{alerts:#}");
+    world.write(login, "{}", 0o644);
+    for item in [&first, &second] {
+        let view = world.follow(item, |view| view["stage"] == "architecture");
+        assert_eq!(view["rework_rounds"], 0, "{view:#}");
+    }
+}
+
+#[test]
 fn provider_that_fails_again_and_again_is_left_alone_for_a_while() {
     let mut world = World::new();
     world.config["rules"]["infra_failures_max"] = json!(5);

@@ -81,7 +81,10 @@ fn logged_out_command_line_is_told_from_a_failed_one() {
     with_claude(&mut world, json!({}));
     let _host = world.serve();
     let item = world.begin("Logged out");
-    let view = world.follow(&item, |view| view["status"] == "blocked");
+    let view = world.follow(&item, |view| {
+        view["why"].as_str().unwrap().contains("is logged out")
+    });
+    assert_eq!(view["status"], "active", "{view:#}");
     assert_eq!(view["runs"][0]["outcome"], "auth_required", "{view:#}");
     assert_eq!(
         view["runs"].as_array().unwrap().len(),

@@ -11,6 +11,7 @@
 mod cache;
 mod credentials;
 mod failure;
+mod mark;
 mod marker;
 mod program;
 
@@ -22,6 +23,7 @@ use orch_process::sandbox::Confinement;
 
 pub use cache::{Cache, Known};
 pub use failure::Failure;
+pub use mark::{LoginMark, login_mark};
 pub use marker::has_auth_marker;
 
 /// Which agent is looked at: what the launcher would run, and with what.

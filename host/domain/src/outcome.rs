@@ -220,13 +220,13 @@ impl RunOutcome {
             Self::NoChange if edits => RunPolicy::Retry,
             Self::NoChange => RunPolicy::Advance,
             Self::Cancelled => RunPolicy::Nothing,
-            Self::Killed(KillReason::Shutdown) => RunPolicy::Again,
+            // Its account is held back until it is logged in, so that the next run starts no sooner.
+            Self::Killed(KillReason::Shutdown) | Self::AuthRequired(_) => RunPolicy::Again,
             Self::Killed(KillReason::Budget) => RunPolicy::Block,
             Self::RateLimited { .. } => RunPolicy::Defer,
-            Self::AuthRequired(_)
-            | Self::QuotaExhausted
-            | Self::PermissionBlocked(_)
-            | Self::BoundaryViolation(_) => RunPolicy::Block,
+            Self::QuotaExhausted | Self::PermissionBlocked(_) | Self::BoundaryViolation(_) => {
+                RunPolicy::Block
+            }
             Self::Killed(
                 KillReason::Wall
                 | KillReason::Idle
@@ -297,14 +297,14 @@ mod tests {
     }
 
     #[test]
-    fn limits_defer_and_logins_block() {
+    fn limits_defer_and_logins_are_asked_for_again() {
         assert_eq!(
             RunOutcome::RateLimited { until_ms: None }.policy(true),
             RunPolicy::Defer
         );
         assert_eq!(
             RunOutcome::AuthRequired(String::new()).policy(true),
-            RunPolicy::Block
+            RunPolicy::Again
         );
         assert_eq!(
             RunOutcome::Killed(KillReason::Shutdown).policy(true),

@@ -27,7 +27,8 @@ pub(super) fn look(file: &Path, skew_ms: u32, now_ms: i64) -> Result<Option<i64>
     judge(file, &bytes, skew_ms, now_ms)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+/// The file as it is. Blocks on the file system.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |reason: String| Failure::CredentialsUnreadable {
         path: file.to_owned(),
         reason,

@@ -4,9 +4,10 @@
 
 use std::path::PathBuf;
 
-use orch_agents::breaker::{Admit, Reason, Signal};
-use orch_agents::preflight::{self, Credential, Failure, Subject};
-use orch_domain::id::TaskId;
+use orch_agents::breaker::{Admit, Key, Reason, Signal};
+use orch_agents::logins::Login;
+use orch_agents::preflight::{self, Credential, Failure, Subject, login_mark};
+use orch_domain::id::{TaskId, UnixMs};
 use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::notice::NoticeKind;
 use orch_domain::outcome::RunOutcome;
@@ -17,6 +18,9 @@ use super::{Launchpad, Refusal, room};
 use crate::ledger::admission::{key_of, name_key};
 use crate::ledger::budget::{ASK_AGAIN_MS, Overdrawn, over_budget};
 use orch_config::{AgentConfig, Driver};
+
+/// What a person is told of when a login was refused.
+const LOGIN: &str = "login";
 
 /// Who would start.
 pub(crate) struct Candidate<'a> {
@@ -71,6 +75,7 @@ impl Launchpad {
         let now = self.ledger.now();
         let admission = &self.admission;
         let key = key_of(who.agent);
+        self.logged_in(who, &key, now).await?;
         let probes = match admission.with_breakers(|b| b.admit(&key, now)) {
             Admit::Yes => false,
             Admit::Probe => true,
@@ -103,6 +108,45 @@ impl Launchpad {
             until_ms: self.ledger.now() + ASK_AGAIN_MS,
             why,
         }
+    }
+
+    /// Whether nothing is known against the login of the account. A person is told once for all agents that share it.
+    async fn logged_in(&self, who: &Candidate<'_>, key: &Key, now: UnixMs) -> Result<(), Refusal> {
+        let account = format!("the login of {}:{}", key.program, key.account);
+        let admission = &self.admission;
+        if !admission.with_logins(|logins| logins.is_refused(key)) {
+            admission.forget_told(&account);
+            return Ok(());
+        }
+        let subject = Subject {
+            program: who.agent.program.clone(),
+            home: who.home.clone(),
+            env: who.env.clone(),
+            credential: Credential::None,
+            confinement: None,
+        };
+        // A disk that does not answer says nothing for the login, and is asked again.
+        let answer = login_mark(&subject, who.agent.credential_env.as_deref()).await;
+        let login = answer.map(|mark| admission.with_logins(|logins| logins.ask(key, mark, now)));
+        let said = match login {
+            Ok(Login::Usable) => return Ok(()),
+            Ok(Login::Refused { said, .. }) => said,
+            Err(failure) => failure.to_string(),
+        };
+        let reason = format!(
+            "agent `{}` is logged out ({said}); log it in again, or change its key: every task that uses this login \
+             waits until then",
+            who.name
+        );
+        if admission.is_news(&account, LOGIN) {
+            let notice = format!("login:{}:{}:{now}", key.program, key.account);
+            self.announce_refusal(None, notice, who.name, LOGIN, &reason)
+                .await;
+        }
+        Err(Refusal {
+            until_ms: now + ASK_AGAIN_MS,
+            why: PutOff::new(PutOffKind::AgentUnavailable, reason),
+        })
     }
 
     async fn preflight(&self, who: &Candidate<'_>, forced: bool) -> Result<(), Failure> {
@@ -154,8 +198,15 @@ impl Launchpad {
     ) {
         let now = self.ledger.now();
         let admission = &self.admission;
-        admission.with_breakers(|b| b.record(&key_of(agent), Signal::of(outcome), now));
+        let key = key_of(agent);
+        admission.with_breakers(|b| b.record(&key, Signal::of(outcome), now));
+        if let RunOutcome::AuthRequired(said) = outcome {
+            admission.with_logins(|logins| logins.refused(&key, said, now));
+        }
         let ended_well = matches!(outcome, RunOutcome::Completed | RunOutcome::NoChange);
+        if ended_well {
+            admission.with_logins(|logins| logins.accepted(&key));
+        }
         if !ended_well && preflight::has_auth_marker(log) {
             // The login that preflight believed in is none.
             admission.cache().reset(&name_key(name, agent));
@@ -168,6 +219,17 @@ impl Launchpad {
             return;
         }
         let key = format!("preflight:{name}:{marker}:{}", self.ledger.now());
+        self.announce_refusal(task, key, name, marker, reason).await;
+    }
+
+    async fn announce_refusal(
+        &self,
+        task: Option<TaskId>,
+        key: String,
+        name: &str,
+        marker: &'static str,
+        reason: &str,
+    ) {
         let kind = NoticeKind::LaunchRefused {
             of: name.to_owned(),
             check: marker.to_owned(),

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orch_agents::breaker::{self, Breakers, Key, KeyedSnapshot};
+use orch_agents::logins::Logins;
 use orch_agents::preflight;
 use orch_config::AgentConfig;
 use orch_domain::id::UnixMs;
@@ -17,6 +18,8 @@ pub(crate) struct Admission(Arc<Known>);
 struct Known {
     cache: preflight::Cache,
     breakers: Mutex<Breakers>,
+    /// Accounts whose login was refused.
+    logins: Mutex<Logins>,
     /// Refusals that a person was told of, by agent.
     told: Mutex<BTreeMap<String, &'static str>>,
 }
@@ -26,6 +29,7 @@ impl Admission {
         Self(Arc::new(Known {
             cache: preflight::Cache::new(settings),
             breakers: Mutex::new(Breakers::new(breaker::Settings::default())),
+            logins: Mutex::default(),
             told: Mutex::default(),
         }))
     }
@@ -43,6 +47,10 @@ impl Admission {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         )
+    }
+
+    pub(crate) fn with_logins<T>(&self, with: impl FnOnce(&mut Logins) -> T) -> T {
+        with(&mut self.0.logins.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The breakers as they stand.
