@@ -89,6 +89,7 @@ fn queue_has_a_block_for_each_mechanism_and_no_other_key() {
     let _host = world.serve();
     let queue = world.json(&["queue"]);
     let blocks = [
+        "alerts",
         "counts",
         "max_concurrency",
         "poll_interval",

@@ -76,3 +76,40 @@ fn pause_of_what_is_not_there_is_refused_with_what_is() {
     let said = world.refused(&["pause", "repo:shop", "--for", "soon"]);
     assert!(said.contains("`soon`") && said.contains("30m"), "{said}");
 }
+
+#[test]
+fn step_that_blocks_three_tasks_in_a_row_holds_its_lane_back_until_a_person_lets_it_go_on() {
+    let mut world = World::new();
+    world.config["rules"]["infra_failures_max"] = serde_json::json!(0);
+    world.write_config();
+    let agent = std::fs::read_to_string(world.path("agent.sh")).unwrap();
+    let fails = "#!/bin/sh\ncat > /dev/null\nexit 3\n";
+    world.write("agent.sh", fails, 0o755);
+    let _host = world.serve();
+    let items = ["First", "Second", "Third"].map(|title| {
+        let item = world.begin(title);
+        world.follow(&item, |view| view["status"] == "blocked");
+        item
+    });
+    let paused = world.json(&["queue"])["resilience"]["pauses"].clone();
+    assert_eq!(paused[0]["scope"], "lane:agents@shop", "{paused:#}");
+    let alerts = world.json(&["alerts"]);
+    let all = alerts["items"].as_array().unwrap();
+    let of_lane: Vec<_> = all.iter().filter(|a| a["kind"] == "lane-paused").collect();
+    assert!(
+        of_lane.len() == 1 && of_lane[0]["repo"] == "shop",
+        "{alerts:#}"
+    );
+    let fourth = world.begin("Fourth");
+    until("it says why it waits", || {
+        let why = world.task(&fourth)["why"].as_str().unwrap().to_owned();
+        why.contains("orch unpause lane:agents@shop").then_some(())
+    });
+    assert_eq!(begun(&world, &fourth), 0);
+    world.write("agent.sh", &agent, 0o755);
+    world.json(&["unpause", "lane:agents@shop"]);
+    world.json(&["task", "resume", &items[0]]);
+    for item in [&items[0], &fourth] {
+        world.follow(item, |view| view["stage"] == "architecture");
+    }
+}

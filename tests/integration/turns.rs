@@ -155,3 +155,45 @@ fn urgent_task_begins_first_and_a_person_may_change_their_mind() {
     }
     assert_eq!(world.json(&["task", "list"])["total"], 3);
 }
+
+#[test]
+fn wait_without_an_end_ends_after_two_weeks_as_a_block_that_is_told() {
+    let world = World::new();
+    let host = world.serve();
+    let first = world.begin("First");
+    let second = begin_after(&world, "Second", &first);
+    held(&world, &second, &format!("{first} comes first"));
+    let asks = |view: &Value| view["status"] == "awaiting-approval";
+    until("the first one waits for its deploy", || {
+        let view = world.task(&first);
+        if view["status"] == "waiting" && view["step"] == "analysis-approved" {
+            world.orch(&["task", "approve", &first]);
+        }
+        asks(&view).then_some(())
+    });
+    drop(host);
+    let data = world.path("data/orch.db");
+    // As if both had begun to wait long ago.
+    let jobs = "UPDATE jobs SET created_ms = 1 WHERE state = 'scheduled'";
+    assert_eq!(sql::execute(&data, jobs), 1);
+    let tasks = "UPDATE tasks SET status_since_ms = 1 WHERE status = 'awaiting-approval'";
+    assert_eq!(sql::execute(&data, tasks), 1);
+    let _host = world.serve();
+    for (item, what) in [(&first, "an approval"), (&second, "comes first")] {
+        let view = world.follow(item, |view| view["status"] == "blocked");
+        let why = view["why"].as_str().unwrap();
+        assert!(why.contains("wait-deadline") && why.contains(what), "{why}");
+    }
+    let alerts = world.json(&["alerts"]);
+    let blocked = |alert: &&Value| alert["kind"] == "blocked";
+    let count = alerts["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(blocked)
+        .count();
+    assert_eq!(count, 2, "{alerts:#}");
+    // Going on is a decision, and then it is asked again.
+    world.json(&["task", "resume", &first]);
+    until("it asks again", || asks(&world.task(&first)).then_some(()));
+}

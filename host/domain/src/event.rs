@@ -18,6 +18,8 @@ words! {
         WorkFailed = "work-failed",
         /// A person approved.
         Approved = "approved",
+        /// Somebody outside said how a check of a commit ended.
+        StatusSet = "status-set",
         /// A person rejected.
         Rejected = "rejected",
         /// The base moved after the preparation, before it was judged.
@@ -30,6 +32,8 @@ words! {
         StopRequested = "stop-requested",
         /// The step cannot be worked on until a person decides.
         Halted = "halted",
+        /// The task waited for longer than anything is waited for.
+        WaitedTooLong = "waited-too-long",
         /// Nothing worked on the step.
         JobLost = "job-lost",
         /// A stop was carried out.
@@ -52,5 +56,7 @@ words! {
         TokenMade = "token-made",
         /// Tokens of a person count no more.
         TokenRevoked = "token-revoked",
+        /// A person has seen alerts.
+        Acknowledged = "acknowledged",
     }
 }

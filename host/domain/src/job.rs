@@ -1,5 +1,6 @@
 //! What a job of the queue is: its kinds, states and lanes.
 
+use crate::pipeline::{HostWork, Step};
 use crate::words::words;
 
 words! {
@@ -48,6 +49,19 @@ impl JobKind {
         match self {
             Self::Gate | Self::MergePrepare | Self::Land | Self::Deploy => true,
             Self::Agent | Self::Staging | Self::Ci | Self::Monitor | Self::Stop => false,
+        }
+    }
+
+    /// The job that works on a step; none where a person has to act.
+    pub fn of_step(step: &Step) -> Option<Self> {
+        match step {
+            Step::Run(_) => Some(Self::Agent),
+            Step::Gate(_) => Some(Self::Gate),
+            Step::Work(HostWork::Staging) => Some(Self::Staging),
+            Step::Work(HostWork::MergePrepare) => Some(Self::MergePrepare),
+            Step::Work(HostWork::Land) => Some(Self::Land),
+            Step::Work(HostWork::Deploy) => Some(Self::Deploy),
+            Step::Approval => None,
         }
     }
 

@@ -36,6 +36,11 @@ pub enum Remark {
         /// Where to.
         head: ObjectId,
     },
+    /// What was approved is not what would land or be deployed: the approval is asked for again.
+    ApprovalVoid {
+        /// What is different.
+        why: String,
+    },
     /// What a person asked for by moving the issue was not carried out.
     MoveRefused {
         /// Where the issue was moved to.

@@ -2,6 +2,9 @@
 //!
 //! Every window (log, chat, mail, page) makes its own words of it; `orch-words` has those that all of them share.
 
+pub(crate) mod alert;
+
+pub use self::alert::NoticeName;
 use crate::id::{JobId, ObjectId, RepoName, TaskId, UnixMs, WorkItem};
 use crate::job::JobKind;
 use crate::message::destination::Destination;
@@ -49,15 +52,17 @@ impl Subject {
     }
 }
 
-/// How much it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Good to know.
-    News,
-    /// Odd, and dealt with.
-    Warning,
-    /// Something stands still or is in danger.
-    Alarm,
+words! {
+    "level of a notice":
+    /// How much it matters.
+    pub enum Level {
+        /// Good to know.
+        News = "news",
+        /// Odd, and dealt with.
+        Warning = "warning",
+        /// Something stands still or is in danger.
+        Alarm = "alarm",
+    }
 }
 
 /// Why a merge lease is no longer its holder's.
@@ -270,6 +275,19 @@ pub enum NoticeKind {
         /// What happened last.
         error: String,
     },
+    /// Several tasks in a row met the same at one step: the lane of their repository is held back.
+    LanePaused {
+        /// Which repository.
+        repo: RepoName,
+        /// What is held back, as `orch unpause` takes it.
+        scope: String,
+        /// Name of the step.
+        step: String,
+        /// Why each of them was blocked.
+        reason: BlockReason,
+        /// How many tasks.
+        tasks: u32,
+    },
     /// A part of the host panicked and is started again.
     TaskPanicked {
         /// Which background task.
@@ -287,29 +305,7 @@ pub enum NoticeKind {
 impl NoticeKind {
     /// Stable name for display, without data.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Blocked { .. } => "blocked",
-            Self::InputNeeded { .. } => "input-needed",
-            Self::ApprovalNeeded { .. } => "approval-needed",
-            Self::Done => "done",
-            Self::ResultLost { .. } => "result-lost",
-            Self::SecretFound { .. } => "secret-found",
-            Self::Quarantined { .. } => "quarantined",
-            Self::LeaseReclaimed { .. } => "lease-reclaimed",
-            Self::TransitionReleased { .. } => "transition-released",
-            Self::ReaperHeld { .. } => "reaper-held",
-            Self::CrashLoop { .. } => "crash-loop",
-            Self::StopFails { .. } => "stop-fails",
-            Self::LaunchRefused { .. } => "launch-refused",
-            Self::MadeGood { .. } => "made-good",
-            Self::BudgetNearlySpent { .. } => "budget-nearly-spent",
-            Self::Degraded { .. } => "degraded",
-            Self::HealthUnknown { .. } => "health-unknown",
-            Self::SourceFails { .. } => "source-fails",
-            Self::Undelivered { .. } => "undelivered",
-            Self::TaskPanicked { .. } => "task-panicked",
-            Self::Earlier { .. } => "earlier",
-        }
+        self.word().as_str()
     }
 
     /// How much it matters.
@@ -331,6 +327,7 @@ impl NoticeKind {
             | Self::CrashLoop { .. }
             | Self::StopFails { .. }
             | Self::LaunchRefused { .. }
+            | Self::LanePaused { .. }
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
             | Self::Undelivered { .. }
@@ -349,6 +346,7 @@ impl NoticeKind {
             | Self::CrashLoop { .. }
             | Self::StopFails { .. }
             | Self::LaunchRefused { .. }
+            | Self::LanePaused { .. }
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
             | Self::Undelivered { .. } => true,

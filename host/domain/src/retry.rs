@@ -11,6 +11,10 @@ pub const WAIT_CEILING_MS: i64 = 24 * 3_600_000;
 /// How long a rate-limited run is put off when the provider does not say.
 pub const DEFERRAL_MS: i64 = 15 * 60_000;
 
+/// How long a task waits for a person, its turn or its agent, or for a provider's limits to end, before it is blocked:
+/// a wait without an end is one that nobody looks at any more.
+pub const PATIENCE_MS: i64 = 14 * 24 * 3_600_000;
+
 /// Ceiling of a rate limit's stated end: weekly limits are real, a time misread must not park a task for good.
 pub const LIMIT_CEILING_MS: i64 = 8 * 24 * 3_600_000;
 

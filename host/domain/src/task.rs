@@ -37,6 +37,26 @@ words! {
     }
 }
 
+impl BlockReason {
+    /// Whether other tasks may well meet the same at the same step, because it lies in what they have in common.
+    pub fn may_be_common(self) -> bool {
+        match self {
+            Self::InfraExhausted
+            | Self::WaitDeadline
+            | Self::Inconclusive
+            | Self::RunBlocked
+            | Self::Config
+            | Self::CrashLoop => true,
+            Self::ReworkExhausted
+            | Self::Unknown
+            | Self::Dependency
+            | Self::BaseRewritten
+            | Self::BranchGone
+            | Self::BranchMoved => false,
+        }
+    }
+}
+
 /// What a task is doing. The data of each state is where it is valid and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {

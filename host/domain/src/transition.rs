@@ -113,6 +113,7 @@ pub fn transition(
         Event::Resumed { stage, rounds, .. } => next.resumed(*stage, *rounds),
         Event::StopRequested { .. } => next.stop_requested(),
         Event::Halted { reason, detail } => next.halted(*reason, detail),
+        Event::WaitedTooLong { detail } => next.waited_too_long(detail),
         Event::JobLost => next.job_lost(),
         Event::Stopped => next.stopped(),
     };
@@ -184,7 +185,10 @@ impl Move<'_> {
             }
             RunPolicy::Retry => self.infra_failure(&format!("{role}: {}", outcome.describe())),
             RunPolicy::Defer => self.defer(outcome),
-            RunPolicy::Again => self.enqueue(0, None),
+            RunPolicy::Again => {
+                self.task.status = Status::Active;
+                self.enqueue(0, None);
+            }
             RunPolicy::Block => self.block(
                 BlockReason::RunBlocked,
                 &format!("{role}: {}", outcome.describe()),
@@ -203,10 +207,19 @@ impl Move<'_> {
                 .clamp(1_000, retry::LIMIT_CEILING_MS),
             _ => retry::DEFERRAL_MS,
         };
-        self.enqueue(
-            delay_ms,
-            Some(PutOff::new(PutOffKind::RateLimit, outcome.describe())),
-        );
+        let reason = outcome.describe();
+        let (since_ms, deadline_ms) = self.waits_since(retry::PATIENCE_MS);
+        if self.now >= deadline_ms {
+            let detail = format!("waited since {since_ms} for: {reason}");
+            self.block(BlockReason::WaitDeadline, &detail);
+            return;
+        }
+        self.task.status = Status::Waiting {
+            reason: reason.clone(),
+            since_ms,
+            deadline_ms,
+        };
+        self.enqueue(delay_ms, Some(PutOff::new(PutOffKind::RateLimit, reason)));
     }
 
     fn gate_judged(&mut self, entry: &EntryId, judgement: &Judgement) -> Fits {
@@ -333,6 +346,21 @@ impl Move<'_> {
         self.expect_working()?;
         self.block(reason, detail);
         Ok(())
+    }
+
+    /// Nobody looks at what waits for so long: it stands still as a block, which is told, and a person resumes it.
+    fn waited_too_long(&mut self, detail: &str) -> Fits {
+        match self.task.status {
+            Status::AwaitingApproval { .. } | Status::Active | Status::Waiting { .. } => {
+                self.effects.push(Effect::CancelJobs);
+                self.block(BlockReason::WaitDeadline, detail);
+                Ok(())
+            }
+            Status::NeedsInput { .. }
+            | Status::Blocked { .. }
+            | Status::Stopping
+            | Status::Ended => Err(format!("the task is `{}`", self.task.status.name())),
+        }
     }
 
     /// The step begins anew where it was; every handler finds out for itself how far the lost job came.

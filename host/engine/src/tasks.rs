@@ -9,6 +9,7 @@ pub(crate) mod files;
 pub(crate) mod gc;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
+pub(crate) mod patience;
 pub(crate) mod reaper;
 pub(crate) mod reconciler;
 pub(crate) mod retention;

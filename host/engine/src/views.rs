@@ -1,5 +1,6 @@
 //! What people and machines may see of a host, by noun. Read-only, each view from one snapshot of the store.
 
+mod alerts;
 mod batches;
 mod costs;
 mod decisions;
@@ -16,6 +17,7 @@ mod queue;
 mod remedies;
 mod tasks;
 
+pub use self::alerts::AlertViews;
 pub use self::costs::CostViews;
 pub use self::evaluations::EvaluationViews;
 pub use self::gates::GateViews;

@@ -280,8 +280,8 @@ impl Forge for LocalForge {
                 context: row.context,
                 state: row.state,
                 description: row.description,
-                url: None,
-                reporter: None,
+                url: row.url,
+                reporter: row.reporter,
             };
             Ok(rows.into_iter().map(status).collect())
         })
@@ -322,9 +322,14 @@ impl Forge for LocalForge {
             let now = (self.now)();
             let posted = self.store.write(move |tx| {
                 Box::pin(async move {
-                    let (context, text) = (&status.context, &status.description);
-                    tx.set_status(&repo, commit.as_str(), context, status.state, text, now)
-                        .await
+                    let row = orch_store::StatusRow {
+                        context: status.context,
+                        state: status.state,
+                        description: status.description,
+                        url: status.url,
+                        reporter: status.reporter,
+                    };
+                    tx.set_status(&repo, commit.as_str(), &row, now).await
                 })
             });
             posted.await.map_err(|e| self.of_store(e))

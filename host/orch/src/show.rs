@@ -1,6 +1,7 @@
 //! How do answers look to people? One file for each noun turns its views into text; [`plain`] keeps what others
 //! wrote from acting on the terminal.
 
+pub(crate) mod alert;
 pub(crate) mod author;
 pub(crate) mod costs;
 pub(crate) mod disk;

@@ -13,6 +13,7 @@ mod writer;
 
 pub use error::StoreError;
 pub use open::{Owner, Store};
+pub use table::alerts::{Acknowledged, AlertRow};
 pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
 pub use table::batches::{Batch, BatchMember, BatchRun, NewBatch, NewMember};
 pub use table::branches::{Landing, TaskBranch};
@@ -38,6 +39,7 @@ pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
 pub use table::tokens::{NewToken, TokenRow};
 pub use table::tracker::{CommentRow, IssueRow, MoveRow};
 pub use table::turns::Dependency;
+pub use table::waits::LongWait;
 pub use tx::Tx;
 pub use writer::WriterStats;
 

@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 22] = files![
+const FILES: [(i64, &str, &str); 24] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -44,6 +44,8 @@ const FILES: [(i64, &str, &str); 22] = files![
     (19, "overtaken", "0019_overtaken.sql"),
     (20, "batches", "0020_batches.sql"),
     (21, "base holds", "0021_base_holds.sql"),
+    (22, "alerts", "0022_alerts.sql"),
+    (23, "statuses and lanes", "0023_statuses_and_lanes.sql"),
     (26, "webhook deliveries", "0026_webhook_deliveries.sql"),
     (28, "people", "0028_people.sql"),
 ];

@@ -1,6 +1,7 @@
 //! One file per table or family of tables: how rows are written and found.
 
 pub(crate) mod ageing;
+pub(crate) mod alerts;
 pub(crate) mod artefacts;
 pub(crate) mod batches;
 pub(crate) mod branches;
@@ -26,10 +27,12 @@ mod plans;
 pub(crate) mod reap;
 pub(crate) mod reconcile;
 pub(crate) mod runs;
+pub(crate) mod step_failures;
 pub(crate) mod tasks;
 pub(crate) mod tokens;
 pub(crate) mod tracker;
 pub(crate) mod turns;
+pub(crate) mod waits;
 
 use orch_domain::job::JobKind;
 use orch_domain::words::Word;

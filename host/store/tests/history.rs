@@ -5,7 +5,7 @@ use orch_domain::id::{RepoName, TaskId, WorkItem};
 use orch_domain::imports::CheckState;
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
-use orch_store::{CasOutcome, NewTask, Owner, Store};
+use orch_store::{CasOutcome, NewTask, Owner, StatusRow, Store};
 
 async fn task(store: &Store, item: &str, ended_ms: Option<i64>) -> TaskId {
     let new = NewTask {
@@ -19,6 +19,13 @@ async fn task(store: &Store, item: &str, ended_ms: Option<i64>) -> TaskId {
         config: "{}".into(),
         config_digest: "d".into(),
         rework_rounds_max: 3,
+    };
+    let green = StatusRow {
+        context: "ci".into(),
+        state: CheckState::Success,
+        description: "ok".into(),
+        url: None,
+        reporter: None,
     };
     let sha = item.chars().last().expect("a digit").to_string().repeat(40);
     store
@@ -38,8 +45,7 @@ async fn task(store: &Store, item: &str, ended_ms: Option<i64>) -> TaskId {
                     .await?;
                 tx.add_comment(id, &format!("c{id}"), "ann", "hello", 1)
                     .await?;
-                tx.set_status("shop", &sha, "ci", CheckState::Success, "ok", 1)
-                    .await?;
+                tx.set_status("shop", &sha, &green, 1).await?;
                 tx.put_host_artefact(id, "00-business-request.md", "text", 1)
                     .await?;
                 Ok(id)

@@ -17,9 +17,32 @@ pub struct CheckView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteView {
     /// How bad it is.
-    pub level: String,
+    pub level: NoteLevel,
     /// What it is.
     pub text: String,
+}
+
+/// How bad something is that was noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoteLevel {
+    /// A host would not take the gate.
+    Error,
+    /// It would, and somebody should look.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+impl NoteLevel {
+    /// Its name on the wire and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// A gate's measurements.

@@ -1,5 +1,6 @@
 //! Jobs of the queue: how many, which run, which comes next.
 
+use orch_domain::job::{JobKind, Lane};
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -53,6 +54,8 @@ pub struct JobCounts {
 pub struct JobsView {
     /// How many are in each state.
     pub counts: JobCounts,
+    /// Alerts that nobody has acknowledged.
+    pub alerts: u64,
     /// What is held back.
     pub pauses: Vec<PauseView>,
     /// Those at work, the longest first, at most as many as a page may have.
@@ -66,8 +69,10 @@ pub struct JobsView {
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct JobView {
     pub id: i64,
-    pub kind: String,
-    pub lane: String,
+    /// None if it is a job of another version of the host.
+    pub kind: Option<JobKind>,
+    /// None if that is another version's.
+    pub lane: Option<Lane>,
     pub state: JobState,
     pub repo: String,
     /// Work item of its task, if it has one.
@@ -85,7 +90,7 @@ pub struct JobView {
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct RecentJob {
     pub id: i64,
-    pub kind: String,
+    pub kind: JobKind,
     pub state: JobState,
     pub task_id: Option<i64>,
     pub attempt: i64,

@@ -1,5 +1,6 @@
 //! Leases that are held: merges of repositories, transitions of tasks.
 
+use orch_domain::job::JobKind;
 use orch_domain::person::PersonRole;
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +28,8 @@ pub struct LeaseView {
     pub epoch: i64,
     /// Job under which it is held.
     pub job: Option<i64>,
-    /// What that job does; empty for a merge lease.
-    pub kind: String,
+    /// What that job does; none for a merge lease.
+    pub kind: Option<JobKind>,
     /// Process that holds it: boot, process id and start.
     pub owner: String,
     /// Since when, Unix milliseconds.

@@ -31,7 +31,8 @@ pub struct PauseView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
-    /// `lane:agents`, `lane:gates`, `lane:effects` or `repo:REPOSITORY`.
+    /// `lane:agents`, `lane:gates`, `lane:effects`, each with `@REPOSITORY` for one repository alone, or
+    /// `repo:REPOSITORY`.
     pub scope: String,
     /// For how long, such as `30m` or `2h`; without it until somebody ends it.
     #[serde(default, rename = "for")]

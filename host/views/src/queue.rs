@@ -34,6 +34,8 @@ pub struct QueueView {
     pub transition_lease: TransitionLeaseView,
     /// Stops under way.
     pub stop: StopView,
+    /// What people have not seen yet.
+    pub alerts: AlertsView,
     /// The security gate.
     pub security: SecurityView,
     /// The jobs with the highest numbers, at most ten.
@@ -125,6 +127,13 @@ pub struct TransitionLeaseView {
 pub struct StopView {
     /// Tasks that are being stopped.
     pub stopping: u64,
+}
+
+/// What people have to see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertsView {
+    /// Alerts that nobody has acknowledged.
+    pub open: u64,
 }
 
 /// The security gate.

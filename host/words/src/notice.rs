@@ -30,6 +30,7 @@ pub fn text(notice: &Notice) -> String {
             | NoticeKind::BudgetNearlySpent { .. }
             | NoticeKind::Degraded { .. }
             | NoticeKind::HealthUnknown { .. }
+            | NoticeKind::LanePaused { .. }
             | NoticeKind::TaskPanicked { .. }
             | NoticeKind::SourceFails { .. }
             | NoticeKind::Undelivered { .. } => format!("{work_item}: {what}"),
@@ -129,6 +130,17 @@ fn what(kind: &NoticeKind) -> String {
             true => format!("{error}; tasks wait until the credential is replaced"),
             false => format!("{error}; tasks wait and go on by themselves"),
         },
+        NoticeKind::LanePaused {
+            repo,
+            scope,
+            step,
+            reason,
+            tasks,
+        } => format!(
+            "`{step}` of `{repo}` blocked {tasks} tasks in a row ({}), so `{scope}` is held back; mend what they name, \
+             then `orch unpause {scope}` and resume them",
+            reason.as_str()
+        ),
         NoticeKind::TaskPanicked { task, reason } => {
             format!("background task `{task}` panicked and is started again: {reason}")
         }

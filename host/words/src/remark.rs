@@ -14,6 +14,7 @@ pub fn text(remark: &Remark) -> String {
         Remark::BranchMoved { head } => format!(
             "The branch was moved to `{head}` from outside; the review is void and CI is asked again."
         ),
+        Remark::ApprovalVoid { why } => format!("The approval is asked for again: {why}."),
         Remark::MoveRefused { state, by, why } => {
             format!("`{}` by {by} was not carried out: {why}", state.as_str())
         }

@@ -149,6 +149,9 @@ fn messages() -> Vec<Message> {
             findings: "x\n\"y\"".to_owned(),
         }),
         remark(Remark::BranchMoved { head: sha() }),
+        remark(Remark::ApprovalVoid {
+            why: "the hook is another one".to_owned(),
+        }),
         remark(Remark::MoveRefused {
             state: TrackerState::Done,
             by: "bob".to_owned(),

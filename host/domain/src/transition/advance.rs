@@ -1,10 +1,11 @@
 //! Moving on: from step to step, from stage to stage, into waiting, and out of a block.
 
 use super::{Effect, Fits, Move};
+use crate::id::UnixMs;
 use crate::issue::TrackerState;
 use crate::job::{JobKind, PutOff, PutOffKind};
 use crate::notice::NoticeKind;
-use crate::pipeline::{HostWork, Step};
+use crate::pipeline::Step;
 use crate::remedy::resumed_at;
 use crate::retry;
 use crate::stage::Stage;
@@ -85,14 +86,8 @@ impl Move<'_> {
 
     /// Puts a job for the current step into the queue.
     pub(super) fn enqueue(&mut self, delay_ms: i64, put_off: Option<PutOff>) {
-        let kind = match self.current() {
-            Some(Step::Run(_)) => JobKind::Agent,
-            Some(Step::Gate(_)) => JobKind::Gate,
-            Some(Step::Work(HostWork::Staging)) => JobKind::Staging,
-            Some(Step::Work(HostWork::MergePrepare)) => JobKind::MergePrepare,
-            Some(Step::Work(HostWork::Land)) => JobKind::Land,
-            Some(Step::Work(HostWork::Deploy)) => JobKind::Deploy,
-            Some(Step::Approval) | None => return,
+        let Some(kind) = self.current().as_ref().and_then(JobKind::of_step) else {
+            return;
         };
         self.effects.push(Effect::Enqueue {
             kind,
@@ -103,14 +98,7 @@ impl Move<'_> {
 
     /// The current step asks to be looked at again later; the deadline counts from the first wait.
     pub(super) fn wait(&mut self, after_ms: u64, reason: &str, deadline_ms: i64) {
-        let (since_ms, deadline_ms) = match self.task.status {
-            Status::Waiting {
-                since_ms,
-                deadline_ms,
-                ..
-            } => (since_ms, deadline_ms),
-            _ => (self.now, self.now.saturating_add(deadline_ms)),
-        };
+        let (since_ms, deadline_ms) = self.waits_since(deadline_ms);
         if self.now >= deadline_ms {
             let detail = format!("waited since {since_ms} for: {reason}");
             self.block(BlockReason::WaitDeadline, &detail);
@@ -133,6 +121,18 @@ impl Move<'_> {
             .min(deadline_ms - self.now)
             .max(retry::WAIT_FLOOR_MS);
         self.enqueue(delay_ms, Some(PutOff::new(PutOffKind::Waiting, reason)));
+    }
+
+    /// Since when the task waits at its current step, and until when; both count from the first wait.
+    pub(super) fn waits_since(&self, deadline_ms: i64) -> (UnixMs, UnixMs) {
+        match self.task.status {
+            Status::Waiting {
+                since_ms,
+                deadline_ms,
+                ..
+            } => (since_ms, deadline_ms),
+            _ => (self.now, self.now.saturating_add(deadline_ms)),
+        }
     }
 
     /// Whether the task may hold the merge lease at its current step.

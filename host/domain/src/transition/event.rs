@@ -91,6 +91,11 @@ pub enum WorkFailure {
         /// Where it was.
         detail: String,
     },
+    /// What would land or be deployed is not what a person approved: the approval is asked for again.
+    Unapproved {
+        /// What is different.
+        detail: String,
+    },
     /// The configuration makes the work impossible.
     Config {
         /// What to mend.
@@ -174,6 +179,11 @@ pub enum Event {
         /// Why, in words.
         detail: String,
     },
+    /// The task waits for an approval, its turn or its agent for longer than anything is waited for.
+    WaitedTooLong {
+        /// For what, and since when.
+        detail: String,
+    },
     /// Nothing works on the current step, and nothing is going to.
     JobLost,
     /// The stop is carried out: nothing of the task runs any more.
@@ -196,6 +206,7 @@ impl Event {
             Self::Resumed { .. } => EventKind::Resumed,
             Self::StopRequested { .. } => EventKind::StopRequested,
             Self::Halted { .. } => EventKind::Halted,
+            Self::WaitedTooLong { .. } => EventKind::WaitedTooLong,
             Self::JobLost => EventKind::JobLost,
             Self::Stopped => EventKind::Stopped,
         }

@@ -125,6 +125,7 @@ impl Move<'_> {
                 self.block(BlockReason::BaseRewritten, detail);
             }
             WorkFailure::BranchGone { detail } => self.block(BlockReason::BranchGone, detail),
+            WorkFailure::Unapproved { detail } => self.approve_again(detail),
             WorkFailure::Config { detail } => self.block(BlockReason::Config, detail),
         }
         Ok(())
@@ -171,6 +172,31 @@ impl Move<'_> {
         self.task.infra_failures = 0;
         self.task.status = Status::Active;
         self.enqueue(0, None);
+    }
+
+    /// The approval is of something else: a person is asked for it again, and is told why. Costs nothing.
+    fn approve_again(&mut self, detail: &str) {
+        let before = self.pipeline.steps(self.task.stage).iter();
+        let before = before.take(usize::try_from(self.task.step).unwrap_or(usize::MAX));
+        let Some(at) = before.clone().position(|step| *step == Step::Approval) else {
+            self.block(
+                BlockReason::Config,
+                "the pipeline asks for no approval here",
+            );
+            return;
+        };
+        if self.task.stop_requested {
+            self.begin_stop();
+            return;
+        }
+        if self.holds_lease() {
+            self.effects.push(Effect::ReleaseMergeLease);
+        }
+        self.task.step = u32::try_from(at).unwrap_or_default();
+        self.effects.push(Effect::Comment(Remark::ApprovalVoid {
+            why: detail.to_owned(),
+        }));
+        self.start_step();
     }
 
     /// A run said that it ended well and left no result. What follows is decided by its policy; a person is

@@ -112,7 +112,10 @@ impl Pauses {
         let lanes: Vec<&str> = Lane::ALL.iter().map(|lane| lane.as_str()).collect();
         let repos = &self.repos;
         let is_known = match scope.split_once(':') {
-            Some(("lane", name)) => lanes.contains(&name),
+            Some(("lane", name)) => match name.split_once('@') {
+                Some((lane, repo)) => lanes.contains(&lane) && repos.find(repo).is_some(),
+                None => lanes.contains(&name),
+            },
             Some(("repo", name)) => repos.find(name).is_some(),
             _ => false,
         };
@@ -122,7 +125,7 @@ impl Pauses {
         let repos = repos.names();
         let refused = CommandError::invalid(format!("`{scope}` cannot be held back"));
         Err(refused.with_remedy(format!(
-            "use `lane:` with {}, or `repo:` with {}",
+            "use `lane:` with {}, `repo:` with {}, or both as `lane:LANE@REPOSITORY`",
             lanes.join(", "),
             repos.join(", ")
         )))

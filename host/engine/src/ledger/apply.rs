@@ -12,9 +12,10 @@ use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
 use orch_store::{Cancel, CasOutcome, NewJob, TaskRecord, Tx};
 
 use super::issues::{remark_on, want_issue};
+use super::lanes;
 use super::messages;
 use super::notices::announce;
-use super::turn::{give_turn, wake_waiters};
+use super::turn::{give_turn, waits_for_person, wake_waiters};
 use super::unwritten::Unwritten;
 use orch_config::Effective;
 
@@ -77,6 +78,10 @@ pub(crate) async fn apply(
         CasOutcome::Stale => return Err(Unwritten::TaskMoved(id)),
     }
     give_turn(tx, &task, &pipeline, by.now).await?;
+    if waits_for_person(&record.task, &pipeline) && !waits_for_person(&task, &pipeline) {
+        tx.acknowledge_alerts_of(id, &by.actor, by.now).await?;
+    }
+    lanes::count(tx, &record.task, &task, &pipeline, event, by.now).await?;
     let data = messages::event_data(event, &record.task, &task);
     let who = (by.actor.as_str(), by.channel);
     tx.append_event_by(Some(id), event.kind(), who, &data, by.now)

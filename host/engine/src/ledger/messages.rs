@@ -26,7 +26,7 @@ pub(crate) fn event_data(event: &Event, before: &Task, after: &Task) -> String {
             let (kind, detail) = failure_words(failure);
             json!({"work": work.as_str(), "failure": kind, "detail": detail})
         }
-        Event::Overtaken { detail } => json!({"detail": detail}),
+        Event::Overtaken { detail } | Event::WaitedTooLong { detail } => json!({"detail": detail}),
         Event::Approved { by } => json!({"by": by, "head": head(before)}),
         Event::StopRequested { by } => json!({"by": by}),
         Event::Halted { reason, detail } => {
@@ -75,6 +75,7 @@ fn failure_words(failure: &WorkFailure) -> (&'static str, &str) {
         WorkFailure::Unknown { detail } => ("unknown", detail),
         WorkFailure::BaseRewritten { detail } => ("base-rewritten", detail),
         WorkFailure::BranchGone { detail } => ("branch-gone", detail),
+        WorkFailure::Unapproved { detail } => ("unapproved", detail),
         WorkFailure::Config { detail } => ("config", detail),
     }
 }

@@ -27,7 +27,7 @@ pub(crate) async fn give_turn(
 }
 
 /// Whether only a person can move the task on, a gate that asks for one included.
-fn waits_for_person(task: &Task, pipeline: &Pipeline) -> bool {
+pub(crate) fn waits_for_person(task: &Task, pipeline: &Pipeline) -> bool {
     task.status.needs_person() || asks_person(task, pipeline)
 }
 

@@ -11,7 +11,7 @@ use crate::ledger::budget::DAY_MS;
 
 /// How often old rows are looked for.
 pub(crate) const EVERY: Duration = Duration::from_secs(3600);
-/// How long ended jobs, told messages and recordings are kept, milliseconds.
+/// How long ended jobs, told messages, acknowledged alerts and recordings are kept, milliseconds.
 const KEEP_MS: i64 = 30 * DAY_MS;
 /// Rows of each kind that one sweep removes, so that it never holds the writer for long.
 const SWEEP_ROWS: u32 = 1_000;
@@ -43,8 +43,9 @@ async fn sweep(ledger: &Ledger, config: &LiveConfig) -> Result<(), StoreError> {
                 let messages = tx.sweep_messages(before, SWEEP_ROWS).await?;
                 // What passed the tests of a batch is known for as long as the history of its tasks.
                 let batches = tx.sweep_batches(history, SWEEP_ROWS).await?;
+                let alerts = tx.sweep_alerts(before, history, SWEEP_ROWS).await?;
                 let history = tx.sweep_history(history, SWEEP_TASKS, SWEEP_ROWS).await?;
-                Ok(jobs + recordings + memory + messages + batches + history)
+                Ok(alerts + jobs + recordings + memory + messages + batches + history)
             })
         })
         .await?;

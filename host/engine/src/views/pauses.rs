@@ -54,6 +54,7 @@ pub(crate) async fn held_back(
     let scopes = [
         format!("lane:{}", job.kind.lane().as_str()),
         format!("repo:{}", job.repo),
+        format!("lane:{}@{}", job.kind.lane().as_str(), job.repo),
     ];
     let pauses = tx.pauses(now).await?;
     let held = pauses.iter().find(|pause| scopes.contains(&pause.scope));

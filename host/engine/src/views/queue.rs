@@ -10,7 +10,7 @@ use orch_store::{
 };
 use orch_views::job::{JobCounts, JobState as State, JobView, JobsView, RecentJob};
 use orch_views::page::{LIMIT_MAX, PageRequest};
-use orch_views::queue::{QueueView, StopView};
+use orch_views::queue::{AlertsView, QueueView, StopView};
 
 use super::mechanisms::{self, Mechanisms};
 use super::{leases, pages, pauses};
@@ -56,6 +56,7 @@ impl QueueViews {
             stop: StopView {
                 stopping: rows.tally.stopping,
             },
+            alerts: AlertsView { open: rows.alerts },
             security: self.mechanisms.security(rows.decisions),
             recent: rows.recent.into_iter().map(recent).collect(),
         })
@@ -73,17 +74,19 @@ impl QueueViews {
             Box::pin(async move {
                 Ok((
                     counts(tx).await?,
+                    tx.count_alerts(false).await?,
                     tx.pauses(now).await?,
                     tx.jobs_at_work(LIMIT_MAX).await?,
                     tx.waiting_jobs(after, limit + 1).await?,
                 ))
             })
         });
-        let (counts, pauses, running, waiting) = read.await?;
+        let (counts, alerts, pauses, running, waiting) = read.await?;
         let total = u64::try_from(counts.ready + counts.scheduled).unwrap_or_default();
         let place = |job: &QueuedJob| place_text(job.place());
         Ok(JobsView {
             counts,
+            alerts,
             pauses: pauses.into_iter().map(pauses::view).collect(),
             running: running.into_iter().map(job).collect(),
             waiting: pages::page(waiting, limit, total, place, job),
@@ -96,6 +99,7 @@ struct Rows {
     counts: JobCounts,
     recent: Vec<JobRow>,
     tally: TaskTally,
+    alerts: u64,
     today: Spending,
     pauses: Vec<Pause>,
     watching: i64,
@@ -111,6 +115,7 @@ async fn rows(tx: &mut Tx, now: i64) -> Result<Rows, StoreError> {
         counts: counts(tx).await?,
         recent: tx.recent_jobs(RECENT).await?,
         tally: tx.task_tally().await?,
+        alerts: tx.count_alerts(false).await?,
         today: tx.spending(None, day_of(now)).await?,
         pauses: tx.pauses(now).await?,
         watching: mechanisms::watching(tx).await?,
@@ -151,7 +156,7 @@ fn state(state: JobState) -> State {
 fn recent(job: JobRow) -> RecentJob {
     RecentJob {
         id: job.id.0,
-        kind: job.kind.as_str().to_owned(),
+        kind: job.kind,
         state: state(job.state),
         task_id: job.task.map(|t| t.0),
         attempt: job.attempt,

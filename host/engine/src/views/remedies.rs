@@ -12,7 +12,7 @@ pub(super) fn views(record: &TaskRecord, pipeline: &Pipeline, item: &ItemRef) ->
     let offered = remedy::remedies(task, pipeline).into_iter();
     let view = |remedy: remedy::Remedy| RemedyView {
         first: remedy.first.map(|first| Outside {
-            kind: first.as_str().to_owned(),
+            kind: first,
             text: orch_words::remedy::first(first, task, &record.branch),
         }),
         command: command(remedy.ask, item),

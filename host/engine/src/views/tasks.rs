@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use orch_domain::id::TaskId;
 use orch_domain::job::JobState;
 use orch_domain::names::ItemRef;
+use orch_domain::outcome::RunEnding;
 use orch_domain::pipeline::{Pipeline, Step};
-use orch_domain::stage::Stage;
-use orch_domain::task::Status;
+use orch_domain::retry::PATIENCE_MS;
+use orch_domain::stage::{Role, RunRole, Stage};
+use orch_domain::task::{BlockReason, Status};
 use orch_store::{CostsBy, Evaluation, EventRow, JobRow, RunRow, StoreError, TaskRecord, Tx};
 use orch_views::page::{ListRequest, Page};
 use orch_views::task::{
@@ -249,27 +251,59 @@ async fn why(tx: &mut Tx, record: &TaskRecord, step: &str, now: i64) -> Result<S
             "it is being stopped: its processes are ended and its work is kept".to_owned()
         }
         Status::AwaitingApproval { since_ms } => format!(
-            "`{step}` waits for a person's approval since {}",
-            stamp(*since_ms)
+            "`{step}` waits for a person's approval since {}, until {} at the latest",
+            stamp(*since_ms),
+            stamp(since_ms.saturating_add(PATIENCE_MS))
         ),
         Status::NeedsInput { detail } => format!("it needs input: {detail}"),
         Status::Blocked { reason, detail } => {
-            format!("it is blocked ({}): {detail}", reason.as_str())
+            let ran = match reason {
+                BlockReason::InfraExhausted => how_often_it_ran(tx, record, step).await?,
+                _ => None,
+            };
+            let ran = ran.unwrap_or_default();
+            format!("it is blocked ({}): {detail}{ran}", reason.as_str())
         }
         Status::Waiting {
             reason,
             since_ms,
             deadline_ms,
-        } => format!(
-            "`{step}` waits for: {reason}, since {}, until {} at the latest",
-            stamp(*since_ms),
-            stamp(*deadline_ms)
-        ),
+        } => match tx.live_jobs(task.id).await?.first() {
+            // It has begun again, and what it waited for is over or found out anew.
+            Some(job) if job.state == JobState::Running => format!("`{step}` is at work"),
+            Some(_) | None => format!(
+                "`{step}` waits for: {reason}, since {}, until {} at the latest",
+                stamp(*since_ms),
+                stamp(*deadline_ms)
+            ),
+        },
         Status::Active => match tx.live_jobs(task.id).await?.first() {
             Some(job) => queued_why(tx, job, step, now).await?,
             None => format!("`{step}` has no job; this is a defect of the host"),
         },
     })
+}
+
+/// How often the agent of a step really ran in this attempt: a try that started nothing is none. None if no agent works
+/// at the step.
+async fn how_often_it_ran(
+    tx: &mut Tx,
+    record: &TaskRecord,
+    step: &str,
+) -> Result<Option<String>, StoreError> {
+    let Some(role) = Role::parse(step).map(RunRole::Role) else {
+        return Ok(None);
+    };
+    let task = &record.task;
+    let (runs, _) = tx.latest_runs(task.id, LATEST_MAX).await?;
+    let of_attempt = runs
+        .iter()
+        .filter(|run| run.role == role && run.stage == task.stage && run.attempt == task.attempt());
+    let ran = of_attempt.filter(|run| run.outcome != Some(RunEnding::LaunchFailed));
+    Ok(Some(format!(
+        "; runs of its agent in this attempt: {}",
+        ran.count()
+    )))
 }
 
 /// What the job of a task waits for that only waits its turn.

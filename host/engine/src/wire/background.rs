@@ -11,7 +11,7 @@ use crate::tasks::driver::{Definition, Stop};
 use crate::tasks::outbox::Delivery;
 use crate::tasks::reaper::Reaper;
 use crate::tasks::reconciler::Reconciler;
-use crate::tasks::{deliveries, files, gc, lanes, outbox, retention};
+use crate::tasks::{deliveries, files, gc, lanes, outbox, patience, retention};
 
 /// The background tasks of a host.
 pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definition> {
@@ -96,6 +96,13 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
         "looks into deliveries of webhooks",
         Some(deliveries::LOOK),
         move |stop| Box::pin(deliveries.clone().run(stop)),
+    ));
+    let ledger = host.ledger.clone();
+    list.push(task(
+        "patience",
+        "blocks tasks that have waited for two weeks",
+        Some(patience::EVERY),
+        move |stop| Box::pin(patience::run(ledger.clone(), stop)),
     ));
     let (ledger, live) = (host.ledger.clone(), host.config.clone());
     list.push(task(

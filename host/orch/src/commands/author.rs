@@ -10,7 +10,7 @@ use orch_author::report::{self, About, Format, Remark};
 use orch_author::{Language, bench, check, project, run as cases_run};
 use orch_gates::{GateRuntime, LoadedGate};
 use orch_views::author::{
-    AboutGate, BegunView, BenchView, BuiltView, CheckView, MeasureView, NoteView,
+    AboutGate, BegunView, BenchView, BuiltView, CheckView, MeasureView, NoteLevel, NoteView,
 };
 use orch_views::judgement::JudgementView;
 
@@ -84,13 +84,12 @@ async fn look(file: &Path, json: bool) -> anyhow::Result<u8> {
 }
 
 fn note(note: check::Note) -> NoteView {
-    let level = match note.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
-    };
     NoteView {
-        level: level.to_owned(),
+        level: match note.level {
+            Level::Error => NoteLevel::Error,
+            Level::Warning => NoteLevel::Warning,
+            Level::Note => NoteLevel::Note,
+        },
         text: note.text,
     }
 }

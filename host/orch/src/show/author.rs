@@ -25,7 +25,7 @@ pub(crate) fn notes(view: &CheckView) -> String {
         writeln!(
             page,
             "{:<8} {}",
-            plain::line(&note.level),
+            note.level.as_str(),
             plain::block(&note.text)
         )
         .ok();
@@ -65,7 +65,7 @@ pub(crate) fn measured(view: &BenchView) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orch_views::author::{AboutGate, MeasureView, NoteView};
+    use orch_views::author::{AboutGate, MeasureView, NoteLevel, NoteView};
 
     use super::*;
     use crate::show::plain::tests::hostile;
@@ -77,14 +77,14 @@ mod tests {
             errors,
             notes,
         };
-        let note = |level: &str, text: &str| NoteView {
-            level: level.into(),
+        let note = |level: NoteLevel, text: &str| NoteView {
+            level,
             text: text.into(),
         };
         insta::assert_snapshot!(notes(&view(0, vec![])), @"mine.wasm: a host would take it");
         let some = vec![
-            note("error", "it imports `wasi:sockets`"),
-            note("warning", &hostile()),
+            note(NoteLevel::Error, "it imports `wasi:sockets`"),
+            note(NoteLevel::Warning, &hostile()),
         ];
         insta::assert_snapshot!(notes(&view(1, some)), @r"
         error    it imports `wasi:sockets`

@@ -13,7 +13,7 @@ pub(crate) fn list(leases: &Page<LeaseView>) -> String {
             lease.work_item.clone(),
             lease.epoch.to_string(),
             lease.job.map(|job| job.to_string()).unwrap_or_default(),
-            lease.kind.clone(),
+            lease.kind.map(|kind| kind.to_string()).unwrap_or_default(),
             lease.owner.clone(),
         ]
     })
@@ -21,16 +21,18 @@ pub(crate) fn list(leases: &Page<LeaseView>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::job::JobKind;
+
     use super::*;
     use crate::show::plain::tests::hostile;
 
-    fn lease(resource: &str, kind: &str) -> LeaseView {
+    fn lease(resource: &str, kind: Option<JobKind>) -> LeaseView {
         LeaseView {
             resource: resource.into(),
             work_item: "SHOP-1".into(),
             epoch: 2,
             job: Some(7),
-            kind: kind.into(),
+            kind,
             owner: "boot/4711/99".into(),
             since_ms: Some(1),
             expires_ms: None,
@@ -44,11 +46,14 @@ mod tests {
     #[test]
     fn leases_none_one_and_many() {
         insta::assert_snapshot!(list(&of(vec![])), @"nothing");
-        insta::assert_snapshot!(list(&of(vec![lease("merge:shop", "")])), @r"
+        insta::assert_snapshot!(list(&of(vec![lease("merge:shop", None)])), @r"
         lease       work item  epoch  job  at work  owner
         merge:shop  SHOP-1     2      7             boot/4711/99
         ");
-        let many = vec![lease("merge:shop", ""), lease("task:SHOP-1", "gate")];
+        let many = vec![
+            lease("merge:shop", None),
+            lease("task:SHOP-1", Some(JobKind::Gate)),
+        ];
         insta::assert_snapshot!(list(&Page::of_list(many, 0, 1)), @r"
         lease       work item  epoch  job  at work  owner
         merge:shop  SHOP-1     2      7             boot/4711/99
@@ -59,7 +64,7 @@ mod tests {
 
     #[test]
     fn nothing_acts_in_an_owner() {
-        let mut lease = lease("task:SHOP-1", "gate");
+        let mut lease = lease("task:SHOP-1", Some(JobKind::Gate));
         lease.owner = hostile();
         insta::assert_snapshot!(list(&of(vec![lease])), @r"
         lease        work item  epoch  job  at work  owner

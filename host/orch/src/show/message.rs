@@ -45,6 +45,7 @@ pub(crate) fn done(done: &Done) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::remedy::First;
     use orch_domain::stage::Stage;
     use orch_views::task::{Outside, TaskStatus};
 
@@ -73,7 +74,7 @@ mod tests {
             why: hostile(),
             remedies: vec![RemedyView {
                 first: Some(Outside {
-                    kind: "mend".into(),
+                    kind: First::Mend,
                     text: "mend what is named".into(),
                 }),
                 command: vec!["task".into(), "resume".into(), "SHOP-1".into()],

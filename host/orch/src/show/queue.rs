@@ -10,6 +10,10 @@ use super::table::{latest, page, table};
 
 pub(crate) fn jobs(view: &JobsView) -> String {
     let mut text = counts(&view.counts);
+    if view.alerts > 0 {
+        // Writing to a String cannot fail.
+        write!(text, "\nalerts {}: `orch alerts` lists them", view.alerts).ok();
+    }
     for pause in &view.pauses {
         // Writing to a String cannot fail.
         write!(text, "\n{}", held(pause)).ok();
@@ -20,7 +24,7 @@ pub(crate) fn jobs(view: &JobsView) -> String {
     let rows = table(header, &view.running, |job| {
         [
             job.id.to_string(),
-            job.kind.clone(),
+            kind(job),
             job.work_item.clone().unwrap_or_default(),
             job.repo.clone(),
             job.attempt.to_string(),
@@ -37,7 +41,7 @@ fn waiting(view: &JobsView) -> String {
     page(header, &view.waiting, |job| {
         [
             job.id.to_string(),
-            job.kind.clone(),
+            kind(job),
             job.work_item.clone().unwrap_or_default(),
             job.repo.clone(),
             job.priority.to_string(),
@@ -46,6 +50,12 @@ fn waiting(view: &JobsView) -> String {
             job.reason.clone().unwrap_or_default(),
         ]
     })
+}
+
+fn kind(job: &JobView) -> String {
+    // What another version of the host does this one has no word for.
+    job.kind
+        .map_or_else(|| "?".to_owned(), |kind| kind.to_string())
 }
 
 fn due(job: &JobView) -> String {
@@ -80,6 +90,7 @@ fn held(pause: &PauseView) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::job::{JobKind, Lane};
     use orch_views::page::Page;
 
     use super::*;
@@ -88,8 +99,8 @@ mod tests {
     fn job(id: i64, state: JobState) -> JobView {
         JobView {
             id,
-            kind: "agent".into(),
-            lane: "agents".into(),
+            kind: Some(JobKind::Agent),
+            lane: Some(Lane::Agents),
             state,
             repo: "shop".into(),
             work_item: Some(format!("SHOP-{id}")),
@@ -108,6 +119,7 @@ mod tests {
                 running: running.len() as i64,
                 ..JobCounts::default()
             },
+            alerts: 0,
             pauses: vec![],
             running,
             waiting: Page {
@@ -149,6 +161,7 @@ mod tests {
         };
         let mut view = view(vec![], vec![job(2, JobState::Ready), later]);
         view.counts.ready = 158;
+        view.alerts = 3;
         view.counts.scheduled = 2;
         view.waiting.total = 160;
         view.waiting.next = Some("later.1.3".into());
@@ -161,6 +174,7 @@ mod tests {
         }];
         insta::assert_snapshot!(jobs(&view), @r"
         scheduled 2  ready 158  running 0  done 0  dead 0  cancelled 0
+        alerts 3: `orch alerts` lists them
         ann holds `lane:agents` back: the provider is on fire
 
         At work

@@ -21,6 +21,7 @@ impl Tx {
              UNION ALL SELECT 'jobs', count(*) FROM jobs \
              UNION ALL SELECT 'runs', count(*) FROM runs \
              UNION ALL SELECT 'events', count(*) FROM events \
+             UNION ALL SELECT 'alerts', count(*) FROM alerts \
              UNION ALL SELECT 'outbox', count(*) FROM outbox \
              UNION ALL SELECT 'deliveries', count(*) FROM deliveries \
              UNION ALL SELECT 'issue_moves', count(*) FROM issue_moves \

@@ -39,6 +39,10 @@ pub struct StatusRow {
     pub state: CheckState,
     /// One line.
     pub description: String,
+    /// Where to read more.
+    pub url: Option<String>,
+    /// Who posted it; none for the host.
+    pub reporter: Option<String>,
 }
 
 /// What marking a pull request as merged did.
@@ -164,21 +168,22 @@ impl Tx {
         &mut self,
         repo: &str,
         sha: &str,
-        context: &str,
-        state: CheckState,
-        description: &str,
+        status: &StatusRow,
         now: UnixMs,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO commit_statuses (repo, sha, context, state, description, updated_ms) \
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (repo, sha, context) DO UPDATE SET state = excluded.state, \
-             description = excluded.description, updated_ms = excluded.updated_ms",
+            "INSERT INTO commit_statuses (repo, sha, context, state, description, url, reporter, updated_ms) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repo, sha, context) DO UPDATE SET state = excluded.state, \
+             description = excluded.description, url = excluded.url, reporter = excluded.reporter, \
+             updated_ms = excluded.updated_ms",
         )
         .bind(repo)
         .bind(sha)
-        .bind(context)
-        .bind(state.as_str())
-        .bind(description)
+        .bind(&status.context)
+        .bind(status.state.as_str())
+        .bind(&status.description)
+        .bind(&status.url)
+        .bind(&status.reporter)
         .bind(now)
         .execute(&mut self.conn)
         .await
@@ -189,7 +194,8 @@ impl Tx {
     /// Statuses of a commit.
     pub async fn statuses(&mut self, repo: &str, sha: &str) -> Result<Vec<StatusRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT context, state, description FROM commit_statuses WHERE repo = ? AND sha = ? ORDER BY context",
+            "SELECT context, state, description, url, reporter FROM commit_statuses WHERE repo = ? AND sha = ? \
+             ORDER BY context",
         )
         .bind(repo)
         .bind(sha)
@@ -209,6 +215,8 @@ impl Tx {
                         "check state",
                     )?,
                     description: get(row, 2)?,
+                    url: get(row, 3)?,
+                    reporter: get(row, 4)?,
                 })
             })
             .collect()

@@ -88,7 +88,7 @@ pub struct ClaimedJob {
 fn is_claimable() -> String {
     format!(
         "kind IN ({}) AND (kind = 'stop' OR NOT EXISTS (SELECT 1 FROM pauses p WHERE \
-         (p.scope = 'lane:' || jobs.lane OR p.scope = 'repo:' || jobs.repo) \
+         p.scope IN ('lane:' || jobs.lane, 'repo:' || jobs.repo, 'lane:' || jobs.lane || '@' || jobs.repo) \
          AND (p.until_ms IS NULL OR p.until_ms > ?)))",
         kinds(|_| true)
     )

@@ -41,7 +41,7 @@ pub struct WaitingMessage {
 }
 
 impl Tx {
-    /// Puts a message into the outbox, once per `key`.
+    /// Puts a message into the outbox, once per `key`. What people have to see is kept as an alert with it.
     pub async fn push_message(
         &mut self,
         task: Option<TaskId>,
@@ -70,6 +70,12 @@ impl Tx {
             return Ok(());
         }
         self.woke = true;
+        // Here, so that nothing can be announced that a person has to see and that no alert is kept of.
+        if let Message::Announcement { notice } = message
+            && notice.is_alert()
+        {
+            self.raise_alert(notice).await?;
+        }
         if kind.is_replaced_by_newer()
             && let Some(task) = task
         {

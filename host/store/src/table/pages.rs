@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use orch_domain::id::{TaskId, UnixMs};
-use orch_domain::job::{JobState, Lane};
+use orch_domain::job::{JobKind, JobState, Lane};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -33,15 +33,15 @@ pub struct TaskTally {
     pub stopping: u64,
 }
 
-/// A job that waits or runs, as pages show it. What it does is text: a job of another version is shown too.
+/// A job that waits or runs, as pages show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedJob {
     /// Row id.
     pub id: i64,
-    /// What it does.
-    pub kind: String,
-    /// Its lane.
-    pub lane: String,
+    /// What it does; none if it is a job of another version, which is shown too.
+    pub kind: Option<JobKind>,
+    /// Its lane; none if that is another version's.
+    pub lane: Option<Lane>,
     /// Where it is in its life.
     pub state: JobState,
     /// Repository, or empty.
@@ -318,8 +318,8 @@ fn queued(row: &SqliteRow) -> Result<QueuedJob, StoreError> {
     let (id, state): (i64, String) = (get(row, "id")?, get(row, "state")?);
     Ok(QueuedJob {
         id,
-        kind: get(row, "kind")?,
-        lane: get(row, "lane")?,
+        kind: JobKind::parse(&get::<String, _>(row, "kind")?),
+        lane: Lane::parse(&get::<String, _>(row, "lane")?),
         state: known(JobState::parse(&state), "jobs", id, &state, "job state")?,
         repo: get(row, "repo")?,
         work_item: get(row, "work_item")?,

@@ -9,7 +9,7 @@ use crate::tx::Tx;
 /// Something that is held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
-    /// `lane:LANE` or `repo:REPOSITORY`.
+    /// `lane:LANE`, `repo:REPOSITORY`, or `lane:LANE@REPOSITORY`: the lane of one repository.
     pub scope: String,
     /// When it ends by itself; none for not at all.
     pub until_ms: Option<UnixMs>,

@@ -80,6 +80,26 @@ pub(super) fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
 }
 
 impl Tx {
+    /// Tasks under way whose branch was last recorded at a commit, oldest first, at most `most`.
+    pub async fn tasks_at(
+        &mut self,
+        repo: &str,
+        head: &ObjectId,
+        most: u32,
+    ) -> Result<Vec<TaskId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id FROM tasks WHERE repo = ? AND head = ? AND stage NOT IN ('done', 'cancelled') \
+             ORDER BY id LIMIT ?",
+        )
+        .bind(repo)
+        .bind(head.as_str())
+        .bind(most)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("look for the tasks of a commit")?;
+        rows.iter().map(|row| Ok(TaskId(get(row, 0)?))).collect()
+    }
+
     /// Accepts a task.
     ///
     /// # Errors

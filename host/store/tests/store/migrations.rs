@@ -60,6 +60,11 @@ async fn migrations_run_in_order_over_data() {
                 .execute(&mut raw)
                 .await
                 .expect("sample data fits the mark");
+            let stands = "UPDATE tasks SET status = 'blocked' WHERE work_item = 'free'";
+            sqlx::raw_sql(stands)
+                .execute(&mut raw)
+                .await
+                .expect("a task stands still");
         }
         if *mark == 8 {
             let sample = "INSERT INTO pull_requests (repo, task_id, branch, base, state, merged_sha, created_ms, merged_ms) \
@@ -137,6 +142,25 @@ async fn migrations_run_in_order_over_data() {
     let waiting = store.read(|tx| Box::pin(tx.waiting_deliveries(9))).await;
     assert_eq!(waiting.expect("listed"), [], "an earlier host took none in");
     check_own_records(&store).await;
+    check_alerts(&store).await;
+}
+
+/// A task that stood still before alerts were kept has one, and no other task has.
+async fn check_alerts(store: &Store) {
+    let alerts = store
+        .read(|tx| Box::pin(tx.alerts(true, None, 9)))
+        .await
+        .expect("read");
+    let [alert] = &alerts[..] else {
+        panic!("{alerts:?}");
+    };
+    let text = "free waits for a person at `done`".to_owned();
+    assert_eq!(alert.notice.kind, NoticeKind::Earlier { text });
+    assert_eq!((alert.repo.as_deref(), alert.count), (Some("toys"), 1));
+    assert_eq!(
+        alert.notice.kind.about(),
+        "free waits for a person at `done`"
+    );
 }
 
 /// What the host goes by stood in the tables of its local forge and tracker before it had tables of its own.

@@ -125,6 +125,8 @@ pub(in crate::transition) fn all_events(
             detail: "5 crashes".into(),
         },
     ));
+    let detail = "d".into();
+    events.push(("waited too long".into(), Event::WaitedTooLong { detail }));
     events.push(("job lost".into(), Event::JobLost));
     events.push(("foreign push".into(), Event::ForeignPush { head: sha('b') }));
     events.push((
@@ -195,6 +197,7 @@ pub(in crate::transition) fn failures() -> Vec<(&'static str, WorkFailure)> {
             "branch-gone",
             WorkFailure::BranchGone { detail: "d".into() },
         ),
+        ("unapproved", WorkFailure::Unapproved { detail: "d".into() }),
         ("config", WorkFailure::Config { detail: "d".into() }),
     ]
 }

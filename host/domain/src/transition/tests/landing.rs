@@ -2,6 +2,7 @@
 
 use super::build::{apply, at_step, entry};
 use crate::job::JobKind;
+use crate::message::Remark;
 use crate::pipeline::{HostWork, Pipeline, Step};
 use crate::stage::Stage;
 use crate::task::{BlockReason, Status};
@@ -105,4 +106,28 @@ fn an_unknown_irreversible_step_is_left_to_a_person() {
         }
     ));
     assert!(!effects.iter().any(|e| matches!(e, Effect::Enqueue { .. })));
+}
+
+#[test]
+fn what_nobody_approved_goes_back_to_the_approval_without_the_lease_and_without_a_round() {
+    let pipeline = Pipeline::default();
+    let at = |wanted: &Step| {
+        let steps = pipeline.steps(Stage::DeployStaging);
+        u32::try_from(steps.iter().position(|s| s == wanted).unwrap()).unwrap()
+    };
+    for work in [HostWork::MergePrepare, HostWork::Land] {
+        let task = at_step(&pipeline, Stage::DeployStaging, at(&Step::Work(work)));
+        let failure = WorkFailure::Unapproved {
+            detail: "another hook".into(),
+        };
+        let (task, effects) = apply(&task, &Event::WorkFailed { work, failure });
+        assert_eq!(task.step, at(&Step::Approval));
+        assert!(matches!(task.status, Status::AwaitingApproval { .. }));
+        assert_eq!((task.rework_rounds, task.infra_failures), (0, 0));
+        assert!(effects.contains(&Effect::ReleaseMergeLease));
+        let remark = Remark::ApprovalVoid {
+            why: "another hook".into(),
+        };
+        assert!(effects.contains(&Effect::Comment(remark)));
+    }
 }

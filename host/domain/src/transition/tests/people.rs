@@ -149,3 +149,30 @@ fn resume_adds_rounds_and_cannot_skip_a_gate() {
         (Stage::Development, 5, Status::Active)
     );
 }
+
+#[test]
+fn what_waited_for_too_long_is_blocked_with_its_reason_and_asks_again_when_it_is_resumed() {
+    let pipeline = Pipeline::default();
+    let event = Event::WaitedTooLong {
+        detail: "waited for: an approval".into(),
+    };
+    let resumed = Event::Resumed {
+        stage: None,
+        rounds: 0,
+        by: "ann".into(),
+    };
+    let approval = at_step(&pipeline, Stage::DeployStaging, 2);
+    assert!(matches!(approval.status, Status::AwaitingApproval { .. }));
+    for task in [approval, at_step(&pipeline, Stage::Development, 0)] {
+        let was = task.status.clone();
+        let (task, _) = apply(&task, &event);
+        let Status::Blocked { reason, detail } = &task.status else {
+            panic!("{:?}", task.status);
+        };
+        assert_eq!(*reason, BlockReason::WaitDeadline);
+        assert!(detail.contains("an approval"));
+        assert!(is_ignored(&task, &event), "once");
+        let (task, _) = apply(&task, &resumed);
+        assert_eq!(task.status.name(), was.name());
+    }
+}

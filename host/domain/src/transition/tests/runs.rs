@@ -63,6 +63,21 @@ fn rate_limited_run_begins_again_when_the_limit_ends_and_costs_nothing() {
         assert_eq!((task.stage, task.step), (before.stage, before.step));
         assert_eq!(task.infra_failures, 0);
         assert!(told(&effects).is_empty(), "{effects:?}");
+        // The next limit prolongs nothing: the end of the wait counts from the first one.
+        let late = now + retry::PATIENCE_MS;
+        let (again, _) = apply_in(&Pipeline::default(), &task, &event, late - 1);
+        assert!(matches!(again.status, Status::Waiting { since_ms, .. } if since_ms == now));
+        let (over, _) = apply_in(&Pipeline::default(), &again, &event, late);
+        let is_over = |status: &Status| {
+            matches!(
+                status,
+                Status::Blocked {
+                    reason: BlockReason::WaitDeadline,
+                    ..
+                }
+            )
+        };
+        assert!(is_over(&over.status), "{:?}", over.status);
     }
 }
 
