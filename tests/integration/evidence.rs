@@ -185,6 +185,30 @@ fn staging_image_that_stays_stale_does_not_land() {
     );
 }
 
+#[test]
+fn image_of_the_very_code_that_lands_is_fresh_and_production_is_given_its_revision() {
+    let mut world = with_image("exit 3");
+    let label = world.path("label").display().to_string();
+    let shop = &mut world.config["repositories"]["shop"];
+    shop["staging"]["hook"] = json!(format!("echo $EXPECTED_REVISION > {label}"));
+    shop["deploy"]["hook"] = json!(format!("test $EXPECTED_REVISION = $(cat {label})"));
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Artefacts only", ended);
+    assert_eq!(view["stage"], "done", "{view:#}");
+    let (decision, summary) = &verdicts(&view, "image-freshness")[0];
+    assert!(
+        decision == "pass" && summary.contains("very code"),
+        "{summary}"
+    );
+    let seen = fs::read_to_string(&label).unwrap();
+    assert_ne!(view["merged_commit"], seen.trim(), "artefacts came since");
+    assert!(
+        !world.path("rebuilds").exists(),
+        "nothing had to be made anew"
+    );
+}
+
 /// Carries a task to production, which answers its probes while the file `up` is there.
 fn watched(up: bool) -> (World, Value) {
     let mut world = World::new();

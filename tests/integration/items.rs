@@ -92,3 +92,25 @@ fn name_that_two_repositories_have_is_refused_until_one_is_said() {
     let said = world.refused(&["task", "show", "nowhere:SHOP-1"]);
     assert!(said.contains("no work item `nowhere:SHOP-1`"), "{said}");
 }
+
+#[test]
+fn tasks_that_begin_at_once_without_a_host_are_all_accepted() {
+    let world = World::new();
+    let begin = || {
+        let args = ["task", "new", "--repo", "shop", "--title", "x", "--json"];
+        let mut command = world.command(&args);
+        command.stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let begun: Vec<_> = (0..30).map(|_| begin()).collect();
+    let mut items = BTreeSet::new();
+    for child in begun {
+        let done = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{said}");
+        let answer: Value = serde_json::from_slice(&done.stdout).unwrap();
+        items.insert(text(&answer["work_item"]).to_owned());
+    }
+    assert_eq!(items.len(), 30);
+}

@@ -5,6 +5,7 @@
 )]
 
 mod admission;
+mod alerts;
 mod authors;
 mod bad_input;
 mod batches;
@@ -38,4 +39,5 @@ mod trust;
 mod turns;
 mod unfit;
 mod webhooks;
+mod witnesses;
 mod zombies;

@@ -12,6 +12,9 @@ const IMAGE_LABEL: &str = "staging/image-label";
 struct Seen {
     label: String,
     rebuilt: bool,
+    /// Whether the label is of another commit with the same code.
+    #[serde(default)]
+    same_code: bool,
     problem: Option<String>,
 }
 
@@ -50,6 +53,9 @@ impl Gate for ImageFreshness {
         let seen: Seen = orch_gate_sdk::parse_settings(&item.content)
             .map_err(|e| GateError::Internal(format!("{IMAGE_LABEL}: {e}")))?;
         let verdict = match problem(&seen, &head) {
+            None if seen.same_code => {
+                Verdict::pass("the staging image is of a commit with the very code of this one")
+            }
             None => Verdict::pass("the staging image is of this commit"),
             Some(message) => Verdict::fail("the staging image is not of this commit")
                 .finding(finding("image/stale", message)),
@@ -65,7 +71,7 @@ fn problem(seen: &Seen, head: &str) -> Option<String> {
         return Some(problem.clone());
     }
     // A short or differently written label could stand for another commit: only the whole one counts.
-    if seen.label == head {
+    if seen.label == head || seen.same_code {
         return None;
     }
     let label = match seen.label.as_str() {
@@ -103,6 +109,21 @@ mod tests {
     fn image_of_the_commit_passes_also_after_a_rebuild() {
         assert!(judge(&head(), false, "null").is_pass());
         assert!(judge(&head(), true, "null").is_pass());
+    }
+
+    #[test]
+    fn image_of_a_commit_with_the_same_code_passes_unless_something_failed() {
+        let judge = |problem: &str| {
+            let label = "0".repeat(40);
+            let content = format!(
+                r#"{{"label": "{label}", "rebuilt": false, "same_code": true, "problem": {problem}}}"#
+            );
+            let fixture = Fixture::new().evidence(IMAGE_LABEL, &content);
+            fixture.judge::<ImageFreshness>().unwrap()
+        };
+        let verdict = judge("null");
+        assert!(verdict.is_pass() && verdict.summary().contains("very code"));
+        assert!(judge("\"the label command took too long\"").is_fail());
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Judges what the host prepared for the merge: the lease, the catch-up with the base, the re-test.
+//! Judges what the host prepared for the merge: the lease, the catch-up with the base, the re-test, and what others have
+//! to say of the commit to land.
 //!
 //! The host acts, this gate only reads; a pass names the very commit that may land.
 
+use orch_gate_sdk::forge::{CheckState, ForgeError};
 use orch_gate_sdk::merge::{CatchUp, Lease, MergeError};
 use orch_gate_sdk::{Gate, GateError, Host, Verdict, describe, finding};
 use serde::Deserialize;
@@ -76,25 +78,69 @@ impl Gate for Merge {
             );
             return Err(GateError::Unavailable(why));
         }
-        Ok(match &prepared.retest {
-            None => Verdict::wait(
-                settings.defer_ms,
-                "the contexts and the re-test of the commit to land",
-            ),
-            Some(run) if run.passed && run.exit_code == 0 => {
-                Verdict::pass("tested on the present base")
-                    .field("landing_sha", prepared.head_sha)
-                    .field("landing_base", prepared.base_sha)
-            }
-            Some(run) => {
-                let message = format!(
-                    "the re-test on {} ends with {}:\n{}",
-                    prepared.base_sha, run.exit_code, run.output_tail
-                );
+        if let Some(run) = &prepared.retest
+            && !(run.passed && run.exit_code == 0)
+        {
+            let message = format!(
+                "the re-test on {} ends with {}:\n{}",
+                prepared.base_sha, run.exit_code, run.output_tail
+            );
+            return Ok(
                 Verdict::fail("the re-test is red").finding(finding("merge/retest", message))
-            }
+            );
+        }
+        let verdict = contexts(
+            host,
+            settings,
+            &prepared.head_sha,
+            prepared.retest.is_some(),
+        )?;
+        Ok(match verdict.is_pass() {
+            true => verdict
+                .field("landing_sha", prepared.head_sha)
+                .field("landing_base", prepared.base_sha),
+            false => verdict,
         })
     }
+}
+
+/// Judges what is required of the commit to land beside the host's own re-test. What was tested before it was brought
+/// up to date says nothing of it.
+fn contexts<H: Host>(
+    host: &H,
+    settings: &Settings,
+    head: &str,
+    is_tested: bool,
+) -> Result<Verdict, GateError> {
+    let status = host.commit_status(head).map_err(|error| match error {
+        ForgeError::Unavailable(why) => GateError::Unavailable(why),
+        ForgeError::Denied(why) => GateError::Misconfigured(why),
+    })?;
+    let named = |states: &[CheckState]| -> Vec<&str> {
+        let of = status.checks.iter().filter(|c| states.contains(&c.state));
+        of.map(|c| c.context.as_str()).collect()
+    };
+    let red = named(&[CheckState::Failure, CheckState::Error]);
+    if !red.is_empty() {
+        let message = format!("red on the commit to land, {head}: {}", red.join(", "));
+        return Ok(
+            Verdict::fail("a required context is red").finding(finding("merge/context", message))
+        );
+    }
+    let open = named(&[CheckState::Pending, CheckState::None]);
+    if !open.is_empty() {
+        let reason = format!("contexts of the commit to land: {}", open.join(", "));
+        return Ok(Verdict::wait(settings.defer_ms, reason));
+    }
+    Ok(match (is_tested, status.checks.len()) {
+        (true, _) => Verdict::pass("tested on the present base"),
+        (false, 0) => {
+            Verdict::pass("nothing is tested: the repository has no test and requires no contexts")
+        }
+        (false, count) => Verdict::pass(format!(
+            "the host has no test to run; contexts that are green on the commit to land: {count}"
+        )),
+    })
 }
 
 orch_gate_sdk::export_gate!(Merge);
@@ -122,7 +168,18 @@ mod tests {
     }
 
     fn judge(preparation: Preparation) -> Result<Verdict, GateError> {
-        Fixture::new().preparation(preparation).judge::<Merge>()
+        judge_with(preparation, CheckState::None, &[])
+    }
+
+    fn judge_with(
+        preparation: Preparation,
+        state: CheckState,
+        checks: &[(&str, CheckState)],
+    ) -> Result<Verdict, GateError> {
+        Fixture::new()
+            .preparation(preparation)
+            .status(state, checks)
+            .judge::<Merge>()
     }
 
     #[test]
@@ -167,10 +224,33 @@ mod tests {
         assert!(matches!(judge(other), Err(GateError::Unavailable(_))));
     }
 
+    fn untested() -> Preparation {
+        Preparation {
+            retest: None,
+            ..prepared()
+        }
+    }
+
     #[test]
-    fn missing_retest_is_waited_for() {
-        let mut pending = prepared();
-        pending.retest = None;
-        assert!(judge(pending).unwrap().waits_ms().is_some());
+    fn what_nobody_tested_is_never_called_tested() {
+        let verdict = judge(untested()).unwrap();
+        assert!(verdict.is_pass() && verdict.summary().contains("nothing is tested"));
+    }
+
+    #[test]
+    fn contexts_that_are_required_count_on_the_commit_to_land_beside_a_retest_too() {
+        let of = |preparation, state| {
+            let checks = [("orch/ci", CheckState::Success), ("their/ci", state)];
+            judge_with(preparation, state, &checks).unwrap()
+        };
+        for preparation in [prepared, untested] {
+            let open = of(preparation(), CheckState::None);
+            assert!(open.waits_ms().is_some() && open.summary().contains("their/ci"));
+            let red = of(preparation(), CheckState::Failure);
+            assert!(red.is_fail() && red.findings()[0].message.contains("their/ci"));
+            assert!(of(preparation(), CheckState::Success).is_pass());
+        }
+        let green = of(untested(), CheckState::Success);
+        assert!(green.summary().contains("no test to run"));
     }
 }

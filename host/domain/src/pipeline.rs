@@ -12,7 +12,7 @@ use crate::stage::{Role, Stage};
 use crate::words::words;
 
 pub use self::defaults::{
-    DEFAULT_ENTRIES, IMAGE_FRESHNESS, POST_DEPLOY, default_entries, default_steps,
+    DEFAULT_ENTRIES, IMAGE_FRESHNESS, POST_DEPLOY, REVIEW_GATE, default_entries, default_steps,
 };
 
 words! {

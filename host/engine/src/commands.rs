@@ -1,5 +1,6 @@
 //! What people and machines may ask a host to do, by noun. Each order is one event or one durable row.
 
+mod alerts;
 mod configuration;
 mod done;
 mod error;
@@ -10,9 +11,12 @@ mod lookup;
 mod pauses;
 mod people;
 mod period;
+mod statuses;
 mod tasks;
+mod unusable;
 mod webhooks;
 
+pub use self::alerts::Alerts;
 pub use self::configuration::Configuration;
 pub(crate) use self::done::status_of;
 pub use self::error::CommandError;
@@ -24,5 +28,6 @@ pub use self::pauses::Pauses;
 pub use self::people::People;
 pub(crate) use self::people::token_view;
 pub use self::people::{advice, own_person};
+pub use self::statuses::Statuses;
 pub use self::tasks::{BODY_BYTES_MAX, TITLE_BYTES_MAX, Tasks};
 pub use self::webhooks::{NotTaken, Webhooks};

@@ -20,4 +20,4 @@ pub use ledger::paths::Paths;
 pub use tasks::driver::TaskDied;
 pub use tasks::gc::Collector;
 pub use tasks::lanes::work_on;
-pub use wire::{Api, Host, Running, Setup, Views};
+pub use wire::{Api, Host, Running, Setup, Views, is_locked};

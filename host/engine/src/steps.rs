@@ -2,6 +2,7 @@
 //! here that ends a job.
 
 mod agent;
+mod approval;
 mod batch;
 mod checkout;
 mod ci;

@@ -11,7 +11,7 @@ use anyhow::Context;
 use orch_config::{HostConfig, LiveConfig};
 use orch_judge::{Judges, JudgesSetup, Outside};
 use orch_process::identity::ProcessIdentity;
-use orch_store::{Owner, Store};
+use orch_store::{Owner, Store, StoreError};
 
 use crate::commands;
 use crate::launch::Launchpad;
@@ -55,6 +55,10 @@ pub struct Api {
     pub pauses: commands::Pauses,
     /// Orders about leases.
     pub leases: commands::Leases,
+    /// What others say of commits.
+    pub statuses: commands::Statuses,
+    /// Orders about alerts.
+    pub alerts: commands::Alerts,
     /// Orders about issues.
     pub issues: commands::Issues,
     /// Who asks, and orders about tokens.
@@ -77,6 +81,7 @@ pub struct Views {
     pub evaluations: views::EvaluationViews,
     pub leases: views::LeaseViews,
     pub pauses: views::PauseViews,
+    pub alerts: views::AlertViews,
     pub issues: views::IssueViews,
     pub costs: views::CostViews,
     pub people: views::PeopleViews,
@@ -178,6 +183,13 @@ impl Host {
             leases: commands::Leases {
                 ledger: ledger.clone(),
                 reaper: reaper.clone(),
+            },
+            statuses: commands::Statuses {
+                ledger: ledger.clone(),
+                repos: repos.clone(),
+            },
+            alerts: commands::Alerts {
+                ledger: ledger.clone(),
             },
             issues: commands::Issues {
                 ledger: ledger.clone(),
@@ -338,6 +350,9 @@ impl Views {
             pauses: views::PauseViews {
                 ledger: ledger.clone(),
             },
+            alerts: views::AlertViews {
+                ledger: ledger.clone(),
+            },
             issues: views::IssueViews {
                 ledger: ledger.clone(),
             },
@@ -358,6 +373,12 @@ impl Views {
             gates,
         }
     }
+}
+
+/// Whether a host could not be opened because somebody else has its database now.
+pub fn is_locked(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<StoreError>();
+    cause.is_some_and(|cause| matches!(cause, StoreError::LockedByAnotherHost { .. }))
 }
 
 /// Puts back into the queue what a dead host left running, and removes the locks of a dead git.

@@ -1,5 +1,6 @@
 //! Which endpoints are there? One file for each noun says what answers them.
 
+mod alerts;
 mod costs;
 pub(crate) mod evaluations;
 mod gates;
@@ -9,6 +10,7 @@ mod leases;
 mod pauses;
 mod people;
 mod queue;
+mod statuses;
 mod tasks;
 
 use axum::Router;
@@ -32,12 +34,14 @@ pub(crate) fn router(api: Api) -> Router {
 }
 
 fn routes() -> Routes {
-    let nouns: [fn(Routes) -> Routes; 11] = [
+    let nouns: [fn(Routes) -> Routes; 13] = [
         host::add,
         tasks::add,
         queue::add,
         pauses::add,
         people::add,
+        alerts::add,
+        statuses::add,
         leases::add,
         issues::add,
         costs::add,

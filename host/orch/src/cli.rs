@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use orch_views::costs::CostsBy;
+use orch_views::status::StatusState;
 
 use self::args::Part;
 use self::gate::Gate;
@@ -38,9 +39,20 @@ pub(crate) enum Command {
     Task(Task),
     /// Show the queue: what is at work and what comes next.
     Queue(Part),
+    /// List what people have to see, newest first, or acknowledge it.
+    #[command(args_conflicts_with_subcommands = true)]
+    Alerts {
+        /// What was acknowledged too.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        part: Part,
+        #[command(subcommand)]
+        verb: Option<Alerts>,
+    },
     /// Hold a lane or repository back: nothing of it begins, what is under way goes on.
     Pause {
-        /// `lane:agents`, `lane:gates`, `lane:effects` or `repo:REPOSITORY`.
+        /// `lane:agents`, `lane:gates`, `lane:effects`, `repo:REPOSITORY`, or `lane:agents@REPOSITORY`.
         scope: String,
         /// For how long, such as 30m, 2h or 3d; without it until `orch unpause`.
         #[arg(long = "for")]
@@ -71,6 +83,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         part: Part,
     },
+    /// Say how checks of commits stand that others run.
+    #[command(subcommand)]
+    Status(Status),
     /// Look at the local tracker's issues and move them.
     #[command(subcommand)]
     Issue(Issue),
@@ -119,6 +134,49 @@ pub(crate) enum Command {
         /// Run folder.
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Note that they are seen; one that comes again afterwards is a new one.
+    Ack {
+        /// Numbers, as `orch alerts` prints them.
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Status {
+    /// Set a status, as the machine does that runs the check.
+    Set {
+        /// Work item, whose present commit is meant, or the whole id of a commit.
+        of: String,
+        /// Name of the check, as `required_contexts` has it; none of the host's own, which begin with orch/.
+        context: String,
+        /// success, failure or pending.
+        #[arg(value_parser = status_state)]
+        state: StatusState,
+        /// One line for people.
+        #[arg(long, default_value = "")]
+        description: String,
+        /// Where to read more.
+        #[arg(long)]
+        url: Option<String>,
+        /// Repository of the commit; needed only if several have it.
+        #[arg(long)]
+        repo: Option<String>,
+    },
+}
+
+fn status_state(text: &str) -> Result<StatusState, String> {
+    let known = StatusState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text);
+    known.ok_or_else(|| {
+        let names = StatusState::ALL.map(StatusState::as_str).join(", ");
+        format!("no state `{text}`; use {names}")
+    })
 }
 
 #[derive(Debug, Subcommand)]

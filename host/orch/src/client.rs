@@ -1,6 +1,7 @@
 //! Asks the host: over its socket if it runs, else by opening the store oneself.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use orch_config::HostConfig;
@@ -16,6 +17,11 @@ use serde::de::DeserializeOwned;
 
 use crate::setup::setup;
 use crate::show::problem::HostRefused;
+
+/// How long a command waits for others that have the database: each of them is done within seconds.
+const LOCK_WAIT: Duration = Duration::from_secs(90);
+/// Time between two looks at it.
+const LOCK_LOOK: Duration = Duration::from_millis(50);
 
 /// The host, running or not.
 pub(crate) enum Host {
@@ -50,6 +56,30 @@ impl Host {
         if let Some(host) = Self::at(&paths.socket()).await {
             return Ok(host);
         }
+        let begun = Instant::now();
+        loop {
+            let error = match Self::open(&config, &paths, file, unborn).await {
+                Ok(host) => return Ok(host),
+                Err(error) => error,
+            };
+            if !orch_engine::is_locked(&error) || begun.elapsed() >= LOCK_WAIT {
+                return Err(error);
+            }
+            tokio::time::sleep(LOCK_LOOK).await;
+            // Whoever has the database may be a host that was just starting.
+            if let Some(host) = Self::at(&paths.socket()).await {
+                return Ok(host);
+            }
+        }
+    }
+
+    /// Opens the store oneself: no host answers.
+    async fn open(
+        config: &HostConfig,
+        paths: &Paths,
+        file: &Path,
+        unborn: Unborn,
+    ) -> anyhow::Result<Self> {
         if unborn == Unborn::Refuse && !paths.database().exists() {
             bail!(
                 "no host of `{}` has run yet: there is no `{}`; start it with `orch serve`, or name another \
@@ -63,7 +93,7 @@ impl Host {
                 "a process that the host started may not give it orders; ask from a shell of your own"
             );
         }
-        let api = orch_engine::Host::open(setup(config)?).await?.api;
+        let api = orch_engine::Host::open(setup(config.clone())?).await?.api;
         let uid = rustix::process::geteuid().as_raw();
         let caller = api.people.by_user(uid, Channel::Offline);
         let caller =

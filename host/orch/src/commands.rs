@@ -11,17 +11,19 @@ mod token;
 
 use std::path::Path;
 
+use orch_views::alert::{self, AcknowledgeRequest};
 use orch_views::costs::{self, CostsRequest};
 use orch_views::disk::{self, GcRequest};
 use orch_views::issue::{self, MoveRequest};
 use orch_views::lease::{self, ReleaseRequest};
 use orch_views::message::Nothing;
 use orch_views::pause::{self, PauseRequest, UnpauseRequest};
+use orch_views::status::{self, StatusRequest};
 use orch_views::{job, queue};
 
 use crate::cli::args::Part;
 use crate::cli::gate::Gate;
-use crate::cli::{Cli, Command, Issue, Lease};
+use crate::cli::{Alerts, Cli, Command, Issue, Lease, Status};
 use crate::client::{Host, Unborn};
 use crate::exit::USAGE;
 use crate::show::print;
@@ -41,7 +43,41 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Task(verb) => task::run(file, verb, json).await?,
         Command::Config(verb) => config::run(file, verb, json).await?,
         Command::Queue(part) => show_queue(&Host::find(file).await?, part, json).await?,
+        Command::Alerts { all, part, verb } => {
+            let host = Host::find(file).await?;
+            match verb {
+                None => {
+                    let alerts = host.ask(&alert::LIST, [], &part.list(all)).await?;
+                    print(json, &alerts, show::alert::list)?;
+                }
+                Some(Alerts::Ack { ids }) => {
+                    let request = AcknowledgeRequest { ids };
+                    let done = host.ask(&alert::ACKNOWLEDGE, [], &request).await?;
+                    print(json, &done, show::message::message)?;
+                }
+            }
+        }
         Command::Lease(verb) => run_lease(&Host::find(file).await?, verb, json).await?,
+        Command::Status(Status::Set {
+            of,
+            context,
+            state,
+            description,
+            url,
+            repo,
+        }) => {
+            let request = StatusRequest {
+                of,
+                repo,
+                context,
+                state,
+                description,
+                url,
+            };
+            let host = Host::find(file).await?;
+            let done = host.ask(&status::SET, [], &request).await?;
+            print(json, &done, show::message::message)?;
+        }
         Command::Token(verb) => {
             // A host's first token is made before it has run.
             let host = Host::find_or(file, Unborn::Make).await?;

@@ -6,6 +6,7 @@
 //! What a request names is text, because whoever refuses it says what there is. One file for each noun holds its views, the requests
 //! about it and its endpoints.
 
+pub mod alert;
 pub mod author;
 pub mod costs;
 pub mod disk;
@@ -26,4 +27,5 @@ pub mod problem;
 pub mod queue;
 pub mod replay;
 pub mod resilience;
+pub mod status;
 pub mod task;

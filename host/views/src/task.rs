@@ -4,6 +4,7 @@ use orch_domain::batch::{BatchState, Part, WhyDissolved};
 use orch_domain::outcome::RunEnding;
 use orch_domain::person::{Channel, PersonRole};
 use orch_domain::pipeline::Mode;
+use orch_domain::remedy::First;
 use orch_domain::stage::{RunRole, Stage};
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub const WHY: Endpoint<1, Nothing, WhyView> = Endpoint::get("/tasks/{item}/why"
 /// Approves what a task waits for.
 pub const APPROVE: Endpoint<1, ApproveRequest, Done> =
     Endpoint::post(PersonRole::Approver, "/tasks/{item}/approve");
+/// Says what a person thinks of the code that waits for a review.
+pub const REVIEW: Endpoint<1, ReviewRequest, Done> =
+    Endpoint::post(PersonRole::Approver, "/tasks/{item}/review");
 /// Rejects what a task waits for.
 pub const REJECT: Endpoint<1, RejectRequest, Done> =
     Endpoint::post(PersonRole::Approver, "/tasks/{item}/reject");
@@ -190,8 +194,8 @@ pub struct RemedyView {
 /// What has to be done outside of the host before it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outside {
-    /// What, as one of a closed set: `mend`, `mend-request`, `push-branch`, `move-branch-back`, `look-at-production`.
-    pub kind: String,
+    /// What.
+    pub kind: First,
     /// The same in words.
     pub text: String,
 }
@@ -302,6 +306,30 @@ pub struct RejectRequest {
     /// What was looked at, as in [`ApproveRequest`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
+}
+
+/// What a person thinks of a task's code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRequest {
+    /// Whether it is good.
+    pub verdict: ReviewVerdict,
+    /// What to change; reaches the next run verbatim. Needed with [`ReviewVerdict::RequestChanges`].
+    #[serde(default)]
+    pub comment: String,
+    /// What was looked at, as in [`ApproveRequest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+}
+
+/// Whether code is good, as a person says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReviewVerdict {
+    /// It is.
+    Approve,
+    /// It has to change.
+    RequestChanges,
 }
 
 /// A way out of a block.

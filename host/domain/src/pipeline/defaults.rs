@@ -11,6 +11,8 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
 /// Registry name of the gate that reads the probes after a deploy. No step names it: it moves nothing.
 pub const POST_DEPLOY: &str = "post-deploy";
+/// Name of the gate that reads what people say of a change.
+pub const REVIEW_GATE: &str = "review";
 /// Registry name of the gate that holds the staging image against the commit to land.
 pub const IMAGE_FRESHNESS: &str = "image-freshness";
 

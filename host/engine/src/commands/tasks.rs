@@ -8,16 +8,19 @@ use orch_domain::stage::Stage;
 use orch_domain::transition::Event;
 use orch_store::NewTask;
 use orch_views::task::{
-    ApproveRequest, Done, NewRequest, PriorityRequest, RejectRequest, ResumeRequest,
+    ApproveRequest, Done, NewRequest, PriorityRequest, RejectRequest, ResumeRequest, ReviewRequest,
+    ReviewVerdict,
 };
 
 use super::done::done;
 use super::done::status_of;
 use super::error::{CommandError, host};
 use super::lookup::task_of_item;
+use super::unusable::unusable;
 use crate::ledger::Ledger;
 use crate::ledger::apply::apply;
 use crate::ledger::decisions::{Decision, decide, refusal};
+use crate::ledger::evidence::Said;
 use crate::ledger::messages;
 use crate::ledger::repos::{InForce, Repo, Repos};
 use crate::ledger::seen::{Unseen, unseen};
@@ -79,7 +82,7 @@ impl Tasks {
         } = repo
             .in_force(&self.config.now(), &base)
             .await
-            .map_err(invalid_chain)?;
+            .map_err(|e| unusable(repo, &e))?;
         let rules = effective
             .pipeline()
             .map_err(|e| CommandError::invalid(e.to_string()))?
@@ -196,6 +199,42 @@ impl Tasks {
         self.decide(item, rejected, caller).await
     }
 
+    /// Says what a person thinks of the code that waits for a review. It is about that code: another one is reviewed
+    /// anew. A comment that asks for changes reaches the next run verbatim.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if nothing waits for a review.
+    pub async fn review(
+        &self,
+        item: &str,
+        request: ReviewRequest,
+        caller: &Caller,
+    ) -> Result<Done, CommandError> {
+        let ReviewRequest {
+            verdict,
+            comment,
+            seen,
+        } = request;
+        let (said, message) = match verdict {
+            ReviewVerdict::Approve => (Said::Approved, "the code is approved"),
+            ReviewVerdict::RequestChanges => (Said::ChangesRequested, "changes are requested"),
+        };
+        let is_mute = said == Said::ChangesRequested && comment.trim().is_empty();
+        if is_mute || comment.len() > BODY_BYTES_MAX {
+            let text = format!(
+                "a review that requests changes needs a comment, and none may exceed {BODY_BYTES_MAX} bytes"
+            );
+            return Err(CommandError::invalid(text)
+                .with_remedy("say in it what to change; the next run reads it"));
+        }
+        let reviewed = Told {
+            decision: Decision::Review { said, comment },
+            seen,
+            message,
+        };
+        self.decide(item, reviewed, caller).await
+    }
+
     /// Takes a task out of a block.
     ///
     /// # Errors
@@ -289,7 +328,8 @@ impl Tasks {
             seen,
             message,
         } = told;
-        if let Some(refused) = refusal(&self.config.now(), &decision, caller) {
+        let config = self.config.now();
+        if let Some(refused) = refusal(&config, &decision, caller) {
             return Err(CommandError::forbidden(refused.what).with_remedy(refused.remedy));
         }
         let id = task_of_item(&self.ledger, item).await?.task.id;
@@ -303,7 +343,7 @@ impl Tasks {
                         return Ok(Err(unseen));
                     }
                 }
-                decide(tx, id, &decision, &by).await.map(Ok)
+                decide(tx, id, &decision, &config, &by).await.map(Ok)
             })
         });
         match applied.await? {

@@ -4,13 +4,14 @@ use orch_domain::event::EventKind;
 use orch_domain::id::TaskId;
 use orch_domain::issue::TrackerState;
 use orch_domain::person::{Caller, PersonRole};
-use orch_domain::pipeline::Step;
+use orch_domain::pipeline::{REVIEW_GATE, Step};
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
 use orch_domain::transition::Event;
 use orch_store::{EvidenceRow, TaskRecord, Tx};
 
 use super::apply::{Applied, By, apply, pipeline_of};
+use super::evidence::{Said, StoredApproval, review_row};
 use super::issues::want_issue;
 use super::unwritten::Unwritten;
 use orch_config::HostConfig;
@@ -22,6 +23,13 @@ pub(crate) enum Decision {
     Approve,
     /// It is rejected; the comment reaches the next run verbatim.
     Reject(String),
+    /// The code is good, or has to change; the comment reaches the next run verbatim.
+    Review {
+        /// Which of both.
+        said: Said,
+        /// What to change; may be empty if it is good.
+        comment: String,
+    },
     /// The task goes on after a block.
     Resume {
         /// Where; none means where it stopped.
@@ -37,7 +45,7 @@ impl Decision {
     /// What whoever takes it has to be at least.
     pub(crate) fn least(&self) -> PersonRole {
         match self {
-            Self::Approve | Self::Reject(_) => PersonRole::Approver,
+            Self::Approve | Self::Reject(_) | Self::Review { .. } => PersonRole::Approver,
             Self::Resume { .. } | Self::Stop => PersonRole::Operator,
         }
     }
@@ -77,11 +85,15 @@ pub(crate) async fn decide(
     tx: &mut Tx,
     id: TaskId,
     decision: &Decision,
+    config: &HostConfig,
     by: &By,
 ) -> Result<Applied, Unwritten> {
     let who = by.actor.clone();
     let event = match decision {
-        Decision::Approve => return approve(tx, id, by).await,
+        Decision::Approve => return approve(tx, id, "", config, by).await,
+        Decision::Review { said, comment } => {
+            return review(tx, id, *said, comment, config, by).await;
+        }
         Decision::Reject(comment) => Event::Rejected {
             by: who,
             comment: comment.clone(),
@@ -100,10 +112,55 @@ pub(crate) async fn decide(
     apply(tx, id, &event, by).await
 }
 
-async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, Unwritten> {
+/// A review counts where the task waits for one: before, nobody knows which code it will be about.
+async fn review(
+    tx: &mut Tx,
+    id: TaskId,
+    said: Said,
+    comment: &str,
+    config: &HostConfig,
+    by: &By,
+) -> Result<Applied, Unwritten> {
+    let record = tx.task(id).await?;
+    let asked = asking_gate(tx, &record).await?;
+    let (Some(REVIEW_GATE), Some(head)) = (asked.as_deref(), &record.task.head) else {
+        let (item, status) = (&record.task.work_item, record.task.status.name());
+        return Ok(Applied::Ignored(format!(
+            "nothing of {item} waits for a review (it is `{status}`)"
+        )));
+    };
+    match said {
+        Said::Approved => approve(tx, id, comment, config, by).await,
+        Said::ChangesRequested => {
+            let row = review_row(&by.actor, said, comment, head, by.now);
+            tx.put_evidence(id, &row).await?;
+            let event = Event::Rejected {
+                by: by.actor.clone(),
+                comment: comment.to_owned(),
+            };
+            apply(tx, id, &event, by).await
+        }
+    }
+}
+
+async fn approve(
+    tx: &mut Tx,
+    id: TaskId,
+    comment: &str,
+    config: &HostConfig,
+    by: &By,
+) -> Result<Applied, Unwritten> {
     let record = tx.task(id).await?;
     let who = by.actor.clone();
     if matches!(record.task.status, Status::AwaitingApproval { .. }) {
+        if let Some(head) = &record.task.head {
+            let approval = StoredApproval {
+                by: who.clone(),
+                base: record.base_branch.clone(),
+                hook: hook_of(config, record.task.repo.as_str()),
+            };
+            tx.put_evidence(id, &approval.row(head, by.now)).await?;
+        }
         return apply(tx, id, &Event::Approved { by: who }, by).await;
     }
     let Some(gate) = asking_gate(tx, &record).await? else {
@@ -115,9 +172,9 @@ async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, Unwritten>
     // In the host's name: what is said here is not to be read from the tracker once more.
     let key = format!("approved:{id}:{}", record.task.version);
     want_issue(tx, id, TrackerState::Approved, &key, by.now).await?;
-    let data = serde_json::json!({"by": who}).to_string();
+    let data = serde_json::json!({"by": who, "comment": comment}).to_string();
     let head = record.task.head.as_ref().map(ToString::to_string);
-    let event = serde_json::json!({"by": who, "head": head}).to_string();
+    let event = serde_json::json!({"by": who, "head": head, "comment": comment}).to_string();
     // A gate that asks about code reads who approved which commit.
     let row = EvidenceRow {
         name: format!("approval/{gate}"),
@@ -126,12 +183,25 @@ async fn approve(tx: &mut Tx, id: TaskId, by: &By) -> Result<Applied, Unwritten>
         content: data,
     };
     tx.put_evidence(id, &row).await?;
+    if gate == REVIEW_GATE
+        && let Some(head) = &record.task.head
+    {
+        let row = review_row(&who, Said::Approved, comment, head, by.now);
+        tx.put_evidence(id, &row).await?;
+    }
     let signed = (who.as_str(), by.channel);
     tx.append_event_by(Some(id), EventKind::Approved, signed, &event, by.now)
         .await?;
+    tx.acknowledge_alerts_of(id, &who, by.now).await?;
     // The gate reads the issue's state; it may look at once.
     tx.make_due(id, by.now).await?;
     Ok(Applied::Moved(Box::new(record.task)))
+}
+
+/// What would deploy a change of the repository.
+fn hook_of(config: &HostConfig, repo: &str) -> Option<String> {
+    let deploy = config.repositories.get(repo)?.deploy.as_ref()?;
+    Some(deploy.hook.clone())
 }
 
 /// The gate that the task is at, if it waits for a person.

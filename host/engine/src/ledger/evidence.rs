@@ -1,8 +1,10 @@
 //! What the host found out, under which names and in which form it is stored.
 
-use orch_domain::id::{BatchId, TaskId};
-use orch_domain::imports::{CatchUp, LeaseHolder, MergeLease, Preparation, TestRun};
-use orch_store::StoreError;
+use orch_domain::id::{BatchId, ObjectId, TaskId, UnixMs};
+use orch_domain::imports::{
+    CatchUp, LeaseHolder, MergeLease, Preparation, Review, ReviewState, TestRun,
+};
+use orch_store::{EvidenceRow, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::Ledger;
@@ -11,6 +13,90 @@ use super::Ledger;
 pub(crate) const PREPARATION: &str = "merge/preparation";
 /// Name of the evidence that holds the host's own test run.
 pub(crate) const LOCAL_TESTS: &str = "tests/local";
+
+/// What the names of evidence begin with that hold what people said of the code.
+const REVIEWS: &str = "review/";
+
+/// What a person said of the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Said {
+    /// It is good.
+    Approved,
+    /// It has to change.
+    ChangesRequested,
+}
+
+/// A review as it is stored. It is about the code of its commit.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredReview {
+    by: String,
+    said: Said,
+    comment: String,
+}
+
+/// A person's review of a commit. A later one of the same person takes its place.
+pub(crate) fn review_row(
+    by: &str,
+    said: Said,
+    comment: &str,
+    commit: &ObjectId,
+    now: UnixMs,
+) -> EvidenceRow {
+    let stored = StoredReview {
+        by: by.to_owned(),
+        said,
+        comment: comment.to_owned(),
+    };
+    EvidenceRow {
+        name: format!("{REVIEWS}{by}"),
+        sha: commit.to_string(),
+        obtained_ms: now,
+        content: serde_json::to_string(&stored).unwrap_or_default(),
+    }
+}
+
+/// The reviews among evidence, as a gate sees them that judges `head`; one that cannot be read is none.
+pub(crate) fn reviews_of(rows: &[EvidenceRow], head: &ObjectId) -> Vec<Review> {
+    let named = rows.iter().filter(|row| row.name.starts_with(REVIEWS));
+    let review = |row: &EvidenceRow| {
+        let stored: StoredReview = serde_json::from_str(&row.content).ok()?;
+        Some(Review {
+            author: stored.by,
+            state: match stored.said {
+                Said::Approved => ReviewState::Approved,
+                Said::ChangesRequested => ReviewState::ChangesRequested,
+            },
+            stale: row.sha != head.as_str(),
+        })
+    };
+    named.filter_map(review).collect()
+}
+
+/// Name of the evidence that holds what a person let go to production.
+pub(crate) const DEPLOY_APPROVAL: &str = "approval/deploy";
+
+/// What a person let go to production, as it is stored; its commit stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredApproval {
+    pub(crate) by: String,
+    /// The branch that it lands on.
+    pub(crate) base: String,
+    /// The hook that deploys it; none if nothing does.
+    pub(crate) hook: Option<String>,
+}
+
+impl StoredApproval {
+    /// It, about a commit.
+    pub(crate) fn row(&self, commit: &ObjectId, now: UnixMs) -> EvidenceRow {
+        EvidenceRow {
+            name: DEPLOY_APPROVAL.to_owned(),
+            sha: commit.to_string(),
+            obtained_ms: now,
+            content: serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+}
 
 /// A preparation as it is stored.
 #[derive(Debug, Serialize, Deserialize)]

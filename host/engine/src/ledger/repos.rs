@@ -113,13 +113,39 @@ impl Repo {
         })
     }
 
+    /// Whether two commits hold the same code: all but what lies in a task's folder.
+    pub(crate) async fn is_same_code(
+        &self,
+        one: &ObjectId,
+        other: &ObjectId,
+        folder: &str,
+    ) -> anyhow::Result<bool> {
+        if one == other {
+            return Ok(true);
+        }
+        // A commit that is gone from the mirror was of a branch that is gone.
+        if self.mirror.resolve(one.as_str()).await?.is_none() {
+            return Ok(false);
+        }
+        let (one, other) = (
+            self.mirror.code_tree(one, folder).await?,
+            self.mirror.code_tree(other, folder).await?,
+        );
+        Ok(one == other)
+    }
+
     /// What applies to a task that begins now on `base`: the operator's word and the repository's own file there.
     pub(crate) async fn in_force(
         &self,
         config: &HostConfig,
         base: &ObjectId,
     ) -> anyhow::Result<InForce> {
-        let file = self.file_at(base).await?;
+        // The configuration in force, so that an operator can let a repository go on whose own file is broken.
+        let instead = config.repositories.get(&self.name);
+        let file = match instead.and_then(|repository| repository.orch_yaml.clone()) {
+            Some(file) => file,
+            None => self.file_at(base).await?,
+        };
         let effective = Effective::combine(config, &self.name, &file)?;
         let text = serde_json::to_string(&effective)?;
         let digest = hex::encode(Sha256::digest(text.as_bytes()));

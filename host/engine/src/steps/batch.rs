@@ -176,7 +176,7 @@ impl BatchStep {
         };
         let task = member.task;
         let record = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
-        let Tested { run, .. } = retest(
+        let tested = retest(
             &self.ledger,
             &self.checkouts,
             &record,
@@ -185,6 +185,9 @@ impl BatchStep {
             &member.tip,
         )
         .await?;
+        let Some(Tested { run, .. }) = tested else {
+            anyhow::bail!("batch {} has no tests to share", batch.id);
+        };
         tracing::info!(batch.id = batch.id.0, count = first, passed = run.passed, sha = %member.tip, "a batch was tested");
         Ok(BatchRun {
             run: Run {

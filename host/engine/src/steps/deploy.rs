@@ -25,7 +25,7 @@ use orch_store::{ClaimedJob, NewRun, RunEnd, TaskRecord};
 
 use super::docs_branch::publish_docs;
 use super::judged::runs_files_of;
-use super::{monitor, open_run};
+use super::{image, monitor, open_run};
 use crate::launch::cage::{Cage, Judged};
 use crate::launch::room::limits_of_host;
 use crate::launch::{Launchpad, insert_run};
@@ -174,12 +174,13 @@ impl DeployStep {
         for made in [&home, &tmp] {
             std::fs::create_dir_all(made)?;
         }
+        let expected = image::staged_revision(&self.ledger, record.task.id, landed).await?;
         let variable = |name: &str, value: String| (name.to_owned(), value);
         let env = vec![
             variable("PATH", std::env::var("PATH").unwrap_or_default()),
             variable("HOME", home.display().to_string()),
             variable("LANG", "C.UTF-8".to_owned()),
-            variable("EXPECTED_REVISION", landed.to_string()),
+            variable("EXPECTED_REVISION", expected),
             variable("ORCH_WORK_ITEM", record.task.work_item.to_string()),
         ];
         let shell = PathBuf::from("/bin/sh");

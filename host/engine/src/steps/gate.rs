@@ -1,6 +1,7 @@
 //! Evaluates the gate at the task's current step, on pinned commits, and answers what was read back.
 
 mod ask;
+mod claims;
 mod forge;
 mod gather;
 mod subject;

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use orch_domain::id::ObjectId;
+use orch_domain::artefact;
+use orch_domain::id::{ObjectId, TaskId};
 use orch_process::{Finished, Spec};
 use orch_store::{EvidenceRow, TaskRecord};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ struct Seen {
     label: String,
     /// Whether the image was made anew for this commit.
     rebuilt: bool,
+    /// Whether the label is of another commit with the very code of this one: only artefacts came since.
+    #[serde(default)]
+    same_code: bool,
     /// The command that failed, with its output.
     problem: Option<String>,
 }
@@ -62,7 +66,8 @@ pub(super) async fn look(
     };
     let mut seen = hooks.label().await?;
     seen.rebuilt = before.rebuilt;
-    if seen.label != tip.as_str() && !before.rebuilt {
+    seen.same_code = is_same_code(repo, record, &seen.label, tip).await?;
+    if seen.label != tip.as_str() && !seen.same_code && !before.rebuilt {
         seen = hooks.rebuild().await?.unwrap_or(seen);
     }
     tracing::info!(repo = repo.name, sha = %tip, label = seen.label, rebuilt = seen.rebuilt, "staging image looked at");
@@ -72,6 +77,37 @@ pub(super) async fn look(
         obtained_ms: ledger.now(),
         content: serde_json::to_string(&seen)?,
     }))
+}
+
+/// Whether the label names another commit that holds the code of `tip`. Only a whole id counts.
+async fn is_same_code(
+    repo: &Repo,
+    record: &TaskRecord,
+    label: &str,
+    tip: &ObjectId,
+) -> anyhow::Result<bool> {
+    let Ok(labelled) = ObjectId::new(label.to_owned()) else {
+        return Ok(false);
+    };
+    let folder = artefact::folder(&record.task.work_item);
+    Ok(labelled != *tip && repo.is_same_code(&labelled, tip, &folder).await?)
+}
+
+/// The revision that the staged image says it is of, which production has to be given: `landed`, or an earlier commit
+/// with the same code.
+pub(super) async fn staged_revision(
+    ledger: &Ledger,
+    task: TaskId,
+    landed: &ObjectId,
+) -> anyhow::Result<String> {
+    let sha = landed.to_string();
+    let row = ledger
+        .read(|tx| Box::pin(async move { tx.evidence_for(task, IMAGE_LABEL, &sha).await }))
+        .await?;
+    let seen = row.and_then(|row| serde_json::from_str::<Seen>(&row.content).ok());
+    Ok(seen
+        .filter(|seen| seen.same_code)
+        .map_or_else(|| landed.to_string(), |seen| seen.label))
 }
 
 /// The operator's commands about one commit's image.

@@ -10,6 +10,7 @@ use orch_domain::port::forge::LandOutcome;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, TaskRecord};
 
+use super::approval::{self, Approval};
 use super::gate::{Judging, Subject};
 use super::hold::BaseHold;
 use super::land_batch::{At, BatchLanding};
@@ -84,13 +85,19 @@ impl LandStep {
             head,
             base,
             holds_lease,
-        } = match self.prepared(record, prepared).await? {
+        } = match self.prepared(record, effective, prepared).await? {
             Ok(prepared) => prepared,
             Err(why) => return stale(why),
         };
         if !self.has_landed(record, repo, &head).await? {
             if !holds_lease {
                 return stale("the merge lease is no longer held");
+            }
+            let pipeline = effective.pipeline()?;
+            if let Approval::Void(detail) =
+                approval::of(&self.ledger, record, repo, &pipeline, &head).await?
+            {
+                return Ok(Ending::failed(WORK, WorkFailure::Unapproved { detail }));
             }
             let subject = Subject {
                 job,
@@ -166,6 +173,7 @@ impl LandStep {
     async fn prepared(
         &self,
         record: &TaskRecord,
+        effective: &Effective,
         prepared: Option<Preparation>,
     ) -> anyhow::Result<Result<Prepared, &'static str>> {
         let lease = LeaseName::Merge(record.task.repo.clone());
@@ -177,7 +185,11 @@ impl LandStep {
         let (Some(prepared), Some(head)) = (prepared, record.task.head.clone()) else {
             return Ok(Err("there is no preparation"));
         };
-        let tested = prepared.retest.as_ref().is_some_and(|run| run.passed);
+        let tested = match &prepared.retest {
+            Some(run) => run.passed,
+            // Whether others have to say something of it is what the gate `merge` has asked.
+            None => effective.ci.is_none(),
+        };
         if prepared.head_sha != head.as_str() || !tested {
             return Ok(Err("the preparation is of another commit"));
         }

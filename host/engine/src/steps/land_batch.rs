@@ -15,6 +15,7 @@ use orch_domain::port::forge::{LandOutcome, PushOutcome};
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{Batch, BatchMember, ClaimedJob, TaskRecord};
 
+use super::approval::{self, Approval};
 use super::gate::{Judging, Subject};
 use super::lease::MergeLease;
 use super::overtaken;
@@ -78,6 +79,10 @@ impl BatchLanding {
             return Ok(given_up(id, why, stale(detail)));
         }
         if own.part == Part::In {
+            if let Some(failure) = self.unapproved(at, &own).await? {
+                let ending = Ending::failed(WORK, failure);
+                return Ok(given_up(id, WhyDissolved::MemberLeft, ending));
+            }
             if let Some(failure) = self.judge_again(at, &own).await? {
                 let ending = Ending::failed(WORK, failure);
                 return Ok(given_up(id, WhyDissolved::MemberLeft, ending));
@@ -166,6 +171,21 @@ impl BatchLanding {
             base: &own.below,
         };
         overtaken::judge_again(&self.judging, subject, at.effective).await
+    }
+
+    /// Why nobody's approval is of this landing any more; what a member brings is its own commits, stacked without a
+    /// conflict.
+    async fn unapproved(
+        &self,
+        at: At<'_>,
+        own: &BatchMember,
+    ) -> anyhow::Result<Option<WorkFailure>> {
+        let pipeline = at.effective.pipeline()?;
+        let approved = approval::of(&self.ledger, at.record, at.repo, &pipeline, &own.head).await?;
+        Ok(match approved {
+            Approval::NotAsked | Approval::Stands(_) => None,
+            Approval::Void(detail) => Some(WorkFailure::Unapproved { detail }),
+        })
     }
 
     async fn note_ready(&self, at: At<'_>, id: BatchId) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use orch_domain::port::forge::PushOutcome;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, EvidenceRow, TaskRecord};
 
+use super::approval::{self, Approval};
 use super::batch::{BatchStep, Leader};
 use super::checkout::{Checkouts, Tested};
 use super::ci::record_run;
@@ -41,7 +42,8 @@ pub(super) struct MergeStep {
 
 /// What was found out about the commit to land.
 struct Proof {
-    tested: Tested,
+    /// None if the repository has no test.
+    tested: Option<Tested>,
     image: Option<EvidenceRow>,
 }
 
@@ -80,6 +82,15 @@ impl MergeStep {
         if let Some(failure) = rewritten(&self.ledger, record, repo, &base).await? {
             return Ok(Ending::failed(WORK, failure));
         }
+        let pipeline = effective.pipeline()?;
+        let approved = approval::of(&self.ledger, record, repo, &pipeline, &head).await?;
+        let carried = match approved {
+            Approval::NotAsked => None,
+            Approval::Stands(approval) => Some(approval),
+            Approval::Void(detail) => {
+                return Ok(Ending::failed(WORK, WorkFailure::Unapproved { detail }));
+            }
+        };
         let leader = Leader {
             job,
             record,
@@ -141,10 +152,9 @@ impl MergeStep {
                 "`{}` moved to {moved} during the re-test",
                 record.base_branch
             );
-            let also = match effective.ci {
-                Some(_) => record_run(&tip, tested, self.ledger.now()),
-                None => Vec::new(),
-            };
+            let now = self.ledger.now();
+            let also = tested.map(|tested| record_run(&tip, tested, now));
+            let also = also.unwrap_or_default();
             return Ok(Ending::Event {
                 event: Event::WorkFailed {
                     work: WORK,
@@ -153,22 +163,24 @@ impl MergeStep {
                 also,
             });
         }
-        let run = TestRun {
+        let run = tested.as_ref().map(|tested| TestRun {
             passed: tested.run.passed,
             exit_code: tested.run.exit_code,
             output_tail: tested.run.output_tail.clone(),
             duration_ms: tested.run.duration_ms,
-        };
-        if !run.passed {
+        });
+        if run.as_ref().is_some_and(|run| !run.passed) {
             // Nothing lands now, so nobody has to wait.
             self.hold.end(record, repo, false).await?;
         }
-        let preparation = preparation(&tip, &base, catch_up, Some(run));
+        let preparation = preparation(&tip, &base, catch_up, run);
         let mut also = Vec::new();
-        if effective.ci.is_some() {
+        if let Some(tested) = tested {
             also.extend(record_run(&tip, tested, self.ledger.now()));
         }
         also.extend(image.map(Write::Evidence));
+        // Catching up without a conflict changes nothing of what was approved.
+        also.extend(carried.map(|approval| Write::Evidence(approval.row(&tip, self.ledger.now()))));
         Ok(self.done(&preparation, Some(tip), also))
     }
 
@@ -182,7 +194,7 @@ impl MergeStep {
     ) -> anyhow::Result<Proof> {
         let (ledger, checkouts) = (&self.ledger, &self.checkouts);
         let tested = retest(ledger, checkouts, record, repo, effective, tip).await?;
-        let image = match tested.run.passed {
+        let image = match tested.as_ref().is_none_or(|tested| tested.run.passed) {
             true => image::look(ledger, checkouts, record, repo, tip).await?,
             false => None,
         };

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::checkout::{Checkouts, token_of};
 use super::docs_branch::publish_docs;
 use super::gate::{Judging, Subject};
+use super::image;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::repos::{Repo, Repos};
@@ -122,7 +123,9 @@ impl MonitorStep {
             None => self.conclude(job, &record, repo, &effective, &landed).await,
             Some(at) if at > now => Ok(next_probe(at, None)),
             Some(_) => {
-                series.probes.push(self.probe(repo, watch, &landed).await?);
+                let expected =
+                    image::staged_revision(&self.ledger, record.task.id, &landed).await?;
+                series.probes.push(self.probe(repo, watch, expected).await?);
                 let now = self.ledger.now();
                 let row = EvidenceRow {
                     name: PROBES.to_owned(),
@@ -161,7 +164,7 @@ impl MonitorStep {
         &self,
         repo: &Repo,
         watch: &PostDeployConfig,
-        landed: &ObjectId,
+        expected: String,
     ) -> anyhow::Result<Probe> {
         let folder = self.checkouts.empty(&format!("{}-probe", repo.name))?;
         let timeout = Duration::from_secs(u64::from(watch.timeout_s));
@@ -169,7 +172,7 @@ impl MonitorStep {
             .env("PATH", std::env::var("PATH").unwrap_or_default())
             .env("HOME", folder.path().display().to_string())
             .env("LANG", "C.UTF-8")
-            .env("EXPECTED_REVISION", landed.to_string())
+            .env("EXPECTED_REVISION", expected)
             .env(TOKEN_VARIABLE, token_of(folder.path()));
         let at_ms = self.ledger.now();
         let done = run(&spec).await?;

@@ -9,7 +9,8 @@ use crate::ledger::Ledger;
 use crate::ledger::evidence::{LOCAL_TESTS, StoredRun};
 use crate::ledger::repos::Repo;
 
-/// Answers how the tests of `tip` ended, now or before.
+/// Answers how the tests of `tip` ended, now or before; none if the repository has no test: nothing was tested then,
+/// and whoever asks goes by what others say of the commit.
 pub(super) async fn retest(
     ledger: &Ledger,
     checkouts: &Checkouts,
@@ -17,20 +18,9 @@ pub(super) async fn retest(
     repo: &Repo,
     effective: &Effective,
     tip: &ObjectId,
-) -> anyhow::Result<Tested> {
+) -> anyhow::Result<Option<Tested>> {
     let Some(ci) = &effective.ci else {
-        let output_tail =
-            "the repository says that nothing is tested (`required_contexts: []`)".to_owned();
-        let run = StoredRun {
-            passed: true,
-            exit_code: 0,
-            output_tail,
-            duration_ms: 0,
-        };
-        return Ok(Tested {
-            run,
-            coverage: None,
-        });
+        return Ok(None);
     };
     let (task, sha) = (record.task.id, tip.to_string());
     let known = ledger
@@ -41,10 +31,10 @@ pub(super) async fn retest(
         .filter(|r| r.passed)
     {
         // Its coverage is evidence already.
-        return Ok(Tested {
+        return Ok(Some(Tested {
             run,
             coverage: None,
-        });
+        }));
     }
-    checkouts.test(repo, tip, ci).await
+    checkouts.test(repo, tip, ci).await.map(Some)
 }

@@ -97,9 +97,13 @@ fn log(
     head: &str,
     now: i64,
 ) -> String {
-    let real_green = checks
+    let of_change: Vec<bool> = checks
         .iter()
-        .all(|(check, done)| check.sandbox_infra || done.success());
+        .filter(|(check, _)| !check.sandbox_infra)
+        .map(|(_, done)| done.success())
+        .collect();
+    let has_real = checks.is_empty() || !of_change.is_empty();
+    let real_green = is_green(checks.len(), &of_change);
     let success = deployed.success() && real_green;
     let mut text = format!(
         "---\nstaging_status: {}\ntimestamp: {}\nbase_url: {}\nrevision: {head}\n---\n\n# Staging\n\n- {} deploy: exit {}\n",
@@ -133,10 +137,33 @@ fn log(
         )
         .ok();
     }
+    if !has_real {
+        text.push_str("\nNo check of the suite is about the change itself.\n");
+    }
     let failed = std::iter::once(("deploy", deployed))
         .chain(checks.iter().map(|(c, d)| (c.name.as_str(), d)));
     for (name, done) in failed.filter(|(_, done)| !done.success()) {
         writeln!(text, "\n## Output of {name}\n\n{}", done.tail(TAIL_BYTES)).ok();
     }
     text
+}
+
+/// Whether the checks about the change are green. A suite that looks at the infrastructure alone says nothing of the
+/// change, however green it is.
+fn is_green(suite: usize, of_change: &[bool]) -> bool {
+    let has_any = suite == 0 || !of_change.is_empty();
+    has_any && of_change.iter().all(|green| *green)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_green;
+
+    #[test]
+    fn suite_without_a_check_of_the_change_is_no_success() {
+        assert!(is_green(2, &[true]));
+        assert!(!is_green(2, &[true, false]));
+        assert!(!is_green(2, &[]), "nothing but the infrastructure");
+        assert!(is_green(0, &[]), "the deploy alone was asked for");
+    }
 }

@@ -24,6 +24,9 @@ pub(super) fn add(routes: Routes) -> Routes {
         .on_by(&task::REJECT, async |api, caller, [item], d| {
             api.tasks.reject(&item, &d, &caller).await
         })
+        .on_by(&task::REVIEW, async |api, caller, [item], d| {
+            api.tasks.review(&item, d, &caller).await
+        })
         .on_by(&task::RESUME, async |api, caller, [item], d| {
             api.tasks.resume(&item, &d, &caller).await
         })

@@ -67,6 +67,23 @@ pub(crate) enum Task {
         #[command(flatten)]
         seen: Seen,
     },
+    /// Say what you think of the code that waits for a review. Other code is reviewed anew.
+    #[command(group = clap::ArgGroup::new("verdict").required(true))]
+    Review {
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
+        id: String,
+        /// It is good.
+        #[arg(long, group = "verdict")]
+        approve: bool,
+        /// It has to change as the comment says.
+        #[arg(long, group = "verdict", requires = "comment")]
+        request_changes: bool,
+        /// What to change; reaches the agent verbatim.
+        #[arg(long)]
+        comment: Option<String>,
+        #[command(flatten)]
+        seen: Seen,
+    },
     /// Take a task out of a block.
     Resume {
         /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.

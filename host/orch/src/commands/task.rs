@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 use orch_engine::commands::BODY_BYTES_MAX;
 use orch_views::message::Nothing;
 use orch_views::task::{
-    self, ApproveRequest, NewRequest, PriorityRequest, RejectRequest, ResumeRequest,
+    self, ApproveRequest, NewRequest, PriorityRequest, RejectRequest, ResumeRequest, ReviewRequest,
+    ReviewVerdict,
 };
 
 use crate::cli::task::Task;
@@ -22,6 +23,7 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
         | Task::Why { .. }
         | Task::Approve { .. }
         | Task::Reject { .. }
+        | Task::Review { .. }
         | Task::Resume { .. }
         | Task::Priority { .. }
         | Task::Stop { .. } => Unborn::Refuse,
@@ -67,6 +69,24 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
             let seen = seen.seen;
             let request = RejectRequest { comment, seen };
             host.ask(&task::REJECT, [&id], &request).await?
+        }
+        Task::Review {
+            id,
+            approve,
+            request_changes: _,
+            comment,
+            seen,
+        } => {
+            let request = ReviewRequest {
+                // One of both is given, as the command line demands.
+                verdict: match approve {
+                    true => ReviewVerdict::Approve,
+                    false => ReviewVerdict::RequestChanges,
+                },
+                comment: comment.unwrap_or_default(),
+                seen: seen.seen,
+            };
+            host.ask(&task::REVIEW, [&id], &request).await?
         }
         Task::Resume { id, stage, rounds } => {
             let request = ResumeRequest { stage, rounds };

@@ -6,6 +6,7 @@ use orch_domain::batch::{in_order, lands_by_its_preparation, waits_to_land, yiel
 use orch_domain::id::{BatchId, ObjectId, TaskId, WorkItem};
 use orch_store::{Batch, NewBatch, NewMember, TaskRecord};
 
+use super::super::approval::{self, Approval};
 use super::super::stack::{Branch, Put, branch, put_on, rewritten};
 use super::{BatchStep, Leader};
 use crate::ledger::apply::pipeline_of;
@@ -109,6 +110,12 @@ impl BatchStep {
             return Ok(None);
         };
         if rewritten(&self.ledger, record, repo, base).await?.is_some() {
+            return Ok(None);
+        }
+        let effective = self.ledger.configuration(&record.config_digest).await?;
+        let pipeline = effective.pipeline()?;
+        let approved = approval::of(&self.ledger, record, repo, &pipeline, &head).await?;
+        if matches!(approved, Approval::Void(_)) {
             return Ok(None);
         }
         match put_on(&self.ledger, record, repo, &head, base, below).await? {

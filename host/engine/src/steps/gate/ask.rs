@@ -15,6 +15,7 @@ use orch_store::{ClaimedJob, Evaluation, NewEvaluation, ReuseKey, TaskRecord};
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
+use super::claims::contradiction;
 use super::gather::{AsksForge, gather};
 use super::subject::Subject;
 use crate::ledger::Ledger;
@@ -102,6 +103,21 @@ impl Judging {
                     (self.judges.judge(gate, case).await, None)
                 }
             },
+        };
+        let contradicted = match answered.judged.judgement {
+            Judgement::Pass | Judgement::NotApplicable => {
+                contradiction(&subject.repo.mirror, head, record, entry).await?
+            }
+            Judgement::Fail { .. } | Judgement::Wait { .. } | Judgement::Inconclusive { .. } => {
+                None
+            }
+        };
+        let (answered, reused_from) = match contradicted {
+            Some(why) => (
+                Answer::inconclusive(InconclusiveReason::BadVerdict, why),
+                None,
+            ),
+            None => (answered, reused_from),
         };
         let gate = gate.ok();
         let judged = &answered.judged;

@@ -3,11 +3,13 @@
 //! Of its own tests the host is the witness; what a forge shows under that name anybody may have written.
 
 use orch_config::LOCAL_CI_CONTEXT;
+use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{Check, CheckState, CommitStatus, PullRequestInfo, Review};
 use orch_domain::port::forge::PullRequestState;
 use orch_store::TaskRecord;
 
+use super::subject::Subject as Asked;
 use crate::ledger::Ledger;
 use crate::ledger::repos::Repo;
 
@@ -41,7 +43,10 @@ pub(super) async fn commit_status(
         .map(|context| Check {
             context: context.clone(),
             state: state(context).unwrap_or(CheckState::None),
-            url: None,
+            url: posted
+                .iter()
+                .find(|status| is_foreign(context) && status.context == *context)
+                .and_then(|status| status.url.clone()),
         })
         .collect();
     let any = |wanted: &[CheckState]| checks.iter().any(|c| wanted.contains(&c.state));
@@ -61,26 +66,38 @@ pub(super) async fn commit_status(
     })
 }
 
-/// The task's pull request with what reviewers said whose word counts there.
+/// The task's pull request with what reviewers said whose word counts there, and what people told the host. A review
+/// is about the code of its commit: what roles write into the task's folder makes none stale.
 pub(super) async fn pull_request(
-    record: &TaskRecord,
     repo: &Repo,
-    head: &ObjectId,
+    asked: Asked<'_>,
+    told: Vec<Review>,
 ) -> anyhow::Result<Option<PullRequestInfo>> {
+    let Asked { record, head, .. } = asked;
     let Some(request) = repo.forge.pull_request(&record.branch).await? else {
         return Ok(None);
     };
-    let reviews = repo.forge.reviews(request.number).await?.into_iter();
-    let reviews = reviews.filter(|r| r.is_official).map(|review| Review {
-        author: review.author,
-        state: review.state,
-        stale: review.commit.as_ref() != Some(head),
-    });
+    let folder = artefact::folder(&record.task.work_item);
+    let mut reviews = told;
+    for review in repo.forge.reviews(request.number).await? {
+        if !review.is_official {
+            continue;
+        }
+        let is_fresh = match &review.commit {
+            Some(commit) => repo.is_same_code(commit, head, &folder).await?,
+            None => false,
+        };
+        reviews.push(Review {
+            author: review.author,
+            state: review.state,
+            stale: !is_fresh,
+        });
+    }
     Ok(Some(PullRequestInfo {
         number: request.number,
         open: request.state == PullRequestState::Open,
         merged: matches!(request.state, PullRequestState::Merged { .. }),
         head_sha: head.to_string(),
-        reviews: reviews.collect(),
+        reviews,
     }))
 }

@@ -16,7 +16,7 @@ use orch_store::EvidenceRow;
 use super::forge;
 use super::subject::Subject as Asked;
 use crate::ledger::Ledger;
-use crate::ledger::evidence::{PREPARATION, read_preparation};
+use crate::ledger::evidence::{PREPARATION, read_preparation, reviews_of};
 use crate::ledger::repos::Repo;
 
 /// What the store gives to one evaluation.
@@ -116,7 +116,7 @@ pub(super) async fn gather(
     let (status, pull_request) = match asks_forge {
         AsksForge::Yes => (
             Some(forge::commit_status(ledger, record, repo, head, required).await?),
-            forge::pull_request(record, repo, head).await?,
+            forge::pull_request(repo, asked, reviews_of(&evidence, head)).await?,
         ),
         AsksForge::No => (None, None),
     };

@@ -194,7 +194,7 @@ async fn handle(
         channel: Some(who.channel),
         ..by.clone()
     };
-    match decide(tx, task, &decision, &signed).await? {
+    match decide(tx, task, &decision, config, &signed).await? {
         Applied::Moved(_) => Ok(Handled::Done(what)),
         Applied::Ignored(why) => Ok(put_back(tx, task, source, moved, why, by).await?),
     }
