@@ -18,8 +18,8 @@ use serde::de::DeserializeOwned;
 use crate::setup::setup;
 use crate::show::problem::HostRefused;
 
-/// How long a command waits for others that have the database: each of them is done within seconds.
-const LOCK_WAIT: Duration = Duration::from_secs(90);
+/// How long a command waits for others that have the database: each of them is done within seconds, and dozens may wait.
+const LOCK_WAIT: Duration = Duration::from_secs(300);
 /// Time between two looks at it.
 const LOCK_LOOK: Duration = Duration::from_millis(50);
 

@@ -187,7 +187,8 @@ async fn seen_ones_go_before_unseen_ones_and_young_ones_stay() {
     let site = Site::new().await;
     site.announce(None, fails("seen"), 10).await;
     let id = site.open().await[0].id;
-    let _ = site.acknowledge(vec![id], "ann").await;
+    let seen = site.acknowledge(vec![id], "ann").await;
+    assert_eq!(seen, Acknowledged::All { were_open: 1 });
     site.announce(None, fails("unseen"), 11).await;
     site.announce(None, fails("young"), 100).await;
     assert_eq!(site.sweep(10, 10).await, 0);
