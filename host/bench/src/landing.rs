@@ -153,9 +153,9 @@ pub(crate) fn run() -> anyhow::Result<Table> {
     let cases = [
         ("ten, still base", still.clone()),
         ("ten one by one, still base", one_by_one(&still)),
-        ("twenty, pushed to every 3 min", moving.clone()),
+        ("twenty, pushed to every 3 min, held", moving.clone()),
         (
-            "twenty one by one, pushed to every 3 min",
+            "twenty one by one, pushed to every 3 min, held",
             one_by_one(&moving),
         ),
         (
