@@ -179,7 +179,10 @@ async fn keep(image: &Path, code: &[u8]) -> std::io::Result<()> {
     let fresh = image.with_extension(format!("{}.new", std::process::id()));
     tokio::fs::write(&fresh, code).await?;
     tokio::fs::write(hash_path(image), hex::encode(Sha256::digest(code))).await?;
-    tokio::fs::rename(&fresh, image).await
+    orch_durable::point("rename kept image: before");
+    tokio::fs::rename(&fresh, image).await?;
+    orch_durable::point("rename kept image: after");
+    Ok(())
 }
 
 fn hash_path(image: &Path) -> PathBuf {
