@@ -70,25 +70,26 @@ fn done_once(forge: &Forge) -> String {
     let done = world.follow(&item, |view| view["status"] == "ended");
     assert_eq!(done["stage"], "done", "{done:#}");
     let landed = fake.tip("main").unwrap();
-    assert_eq!(done["landed"].as_str(), Some(landed.as_str()), "{done:#}");
+    assert_eq!(
+        done["merged_commit"].as_str(),
+        Some(landed.as_str()),
+        "{done:#}"
+    );
     orch_kit::until("the pull request is settled", || {
         (fake.pull(1).0 != "open").then_some(())
     });
     assert_eq!(fake.pulls(), 1);
-    let posted = fake.statuses(&landed);
-    let last = |name: &str| {
-        let of = posted.iter().rfind(|(context, _)| context == name);
-        of.map(|(_, state)| state.as_str())
-    };
-    for context in ["orch/ci", "orch/merge", "orch/gates"] {
-        assert_eq!(last(context), Some("success"), "{context}: {posted:?}");
-    }
-    let of_all: Vec<&str> = posted
-        .iter()
-        .filter(|(context, _)| context == "orch/gates")
-        .map(|(_, state)| state.as_str())
-        .collect();
-    assert_eq!(of_all.last(), Some(&"success"), "green last of all");
+    orch_kit::until("the statuses of the landed commit are posted", || {
+        let posted = fake.statuses(&landed);
+        let last = |name: &str| {
+            let of = posted.iter().rfind(|(context, _)| context == name);
+            of.is_some_and(|(_, state)| state == "success")
+        };
+        ["orch/ci", "orch/merge", "orch/gates"]
+            .into_iter()
+            .all(last)
+            .then_some(())
+    });
     let log = world.log();
     assert!(
         !log.contains("fake-token-of-the-bot"),

@@ -52,7 +52,8 @@ fn deliveries(world: &World) -> Vec<String> {
 }
 
 fn block(world: &World) -> Value {
-    let token = std::fs::read_to_string(world.path("data/token")).unwrap();
+    let made = world.json(&["token", "new", "ann", "--role", "viewer"]);
+    let token = made["token"].as_str().unwrap();
     let ask = async {
         let url = format!(
             "http://{}/status",
