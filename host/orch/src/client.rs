@@ -20,8 +20,9 @@ use crate::show::problem::HostRefused;
 
 /// How long a command waits for others that have the database: each of them is done within seconds, and dozens may wait.
 const LOCK_WAIT: Duration = Duration::from_secs(300);
-/// Time between two looks at it.
-const LOCK_LOOK: Duration = Duration::from_millis(50);
+/// Time between two looks at it. A look sets a whole host up, and whoever has the database needs the processor: dozens
+/// that look all the time keep it from coming to its end.
+const LOCK_LOOK: Duration = Duration::from_secs(1);
 
 /// The host, running or not.
 pub(crate) enum Host {
@@ -67,7 +68,9 @@ impl Host {
             }
             tokio::time::sleep(LOCK_LOOK).await;
             // Whoever has the database may be a host that was just starting.
-            if let Some(host) = Self::at(&paths.socket()).await {
+            if paths.socket().exists()
+                && let Some(host) = Self::at(&paths.socket()).await
+            {
                 return Ok(host);
             }
         }
