@@ -46,6 +46,7 @@ stored_by_name! {
     crate::person::Channel,
     crate::person::PersonRole,
     crate::pipeline::Mode,
+    crate::reach::Reached,
     crate::remedy::First,
     crate::stage::Role,
     crate::stage::RunRole,

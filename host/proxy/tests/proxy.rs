@@ -1,0 +1,294 @@
+//! Claims about the proxy of a run, asked over its socket as a run asks.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use orch_domain::reach::Reached;
+use orch_proxy::{Limits, Policy, Proxy, Record, SOCKET};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// A proxy that serves, and a server on loopback that answers `pong` to whatever comes and keeps it.
+struct Site {
+    folder: tempfile::TempDir,
+    records: mpsc::Receiver<Record>,
+    came: mpsc::Receiver<Vec<u8>>,
+    port: u16,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Site {
+    async fn with(reach: &[&str], reach_private: &[&str], limits: Limits) -> Self {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let (send, came) = mpsc::channel(16);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = server.accept().await.unwrap();
+                let mut bytes = vec![0; 64 * 1024];
+                let count = stream.read(&mut bytes).await.unwrap();
+                bytes.truncate(count);
+                send.send(bytes).await.unwrap();
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\npong")
+                    .await
+                    .unwrap();
+            }
+        });
+        let rules = |list: &[&str]| {
+            let rule = |text: &&str| text.replace("PORT", &port.to_string()).parse().unwrap();
+            list.iter().map(rule).collect()
+        };
+        let policy = Policy {
+            reach: rules(reach),
+            reach_private: rules(reach_private),
+            limits,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (mut proxy, records) = Proxy::bind(folder.path(), policy).unwrap();
+        let serving = tokio::spawn(async move { match proxy.serve().await {} });
+        Self {
+            folder,
+            records,
+            came,
+            port,
+            serving,
+        }
+    }
+
+    async fn of(reach_private: &[&str]) -> Self {
+        Self::with(&[], reach_private, Limits::default()).await
+    }
+
+    async fn connect(&self) -> UnixStream {
+        let path: PathBuf = self.folder.path().join(SOCKET);
+        UnixStream::connect(path).await.unwrap()
+    }
+
+    /// Sends bytes and reads to the end.
+    async fn ask(&self, text: &str) -> String {
+        let mut stream = self.connect().await;
+        let text = text.replace("PORT", &self.port.to_string());
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.unwrap();
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// Opens a tunnel to the server.
+    async fn tunnel(&self) -> UnixStream {
+        let mut stream = self.connect().await;
+        let ask = format!(
+            "CONNECT localhost:{0} HTTP/1.1\r\nhost: localhost:{0}\r\n\r\n",
+            self.port
+        );
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(
+            head.starts_with(b"HTTP/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(&head)
+        );
+        stream
+    }
+
+    async fn record(&mut self) -> (String, u16, Reached) {
+        let Record {
+            host,
+            port,
+            reached,
+            ..
+        } = self.records.recv().await.unwrap();
+        (host, port, reached)
+    }
+}
+
+/// The first message of a client that begins TLS with `name`.
+fn hello(name: &str) -> Vec<u8> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn what_is_not_listed_is_refused_with_the_rule_and_written_down() {
+    let mut site = Site::with(&["listed.test"], &[], Limits::default()).await;
+    for (ask, host, port, why) in [
+        (
+            "CONNECT evil.test:443 HTTP/1.1\r\nhost: listed.test\r\n\r\n",
+            "evil.test",
+            443,
+            Reached::NotListed,
+        ),
+        (
+            "CONNECT listed.test:22 HTTP/1.1\r\nhost: x\r\n\r\n",
+            "listed.test",
+            22,
+            Reached::NotListed,
+        ),
+        (
+            "CONNECT 169.254.169.254:443 HTTP/1.1\r\nhost: x\r\n\r\n",
+            "169.254.169.254",
+            443,
+            Reached::NoName,
+        ),
+        (
+            "CONNECT [::1]:443 HTTP/1.1\r\nhost: x\r\n\r\n",
+            "[::1]",
+            443,
+            Reached::NoName,
+        ),
+        (
+            "GET http://evil.test/x HTTP/1.1\r\nhost: listed.test:443\r\n\r\n",
+            "evil.test",
+            80,
+            Reached::NotListed,
+        ),
+        (
+            "GET https://listed.test/x HTTP/1.1\r\nhost: listed.test\r\n\r\n",
+            "listed.test",
+            0,
+            Reached::NoName,
+        ),
+        (
+            "GET /metrics HTTP/1.1\r\nhost: listed.test\r\n\r\n",
+            "",
+            0,
+            Reached::NoName,
+        ),
+    ] {
+        let said = site.ask(ask).await;
+        assert!(said.starts_with("HTTP/1.1 403"), "{ask}: {said}");
+        assert!(
+            said.contains(why.as_str()) && said.contains(why.in_words()),
+            "{said}"
+        );
+        assert_eq!(site.record().await, (host.to_owned(), port, why));
+    }
+    for nonsense in [
+        "CONNECT evil\0.listed.test:443 HTTP/1.1\r\n\r\n",
+        "CONNECT a b:443 HTTP/1.1\r\n\r\n",
+        "\u{5}\u{1}\0",
+    ] {
+        let said = site.ask(nonsense).await;
+        assert!(!said.starts_with("HTTP/1.1 2"), "{nonsense:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn name_that_leads_to_the_machine_itself_is_refused_after_the_lookup() {
+    let mut site = Site::with(&["localhost:PORT"], &[], Limits::default()).await;
+    let said = site
+        .ask("CONNECT localhost:PORT HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
+    assert!(
+        said.starts_with("HTTP/1.1 403") && said.contains("private-address"),
+        "{said}"
+    );
+    let record = site.record().await;
+    assert_eq!(
+        record,
+        ("localhost".to_owned(), site.port, Reached::PrivateAddress)
+    );
+}
+
+#[tokio::test]
+async fn tunnel_carries_tls_with_its_own_server_as_it_came_and_nothing_else() {
+    let mut site = Site::of(&["localhost:PORT"]).await;
+    let mut stream = site.tunnel().await;
+    let first = hello("localhost");
+    // In two pieces, as a network may deliver it.
+    stream.write_all(&first[..40]).await.unwrap();
+    stream.write_all(&first[40..]).await.unwrap();
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).await.unwrap();
+    assert!(said.ends_with(b"pong"));
+    assert_eq!(site.came.recv().await.unwrap(), first);
+    drop(stream);
+    assert_eq!(site.record().await.2, Reached::Allowed);
+    for (first, why) in [
+        (hello("other.test"), Reached::OtherServerName),
+        (
+            b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
+            Reached::NoServerName,
+        ),
+        (b"SSH-2.0-evil\r\n".to_vec(), Reached::NoServerName),
+    ] {
+        let mut stream = site.tunnel().await;
+        stream.write_all(&first).await.unwrap();
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.ok();
+        assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
+        assert_eq!(site.record().await.2, why);
+        // The server saw a connection and not one byte.
+        assert_eq!(site.came.recv().await.unwrap(), Vec::<u8>::new());
+    }
+}
+
+#[tokio::test]
+async fn each_request_of_a_connection_is_judged_and_asks_for_what_was_judged() {
+    let mut site = Site::of(&["localhost:PORT"]).await;
+    let said = site
+        .ask(
+            "GET http://localhost:PORT/a HTTP/1.1\r\nhost: evil.test\r\nproxy-authorization: x\r\n\r\n\
+             GET http://evil.test/b HTTP/1.1\r\nhost: localhost:PORT\r\n\r\n",
+        )
+        .await;
+    assert!(said.contains("pong") && said.contains("403"), "{said}");
+    let came = String::from_utf8(site.came.recv().await.unwrap())
+        .unwrap()
+        .to_lowercase();
+    assert!(came.starts_with("get /a "), "{came}");
+    assert!(
+        came.contains(&format!("host: localhost:{}", site.port)),
+        "{came}"
+    );
+    assert!(
+        !came.contains("evil") && !came.contains("proxy-authorization"),
+        "{came}"
+    );
+    assert!(site.came.try_recv().is_err(), "the second went nowhere");
+}
+
+#[tokio::test]
+async fn run_that_sends_too_much_is_cut_off() {
+    let limits = Limits {
+        sent_bytes: 10,
+        ..Limits::default()
+    };
+    let mut site = Site::with(&[], &["localhost:PORT"], limits).await;
+    let first = hello("localhost");
+    let mut stream = site.tunnel().await;
+    stream.write_all(&first).await.unwrap();
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).await.ok();
+    let record = site.records.recv().await.unwrap();
+    assert_eq!(record.reached, Reached::TooMuch);
+    // What had begun is counted in full; everything after it is refused.
+    let mut stream = site.tunnel().await;
+    stream.write_all(&first).await.unwrap();
+    stream.read_to_end(&mut said).await.ok();
+    assert_eq!(site.records.recv().await.unwrap().sent, 0);
+}
