@@ -25,6 +25,7 @@ mod layers;
 mod left;
 mod merging;
 mod mover;
+mod network;
 mod pausing;
 mod people;
 mod reaping;

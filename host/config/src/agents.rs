@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use orch_agents::driver::DeclaredOutcome;
 use serde::{Deserialize, Serialize};
 
+use crate::network::{self, NetworkConfig};
 use crate::sandbox::SandboxGrants;
 use crate::strict::ConfigError;
 
@@ -76,6 +77,9 @@ pub struct AgentConfig {
     /// What it may see and do beside what every judged process may.
     #[serde(default)]
     pub sandbox: SandboxGrants,
+    /// What it reaches of the network.
+    #[serde(default)]
+    pub network: NetworkConfig,
 }
 
 /// Time limits of a run, in seconds; unset keys keep the default.
@@ -107,6 +111,7 @@ pub struct RoleConfig {
 /// Refuses declarations of exit codes that could never hold.
 pub(crate) fn check(agents: &BTreeMap<String, AgentConfig>, file: &str) -> Result<(), ConfigError> {
     for (name, agent) in agents {
+        network::check(&agent.network, &format!("agents.{name}.network"), file)?;
         check_exit_codes(agent, name, file)?;
     }
     Ok(())

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use orch_domain::id::{EntryId, RepoName};
 use orch_domain::stage::{Role, Stage};
 
+use crate::agents::AgentConfig;
 use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
+use crate::network::NetworkMode;
+use crate::sandbox::SandboxMode;
 use crate::strict::{self, ConfigError};
 use crate::{agents, bounds, disk, edges, merge, people, reconcile, repositories, sandbox};
 
@@ -119,6 +122,17 @@ impl HostConfig {
         disk::check(&self.disk, file)?;
         merge::check(&self.merge, file)?;
         sandbox::check(&self.sandbox, file)?;
+        let uncaged = |agent: &AgentConfig| agent.network.mode != NetworkMode::Host;
+        if self.sandbox.mode == SandboxMode::Off
+            && let Some((name, _)) = self.agents.iter().find(|(_, agent)| uncaged(agent))
+        {
+            let why = "without `sandbox.mode: enforce` nothing keeps it from the host's network; take the key out";
+            return Err(ConfigError::invalid(
+                file,
+                format!("agents.{name}.network"),
+                why,
+            ));
+        }
         people::check(&self.people, file)?;
         edges::check(self, file)?;
         for (gate, words) in &self.grants {

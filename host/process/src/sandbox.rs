@@ -9,6 +9,7 @@
 //! Not covered: defects of the kernel, side channels of the processor, and the host's network where it is granted.
 
 mod belt;
+mod bridge;
 mod calls;
 mod canary;
 mod enter;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use belt::{Kernel, kernel};
+pub use bridge::{SOCKET, variables as proxy_variables};
 pub use canary::{Check, canary};
 pub use enter::exec;
 pub use toolchains::{Surroundings, Toolchains};
@@ -52,6 +54,8 @@ const USERS: u32 = 10_000_000;
 pub enum Network {
     /// A loopback of its own and nothing else.
     None,
+    /// A loopback of its own, with a bridge to the proxy of the host.
+    Proxied,
     /// What the host reaches.
     Host,
 }
@@ -128,6 +132,9 @@ pub struct Confinement {
     pub refusal: Option<PathBuf>,
     /// Network.
     pub network: Network,
+    /// Folder of the host in which the socket of its proxy lies; needed with [`Network::Proxied`].
+    #[serde(default)]
+    pub proxy: Option<PathBuf>,
     /// Limits.
     pub limits: Limits,
 }
@@ -157,6 +164,7 @@ impl Confinement {
             user: None,
             refusal: None,
             network: Network::None,
+            proxy: None,
             limits,
         }
     }

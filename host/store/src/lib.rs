@@ -17,6 +17,7 @@ pub use table::alerts::{Acknowledged, AlertRow};
 pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
 pub use table::batches::{Batch, BatchMember, BatchRun, NewBatch, NewMember};
 pub use table::branches::{Landing, TaskBranch};
+pub use table::connections::{ConnectionRow, Denial};
 pub use table::costs::{CostRow, CostsBy, Spending, Tokens};
 pub use table::counts::RowCount;
 pub use table::deliveries::Delivery;

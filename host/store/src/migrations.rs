@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 24] = files![
+const FILES: [(i64, &str, &str); 25] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -48,6 +48,7 @@ const FILES: [(i64, &str, &str); 24] = files![
     (23, "statuses and lanes", "0023_statuses_and_lanes.sql"),
     (26, "webhook deliveries", "0026_webhook_deliveries.sql"),
     (28, "people", "0028_people.sql"),
+    (29, "connections", "0029_connections.sql"),
 ];
 
 /// Everything that a database may still lack, in order.

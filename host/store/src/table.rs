@@ -6,6 +6,7 @@ pub(crate) mod artefacts;
 pub(crate) mod batches;
 pub(crate) mod branches;
 pub(crate) mod commit_tests;
+pub(crate) mod connections;
 pub(crate) mod costs;
 pub(crate) mod counts;
 pub(crate) mod deliveries;

@@ -4,6 +4,7 @@ use orch_domain::batch::{BatchState, Part, WhyDissolved};
 use orch_domain::outcome::RunEnding;
 use orch_domain::person::{Channel, PersonRole};
 use orch_domain::pipeline::Mode;
+use orch_domain::reach::Reached;
 use orch_domain::remedy::First;
 use orch_domain::stage::{RunRole, Stage};
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
@@ -118,6 +119,8 @@ pub struct TaskView {
     pub stages: Vec<StageVisit>,
     pub verdicts: Vec<VerdictView>,
     pub runs: Vec<RunView>,
+    /// What its runs asked of the network and were refused, the latest first.
+    pub denied: Vec<DenialView>,
     pub comments: Vec<String>,
     pub totals: TaskTotals,
 }
@@ -262,6 +265,21 @@ pub struct RunView {
     pub folder: String,
     pub started_ms: i64,
     pub finished_ms: Option<i64>,
+}
+
+/// What a run asked of the network and was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenialView {
+    /// The run.
+    pub run: i64,
+    /// Host, as it was asked for.
+    pub host: String,
+    /// Port; 0 if none could be read.
+    pub port: u16,
+    /// Why.
+    pub why: Reached,
+    /// How often.
+    pub count: i64,
 }
 
 /// A request for a new task.

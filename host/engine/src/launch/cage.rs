@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use orch_config::{HostConfig, SandboxGrants, SandboxMode};
 use orch_process::Spec;
-use orch_process::sandbox::{Confinement, Limits, Network, Surroundings, Toolchains, user_of};
+use orch_process::sandbox::{
+    Confinement, Limits, Network, Surroundings, Toolchains, proxy_variables, user_of,
+};
 
 /// A judged process, and where it works.
 pub(crate) struct Judged<'a> {
@@ -24,6 +26,8 @@ pub(crate) struct Judged<'a> {
     /// Where it is said why it was not started.
     pub(crate) refusal: Option<PathBuf>,
     pub(crate) network: Network,
+    /// Folder of the socket of the host's proxy, with a network that is proxied.
+    pub(crate) proxy: Option<PathBuf>,
     pub(crate) limits: Limits,
 }
 
@@ -66,6 +70,7 @@ impl Cage {
             refusal: judged.refusal,
             user: Some(all.user.unwrap_or_else(|| user_of(judged.workspace))),
             network: judged.network,
+            proxy: judged.proxy,
             limits: judged.limits,
         };
         Some(Self {
@@ -85,6 +90,9 @@ impl Cage {
         let wrapped = self.confinement.wrap(&self.orch, program, args);
         // What the caller sets stands: of a name that is there twice the last one counts.
         let mut all = self.variables.clone();
+        if self.confinement.network == Network::Proxied {
+            all.extend(proxy_variables());
+        }
         all.extend(env);
         all.push(wrapped.variable);
         (wrapped.program, wrapped.args, all)

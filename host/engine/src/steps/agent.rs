@@ -2,12 +2,12 @@
 
 mod commit;
 mod launch;
+mod network;
 mod take_in;
 
 use anyhow::Context;
 use orch_agents::driver::Driver;
 use orch_agents::folder::{RunFolder, RunState};
-use orch_agents::launcher;
 use orch_agents::workspace::Workspace;
 use orch_config::LiveConfig;
 use orch_domain::id::RunId;
@@ -97,7 +97,7 @@ impl AgentStep {
                 Err(ending) => return Ok(ending),
             },
         };
-        let state = launcher::wait(&started.folder).await?;
+        let state = run.wait(&started).await?;
         run.take_in(started, state, effective.ci.is_some()).await
     }
 }

@@ -161,6 +161,7 @@ impl Checkouts {
             read: Vec::new(),
             refusal: None,
             network,
+            proxy: None,
             limits: Limits {
                 // Of each process; a machine with many cores may spend more than its wall clock.
                 cpu_s: timeout.as_secs().saturating_mul(64).max(1),

@@ -194,6 +194,7 @@ impl DeployStep {
             read: Vec::new(),
             refusal: Some(folder.path().join(REFUSED)),
             network: Network::Host,
+            proxy: None,
             limits: orch_process::sandbox::Limits::of_agent(),
         };
         // What runs files of the branch, landed or not, is judged as the branch is.

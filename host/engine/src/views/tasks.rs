@@ -10,10 +10,13 @@ use orch_domain::pipeline::{Pipeline, Step};
 use orch_domain::retry::PATIENCE_MS;
 use orch_domain::stage::{Role, RunRole, Stage};
 use orch_domain::task::{BlockReason, Status};
-use orch_store::{CostsBy, Evaluation, EventRow, JobRow, RunRow, StoreError, TaskRecord, Tx};
+use orch_store::{
+    CostsBy, Denial, Evaluation, EventRow, JobRow, RunRow, StoreError, TaskRecord, Tx,
+};
 use orch_views::page::{ListRequest, Page};
 use orch_views::task::{
-    RemedyView, RunView, StageVisit, TaskLine, TaskTotals, TaskView, VerdictView, WhyView,
+    DenialView, RemedyView, RunView, StageVisit, TaskLine, TaskTotals, TaskView, VerdictView,
+    WhyView,
 };
 use serde::Deserialize;
 
@@ -28,6 +31,8 @@ use crate::ledger::unwritten::Unwritten;
 const STAGES_MAX: u32 = 20;
 /// Verdicts, runs and comments of a task that are shown, the latest.
 const LATEST_MAX: u32 = 200;
+/// Refusals of the network that are shown, the latest.
+const DENIED_MAX: u32 = 50;
 /// Events from which a task's stays are read.
 const EVENTS_MAX: u32 = 10_000;
 
@@ -163,6 +168,7 @@ async fn view(
         None => None,
     };
     let branches = tx.task_branches(id).await?;
+    let denied = tx.denials(id, DENIED_MAX).await?;
     let costs = tx.costs(CostsBy::Stage, Some(id), 0, 0, STAGES_MAX).await?;
     Ok(TaskView {
         why,
@@ -188,6 +194,7 @@ async fn view(
         stages: latest(stages),
         verdicts: verdicts.into_iter().map(verdict).collect(),
         runs: runs.into_iter().map(run).collect(),
+        denied: denied.into_iter().map(denial).collect(),
         comments: comments
             .into_iter()
             .map(|c| format!("{}: {}", c.author, c.body))
@@ -238,6 +245,16 @@ fn run(r: RunRow) -> RunView {
         folder: r.folder,
         started_ms: r.started_ms,
         finished_ms: r.finished_ms,
+    }
+}
+
+fn denial(d: Denial) -> DenialView {
+    DenialView {
+        run: d.run.0,
+        host: d.host,
+        port: d.port,
+        why: d.why,
+        count: d.count,
     }
 }
 

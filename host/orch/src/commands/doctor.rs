@@ -138,9 +138,32 @@ fn grants(config: &HostConfig) -> Vec<SandboxGrant> {
         let key = format!("repositories.{name}.sandbox");
         (key, [&own.read, &own.write, &own.sockets])
     }));
+    let of_network = config.agents.iter().flat_map(|(name, agent)| {
+        let own = &agent.network;
+        let lists = [
+            (
+                "reach",
+                &own.reach,
+                "may be reached: what is sent there is not read by anybody",
+            ),
+            (
+                "reach_private",
+                &own.reach_private,
+                "may be reached, on a private network or this machine too",
+            ),
+        ];
+        lists.into_iter().flat_map(move |(key, list, opens)| {
+            list.iter().map(move |host| SandboxGrant {
+                key: format!("agents.{name}.network.{key}"),
+                path: host.clone(),
+                opens: opens.to_owned(),
+            })
+        })
+    });
     places
         .into_iter()
         .flat_map(|(key, kinds)| of_kinds(&key, kinds))
+        .chain(of_network)
         .collect()
 }
 

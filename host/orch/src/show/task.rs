@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use orch_domain::outcome::RunEnding;
 use orch_views::page::Page;
 use orch_views::task::{
-    BatchRunView, BatchView, DecisionView, RunView, TaskLine, TaskView, VerdictView,
+    BatchRunView, BatchView, DecisionView, DenialView, RunView, TaskLine, TaskView, VerdictView,
 };
 
 use super::message::remedies;
@@ -45,7 +45,21 @@ pub(crate) fn task(view: &TaskView) -> String {
         // Writing to a String cannot fail.
         write!(page, "\n{what}\n{rows}\n").ok();
     }
+    if !view.denied.is_empty() {
+        write!(page, "\nRefused of the network\n{}\n", denied(&view.denied)).ok();
+    }
     page
+}
+
+fn denied(rows: &[DenialView]) -> String {
+    table(["run", "asked for", "times", "why"], rows, |d| {
+        [
+            d.run.to_string(),
+            format!("{}:{}", d.host, d.port),
+            d.count.to_string(),
+            format!("{}: {}", d.why, d.why.in_words()),
+        ]
+    })
 }
 
 fn head(view: &TaskView) -> String {
@@ -165,6 +179,7 @@ mod tests {
     use orch_domain::batch::{BatchState, Part, WhyDissolved};
     use orch_domain::person::Channel;
     use orch_domain::pipeline::Mode;
+    use orch_domain::reach::Reached;
     use orch_domain::stage::{Role, RunRole, Stage};
     use orch_domain::verdict::EvaluationOutcome;
     use orch_views::costs::{CostView, TokensView};
@@ -211,6 +226,7 @@ mod tests {
             stages: vec![],
             verdicts: vec![],
             runs: vec![],
+            denied: vec![],
             comments: vec![],
             totals: TaskTotals::default(),
         }
@@ -365,6 +381,13 @@ mod tests {
             }],
             verdicts: vec![verdict("a test is missing")],
             runs: vec![run(Some(RunEnding::Completed)), run(None)],
+            denied: vec![DenialView {
+                run: 3,
+                host: "evil.test".into(),
+                port: 443,
+                why: Reached::NotListed,
+                count: 2,
+            }],
             totals: TaskTotals {
                 verdicts: 240,
                 runs: 2,
@@ -393,6 +416,10 @@ mod tests {
         role       agent   attempt  outcome    folder
         developer  script  1        completed  /data/runs/shop/3
         developer  script  1                   /data/runs/shop/3
+
+        Refused of the network
+        run  asked for      times  why
+        3    evil.test:443  2      not-listed: the operator does not list it under `network.reach` of this agent
         ");
     }
 

@@ -141,7 +141,7 @@ fn namespaces(confinement: &Confinement) -> CloneFlags {
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
     match confinement.network {
-        Network::None => flags | CloneFlags::CLONE_NEWNET,
+        Network::None | Network::Proxied => flags | CloneFlags::CLONE_NEWNET,
         Network::Host => flags,
     }
 }

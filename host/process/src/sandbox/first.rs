@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
 use super::root::{Sources, Unmade, enter};
-use super::{CONFINEMENT_VARIABLE, Confinement, Network, TOLD_VARIABLE, belt, calls, raw, told};
+use super::{
+    CONFINEMENT_VARIABLE, Confinement, Network, TOLD_VARIABLE, belt, bridge, calls, raw, told,
+};
 
 /// How it ended inside, as the process outside is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +113,7 @@ fn confine(inside: &Inside<'_>) -> Result<(), String> {
         })?;
     }
     enter(inside.plan, sources).map_err(unmade)?;
-    if inside.confinement.network == Network::None {
+    if inside.confinement.network != Network::Host {
         // Tests that talk to a server of their own need it; a namespace begins with it down.
         loopback_up().map_err(|e| failed("a loopback of its own", DEFECT)(e.to_string()))?;
     }
@@ -135,9 +137,21 @@ fn confine(inside: &Inside<'_>) -> Result<(), String> {
     let remedy = "use a kernel with Landlock (5.13 or newer, `lsm=…,landlock`), or set `sandbox: {mode: off}` in \
                   orch.yaml";
     match belt::shut_in(inside.plan) {
-        Ok(true) => Ok(()),
+        Ok(true) => bridge(inside.confinement),
         Ok(false) => Err(failed("Landlock", remedy)("the kernel has none".to_owned())),
         Err(error) => Err(failed("Landlock", remedy)(error.to_string())),
+    }
+}
+
+/// The way to the host's proxy, if there is one.
+fn bridge(confinement: &Confinement) -> Result<(), String> {
+    match (confinement.network, &confinement.proxy) {
+        (Network::None | Network::Host, _) => Ok(()),
+        (Network::Proxied, Some(folder)) => bridge::start(folder)
+            .map_err(|e| failed("the way to the host's proxy", DEFECT)(e.to_string())),
+        (Network::Proxied, None) => Err(failed("the way to the host's proxy", DEFECT)(
+            "it is named nowhere".to_owned(),
+        )),
     }
 }
 

@@ -72,6 +72,7 @@ impl Plan {
             .iter()
             .chain(&confinement.read)
             .chain(&confinement.sockets)
+            .chain(&confinement.proxy)
         {
             plan.read(path);
         }
@@ -168,13 +169,16 @@ impl Plan {
                 self.cover_one(&path);
             }
         }
+        let proxy = confinement.proxy.as_deref();
+        let proxy = proxy.and_then(|at| Some(resolve(at)?.path));
+        let is_proxy = |at: &Path| proxy.as_deref().is_some_and(|proxy| at.starts_with(proxy));
         for socket in sockets::bound() {
             let Some(seen) = resolve(&socket) else {
                 continue;
             };
             let is_socket = std::fs::symlink_metadata(&seen.path)
                 .is_ok_and(|meta| meta.file_type().is_socket());
-            if !is_socket || granted.contains(&seen.path) {
+            if !is_socket || granted.contains(&seen.path) || is_proxy(&seen.path) {
                 continue;
             }
             if let Some((mount, place)) = self.nearest(&seen.path)

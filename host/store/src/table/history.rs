@@ -8,13 +8,14 @@ use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
 /// What is removed of a task, in this order: whatever refers to a row goes before it.
-const OF_TASK: [&str; 12] = [
+const OF_TASK: [&str; 13] = [
     "DELETE FROM recordings WHERE evaluation_id IN (SELECT id FROM evaluations WHERE task_id = ?)",
     "DELETE FROM evaluations WHERE task_id = ?",
     "DELETE FROM evidence WHERE task_id = ?",
     "DELETE FROM provenance WHERE task_id = ?",
     "DELETE FROM host_artefacts WHERE task_id = ?",
     "DELETE FROM gate_memory_staged WHERE task_id = ?",
+    "DELETE FROM connections WHERE run_id IN (SELECT id FROM runs WHERE task_id = ? AND state = 'finalised')",
     "DELETE FROM runs WHERE task_id = ? AND state = 'finalised'",
     "DELETE FROM issue_comments WHERE task_id = ?",
     "DELETE FROM issue_moves WHERE task_id = ?",

@@ -10,10 +10,9 @@ use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::stage::{Role, RunRole};
 use orch_process::resolve_program;
-use orch_process::sandbox::Network;
 use orch_store::NewRun;
 
-use super::{AgentRun, BEGAN, Began, Started};
+use super::{AgentRun, BEGAN, Began, Started, network};
 use crate::launch::cage::{Cage, Judged};
 use crate::launch::insert_run;
 use crate::launch::room::limits_of_host;
@@ -117,6 +116,7 @@ impl AgentRun<'_> {
             writes: vec![self.workspace.root().to_owned()],
         };
         folder.create(&launch, &prompt)?;
+        network::prepare(agent, &folder)?;
         let began = Began {
             head: head.to_string(),
             tree: tree.to_string(),
@@ -219,6 +219,7 @@ impl AgentRun<'_> {
             write.push(workspace.tree());
             read.push(folder.path().join(PROMPT));
         }
+        let (reached, proxy) = network::of(agent, folder);
         let judged = Judged {
             grants: &agent.sandbox,
             program: program.as_deref(),
@@ -228,7 +229,8 @@ impl AgentRun<'_> {
             temporary: folder.map(|_| workspace.tmp()),
             read,
             refusal: folder.map(|folder| folder.path().join(REFUSED)),
-            network: Network::Host,
+            network: reached,
+            proxy,
             limits: orch_process::sandbox::Limits::of_agent(),
         };
         Cage::of(&self.step.config.now(), &self.step.launchpad.orch, judged)
