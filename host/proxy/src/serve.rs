@@ -117,9 +117,8 @@ async fn connection(stream: UnixStream, run: Arc<Run>) {
         .with_upgrades()
         .await;
     let made = tunnel.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match (served, made) {
-        (Ok(()), Some(tunnel)) => tunnel.carry().await,
-        // What makes no sense is answered by the server itself; a client that is gone needs no answer.
-        (Ok(()) | Err(_), _) => {}
+    // What makes no sense is answered by the server itself; a client that is gone needs no answer.
+    if let (Ok(()), Some(tunnel)) = (served, made) {
+        tunnel.carry().await;
     }
 }

@@ -1,4 +1,8 @@
 //! Claims about the proxy of a run, asked over its socket as a run asks.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test ends it as the test itself does"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
