@@ -127,16 +127,13 @@ fn ratchet_that_another_landing_moved_is_judged_again_before_the_landing() {
 }
 
 #[test]
-fn coverage_that_nobody_measures_blocks_with_the_setting_to_make() {
+fn coverage_that_nobody_measures_takes_no_task_and_names_the_setting_to_make() {
     let mut world = World::new();
     extra(&mut world, "coverage", "deploy-staging");
-    let _host = world.serve();
-    let view = carry(&world, "Unmeasured", ended);
-    assert_eq!(view["status"], "blocked", "{view:#}");
-    assert!(
-        view["why"].as_str().unwrap().contains("ci.coverage"),
-        "{view:#}"
-    );
+    let said = world.refused(&["task", "new", "--repo", "shop", "--title", "Unmeasured"]);
+    for part in ["could come to its end", "coverage", "ci.coverage"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 /// A world with a staging image: `label` is its revision, `rebuild` the command that makes it anew.

@@ -20,6 +20,7 @@ mod evidence;
 mod forge;
 mod gate_run;
 mod http;
+mod init;
 mod items;
 mod layers;
 mod left;

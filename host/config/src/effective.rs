@@ -5,6 +5,8 @@
 pub(crate) mod combine;
 mod entry;
 mod parse;
+pub(crate) mod placed;
+pub(crate) mod steps;
 
 use std::collections::BTreeMap;
 
@@ -219,7 +221,7 @@ mod tests {
 
     #[test]
     fn extra_gate_judges_where_it_is_named_and_before_what_follows_the_gates() {
-        let text = "repositories: {shop: {path: a.git}, bank: {path: b.git}}\nextra_gates: [{gate: mine, stage: deploy-staging, repo: shop, mode: advise}]";
+        let text = "repositories: {shop: {path: a.git, staging: {hook: a}}, bank: {path: b.git, staging: {hook: a}}}\nextra_gates: [{gate: mine, stage: deploy-staging, repo: shop, mode: advise}]";
         let host = HostConfig::parse("orch.yaml", text).unwrap();
         let steps = |name: &str| {
             let effective = Effective::combine(&host, name, &repo("ci: {test: make}")).unwrap();

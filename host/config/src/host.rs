@@ -13,6 +13,7 @@ use crate::forges::ForgeConfig;
 use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, ToolConfig};
 use crate::merge::MergeConfig;
 use crate::people::PersonConfig;
+use crate::pipeline::PipelineConfig;
 use crate::reconcile::ReconcileConfig;
 use crate::recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 use crate::repositories::RepositoryConfig;
@@ -45,8 +46,8 @@ pub struct HostConfig {
     pub webhooks: BTreeMap<String, WebhookConfig>,
     /// Repositories by name.
     pub repositories: BTreeMap<String, RepositoryConfig>,
-    /// Steps of stages that differ from the default pipeline.
-    pub pipeline: BTreeMap<String, Vec<String>>,
+    /// The pipeline of every repository that does not say otherwise.
+    pub pipeline: PipelineConfig,
     /// Gate entries that differ from the defaults or are new.
     pub gates: BTreeMap<String, EntryConfig>,
     /// Gates that judge beside those of the pipeline.

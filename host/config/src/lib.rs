@@ -16,7 +16,9 @@ mod live;
 mod merge;
 mod network;
 mod people;
+mod pipeline;
 mod places;
+mod problems;
 mod read;
 mod reconcile;
 mod recovery;
@@ -31,6 +33,8 @@ mod who;
 
 pub use agents::{AgentConfig, Driver, PromptChannel, ResultRule, RoleConfig, RunLimits};
 pub use disk::DiskConfig;
+pub use effective::placed::{PlacedStep, placed_steps};
+pub use effective::steps::Origin;
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
 pub use forges::{ForgeConfig, ForgeKind, ForgePlace, LandBy, RemotePlace};
 pub use gates::{AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, ToolConfig};
@@ -40,6 +44,8 @@ pub use live::{LiveConfig, Replaced};
 pub use merge::MergeConfig;
 pub use network::{NetworkConfig, NetworkMode};
 pub use people::{Account, PersonConfig};
+pub use pipeline::PipelineConfig;
+pub use problems::{Problem, problems};
 pub use reconcile::ReconcileConfig;
 pub use recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 pub use repositories::{

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use crate::host::HostConfig;
 use crate::repositories::RepositoryConfig;
@@ -25,6 +26,8 @@ pub struct LiveConfig(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     now: ArcSwap<HostConfig>,
+    /// Told when a repository was added, removed or moved: whoever opened the host opens it anew.
+    restart: Notify,
     file: PathBuf,
 }
 
@@ -46,6 +49,7 @@ impl LiveConfig {
         Self(Arc::new(Inner {
             file: config.file.clone(),
             now: ArcSwap::from_pointee(config),
+            restart: Notify::new(),
         }))
     }
 
@@ -75,12 +79,24 @@ impl LiveConfig {
         kept.webhooks.clone_from(&before.webhooks);
         kept.repositories = repositories(&before.repositories, &next.repositories);
         let is_whole = same(&kept, &next);
+        let moved = {
+            let text = |of: &HostConfig| serde_json::to_value(&of.repositories).ok();
+            text(&kept) != text(&next)
+        };
         self.0.now.store(Arc::new(kept));
+        if moved {
+            self.0.restart.notify_one();
+        }
         if is_whole {
             Replaced::Wholly
         } else {
             Replaced::RestartNeeded
         }
+    }
+
+    /// Ends when a changed file has other repositories than the host was opened with.
+    pub async fn repositories_changed(&self) {
+        self.0.restart.notified().await;
     }
 
     /// Reads the file again and takes it over.
@@ -168,6 +184,8 @@ fn repositories(
             repository.serial = next.serial;
             repository.grants.clone_from(&next.grants);
             repository.orch_yaml.clone_from(&next.orch_yaml);
+            repository.pipeline.clone_from(&next.pipeline);
+            repository.require_green_base = next.require_green_base;
         }
         (name.clone(), repository)
     };

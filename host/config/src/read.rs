@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use orch_domain::id::{EntryId, RepoName};
-use orch_domain::stage::{Role, Stage};
+use orch_domain::stage::Role;
 
 use crate::agents::AgentConfig;
 use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
 use crate::network::NetworkMode;
+use crate::repository::RepoFile;
 use crate::sandbox::SandboxMode;
-use crate::strict::{self, ConfigError};
+use crate::strict::{self, ConfigError, unknown};
 use crate::{agents, bounds, disk, edges, merge, people, reconcile, repositories, sandbox};
 
 impl HostConfig {
@@ -90,16 +91,7 @@ impl HostConfig {
                 ));
             }
         }
-        let stages: Vec<&str> = Stage::ALL
-            .iter()
-            .filter(|s| s.is_working())
-            .map(|s| s.as_str())
-            .collect();
-        for name in self.pipeline.keys() {
-            if !stages.contains(&name.as_str()) {
-                return Err(unknown(file, "pipeline", name, &stages));
-            }
-        }
+        self.pipeline.check(file, "pipeline")?;
         for name in self.gates.keys() {
             EntryId::new(name.clone())
                 .map_err(|e| ConfigError::invalid(file, format!("gates.{name}"), e.to_string()))?;
@@ -139,6 +131,8 @@ impl HostConfig {
             GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
         }
         for (name, repository) in &self.repositories {
+            let place = format!("repositories.{name}.pipeline");
+            repository.pipeline.check(file, &place)?;
             if let Some(watch) = &repository.post_deploy
                 && !((1..=86_400).contains(&watch.window_s) && (1..=1000).contains(&watch.probes))
             {
@@ -164,6 +158,9 @@ impl HostConfig {
                 .map_err(|e| ConfigError::invalid(file, "waivable", e.to_string()))?;
         }
         pipeline_of(self, None, file)?;
+        for name in self.repositories.keys() {
+            pipeline_of(self, Some((name, &RepoFile::default())), file)?;
+        }
         Ok(())
     }
 
@@ -201,14 +198,6 @@ impl HostConfig {
         }
         Ok(())
     }
-}
-
-fn unknown(file: &str, place: &str, name: &str, known: &[&str]) -> ConfigError {
-    let problem = match strict::nearest(name, known) {
-        Some(near) => format!("unknown name `{name}`; did you mean `{near}`?"),
-        None => format!("unknown name `{name}`; valid are: {}", known.join(", ")),
-    };
-    ConfigError::invalid(file, place, problem)
 }
 
 #[cfg(test)]

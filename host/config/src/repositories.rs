@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::forges::ForgePlace;
+use crate::pipeline::PipelineConfig;
 use crate::repository::RepoFile;
 use crate::sandbox::SandboxGrants;
 use crate::strict::ConfigError;
@@ -23,12 +24,22 @@ pub struct RepositoryConfig {
     /// The bare repository, if it is hosted on this machine.
     #[serde(default)]
     pub path: Option<PathBuf>,
+    /// Address of the repository that the bare one is a clone of: its base is fetched from there, and what lands is
+    /// pushed there first, by the host's own user with their git settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// Whether the base has to pass its own tests before a task begins; without it a task may mend a base that fails.
+    #[serde(default = "default_true")]
+    pub require_green_base: bool,
     /// Base branch.
     #[serde(default = "default_base")]
     pub base: String,
     /// Prefix of the work items that are numbered here, such as `SHOP`; the name in capitals if not given.
     #[serde(default)]
     pub prefix: Option<String>,
+    /// Its pipeline, as far as it is not the host's.
+    #[serde(default)]
+    pub pipeline: PipelineConfig,
     /// Staging.
     #[serde(default)]
     pub staging: Option<StagingConfig>,
@@ -48,6 +59,10 @@ pub struct RepositoryConfig {
     /// What tests, hooks and probes that run files of the branch may see and do beside what every judged process may.
     #[serde(default)]
     pub sandbox: SandboxGrants,
+}
+
+fn default_true() -> bool {
+    true
 }
 
 fn default_base() -> String {

@@ -142,6 +142,15 @@ pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
+/// A name that there is not, with the nearest one that there is.
+pub(crate) fn unknown(file: &str, place: &str, name: &str, known: &[&str]) -> ConfigError {
+    let problem = match nearest(name, known) {
+        Some(near) => format!("unknown name `{name}`; did you mean `{near}`?"),
+        None => format!("unknown name `{name}`; valid are: {}", known.join(", ")),
+    };
+    ConfigError::invalid(file, place, problem)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

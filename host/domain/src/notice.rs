@@ -220,7 +220,7 @@ pub enum NoticeKind {
     },
     /// No run may start, until somebody mends it.
     LaunchRefused {
-        /// What it is about: an agent, a work item or the disk.
+        /// What it is about: an agent, a work item, a repository or the disk.
         of: String,
         /// Which check refused.
         check: String,

@@ -2,7 +2,9 @@
 //!
 //! Reading it from configuration is the engine's business; here is what it means and the default.
 
+mod about;
 mod defaults;
+mod preset;
 
 use std::collections::BTreeMap;
 
@@ -11,9 +13,11 @@ use crate::id::EntryId;
 use crate::stage::{Role, Stage};
 use crate::words::words;
 
+pub use self::about::{about, about_entry, about_role, about_work};
 pub use self::defaults::{
     DEFAULT_ENTRIES, IMAGE_FRESHNESS, POST_DEPLOY, REVIEW_GATE, default_entries, default_steps,
 };
+pub use self::preset::{Preset, SECURITY, Site, role_before, steps_for};
 
 words! {
     "work of the host":

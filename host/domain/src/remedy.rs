@@ -73,6 +73,8 @@ pub fn remedies(task: &Task, pipeline: &Pipeline) -> Vec<Remedy> {
             | BlockReason::Inconclusive
             | BlockReason::RunBlocked
             | BlockReason::Config
+            | BlockReason::BaseRed
+            | BlockReason::CiUnable
             | BlockReason::CrashLoop => (Some(First::Mend), resume(None, 0)),
         },
     };

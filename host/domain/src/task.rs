@@ -34,6 +34,10 @@ words! {
         BranchGone = "branch-gone",
         /// Somebody else moved the task's branch before there was a change that they could have added to.
         BranchMoved = "branch-moved",
+        /// The base fails its own tests, or they cannot be run on it.
+        BaseRed = "base-red",
+        /// The tests of the change cannot be run.
+        CiUnable = "ci-unable",
     }
 }
 
@@ -46,6 +50,8 @@ impl BlockReason {
             | Self::Inconclusive
             | Self::RunBlocked
             | Self::Config
+            | Self::BaseRed
+            | Self::CiUnable
             | Self::CrashLoop => true,
             Self::ReworkExhausted
             | Self::Unknown

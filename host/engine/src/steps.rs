@@ -3,6 +3,7 @@
 
 mod agent;
 mod approval;
+pub(crate) mod base;
 mod batch;
 mod checkout;
 mod ci;
@@ -35,6 +36,7 @@ use orch_judge::Judges;
 use orch_store::{ClaimedJob, RunRow};
 
 use self::agent::AgentStep;
+pub(crate) use self::base::{BaseStanding, Bases};
 use self::batch::BatchStep;
 pub(crate) use self::checkout::Checkouts;
 use self::ci::CiStep;
@@ -89,10 +91,10 @@ impl Steps {
         doors: &Doors,
         judges: &Judges,
         launchpad: &Launchpad,
-        checkouts: &Checkouts,
+        bases: &Bases,
     ) -> Self {
         let (ledger, repos) = (ledger.clone(), repos.clone());
-        let (launchpad, checkouts) = (launchpad.clone(), checkouts.clone());
+        let (launchpad, checkouts) = (launchpad.clone(), bases.checkouts.clone());
         let judging = Judging {
             ledger: ledger.clone(),
             judges: judges.clone(),
@@ -112,6 +114,7 @@ impl Steps {
                 repos: repos.clone(),
                 doors: doors.clone(),
                 launchpad: launchpad.clone(),
+                bases: bases.clone(),
             },
             gate: GateStep {
                 ledger: ledger.clone(),
@@ -157,6 +160,7 @@ impl Steps {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
                 checkouts: checkouts.clone(),
+                bases: bases.clone(),
             },
             monitor: MonitorStep {
                 ledger: ledger.clone(),

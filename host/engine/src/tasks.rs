@@ -3,6 +3,7 @@
 
 pub(crate) mod attend;
 pub(crate) mod attended;
+pub(crate) mod bases;
 pub(crate) mod deliveries;
 pub(crate) mod driver;
 pub(crate) mod files;

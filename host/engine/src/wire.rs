@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use orch_config::{HostConfig, LiveConfig};
+use orch_gates::Builtin;
 use orch_judge::{Judges, JudgesSetup, Outside};
 use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store, StoreError};
@@ -23,9 +24,10 @@ use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repos;
 use crate::ledger::status::{BackgroundStatus, ReaperStatus, ReconcilerStatus};
 use crate::ledger::webhooks::WebhookStatus;
-use crate::steps::{Checkouts, Steps};
+use crate::steps::{Bases, Checkouts, Steps};
 use crate::tasks::attend::Attendant;
 use crate::tasks::attended::Attended;
+use crate::tasks::bases::Repositories;
 use crate::tasks::driver::{Driver, TaskDied};
 use crate::tasks::gc::Collector;
 use crate::tasks::reaper::Reaper;
@@ -42,6 +44,8 @@ pub struct Setup {
     pub outside: Outside,
     /// Opens the ways to forges, trackers and notifiers.
     pub doors: OpenDoors,
+    /// The gates that came with the program.
+    pub gates: Builtin,
 }
 
 /// What people and machines may ask of a host, by noun. Clones share everything.
@@ -65,6 +69,10 @@ pub struct Api {
     pub people: commands::People,
     /// Deliveries of webhooks.
     pub webhooks: commands::Webhooks,
+    /// Orders about repositories and their bases.
+    pub repositories: Repositories,
+    /// Whether the configuration of repositories can be used.
+    pub configuration: commands::Configuration,
     /// Leftovers.
     pub collector: Collector,
     /// What can be seen.
@@ -93,8 +101,6 @@ pub struct Views {
 pub struct Host {
     /// What may be asked of it.
     pub api: Api,
-    /// Whether its configuration can be used.
-    pub configuration: commands::Configuration,
     ledger: Ledger,
     config: LiveConfig,
     paths: Paths,
@@ -103,6 +109,7 @@ pub struct Host {
     judges: Judges,
     launchpad: Launchpad,
     checkouts: Checkouts,
+    bases: Bases,
     reaper: ReaperStatus,
     reconciler: ReconcilerStatus,
     webhooks: WebhookStatus,
@@ -120,6 +127,7 @@ impl Host {
             orch,
             outside,
             doors,
+            gates,
         } = setup;
         let paths = Paths::below(config.data_dir());
         make_private(paths.data())?;
@@ -137,9 +145,13 @@ impl Host {
         })?;
         let repos = Repos::of(&config, &paths, &doors.forges)?;
         let config = LiveConfig::new(config);
+        let folder = paths.builtin_gates();
+        let builtin = gates.lay_out(&folder);
+        let builtin = builtin.with_context(|| format!("gates in `{}`", folder.display()))?;
         let judges = Judges::open(JudgesSetup {
             config: config.clone(),
             outside,
+            builtin,
             state: paths.gates(),
             scratch: paths.checkouts(),
             orch: orch.clone(),
@@ -166,7 +178,20 @@ impl Host {
             reaper: reaper.clone(),
             reconciler: reconciler.clone(),
         };
+        let checkouts = Checkouts::new(&paths, orch, config.clone());
+        let bases = Bases {
+            ledger: ledger.clone(),
+            config: config.clone(),
+            checkouts: checkouts.clone(),
+            testing: Arc::default(),
+        };
         let api = Api {
+            repositories: Repositories {
+                ledger: ledger.clone(),
+                config: config.clone(),
+                repos: repos.clone(),
+                bases: bases.clone(),
+            },
             tasks: commands::Tasks {
                 ledger: ledger.clone(),
                 config: config.clone(),
@@ -205,6 +230,11 @@ impl Host {
                 sources: doors.webhooks.clone(),
                 status: webhooks.clone(),
             },
+            configuration: commands::Configuration {
+                config: config.clone(),
+                repos: repos.clone(),
+                judges: judges.clone(),
+            },
             collector: Collector {
                 ledger: ledger.clone(),
                 config: config.clone(),
@@ -224,12 +254,8 @@ impl Host {
         };
         Ok(Self {
             api,
-            configuration: commands::Configuration {
-                config: config.clone(),
-                repos: repos.clone(),
-                judges: judges.clone(),
-            },
-            checkouts: Checkouts::new(&paths, orch, config.clone()),
+            checkouts,
+            bases,
             ledger,
             config,
             paths,
@@ -273,6 +299,12 @@ impl Host {
         Ok(())
     }
 
+    /// Ends when the configuration has other repositories than the host was opened with: it is to be shut down then and
+    /// opened anew.
+    pub async fn repositories_changed(&self) {
+        self.config.repositories_changed().await;
+    }
+
     /// Where the host keeps its files.
     pub fn paths(&self) -> &Paths {
         &self.paths
@@ -301,7 +333,7 @@ impl Host {
             &self.doors,
             &self.judges,
             &self.launchpad,
-            &self.checkouts,
+            &self.bases,
         );
         let attendant = Attendant {
             ledger: ledger.clone(),

@@ -5,6 +5,7 @@
 //! What to ask a gate and what to do with its verdict is the engine's business.
 
 pub mod artefact;
+mod builtin;
 mod cache;
 mod compile;
 mod contract;
@@ -25,6 +26,7 @@ mod runtime;
 mod state;
 mod verdict;
 
+pub use builtin::Builtin;
 pub use compile::{Compiler, compile_child};
 pub use contract::{CONTRACT, Grants, Interface};
 pub use evaluate::{Evaluation, EvaluationStats, RecordedEvaluation};

@@ -31,8 +31,10 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Where a library keeps things.
 #[derive(Debug, Clone)]
 pub struct LibraryConfig {
-    /// The gates folder.
+    /// The gates folder. Need not exist if there are gates that came with the program.
     pub folder: PathBuf,
+    /// Folder of the gates that came with the program; a file of the same name in the gates folder wins.
+    pub builtin: Option<PathBuf>,
     /// Folder for images, kept versions and what is remembered of them; made with mode 0700.
     pub state: PathBuf,
     /// The lock file: digests by gate name. Need not exist.
@@ -90,6 +92,8 @@ struct Watched {
     seen: BTreeMap<String, SeenFile>,
     /// Gates whose file was gone at the last look; removed at the next.
     gone: Vec<String>,
+    /// Whether the gates folder was there at any look.
+    had_folder: bool,
     lock: Option<Signature>,
 }
 
@@ -161,8 +165,11 @@ impl Library {
     /// Brings the published set in step with the folder once.
     pub async fn sync(&self, settle: Settle) {
         let mut state = self.state.lock().await;
-        let files = match list(&self.config.folder) {
-            Ok(files) => files,
+        let files = match self.files(state.had_folder) {
+            Ok(files) => {
+                state.had_folder |= self.config.folder.exists();
+                files
+            }
             Err(error) => {
                 // The folder may be on its way back; what serves goes on serving.
                 tracing::warn!(folder = %self.config.folder.display(), error = %error, "the gates folder cannot be read");
@@ -196,6 +203,32 @@ impl Library {
         if changed {
             self.runtime.publish(next);
             self.keep(&state.versions);
+        }
+    }
+
+    /// The files of both folders by name. A gates folder that never was is an empty one if gates came with the
+    /// program; one that `was` there may be on its way back, and an older gate must not take the place of its own.
+    fn files(&self, was: bool) -> std::io::Result<BTreeMap<String, PathBuf>> {
+        let Some(builtin) = &self.config.builtin else {
+            return list(&self.config.folder);
+        };
+        let mut files = list(builtin)?;
+        match list(&self.config.folder) {
+            Ok(own) => files.extend(own),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !was => {}
+            Err(error) => return Err(error),
+        }
+        Ok(files)
+    }
+
+    /// The present file of a gate.
+    fn present_file(&self, name: &str) -> PathBuf {
+        let file = format!("{name}.wasm");
+        let own = self.config.folder.join(&file);
+        let builtin = self.config.builtin.as_ref().map(|folder| folder.join(file));
+        match builtin {
+            Some(builtin) if !own.exists() => builtin,
+            Some(_) | None => own,
         }
     }
 

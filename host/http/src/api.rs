@@ -10,6 +10,7 @@ mod leases;
 mod pauses;
 mod people;
 mod queue;
+mod repositories;
 mod statuses;
 mod tasks;
 
@@ -34,7 +35,7 @@ pub(crate) fn router(api: Api) -> Router {
 }
 
 fn routes() -> Routes {
-    let nouns: [fn(Routes) -> Routes; 13] = [
+    let nouns: [fn(Routes) -> Routes; 14] = [
         host::add,
         tasks::add,
         queue::add,
@@ -48,6 +49,7 @@ fn routes() -> Routes {
         gates::add,
         evaluations::add,
         |routes| routes.foreign(webhook::PATH, webhook::take),
+        repositories::add,
     ];
     nouns
         .into_iter()

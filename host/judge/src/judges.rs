@@ -20,6 +20,8 @@ pub struct JudgesSetup {
     pub config: LiveConfig,
     /// What answers gates from the outside world.
     pub outside: Outside,
+    /// Folder of the gates that came with the program, if any did.
+    pub builtin: Option<PathBuf>,
     /// Folder of images and kept versions of gates.
     pub state: PathBuf,
     /// Folder in which tools get their scratch folders.
@@ -52,19 +54,21 @@ impl Judges {
         let JudgesSetup {
             config,
             outside,
+            builtin,
             state,
             scratch,
             orch,
         } = setup;
         let runtime = GateRuntime::new(RuntimeConfig::default())?;
         let now = config.now();
-        if !now.gates_dir().is_dir() {
+        if builtin.is_none() && !now.gates_dir().is_dir() {
             tracing::warn!(folder = %now.gates_dir().display(), "there is no gates folder; build gates with `cargo xtask gates`");
         }
         let library = Library::open(
             runtime.clone(),
             LibraryConfig {
                 folder: now.gates_dir().to_owned(),
+                builtin,
                 state,
                 lock: now.gates_lock().to_owned(),
                 compiler: Compiler::Child(orch.clone()),

@@ -14,6 +14,7 @@ use orch_process::git::{Git, GitError, RefOutcome};
 use orch_store::{MergeMark, Store, StoreError};
 use tokio::sync::Mutex;
 
+use crate::upstream::{Pushed, Upstream};
 use crate::{Now, hold};
 
 /// Where branches are listed.
@@ -25,6 +26,10 @@ pub struct LocalForgeConfig {
     pub name: RepoName,
     /// The bare repository.
     pub path: PathBuf,
+    /// Address of the repository that it is a clone of, if it is to follow one.
+    pub upstream: Option<String>,
+    /// The base branch, which alone follows it.
+    pub base: String,
     /// The host's mirror of it.
     pub mirror: PathBuf,
     /// Where its pull requests and statuses are.
@@ -38,6 +43,7 @@ pub struct LocalForge {
     name: RepoName,
     remote: Git,
     mirror: Git,
+    upstream: Option<Upstream>,
     store: Store,
     now: Now,
     /// Held while the mirror is brought up to date: git refuses two fetches of one branch.
@@ -63,6 +69,9 @@ impl LocalForge {
             name: config.name,
             remote: Git::at(config.path)?,
             mirror: Git::at(config.mirror)?,
+            upstream: config
+                .upstream
+                .map(|address| Upstream::new(address, config.base)),
             store: config.store,
             now: config.now,
             fetching: Mutex::default(),
@@ -159,6 +168,11 @@ impl LocalForge {
             );
             return Ok(LandOutcome::Refused { why });
         }
+        if let Some(upstream) = &self.upstream
+            && let Some(not) = self.land_upstream(upstream, base, commit, expected).await?
+        {
+            return Ok(not);
+        }
         let moved = self.remote.move_ref(&name, commit, expected).await;
         match moved.map_err(|e| self.of_git(e))? {
             RefOutcome::Done => Ok(LandOutcome::Landed),
@@ -167,6 +181,33 @@ impl LocalForge {
             }
             RefOutcome::Refused { actual } => Ok(LandOutcome::BaseMoved { actual }),
         }
+    }
+
+    /// Moves the upstream's base first: what does not land there lands nowhere. None if it did.
+    async fn land_upstream(
+        &self,
+        upstream: &Upstream,
+        base: &str,
+        commit: &ObjectId,
+        expected: &ObjectId,
+    ) -> Result<Option<LandOutcome>, PortError> {
+        let bare = self.remote.git_dir();
+        let unreachable = |why: String| self.failure(PortFailure::Unavailable, why);
+        let refused = match upstream.push(bare, commit).await.map_err(unreachable)? {
+            Pushed::Done => return Ok(None),
+            Pushed::Refused(why) => why,
+        };
+        // The answer is a hint; where the base is now decides.
+        upstream.fetch_now(bare).await.map_err(unreachable)?;
+        let actual = self.branch_tip(base).await?;
+        if self.has(actual.as_ref(), commit).await? {
+            return Ok(Some(LandOutcome::Landed));
+        }
+        if actual.as_ref() != Some(expected) {
+            return Ok(Some(LandOutcome::BaseMoved { actual }));
+        }
+        let why = format!("{refused}; see that the host's user may push to it");
+        Ok(Some(LandOutcome::Refused { why }))
     }
 
     fn pushed(&self, done: Result<RefOutcome, GitError>) -> Result<PushOutcome, PortError> {
@@ -214,6 +255,10 @@ impl Forge for LocalForge {
     fn fetch(&self) -> PortAnswer<'_, ()> {
         Box::pin(async {
             let _held = self.fetching.lock().await;
+            if let Some(upstream) = &self.upstream {
+                let brought = upstream.fetch(self.remote.git_dir()).await;
+                brought.map_err(|why| self.failure(PortFailure::Unavailable, why))?;
+            }
             let done = self.mirror.fetch(self.remote.git_dir()).await;
             done.map_err(|e| self.of_git(e))
         })

@@ -7,9 +7,11 @@
 mod forge;
 mod hold;
 mod tracker;
+mod upstream;
 
 pub use forge::{LocalForge, LocalForgeConfig};
 pub use tracker::LocalTracker;
+pub use upstream::own_git_environment;
 
 use std::sync::Arc;
 

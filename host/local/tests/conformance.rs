@@ -106,6 +106,8 @@ async fn site() -> Site {
     mirror.init().await.expect("a mirror");
     let now: Now = Arc::new(now_ms);
     let forge = LocalForge::new(LocalForgeConfig {
+        upstream: None,
+        base: "main".to_owned(),
         name: RepoName::new("shop").expect("it works"),
         path: at("shop.git"),
         mirror: at("mirror.git"),

@@ -8,6 +8,7 @@ pub(crate) mod token;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use orch_domain::pipeline::Preset;
 use orch_views::costs::CostsBy;
 use orch_views::status::StatusState;
 
@@ -32,6 +33,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Set a host up for a project: look at it, write orch.yaml beside a data folder, propose its .orch.yaml.
+    Init(Init),
     /// Run the host: queue, agents, gates, HTTP.
     Serve,
     /// Begin tasks, look at them, approve, resume and stop them.
@@ -107,6 +110,12 @@ pub(crate) enum Command {
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(Config),
+    /// List, check, add and remove repositories; a running host follows.
+    #[command(subcommand)]
+    Repo(Repo),
+    /// Test commits of tasks again.
+    #[command(subcommand)]
+    Ci(Ci),
     /// Carry a small real task through every stage, in a temporary folder.
     Demo(Demo),
     /// Prove on this machine that tools and tests are confined.
@@ -226,7 +235,97 @@ pub(crate) enum Config {
         /// Say which values came from the environment.
         #[arg(long)]
         sources: bool,
+        /// The pipeline of this repository as it is in force, step by step, with where each line comes from.
+        #[arg(long, value_name = "REPOSITORY", conflicts_with = "sources")]
+        repo: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Repo {
+    /// List repositories with how their bases stood when they were tested last.
+    List(Part),
+    /// Test the base of a repository now, in the sandbox that branches get.
+    Check {
+        /// The repository.
+        name: String,
+    },
+    /// Add a project to the configuration: as `orch init`, for a host that is there.
+    Add(RepoAdd),
+    /// Take a repository out of the configuration; nothing of it is deleted.
+    Remove {
+        /// The repository.
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepoAdd {
+    /// A git work tree, a bare repository, or an address that git can clone and push to.
+    pub(crate) project: String,
+    /// What the repository is called here.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Branch to begin from and to land on; the default branch if not given.
+    #[arg(long)]
+    pub(crate) base: Option<String>,
+    /// Command that prepares a checkout, instead of the one that is found.
+    #[arg(long)]
+    pub(crate) setup: Option<String>,
+    /// Command that tests it, instead of the one that is found.
+    #[arg(long)]
+    pub(crate) test: Option<String>,
+    /// Commit the proposed .orch.yaml to the base instead of a branch.
+    #[arg(long)]
+    pub(crate) commit: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ci {
+    /// Test a task's commit again, whatever came of it before.
+    Rerun {
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// A git work tree, a bare repository, or an address that git can clone and push to.
+    #[arg(default_value = ".")]
+    pub(crate) project: String,
+    /// Folder for orch.yaml, the data and the bare clone; NAME-orch beside the project if not given.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// What the repository is called here.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Branch to begin from and to land on; the default branch if not given.
+    #[arg(long)]
+    pub(crate) base: Option<String>,
+    /// Agent: claude, codex, gemini, opencode, or command:PATH for a program of your own; those that are
+    /// installed if not given. The first one works.
+    #[arg(long)]
+    pub(crate) agent: Vec<String>,
+    /// Pipeline: full, no-deploy, review-only or solo.
+    #[arg(long, value_parser = preset)]
+    pub(crate) preset: Option<Preset>,
+    /// Command that prepares a checkout, instead of the one that is found.
+    #[arg(long)]
+    pub(crate) setup: Option<String>,
+    /// Command that tests it, instead of the one that is found.
+    #[arg(long)]
+    pub(crate) test: Option<String>,
+    /// Commit the proposed .orch.yaml to the base instead of a branch.
+    #[arg(long)]
+    pub(crate) commit: bool,
+}
+
+fn preset(text: &str) -> Result<Preset, String> {
+    Preset::parse(text).ok_or_else(|| {
+        let names = Preset::ALL.map(Preset::as_str).join(", ");
+        format!("there is no preset `{text}`; use {names}")
+    })
 }
 
 #[derive(Debug, Args)]
@@ -240,4 +339,7 @@ pub(crate) struct Demo {
     /// Kill the host in the middle of the developer's run and start it again.
     #[arg(long)]
     pub(crate) crash: bool,
+    /// A project of somebody's instead of the demo's own: a path or an address. A script works on it, in a clone.
+    #[arg(long, value_name = "PATH|URL", conflicts_with = "crash")]
+    pub(crate) repo: Option<String>,
 }

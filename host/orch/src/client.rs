@@ -96,7 +96,12 @@ impl Host {
                 "a process that the host started may not give it orders; ask from a shell of your own"
             );
         }
-        let api = orch_engine::Host::open(setup(config.clone())?).await?.api;
+        Self::opened(config.clone()).await
+    }
+
+    /// The host of a configuration that does not run.
+    pub(crate) async fn opened(config: HostConfig) -> anyhow::Result<Self> {
+        let api = orch_engine::Host::open(setup(config)?).await?.api;
         let uid = rustix::process::geteuid().as_raw();
         let caller = api.people.by_user(uid, Channel::Offline);
         let caller =

@@ -6,6 +6,7 @@ mod doctor;
 mod gate;
 mod gate_run;
 mod replay;
+mod repo;
 mod task;
 mod token;
 
@@ -23,16 +24,17 @@ use orch_views::{job, queue};
 
 use crate::cli::args::Part;
 use crate::cli::gate::Gate;
-use crate::cli::{Alerts, Cli, Command, Issue, Lease, Status};
+use crate::cli::{Alerts, Ci, Cli, Command, Issue, Lease, Status};
 use crate::client::{Host, Unborn};
 use crate::exit::USAGE;
 use crate::show::print;
-use crate::{demo, serve, show};
+use crate::{demo, init, serve, show};
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
     let (json, file) = (cli.json, cli.config.as_path());
     match cli.command {
         Command::Serve => return serve::serve(file).await,
+        Command::Init(options) => return init::run(options, file, json).await,
         Command::Demo(options) => return demo::run(options, json).await,
         Command::Gate(gate) => return run_gate(file, gate, json).await,
         Command::Doctor => return doctor::run(file, json).await,
@@ -41,7 +43,15 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             return Ok(USAGE);
         }
         Command::Task(verb) => task::run(file, verb, json).await?,
-        Command::Config(verb) => config::run(file, verb, json).await?,
+        Command::Repo(verb) => return repo::run(file, verb, json).await,
+        Command::Ci(Ci::Rerun { id }) => {
+            let host = Host::find(file).await?;
+            let done = host
+                .ask(&orch_views::task::RERUN_CI, [&id], &Nothing {})
+                .await?;
+            print(json, &done, show::message::done)?;
+        }
+        Command::Config(verb) => return config::run(file, verb, json).await,
         Command::Queue(part) => show_queue(&Host::find(file).await?, part, json).await?,
         Command::Alerts { all, part, verb } => {
             let host = Host::find(file).await?;

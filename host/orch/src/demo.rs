@@ -23,7 +23,10 @@ pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
         .prefix("orch-demo-")
         .tempdir()
         .context("a temporary folder")?;
-    let place = setup::make(folder.path(), &gates, options.crash).await?;
+    let place = match &options.repo {
+        None => setup::make(folder.path(), &gates, options.crash).await?,
+        Some(project) => setup::of_project(folder.path(), project).await?,
+    };
     let loud = !json;
     let interactive = std::io::stderr().is_terminal();
     let outcome = drive::carry_through(&place, options.crash, loud, interactive).await;
@@ -36,7 +39,7 @@ pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
         }
     };
     let kept = options.keep.then(|| folder.keep());
-    let summary = report::summary(view, kept.as_deref());
+    let summary = report::summary(view, &place, kept.is_some());
     print(json, &summary, report::text)?;
     Ok(if summary.state == Stage::Done { 0 } else { 1 })
 }

@@ -2,17 +2,56 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use orch_engine::Host;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::client::load_config;
 use crate::setup::setup;
 
-pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
-    let config = load_config(config)?;
+/// How long answers under way may take when the host opens anew.
+const ANSWERS_MAX: Duration = Duration::from_secs(5);
+
+pub(crate) async fn serve(file: &Path) -> anyhow::Result<u8> {
+    // Before anything is claimed: an end that is asked for during the start is an orderly one too.
+    let mut asked = Asked {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+    };
+    if std::io::stderr().is_terminal() {
+        eprintln!(
+            "orch serves; end it with Ctrl-C. Agents under way go on and are taken up at the next start."
+        );
+    }
+    loop {
+        match serve_once(file, &mut asked).await? {
+            Ended::Asked => return Ok(0),
+            Ended::OtherRepositories => {
+                tracing::info!("the repositories have changed; the host opens anew");
+            }
+        }
+    }
+}
+
+/// Ways in which a person asks for the end.
+struct Asked {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// Why a host has ended in good order.
+enum Ended {
+    Asked,
+    /// The configuration has others than the host was opened with.
+    OtherRepositories,
+}
+
+/// Opens the host of the configuration as it is now, and works until it is to end.
+async fn serve_once(file: &Path, asked: &mut Asked) -> anyhow::Result<Ended> {
+    let config = load_config(file)?;
     let listen = config.http.listen;
     let host = Host::open(setup(config)?).await?;
     host.check_repositories().await?;
@@ -31,36 +70,30 @@ pub(crate) async fn serve(config: &Path) -> anyhow::Result<u8> {
             );
         }
     }
-    // Before anything is claimed: an end that is asked for during the start is an orderly one too.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut running = host.start().await?;
     let (stop, stopped) = watch::channel(false);
     tracing::info!(socket = %host.paths().socket().display(), ?address, "the host serves");
-    if std::io::stderr().is_terminal() {
-        eprintln!(
-            "orch serves; end it with Ctrl-C. Agents under way go on and are taken up at the next start."
-        );
-    }
     let mut serving = tokio::spawn(bound.serve(host.api.clone(), stopped));
-    let mut failed = None;
+    let mut ended = Ok(Ended::Asked);
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = asked.terminate.recv() => {}
+        _ = asked.interrupt.recv() => {}
+        () = host.repositories_changed() => ended = Ok(Ended::OtherRepositories),
         died = running.died() => {
             tracing::error!(error = %died, "the host ends: restart it, and report this");
-            failed = Some(died);
+            ended = Err(died.into());
         }
-        ended = &mut serving => {
-            ended.context("the listener panicked")?.context("the listener ended")?;
+        done = &mut serving => {
+            done.context("the listener panicked")?.context("the listener ended")?;
         }
     }
     tracing::info!("the host ends; supervised runs go on");
     running.shut_down().await;
     // The listener may have ended already.
     stop.send(true).ok();
-    match failed {
-        Some(died) => Err(died.into()),
-        None => Ok(0),
+    if matches!(ended, Ok(Ended::OtherRepositories)) && !serving.is_finished() {
+        // Whoever is being answered is answered by this host; what takes longer is asked again.
+        tokio::time::timeout(ANSWERS_MAX, serving).await.ok();
     }
+    ended
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::embedded;
 use anyhow::Context;
 use orch_clients::notify::LogNotifier;
 use orch_clients::{OsvClient, WebClient};
@@ -29,6 +30,7 @@ pub(crate) fn setup(config: HostConfig) -> anyhow::Result<Setup> {
         outside: outside(cache)?,
         doors,
         orch: this_program()?,
+        gates: embedded::gates(),
         config,
     })
 }
@@ -55,6 +57,8 @@ fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
                 mirror: site.paths.mirror(name),
                 store: site.store.clone(),
                 now: site.now.clone(),
+                upstream: repository.upstream.clone(),
+                base: repository.base.clone(),
             })?),
         };
         doors.forges.insert(RepoName::new(name.clone())?, forge);
@@ -96,4 +100,15 @@ fn user_cache() -> Option<PathBuf> {
         .filter(|folder| folder.is_absolute())
         .or_else(|| named("HOME").map(|home| home.join(".cache")))
         .filter(|folder| folder.is_absolute())
+}
+
+/// Writes a file that is not there yet.
+pub(crate) fn write_new(path: &std::path::Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create_new(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("`{}`", path.display()))
 }

@@ -14,6 +14,7 @@ pub(crate) mod plain;
 pub(crate) mod problem;
 pub(crate) mod queue;
 pub(crate) mod replay;
+pub(crate) mod repository;
 pub(crate) mod table;
 pub(crate) mod task;
 pub(crate) mod token;

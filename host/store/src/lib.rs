@@ -15,6 +15,7 @@ pub use error::StoreError;
 pub use open::{Owner, Store};
 pub use table::alerts::{Acknowledged, AlertRow};
 pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
+pub use table::base_tests::BaseTestRow;
 pub use table::batches::{Batch, BatchMember, BatchRun, NewBatch, NewMember};
 pub use table::branches::{Landing, TaskBranch};
 pub use table::connections::{ConnectionRow, Denial};

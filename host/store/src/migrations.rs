@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 25] = files![
+const FILES: [(i64, &str, &str); 27] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -46,6 +46,8 @@ const FILES: [(i64, &str, &str); 25] = files![
     (21, "base holds", "0021_base_holds.sql"),
     (22, "alerts", "0022_alerts.sql"),
     (23, "statuses and lanes", "0023_statuses_and_lanes.sql"),
+    (24, "base tests", "0024_base_tests.sql"),
+    (25, "tests unable", "0025_tests_unable.sql"),
     (26, "webhook deliveries", "0026_webhook_deliveries.sql"),
     (28, "people", "0028_people.sql"),
     (29, "connections", "0029_connections.sql"),

@@ -3,6 +3,7 @@
 pub(crate) mod ageing;
 pub(crate) mod alerts;
 pub(crate) mod artefacts;
+pub(crate) mod base_tests;
 pub(crate) mod batches;
 pub(crate) mod branches;
 pub(crate) mod commit_tests;

@@ -184,8 +184,10 @@ async fn test_that_is_lost_is_asked_for_again_so_often_and_no_more() {
         (Some(1), Some(2), None)
     );
     assert!(!untested(30).await && untested(31).await);
-    site.write(|tx| Box::pin(async move { tx.end_test(&shop(), &sha("a"), false, 50).await }))
-        .await;
+    site.write(|tx| {
+        Box::pin(async move { tx.end_test(&shop(), &sha("a"), TestState::Failed, 50).await })
+    })
+    .await;
     assert_eq!(again(60).await, None, "it is answered");
     let state = site
         .write(|tx| Box::pin(async move { tx.test_state(&shop(), &sha("a")).await }))

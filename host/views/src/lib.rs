@@ -26,6 +26,7 @@ pub mod person;
 pub mod problem;
 pub mod queue;
 pub mod replay;
+pub mod repository;
 pub mod resilience;
 pub mod status;
 pub mod task;

@@ -35,6 +35,9 @@ pub const REJECT: Endpoint<1, RejectRequest, Done> =
 /// Takes a task out of a block.
 pub const RESUME: Endpoint<1, ResumeRequest, Done> =
     Endpoint::post(PersonRole::Operator, "/tasks/{item}/resume");
+/// Tests its commit again, whatever came of it before.
+pub const RERUN_CI: Endpoint<1, Nothing, Done> =
+    Endpoint::post(PersonRole::Operator, "/tasks/{item}/ci");
 /// Stops a task.
 pub const STOP: Endpoint<1, Nothing, Done> =
     Endpoint::post(PersonRole::Operator, "/tasks/{item}/stop");

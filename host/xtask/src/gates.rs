@@ -43,8 +43,15 @@ pub(crate) fn build(quiet: bool) -> anyhow::Result<()> {
         let stem = name.trim_start_matches(PREFIX);
         // Renamed into place: a host that watches the folder never sees half a file.
         let new = gates.join(format!(".{stem}.wasm.new"));
-        fs::copy(built.join(&file), &new).with_context(|| format!("`{file}` was not built"))?;
-        fs::rename(&new, gates.join(format!("{stem}.wasm")))?;
+        let to = gates.join(format!("{stem}.wasm"));
+        let content = fs::read(built.join(&file));
+        let content = content.with_context(|| format!("`{file}` was not built"))?;
+        // The program carries the gates: one that is the same must not have it built again.
+        if fs::read(&to).is_ok_and(|present| present == content) {
+            continue;
+        }
+        fs::write(&new, content)?;
+        fs::rename(&new, to)?;
     }
     if !quiet {
         println!("{} gates in {}", crates.len(), gates.display());

@@ -38,6 +38,7 @@ impl Shelf {
         let runtime = GateRuntime::new(RuntimeConfig::default())?;
         let config = LibraryConfig {
             folder: at("gates"),
+            builtin: None,
             state: at("state"),
             lock: at("gates.lock"),
             compiler: Compiler::Child(orch.to_owned()),

@@ -106,6 +106,7 @@ pub(super) async fn run(orch: &Path) -> anyhow::Result<Table> {
     let folder = Folder::new()?;
     let config = LibraryConfig {
         folder: folder.at("gates"),
+        builtin: None,
         state: folder.at("state"),
         lock: folder.at("gates.lock"),
         compiler: Compiler::Child(orch.to_owned()),

@@ -4,16 +4,23 @@ use std::collections::BTreeMap;
 
 use orch_domain::id::EntryId;
 use orch_domain::pipeline;
-use orch_domain::pipeline::{Entry, HostWork, Pipeline, Rules, Step};
+use orch_domain::pipeline::{Entry, Pipeline, Rules};
 use orch_domain::stage::Stage;
 
 use super::entry::{changed, new_entry, tightened};
-use super::parse::{parse_entry_id, parse_stage, parse_step};
+use super::parse::{parse_entry_id, parse_stage};
+use super::steps::{Placed, add_extra, steps_of};
 use crate::gates::EntryConfig;
 use crate::host::HostConfig;
 use crate::repository::RepoFile;
 use crate::strict;
 use crate::strict::ConfigError;
+
+/// A pipeline, and where each of its steps comes from. Steps of entries that are off have an origin all the same.
+pub(crate) struct Composed {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) origins: Placed,
+}
 
 /// The pipeline that `host` describes, tightened by `repo`; `file` names the source in errors.
 pub(crate) fn pipeline_of(
@@ -21,6 +28,15 @@ pub(crate) fn pipeline_of(
     repo: Option<(&str, &RepoFile)>,
     file: &str,
 ) -> Result<Pipeline, ConfigError> {
+    compose(host, repo, file).map(|composed| composed.pipeline)
+}
+
+/// As [`pipeline_of`], with the origin of every step.
+pub(crate) fn compose(
+    host: &HostConfig,
+    repo: Option<(&str, &RepoFile)>,
+    file: &str,
+) -> Result<Composed, ConfigError> {
     let mut entries = pipeline::default_entries();
     for (id, change) in &host.gates {
         let id = parse_entry_id(file, id)?;
@@ -46,27 +62,13 @@ pub(crate) fn pipeline_of(
         let tightened = tightened(file, entry, change)?;
         entries.insert(id, tightened);
     }
-    let mut steps = pipeline::default_steps();
-    for (stage, list) in &host.pipeline {
-        let stage = parse_stage(file, "pipeline", stage)?;
-        let list = list
-            .iter()
-            .map(|text| parse_step(file, stage, text))
-            .collect::<Result<Vec<_>, _>>()?;
-        steps.insert(stage, list);
-    }
-    for (stage, id) in extra {
-        let list = steps.entry(stage).or_default();
-        let step = Step::Gate(id);
-        if !list.contains(&step) {
-            let at = match &step {
-                // It is of the commit to land, which is known only then.
-                Step::Gate(id) if id.as_str() == pipeline::IMAGE_FRESHNESS => before_landing(list),
-                _ => end_of_first_gates(list),
-            };
-            list.insert(at, step);
-        }
-    }
+    let mut placed = steps_of(host, repo.map(|(name, _)| name), file)?;
+    add_extra(&mut placed, extra);
+    let origins = placed.clone();
+    let steps = placed.into_iter().map(|(stage, list)| {
+        let list = list.into_iter().map(|(step, _)| step);
+        (stage, list.collect())
+    });
     let defaults = Rules::default();
     let rules = Rules {
         rework_rounds_max: host
@@ -91,8 +93,9 @@ pub(crate) fn pipeline_of(
             .work_wait_deadline_s
             .map_or(defaults.work_wait_deadline_ms, |s| i64::from(s) * 1000),
     };
-    Pipeline::new(steps, entries, rules)
-        .map_err(|e| ConfigError::invalid(file, "pipeline", e.to_string()))
+    let pipeline = Pipeline::new(steps.collect(), entries, rules)
+        .map_err(|e| ConfigError::invalid(file, "pipeline", e.to_string()))?;
+    Ok(Composed { pipeline, origins })
 }
 
 /// Entries of `extra_gates` that apply to the repository, with the stages they judge at.
@@ -124,23 +127,4 @@ fn extra_entries(
         steps.push((stage, id));
     }
     Ok(steps)
-}
-
-/// Where a stage's first row of gates ends: before an approval or work that follows them.
-fn end_of_first_gates(steps: &[Step]) -> usize {
-    let is_gate = |step: &Step| matches!(step, Step::Gate(_));
-    let first = steps.iter().position(is_gate).unwrap_or(steps.len());
-    let row = steps[first..]
-        .iter()
-        .take_while(|step| is_gate(step))
-        .count();
-    first + row
-}
-
-fn before_landing(steps: &[Step]) -> usize {
-    let land = Step::Work(HostWork::Land);
-    steps
-        .iter()
-        .position(|step| *step == land)
-        .unwrap_or(steps.len())
 }

@@ -277,11 +277,14 @@ impl Move<'_> {
             self.effects.push(Effect::ReleaseMergeLease);
         }
         self.effects.push(Effect::Tracker(TrackerState::Blocked));
-        self.effects.push(Effect::Notify(NoticeKind::Blocked {
-            stage: self.task.stage,
-            reason,
-            detail: detail.to_owned(),
-        }));
+        // Of a fault of the repository people are told once, and not for each task that meets it.
+        if !matches!(reason, BlockReason::BaseRed | BlockReason::CiUnable) {
+            self.effects.push(Effect::Notify(NoticeKind::Blocked {
+                stage: self.task.stage,
+                reason,
+                detail: detail.to_owned(),
+            }));
+        }
         self.task.status = Status::Blocked {
             reason,
             detail: detail.to_owned(),

@@ -1,12 +1,19 @@
-//! Whether every repository's configuration can be used, and every agent's program is there.
+//! Whether every repository's configuration can be used and what it comes to, and whether every agent's program is there.
 
-use orch_config::LiveConfig;
+use std::path::Path;
+
+use orch_config::{HostConfig, LiveConfig, Problem, placed_steps, problems};
+use orch_domain::pipeline::{Mode, Pipeline, SECURITY, about};
 use orch_judge::Judges;
 use orch_process::resolve_program;
+use orch_views::repository::{PipelineProblem, PipelineView, StepView};
 
 use super::error::{CommandError, host};
 use super::unusable::unusable;
 use crate::ledger::repos::{InForce, Repo, Repos};
+
+/// Profile of the scanner without which the `security` gate decides nothing, and its program if nothing else is said.
+const SECRETS_PROFILE: (&str, &str) = ("gitleaks-history", "gitleaks");
 
 /// Checks configurations. Clones are the same.
 #[derive(Debug, Clone)]
@@ -59,35 +66,141 @@ impl Configuration {
     }
 
     async fn repository(&self, repo: &Repo) -> Result<String, CommandError> {
+        let view = self.pipeline(&repo.name).await?;
+        if view.problems.is_empty() {
+            return Ok(format!(
+                "{}: base {}, configuration {}",
+                repo.name,
+                view.base,
+                &view.configuration[..12]
+            ));
+        }
+        let what = view
+            .problems
+            .iter()
+            .map(|p| format!("{}: {}", p.place, p.what));
+        let what: Vec<String> = what.collect();
+        let remedies: Vec<String> = view.problems.into_iter().map(|p| p.remedy).collect();
+        Err(CommandError::conflict(what.join("\n")).with_remedy(remedies.join("\n")))
+    }
+
+    /// Brings a repository's mirror up to date and says what its pipeline is, and what of it can never work.
+    ///
+    /// # Errors
+    /// [`CommandError`] naming the repository, if its base or its own file cannot be used at all.
+    pub async fn pipeline(&self, name: &str) -> Result<PipelineView, CommandError> {
+        let found = self.repos.get(name);
+        let repo = found.map_err(|e| CommandError::not_found(format!("{e:#}")))?;
         repo.prepare().await.map_err(host)?;
         let base = repo.base_tip().await.map_err(host)?;
         if let Some(unfit) = repo.unfit(&base).await.map_err(host)? {
             return Err(CommandError::conflict(unfit.to_string()).with_remedy(unfit.remedy()));
         }
-        let in_force = repo.in_force(&self.config.now(), &base).await;
+        let config = self.config.now();
+        let in_force = repo.in_force(&config, &base).await;
         let InForce {
-            effective, digest, ..
+            effective,
+            digest,
+            file,
+            ..
         } = in_force.map_err(|e| unusable(repo, &e))?;
-        let pipeline = effective
-            .pipeline()
-            .map_err(|e| CommandError::host(e.to_string()))?;
+        let invalid = |e: orch_config::ConfigError| CommandError::invalid(e.to_string());
+        let pipeline = effective.pipeline().map_err(invalid)?;
+        let steps = placed_steps(&config, name, &file).map_err(invalid)?;
+        let mut found = problems(&config, name, &repo.config, &effective, &pipeline);
+        found.extend(self.of_gates(&config, &pipeline).await?);
+        let problem = |p: Problem| PipelineProblem {
+            place: p.place,
+            what: p.what,
+            remedy: p.remedy,
+        };
+        Ok(PipelineView {
+            repo: name.to_owned(),
+            base: base.to_string(),
+            configuration: digest,
+            steps: steps
+                .into_iter()
+                .map(|step| StepView {
+                    stage: step.stage.to_string(),
+                    does: about(&step.step).unwrap_or_default().to_owned(),
+                    step: step.text,
+                    mode: step.gate.as_ref().map(|(_, mode)| mode.to_string()),
+                    gate: step.gate.map(|(gate, _)| gate),
+                    from: step.origin.to_string(),
+                    changed_by: step.changed_by,
+                })
+                .collect(),
+            problems: found.into_iter().map(problem).collect(),
+        })
+    }
+
+    /// Gates that are not there or do not take their settings, and programs that they cannot do without.
+    async fn of_gates(
+        &self,
+        config: &HostConfig,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<Problem>, CommandError> {
         let registry = self.judges.gates();
-        for (_, entry) in pipeline.entries_in_use() {
+        let mut found = Vec::new();
+        for (stage, entry) in pipeline.entries_in_use() {
+            let problem = |what: String, remedy: String| Problem {
+                place: format!("{stage}: {}", entry.id),
+                what,
+                remedy,
+            };
             let Some(gate) = registry.get(&entry.gate) else {
                 let why = registry.why_missing(&entry.gate);
-                return Err(CommandError::host(format!("entry `{}`: {why}", entry.id)));
+                let remedy = format!(
+                    "put `{}.wasm` into `{}`, or take the entry out (`gates: {{{}: {{mode: off}}}}`)",
+                    entry.gate,
+                    config.gates_dir().display(),
+                    entry.id
+                );
+                found.push(problem(why, remedy));
+                continue;
             };
             let problems = self.judges.check_settings(gate, &entry.settings).await;
             let problems = problems.map_err(|e| CommandError::host(e.to_string()))?;
             if !problems.is_empty() {
-                let text = format!("settings of `{}`: {}", entry.id, problems.join("; "));
-                return Err(CommandError::host(text));
+                let what = format!("its settings are not taken: {}", problems.join("; "));
+                let remedy = format!("mend `gates.{}.settings`", entry.id);
+                found.push(problem(what, remedy));
+            }
+            if entry.gate == SECURITY
+                && entry.mode == Mode::Enforce
+                && let Some(program) = missing_scanner(config)
+            {
+                let what = format!("it can never pass: `{program}` is not installed");
+                let remedy = format!(
+                    "install gitleaks, name its path under `tools.{}.program`, or switch the gate off (`gates: {{{}: {{mode: off}}}}`)",
+                    SECRETS_PROFILE.0, entry.id
+                );
+                found.push(problem(what, remedy));
             }
         }
-        Ok(format!(
-            "{}: base {base}, configuration {}",
-            repo.name,
-            &digest[..12]
-        ))
+        Ok(found)
     }
+}
+
+/// The program that looks for secrets, if it is not there.
+fn missing_scanner(config: &HostConfig) -> Option<String> {
+    let (profile, program) = SECRETS_PROFILE;
+    let named = config.tools.get(profile).and_then(|t| t.program.clone());
+    let program = named.unwrap_or_else(|| program.to_owned().into());
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found = resolve_program(Path::new(&program), &path);
+    found.is_err().then(|| program.display().to_string())
+}
+
+/// What keeps every task of a repository from coming to its end, as a refusal.
+pub(super) fn hopeless(
+    config: &HostConfig,
+    repo: &Repo,
+    effective: &orch_config::Effective,
+    pipeline: &Pipeline,
+) -> Option<CommandError> {
+    let found = problems(config, &repo.name, &repo.config, effective, pipeline);
+    let first = found.into_iter().next()?;
+    let what = format!("no task of `{}` could come to its end: {first}", repo.name);
+    Some(CommandError::conflict(what).with_remedy(first.remedy))
 }

@@ -12,6 +12,7 @@ use orch_views::task::{
     ReviewVerdict,
 };
 
+use super::configuration::hopeless;
 use super::done::done;
 use super::done::status_of;
 use super::error::{CommandError, host};
@@ -19,6 +20,7 @@ use super::lookup::task_of_item;
 use super::unusable::unusable;
 use crate::ledger::Ledger;
 use crate::ledger::apply::apply;
+use crate::ledger::ci_request::ask_ci;
 use crate::ledger::decisions::{Decision, decide, refusal};
 use crate::ledger::evidence::Said;
 use crate::ledger::messages;
@@ -79,14 +81,18 @@ impl Tasks {
             effective,
             text: config,
             digest: config_digest,
+            file: _,
         } = repo
             .in_force(&self.config.now(), &base)
             .await
             .map_err(|e| unusable(repo, &e))?;
-        let rules = effective
+        let pipeline = effective
             .pipeline()
-            .map_err(|e| CommandError::invalid(e.to_string()))?
-            .rules;
+            .map_err(|e| CommandError::invalid(e.to_string()))?;
+        if let Some(refused) = hopeless(&self.config.now(), repo, &effective, &pipeline) {
+            return Err(refused);
+        }
+        let rules = pipeline.rules;
         let name = RepoName::new(repo.name.clone()).map_err(|e| invalid(e.to_string()))?;
         let item = match request.id {
             Some(id) => Item::Given(WorkItem::new(id).map_err(|e| invalid(e.to_string()))?),
@@ -283,6 +289,33 @@ impl Tasks {
             message: "stop asked for",
         };
         self.decide(item, stopped, caller).await
+    }
+
+    /// Has the commit of a task tested again, whatever came of it before; whoever waits for it looks again.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] if the task has ended or has no commit yet.
+    pub async fn rerun_ci(&self, item: &str) -> Result<Done, CommandError> {
+        let task = task_of_item(&self.ledger, item).await?.task;
+        let (Some(head), false) = (task.head.clone(), task.stage.is_terminal()) else {
+            let text = format!("{item} is in `{}` and has no commit to test", task.stage);
+            return Err(CommandError::conflict(text));
+        };
+        let (id, repo, sha, now) = (task.id, task.repo.clone(), head.clone(), self.ledger.now());
+        self.ledger
+            .write(move |tx| {
+                Box::pin(async move {
+                    ask_ci(tx, &repo, id, &sha, now).await?;
+                    tx.make_due(id, now).await.map(|_| ())
+                })
+            })
+            .await?;
+        Ok(Done {
+            work_item: item.to_owned(),
+            stage: task.stage,
+            status: status_of(&task.status),
+            message: format!("{head} is tested again"),
+        })
     }
 
     /// Says how urgent a task is, 1 (first) to 9.

@@ -1,16 +1,18 @@
 //! What people decide about a task, written in one transaction, wherever they say it: a command or the tracker.
 
+use orch_domain::commit_test::TestState;
 use orch_domain::event::EventKind;
 use orch_domain::id::TaskId;
 use orch_domain::issue::TrackerState;
 use orch_domain::person::{Caller, PersonRole};
 use orch_domain::pipeline::{REVIEW_GATE, Step};
 use orch_domain::stage::Stage;
-use orch_domain::task::Status;
+use orch_domain::task::{BlockReason, Status};
 use orch_domain::transition::Event;
 use orch_store::{EvidenceRow, TaskRecord, Tx};
 
 use super::apply::{Applied, By, apply, pipeline_of};
+use super::ci_request::ask_ci;
 use super::evidence::{Said, StoredApproval, review_row};
 use super::issues::want_issue;
 use super::unwritten::Unwritten;
@@ -101,6 +103,7 @@ pub(crate) async fn decide(
         Decision::Resume { stage, rounds } => {
             // Whoever resumes says that it may go on without what was stopped.
             tx.drop_stopped_dependencies(id).await?;
+            try_again(tx, id, by).await?;
             Event::Resumed {
                 stage: *stage,
                 rounds: *rounds,
@@ -110,6 +113,24 @@ pub(crate) async fn decide(
         Decision::Stop => Event::StopRequested { by: who },
     };
     apply(tx, id, &event, by).await
+}
+
+/// What the machine was at fault for is tried again, because whoever resumes says that it was mended.
+async fn try_again(tx: &mut Tx, id: TaskId, by: &By) -> Result<(), Unwritten> {
+    let record = tx.task(id).await?;
+    let task = &record.task;
+    let Status::Blocked { reason, .. } = &task.status else {
+        return Ok(());
+    };
+    if *reason == BlockReason::BaseRed {
+        tx.forget_base_tests(&task.repo).await?;
+    }
+    if let Some(head) = &task.head
+        && tx.test_state(&task.repo, head).await? == Some(TestState::Unable)
+    {
+        ask_ci(tx, &task.repo, id, head, by.now).await?;
+    }
+    Ok(())
 }
 
 /// A review counts where the task waits for one: before, nobody knows which code it will be about.

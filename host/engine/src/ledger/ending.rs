@@ -6,6 +6,7 @@
 use anyhow::Context;
 use orch_config::BudgetsConfig;
 use orch_domain::batch::WhyDissolved;
+use orch_domain::commit_test::TestState;
 use orch_domain::id::{BatchId, ObjectId, RepoName, RunId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::message::{Message, StatusNote};
@@ -86,7 +87,7 @@ pub(crate) enum Write {
     /// The test of a commit ended.
     TestEnded {
         sha: ObjectId,
-        passed: bool,
+        state: TestState,
         exit_code: i32,
     },
     /// The forge is told how a gate judged a commit.
@@ -196,10 +197,10 @@ impl Write {
             Self::AskCi(sha) => ask_ci(tx, repo, task, &sha, now).await?,
             Self::TestEnded {
                 sha,
-                passed,
+                state,
                 exit_code,
             } => {
-                tx.end_test(repo, &sha, passed, now).await?;
+                tx.end_test(repo, &sha, state, now).await?;
                 let note = StatusNote::Ended { exit_code };
                 post_status(tx, repo, task, &sha, note, now).await?;
             }

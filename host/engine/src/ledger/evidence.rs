@@ -1,5 +1,6 @@
 //! What the host found out, under which names and in which form it is stored.
 
+use orch_domain::commit_test::{Inability, TestState};
 use orch_domain::id::{BatchId, ObjectId, TaskId, UnixMs};
 use orch_domain::imports::{
     CatchUp, LeaseHolder, MergeLease, Preparation, Review, ReviewState, TestRun,
@@ -134,6 +135,25 @@ pub(crate) struct StoredRun {
     pub(crate) exit_code: i32,
     pub(crate) output_tail: String,
     pub(crate) duration_ms: u64,
+    /// Why it says nothing of the commit, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inability: Option<String>,
+}
+
+impl StoredRun {
+    /// Why it says nothing of the commit; none if it does.
+    pub(crate) fn inability(&self) -> Option<Inability> {
+        self.inability.as_deref().and_then(Inability::parse)
+    }
+
+    /// How the commit stands by it.
+    pub(crate) fn state(&self) -> TestState {
+        match (self.passed, self.inability()) {
+            (true, _) => TestState::Passed,
+            (false, Some(_)) => TestState::Unable,
+            (false, None) => TestState::Failed,
+        }
+    }
 }
 
 pub(crate) fn write_preparation(preparation: &Preparation, batch: Option<BatchId>) -> String {
@@ -154,6 +174,7 @@ pub(crate) fn write_preparation(preparation: &Preparation, batch: Option<BatchId
             exit_code: run.exit_code,
             output_tail: run.output_tail.clone(),
             duration_ms: run.duration_ms,
+            inability: None,
         }),
         batch: batch.map(|id| id.0),
     };

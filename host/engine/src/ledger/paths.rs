@@ -57,6 +57,10 @@ impl Paths {
     pub(crate) fn gates(&self) -> PathBuf {
         self.data.join("gates")
     }
+    /// Gates that came with the program, as files.
+    pub(crate) fn builtin_gates(&self) -> PathBuf {
+        self.data.join("builtin-gates")
+    }
     /// Answers of the advisories' feed.
     pub fn advisories(&self) -> PathBuf {
         self.data.join("advisories")

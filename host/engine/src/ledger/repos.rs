@@ -31,6 +31,8 @@ pub(crate) struct Repo {
 /// What applies to a task that begins now.
 pub(crate) struct InForce {
     pub(crate) effective: Effective,
+    /// The repository's own word.
+    pub(crate) file: RepoFile,
     /// As it is stored with the task.
     pub(crate) text: String,
     pub(crate) digest: String,
@@ -151,6 +153,7 @@ impl Repo {
         let digest = hex::encode(Sha256::digest(text.as_bytes()));
         Ok(InForce {
             effective,
+            file,
             text,
             digest,
         })

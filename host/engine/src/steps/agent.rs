@@ -21,6 +21,7 @@ use orch_store::{ClaimedJob, RunRow, TaskRecord};
 use serde::{Deserialize, Serialize};
 
 use self::launch::{Launched, driver_of};
+use super::base::Bases;
 use super::open_run;
 use crate::launch::admission::Candidate;
 use crate::launch::{Asked, Launchpad, Refusal};
@@ -47,6 +48,7 @@ pub(super) struct AgentStep {
     pub(super) repos: Repos,
     pub(super) doors: Doors,
     pub(super) launchpad: Launchpad,
+    pub(super) bases: Bases,
 }
 
 /// The run of one job.
@@ -105,6 +107,10 @@ impl AgentStep {
 impl AgentRun<'_> {
     /// Asks whether the run may start, and starts it; else what the job comes to without it.
     async fn begin(&self) -> anyhow::Result<Result<Started, Ending>> {
+        if let Some(detail) = self.obstacle().await? {
+            let reason = BlockReason::BaseRed;
+            return Ok(Err(Ending::event(Event::Halted { reason, detail })));
+        }
         let refused = match self.step.launchpad.ask(self.job, &self.record).await? {
             Asked::Halt(detail) => {
                 let reason = BlockReason::Dependency;
@@ -133,6 +139,17 @@ impl AgentRun<'_> {
                 self.report(&RunOutcome::LaunchFailed(String::new()), "");
                 Err(error)
             }
+        }
+    }
+
+    /// What of the base keeps the task from beginning; once an agent has worked, its change is judged and no longer
+    /// the base.
+    async fn obstacle(&self) -> anyhow::Result<Option<String>> {
+        let task = self.record.task.id;
+        let runs = self.step.ledger.read(|tx| Box::pin(tx.runs(task))).await?;
+        match runs.is_empty() {
+            true => self.step.bases.obstacle(self.repo).await,
+            false => Ok(None),
         }
     }
 

@@ -292,6 +292,7 @@ impl BatchStep {
                 ),
             },
             duration_ms: run.duration_ms,
+            inability: None,
         };
         let preparation = Preparation {
             lease: Lease::Held,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_config::{CiConfig, LiveConfig};
+use orch_domain::commit_test::{Inability, Phase};
 use orch_domain::id::ObjectId;
 use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
 use orch_process::sandbox::{Limits, NOT_CONFINED, Network};
@@ -18,6 +19,33 @@ use crate::steps::judged::runs_files_of;
 
 /// Largest coverage report, bytes.
 const COVERAGE_BYTES_MAX: u64 = 3 * 1024 * 1024;
+/// Variables by which programs find what they fetch.
+const FETCHING: [&str; 24] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "CARGO_HTTP_CAINFO",
+    "PIP_CERT",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "UV_INDEX_URL",
+    "UV_DEFAULT_INDEX",
+    "npm_config_registry",
+    "GOPROXY",
+    "GOSUMDB",
+    "GONOSUMDB",
+    "GOFLAGS",
+];
 /// Bytes of output that are kept as evidence and reach the developer.
 const TAIL_BYTES: usize = 16 * 1024;
 
@@ -70,12 +98,17 @@ impl Checkouts {
             Some(coverage(&checkout.path().join("tree"), name, passed))
         };
         // Setting up may fetch what the tests need; the tests themselves talk to nobody but themselves.
-        let setup = ci.setup.iter().map(|command| (command, Network::Host));
-        for (command, network) in setup.chain([(&ci.test, Network::None)]) {
+        let setup = ci.setup.iter();
+        let setup = setup.map(|command| (Phase::Setup, command, Network::Host));
+        for (phase, command, network) in setup.chain([(Phase::Test, &ci.test, Network::None)]) {
             let spec = plain_environment(
                 Spec::shell(command, checkout.path().join("tree"), timeout),
                 &checkout,
             );
+            let mut spec = spec;
+            if phase == Phase::Setup {
+                spec.env.extend(fetching(|name| std::env::var(name).ok()));
+            }
             let token = token_of(checkout.path());
             let spec = self.confined(repo, spec, &checkout, network, timeout);
             let done = run(&spec).await?;
@@ -96,11 +129,13 @@ impl Checkouts {
                 } else {
                     done.exit.code()
                 };
+                let inability = Inability::of(phase, exit_code, free_bytes(checkout.path()));
                 let run = StoredRun {
                     passed: false,
                     exit_code,
                     output_tail: output,
                     duration_ms,
+                    inability: inability.map(|inability| inability.as_str().to_owned()),
                 };
                 return Ok(Tested {
                     run,
@@ -113,6 +148,7 @@ impl Checkouts {
             exit_code: 0,
             output_tail: output,
             duration_ms,
+            inability: None,
         };
         Ok(Tested {
             run,
@@ -209,12 +245,31 @@ impl Checkouts {
 
 /// The environment of tests and hooks: where programs are, a home and a place for temporary files.
 pub(crate) fn plain_environment(spec: Spec, checkout: &TempDir) -> Spec {
+    let home = checkout.path().join("home").display().to_string();
     spec.env("PATH", std::env::var("PATH").unwrap_or_default())
-        .env("HOME", checkout.path().join("home").display().to_string())
+        .env("HOME", home.clone())
         .env("TMPDIR", checkout.path().join("tmp").display().to_string())
         .env("LANG", "C.UTF-8")
         .env(TOKEN_VARIABLE, token_of(checkout.path()))
         .env("CI", "true")
+        // A Java virtual machine asks the system for its home, which knows none of a user that nobody made.
+        .env("MAVEN_OPTS", format!("-Duser.home={home}"))
+        .env("GRADLE_USER_HOME", format!("{home}/.gradle"))
+}
+
+/// What the host's user has set so that programs find their registries, proxies and certificates: for setting up, which
+/// fetches. An address with a credential in it is not handed on.
+fn fetching(variable: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    let set = FETCHING.iter().filter_map(|name| {
+        let value = variable(name).filter(|value| !value.is_empty() && !value.contains('@'))?;
+        Some(((*name).to_owned(), value))
+    });
+    set.collect()
+}
+
+/// Bytes that are free where a checkout lies; all there could be if nobody says.
+fn free_bytes(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |at| at.f_bavail.saturating_mul(at.f_frsize))
 }
 
 /// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
@@ -251,4 +306,21 @@ fn coverage(tree: &Path, name: &str, passed: bool) -> String {
 /// Marks what runs in a folder of the checkouts: the name of such a folder is never used twice.
 pub(crate) fn token_of(folder: &Path) -> String {
     format!("checkout-{}", folder.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registries_are_handed_to_what_sets_up_and_their_credentials_are_not() {
+        let set = |name: &str| match name {
+            "PIP_INDEX_URL" => Some("https://ann:secret@index.example.org/simple".to_owned()),
+            "GOPROXY" => Some("https://proxy.example.org".to_owned()),
+            "NO_PROXY" => Some(String::new()),
+            _ => None,
+        };
+        let expected = ("GOPROXY".to_owned(), "https://proxy.example.org".to_owned());
+        assert_eq!(fetching(set), [expected]);
+    }
 }

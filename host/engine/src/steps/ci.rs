@@ -3,9 +3,11 @@
 use anyhow::Context;
 use orch_config::LOCAL_CI_CONTEXT;
 use orch_domain::id::{ObjectId, UnixMs};
+use orch_domain::notice::NoticeKind;
 use orch_store::{ClaimedJob, EvidenceRow};
 use serde::Deserialize;
 
+use super::base::Bases;
 use super::checkout::{Checkouts, Tested};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
@@ -14,6 +16,10 @@ use crate::ledger::repos::Repos;
 
 /// Name of the evidence with the report of the covered lines.
 const COVERAGE: &str = "ci/coverage";
+/// Tries of tests that cannot be run.
+const TRIES_MAX: i64 = 2;
+/// How often people are told that a repository's tests cannot be run, milliseconds.
+const TOLD_EVERY_MS: i64 = 3_600_000;
 
 #[derive(Deserialize)]
 struct Payload {
@@ -26,6 +32,7 @@ pub(super) struct CiStep {
     pub(super) ledger: Ledger,
     pub(super) repos: Repos,
     pub(super) checkouts: Checkouts,
+    pub(super) bases: Bases,
 }
 
 impl CiStep {
@@ -37,9 +44,43 @@ impl CiStep {
         // A commit that somebody else pushed may not be in the mirror yet.
         repo.base_tip().await?;
         let ci = effective.ci.context("the repository has no test command")?;
-        let tested = self.checkouts.test(repo, &sha, &ci).await?;
-        tracing::info!(repo = repo.name, sha = %sha, passed = tested.run.passed, "CI ended");
+        let mut tested = self.checkouts.test(repo, &sha, &ci).await?;
+        let inability = tested.run.inability();
+        if let Some(inability) = inability
+            && inability.may_be_the_branchs()
+            && self.bases.has_passed(repo).await?
+        {
+            tested.run.inability = None;
+        }
+        let inability = tested.run.inability();
+        if let Some(inability) = inability
+            && job.attempt < TRIES_MAX
+        {
+            anyhow::bail!("the tests could not be run ({inability})");
+        }
+        let state = tested.run.state();
+        tracing::info!(repo = repo.name, sha = %sha, state = state.as_str(), "CI ended");
+        let told = inability.map(|inability| {
+            let key = format!(
+                "ci-unable:{}:{inability}:{}",
+                repo.name,
+                self.ledger.now() / TOLD_EVERY_MS
+            );
+            let of = format!("repository {}", repo.name);
+            Write::Announce {
+                key,
+                kind: NoticeKind::LaunchRefused {
+                    reason: format!(
+                        "{of}: the tests of its branches cannot be run ({inability}); {}",
+                        inability.remedy()
+                    ),
+                    of,
+                    check: "ci-unable".to_owned(),
+                },
+            }
+        });
         let mut also = record_run(&sha, tested, self.ledger.now());
+        also.extend(told);
         // Whoever waits for this commit may look again at once.
         also.push(Write::WakeTask);
         Ok(Ending::Quiet { also })
@@ -60,7 +101,7 @@ pub(super) fn record_run(sha: &ObjectId, tested: Tested, now: UnixMs) -> Vec<Wri
     let mut writes = vec![
         Write::TestEnded {
             sha: sha.clone(),
-            passed: run.passed,
+            state: run.state(),
             exit_code: run.exit_code,
         },
         evidence(LOCAL_TESTS, serde_json::to_string(&run).unwrap_or_default()),

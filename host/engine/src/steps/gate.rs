@@ -6,20 +6,27 @@ mod forge;
 mod gather;
 mod subject;
 
-use orch_config::ForgePlace;
+use orch_config::{Effective, ForgePlace, LOCAL_CI_CONTEXT};
+use orch_domain::commit_test::TestState;
+use orch_domain::id::ObjectId;
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::{HostWork, Mode, Pipeline, Step};
 use orch_domain::stage::Stage;
+use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
-use orch_store::ClaimedJob;
+use orch_store::{ClaimedJob, TaskRecord};
 
 pub(crate) use self::ask::Judging;
 pub(crate) use self::subject::Subject;
 use super::prepared::{Standing, standing};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
+use crate::ledger::evidence::{LOCAL_TESTS, StoredRun};
 use crate::ledger::gate_status::GateStatus;
 use crate::ledger::repos::Repos;
+
+/// Gate that reads the statuses of commits.
+const CI_GATE: &str = "ci";
 
 /// Evaluates one gate of the pipeline.
 #[derive(Debug, Clone)]
@@ -54,6 +61,12 @@ impl GateStep {
             let head = record.task.head.clone();
             (head.unwrap_or_else(|| tip.clone()), tip)
         };
+        if entry.gate == CI_GATE
+            && let Some(detail) = self.unable(&record, &effective, &head).await?
+        {
+            let reason = BlockReason::CiUnable;
+            return Ok(Ending::event(Event::Halted { reason, detail }));
+        }
         let subject = Subject {
             job,
             record: &record,
@@ -96,6 +109,41 @@ impl GateStep {
             },
             also,
         })
+    }
+}
+
+impl GateStep {
+    /// Why the tests of the head could not be run, for people; none if they were, or are under way.
+    async fn unable(
+        &self,
+        record: &TaskRecord,
+        effective: &Effective,
+        head: &ObjectId,
+    ) -> anyhow::Result<Option<String>> {
+        let required = &effective.required_contexts;
+        if !required.iter().any(|context| context == LOCAL_CI_CONTEXT) {
+            return Ok(None);
+        }
+        let (task, repo, sha) = (record.task.id, record.task.repo.clone(), head.clone());
+        let found = self.ledger.read(move |tx| {
+            Box::pin(async move {
+                let state = tx.test_state(&repo, &sha).await?;
+                let run = tx.evidence_for(task, LOCAL_TESTS, sha.as_str()).await?;
+                Ok((state, run))
+            })
+        });
+        let (state, row) = found.await?;
+        if state != Some(TestState::Unable) {
+            return Ok(None);
+        }
+        let run: Option<StoredRun> = row.and_then(|row| serde_json::from_str(&row.content).ok());
+        let inability = run.as_ref().and_then(StoredRun::inability);
+        let (kind, remedy) = inability.map_or(("unknown", ""), |i| (i.as_str(), i.remedy()));
+        let output = run.map(|run| run.output_tail).unwrap_or_default();
+        Ok(Some(format!(
+            "the tests of {head} could not be run ({kind}); {remedy}; `orch task resume` runs them again\n{}",
+            output.trim_end()
+        )))
     }
 }
 

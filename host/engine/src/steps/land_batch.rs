@@ -6,6 +6,7 @@
 
 use orch_config::Effective;
 use orch_domain::batch::{BatchState, Part, WhyDissolved, is_about_to_land, is_at_landing};
+use orch_domain::commit_test::TestState;
 use orch_domain::event::EventKind;
 use orch_domain::id::{BatchId, ObjectId};
 use orch_domain::job::{PutOff, PutOffKind};
@@ -347,7 +348,7 @@ fn landed(record: &TaskRecord, batch: &Batch, own: &BatchMember) -> Ending {
         // The forge knows the tested commit only now that it is pushed.
         also.push(Write::TestEnded {
             sha: pass.sha.clone(),
-            passed: true,
+            state: TestState::Passed,
             exit_code: pass.exit_code,
         });
     }

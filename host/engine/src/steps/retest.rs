@@ -36,5 +36,14 @@ pub(super) async fn retest(
             coverage: None,
         }));
     }
-    checkouts.test(repo, tip, ci).await.map(Some)
+    let tested = checkouts.test(repo, tip, ci).await?;
+    if let Some(inability) = tested.run.inability() {
+        // Says nothing of the commit: the machine's fault, which is tried again.
+        anyhow::bail!(
+            "the tests could not be run ({inability}): {}; {}",
+            tested.run.output_tail.trim_end(),
+            inability.remedy()
+        );
+    }
+    Ok(Some(tested))
 }

@@ -66,6 +66,13 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
         seconds(config.reaper.interval_s),
         move |stop| Box::pin(reaper.clone().run(stop)),
     ));
+    let repositories = host.api.repositories.clone();
+    list.push(task(
+        "bases",
+        "tests bases that have moved while nothing else of their repositories runs",
+        seconds(config.reconcile.interval_s),
+        move |stop| Box::pin(repositories.clone().run(stop)),
+    ));
     let collector = host.api.collector.clone();
     list.push(task(
         "collector",

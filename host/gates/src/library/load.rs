@@ -22,7 +22,7 @@ impl Library {
         pins: &Result<Pins, String>,
     ) -> Result<Option<Arc<LoadedGate>>, LoadError> {
         let max = self.runtime.0.config.file_bytes_max;
-        let content = read_whole(file, Some(&self.config.folder), max).await?;
+        let content = read_whole(file, file.parent(), max).await?;
         let digest = hex::encode(Sha256::digest(&content));
         pins.as_ref()
             .map_err(Clone::clone)

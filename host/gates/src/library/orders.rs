@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::folder::list;
 use super::pins::Pins;
 use super::versions::Versions;
 use super::{Library, LibraryError, Settle};
@@ -32,7 +31,7 @@ impl Library {
         Pins::read(&self.config.lock)
             .and_then(|pins| pins.accept_rollback(name, &to))
             .map_err(LibraryError::Locked)?;
-        let file = self.config.folder.join(format!("{name}.wasm"));
+        let file = self.present_file(name);
         let max = self.runtime.0.config.file_bytes_max;
         let present = read_whole(&file, None, max).await;
         let gate = self
@@ -111,9 +110,9 @@ impl Library {
         // What a person accepts is what lies in the folder now, a version refused so far included.
         let mut pins = BTreeMap::new();
         let registry = self.runtime.snapshot();
-        for (name, file) in list(&self.config.folder).unwrap_or_default() {
+        for (name, file) in self.files(state.had_folder).unwrap_or_default() {
             let max = self.runtime.0.config.file_bytes_max;
-            let content = read_whole(&file, Some(&self.config.folder), max).await;
+            let content = read_whole(&file, file.parent(), max).await;
             let is_acceptable = registry
                 .failure(&name)
                 .is_none_or(|failure| matches!(*failure.error, LoadError::Locked(_)));

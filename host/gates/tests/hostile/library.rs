@@ -32,6 +32,7 @@ impl World {
     async fn open(&self) -> Library {
         let config = LibraryConfig {
             folder: self.path("gates"),
+            builtin: None,
             state: self.path("state"),
             lock: self.path("gates.lock"),
             compiler: Compiler::InProcess,

@@ -27,6 +27,9 @@ pub(super) fn add(routes: Routes) -> Routes {
         .on_by(&task::REVIEW, async |api, caller, [item], d| {
             api.tasks.review(&item, d, &caller).await
         })
+        .on(&task::RERUN_CI, async |api, [item], _| {
+            api.tasks.rerun_ci(&item).await
+        })
         .on_by(&task::RESUME, async |api, caller, [item], d| {
             api.tasks.resume(&item, &d, &caller).await
         })

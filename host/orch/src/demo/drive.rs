@@ -12,7 +12,7 @@ use orch_engine::Paths;
 use orch_views::message::Nothing;
 use orch_views::task::{self, ApproveRequest, NewRequest, TaskStatus, TaskView};
 
-use super::setup::{BODY, Place, TITLE};
+use super::setup::Place;
 use crate::client::Host;
 use crate::show::plain;
 
@@ -83,9 +83,9 @@ pub(super) async fn carry_through(
 ) -> anyhow::Result<TaskView> {
     let mut process = start(place)?;
     let mut host = answering(place, &mut process).await?;
-    let item = begin(&host).await?;
+    let item = begin(&host, place).await?;
     let progress = Progress::new(loud, interactive);
-    progress.say(&format!("{item}: {TITLE}"));
+    progress.say(&format!("{item}: {}", place.title));
     let started = Instant::now();
     let mut crashed = !crash;
     let mut person = Person::default();
@@ -123,11 +123,11 @@ pub(super) async fn carry_through(
     }
 }
 
-async fn begin(host: &Host) -> anyhow::Result<String> {
+async fn begin(host: &Host, place: &Place) -> anyhow::Result<String> {
     let request = NewRequest {
-        repo: "shop".to_owned(),
-        title: TITLE.to_owned(),
-        body: BODY.to_owned(),
+        repo: place.repo.clone(),
+        title: place.title.to_owned(),
+        body: place.body.to_owned(),
         id: None,
         after: Vec::new(),
         priority: None,

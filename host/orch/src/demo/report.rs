@@ -1,12 +1,12 @@
 //! What the demo shows at its end, for people and machines.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use orch_domain::stage::Stage;
 use orch_views::task::{StageVisit, TaskView, VerdictView};
 use serde::Serialize;
 
+use super::setup::Place;
 use crate::show::plain;
 
 /// What happened.
@@ -20,10 +20,19 @@ pub(super) struct Summary {
     merged_commit: Option<String>,
     rework_rounds: u32,
     reattached_runs: usize,
-    /// The demo's folder, if it was left behind.
-    folder: Option<String>,
+    /// The branch that it landed on.
+    base: String,
+    /// What was left behind.
+    kept: Option<Kept>,
     #[serde(skip)]
     findings: Vec<String>,
+}
+
+/// What was left behind.
+#[derive(Debug, Serialize)]
+struct Kept {
+    repository: String,
+    config: String,
 }
 
 /// A stay in a stage with its length.
@@ -34,7 +43,7 @@ struct Stay {
     duration_ms: Option<i64>,
 }
 
-pub(super) fn summary(view: TaskView, kept: Option<&Path>) -> Summary {
+pub(super) fn summary(view: TaskView, place: &Place, kept: bool) -> Summary {
     let stay = |visit: StageVisit| Stay {
         duration_ms: visit.left_ms.map(|left| left - visit.entered_ms),
         visit,
@@ -47,7 +56,11 @@ pub(super) fn summary(view: TaskView, kept: Option<&Path>) -> Summary {
         merged_commit: view.merged_commit,
         rework_rounds: view.line.rework_rounds,
         reattached_runs: view.runs.iter().filter(|run| run.reattached > 0).count(),
-        folder: kept.map(|p| p.display().to_string()),
+        kept: kept.then(|| Kept {
+            repository: place.bare.display().to_string(),
+            config: place.config.display().to_string(),
+        }),
+        base: place.base.clone(),
         findings: view.comments,
     }
 }
@@ -87,7 +100,13 @@ pub(super) fn text(summary: &Summary) -> String {
         .ok();
     }
     if let Some(sha) = &summary.merged_commit {
-        writeln!(page, "\nLanded on main as {}", plain::line(sha)).ok();
+        writeln!(
+            page,
+            "\nLanded on {} as {}",
+            plain::line(&summary.base),
+            plain::line(sha)
+        )
+        .ok();
     }
     page.push_str(&next(summary));
     page
@@ -108,9 +127,10 @@ fn line(verdict: &VerdictView) -> String {
 
 fn next(summary: &Summary) -> String {
     let item = plain::line(&summary.work_item);
-    match &summary.folder {
-        Some(folder) => format!(
-            "\nThe artefacts are in docs/work-items/{item} of {folder}/shop.git:\n  git -C {folder}/shop.git show main:docs/work-items/{item}/12-review.md\n\nNext\n  orch --config {folder}/orch.yaml task show {item}\n  orch --config {folder}/orch.yaml serve\n"
+    match &summary.kept {
+        Some(Kept { repository, config }) => format!(
+            "\nThe artefacts are in docs/work-items/{item} of {repository}:\n  git -C {repository} ls-tree -r --name-only {} docs/work-items/{item}\n\nNext\n  orch --config {config} task show {item}\n  orch --config {config} serve\n",
+            plain::line(&summary.base)
         ),
         None => "\nNext\n  cargo xtask demo --keep     leaves the folder with repository, artefacts and logs\n  cargo xtask demo --crash    kills the host in the middle\n  docs/operators/configuration.md says how to use a repository of your own\n".to_owned(),
     }

@@ -11,12 +11,21 @@ pub(super) struct Place {
     pub(super) config: PathBuf,
     pub(super) data: PathBuf,
     pub(super) log: PathBuf,
+    /// The repository, and where it lies.
+    pub(super) repo: String,
+    pub(super) bare: PathBuf,
+    pub(super) base: String,
+    /// What is asked for.
+    pub(super) title: &'static str,
+    pub(super) body: &'static str,
 }
 
 const PROGRAM: &str = include_str!("files/cart.sh");
 const TESTS: &str = include_str!("files/run.sh");
 const REPO_FILE: &str = include_str!("files/orch-repo.yaml");
 const AGENT: &str = include_str!("files/agent.sh");
+/// The script that works on somebody's project: it knows no roles.
+const NOTE_WRITER: &str = include_str!("files/note.sh");
 
 /// The request of the demo.
 pub(super) const TITLE: &str = "Discounts in the shopping cart";
@@ -74,6 +83,51 @@ pub(super) async fn make(folder: &Path, gates: &Path, crash: bool) -> anyhow::Re
         config,
         data: folder.join("data"),
         log: folder.join("host.log"),
+        repo: "shop".to_owned(),
+        bare,
+        base: "main".to_owned(),
+        title: TITLE,
+        body: BODY,
+    })
+}
+
+/// Sets a host up for a project of somebody's, with a script that adds a line to it.
+pub(super) async fn of_project(folder: &Path, project: &str) -> anyhow::Result<Place> {
+    let agent = folder.join("agent.sh");
+    write(&agent, NOTE_WRITER, 0o755)?;
+    let project = match std::path::absolute(project) {
+        Ok(path) if path.exists() => path.display().to_string(),
+        Ok(_) | Err(_) => project.to_owned(),
+    };
+    // Into a clone of its own, so that a demo changes nothing of anybody's.
+    let clone = folder.join("clone.git");
+    let options = |project: String, dir: PathBuf| crate::cli::Init {
+        project,
+        dir: Some(dir),
+        name: None,
+        base: None,
+        agent: vec![format!("command:{}", agent.display())],
+        preset: None,
+        setup: None,
+        test: None,
+        commit: true,
+    };
+    crate::init::clone_bare(&project, &clone).await?;
+    let own = crate::init::source::Source::find(&project)
+        .await?
+        .name(None)?;
+    let mut wanted = options(clone.display().to_string(), folder.to_owned());
+    wanted.name = Some(own);
+    let made = crate::init::set_up(wanted, Path::new("orch.yaml")).await?;
+    Ok(Place {
+        config: made.config.into(),
+        data: folder.join("orch-data"),
+        log: folder.join("host.log"),
+        repo: made.repository,
+        bare: made.path.into(),
+        base: made.base,
+        title: "Add a note",
+        body: "Add a line to NOTES.md.\n",
     })
 }
 

@@ -47,13 +47,9 @@ impl Tx {
         &mut self,
         repo: &RepoName,
         commit: &ObjectId,
-        passed: bool,
+        state: TestState,
         now: UnixMs,
     ) -> Result<(), StoreError> {
-        let state = match passed {
-            true => TestState::Passed,
-            false => TestState::Failed,
-        };
         self.set_test(repo, commit, state, now).await
     }
 

@@ -182,6 +182,8 @@ async fn check_own_records(store: &Store) {
             assert_eq!((state, shown), (TrackerState::NeedsInput, Some(2)));
             let tested = tx.test_state(&shop, &good).await?;
             assert_eq!(tested, Some(TestState::Passed));
+            assert_eq!(tx.latest_base_test(&shop).await?, None);
+            tx.end_test(&shop, &good, TestState::Unable, 8).await?;
             tx.ask_test_again(&shop, &lost, 9, 8).await
         })
     });

@@ -1,0 +1,219 @@
+//! Does the base pass its own tests? Asked before any agent is paid, in the very cage that branches get, and kept by
+//! tree: nobody can mend by a change what fails without one.
+
+use std::sync::Arc;
+
+use orch_config::{HostConfig, LiveConfig};
+use orch_domain::commit_test::TestState;
+use orch_domain::id::{ObjectId, RepoName};
+use orch_domain::notice::NoticeKind;
+use orch_store::BaseTestRow;
+use tokio::sync::Mutex;
+
+use super::checkout::Checkouts;
+use crate::ledger::Ledger;
+use crate::ledger::repos::{InForce, Repo};
+
+/// Lines of the output that look as if the cage was in the way, at most so many; for people to read.
+const DENIED_LINES_MAX: usize = 5;
+/// How programs say that they were kept from something.
+const DENIALS: [&str; 6] = [
+    "Permission denied",
+    "Operation not permitted",
+    "Read-only file system",
+    "Network is unreachable",
+    "Temporary failure in name resolution",
+    "No space left on device",
+];
+/// Bytes of the output that a person is shown at once.
+const SHOWN_BYTES: usize = 2000;
+
+/// Tests bases. Clones share what is under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Bases {
+    pub(crate) ledger: Ledger,
+    pub(crate) config: LiveConfig,
+    pub(crate) checkouts: Checkouts,
+    /// Held while a base is tested: tasks that begin together wait for one result.
+    pub(crate) testing: Arc<Mutex<()>>,
+}
+
+/// How a base stands.
+#[derive(Debug, Clone)]
+pub(crate) struct BaseStanding {
+    pub(crate) commit: ObjectId,
+    /// Its test; none if the repository says that nothing is tested.
+    pub(crate) tested: Option<BaseTestRow>,
+}
+
+impl BaseStanding {
+    /// Why no task can begin on it, for people, with what would help; none if one can.
+    pub(crate) fn problem(&self, repo: &Repo) -> Option<String> {
+        let row = self.tested.as_ref()?;
+        let (name, base) = (&repo.name, &repo.config.base);
+        let (what, remedy) = match (row.state, row.inability) {
+            (TestState::Passed | TestState::Asked, _) => return None,
+            (TestState::Unable, Some(inability)) => (
+                format!("the tests of `{base}` cannot be run ({inability})"),
+                inability.remedy().to_owned(),
+            ),
+            (TestState::Failed | TestState::Unable, _) => (
+                format!("`{base}` fails its own tests"),
+                format!(
+                    "mend it, or set `repositories.{name}.require_green_base: false` to let a task do so"
+                ),
+            ),
+        };
+        let mut text = format!(
+            "{what} at {}; {remedy}; then `orch repo check {name}` and `orch task resume`\n{}",
+            row.sha,
+            end_of(&row.output)
+        );
+        let denied = denied(&row.output);
+        if !denied.is_empty() {
+            text.push_str("\nwhat the cage may have been in the way of (grant a path with `sandbox: {read: [PATH]}` of the repository in orch.yaml):\n");
+            text.push_str(&denied.join("\n"));
+        }
+        Some(text)
+    }
+}
+
+impl Bases {
+    /// How the present base of a repository stands; tested now if nobody did before.
+    pub(crate) async fn standing(&self, repo: &Repo) -> anyhow::Result<BaseStanding> {
+        let commit = repo.base_tip().await?;
+        let tree = repo.mirror.tree_of(&commit).await?;
+        if let Some(known) = self.known(repo, &tree).await? {
+            return Ok(BaseStanding {
+                commit,
+                tested: Some(known),
+            });
+        }
+        let _held = self.testing.lock().await;
+        let known = match self.known(repo, &tree).await? {
+            Some(known) => Some(known),
+            None => self.test(repo, &commit, tree).await?,
+        };
+        Ok(BaseStanding {
+            commit,
+            tested: known,
+        })
+    }
+
+    /// The same, whatever was found before.
+    pub(crate) async fn anew(&self, repo: &Repo) -> anyhow::Result<BaseStanding> {
+        let name = RepoName::new(repo.name.clone())?;
+        self.ledger
+            .write(move |tx| Box::pin(async move { tx.forget_base_tests(&name).await }))
+            .await?;
+        self.standing(repo).await
+    }
+
+    /// Whether the present base is known to pass.
+    pub(crate) async fn has_passed(&self, repo: &Repo) -> anyhow::Result<bool> {
+        let tree = repo.mirror.tree_of(&repo.base_tip().await?).await?;
+        let known = self.known(repo, &tree).await?;
+        Ok(known.is_some_and(|row| row.state == TestState::Passed))
+    }
+
+    /// Why no task of the repository can begin now; none if one can.
+    pub(crate) async fn obstacle(&self, repo: &Repo) -> anyhow::Result<Option<String>> {
+        let asks = |config: &HostConfig| {
+            let repository = config.repositories.get(&repo.name);
+            repository.is_none_or(|repository| repository.require_green_base)
+        };
+        if !asks(&self.config.now()) {
+            return Ok(None);
+        }
+        Ok(self.standing(repo).await?.problem(repo))
+    }
+
+    async fn known(&self, repo: &Repo, tree: &ObjectId) -> anyhow::Result<Option<BaseTestRow>> {
+        let (name, tree) = (RepoName::new(repo.name.clone())?, tree.clone());
+        let read = self
+            .ledger
+            .read(|tx| Box::pin(async move { tx.base_test(&name, &tree).await }));
+        Ok(read.await?)
+    }
+
+    async fn test(
+        &self,
+        repo: &Repo,
+        commit: &ObjectId,
+        tree: ObjectId,
+    ) -> anyhow::Result<Option<BaseTestRow>> {
+        let InForce { effective, .. } = repo.in_force(&self.config.now(), commit).await?;
+        let Some(ci) = effective.ci else {
+            return Ok(None);
+        };
+        tracing::info!(repo = repo.name, sha = %commit, "the base is tested");
+        let tested = self.checkouts.test(repo, commit, &ci).await?;
+        let run = tested.run;
+        let row = BaseTestRow {
+            tree,
+            sha: commit.clone(),
+            state: run.state(),
+            inability: run.inability(),
+            output: run.output_tail,
+            tested_ms: self.ledger.now(),
+        };
+        let (name, kept) = (RepoName::new(repo.name.clone())?, row.clone());
+        self.ledger
+            .write(move |tx| Box::pin(async move { tx.put_base_test(&name, &kept).await }))
+            .await?;
+        tracing::info!(repo = repo.name, sha = %commit, state = row.state.as_str(), "the base was tested");
+        let standing = BaseStanding {
+            commit: commit.clone(),
+            tested: Some(row.clone()),
+        };
+        if let Some(problem) = standing.problem(repo) {
+            // Once for the repository, and not for each task that meets it.
+            let kind = NoticeKind::LaunchRefused {
+                of: format!("repository {}", repo.name),
+                check: "base-red".to_owned(),
+                reason: format!("repository {}: {problem}", repo.name),
+            };
+            let key = format!("base-red:{}:{}", repo.name, row.tree);
+            self.ledger.announce(None, key, kind).await?;
+        }
+        Ok(Some(row))
+    }
+}
+
+/// The end of an output, whole lines.
+fn end_of(output: &str) -> &str {
+    let output = output.trim_end();
+    let from = output.len().saturating_sub(SHOWN_BYTES);
+    let from = (from..output.len()).find(|at| output.is_char_boundary(*at));
+    let end = &output[from.unwrap_or(output.len())..];
+    match end.split_once('\n') {
+        Some((_, rest)) if end.len() < output.len() => rest,
+        Some(_) | None => end,
+    }
+}
+
+/// Lines that say that something was denied.
+fn denied(output: &str) -> Vec<&str> {
+    let says = |line: &&str| DENIALS.iter().any(|denial| line.contains(denial));
+    let lines = output.lines().map(str::trim).filter(says);
+    lines.take(DENIED_LINES_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn person_is_shown_the_end_of_the_output_and_what_was_denied_in_it() {
+        let output = format!(
+            "{}sh: 1: /opt/x/tool: Permission denied\nlast line\n",
+            "a line\n".repeat(1000)
+        );
+        let end = end_of(&output);
+        assert!(
+            end.len() <= SHOWN_BYTES && end.starts_with("a line\n") && end.ends_with("last line")
+        );
+        assert_eq!(denied(&output), ["sh: 1: /opt/x/tool: Permission denied"]);
+        assert_eq!(end_of("ä"), "ä");
+    }
+}

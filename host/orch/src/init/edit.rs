@@ -1,0 +1,122 @@
+//! Adds a repository to a configuration that is there, and takes one out: comments and order are kept.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+/// The text with `entry`, the value of the repository `name` in one line of JSON; none if the file has a form in which
+/// there is no place for it.
+pub(crate) fn with(text: &str, name: &str, entry: &serde_json::Value) -> Option<String> {
+    if let Ok(serde_json::Value::Object(mut map)) = serde_json::from_str(text) {
+        let list = map
+            .entry("repositories")
+            .or_insert_with(|| serde_json::json!({}));
+        list.as_object_mut()?.insert(name.to_owned(), entry.clone());
+        return serde_json::to_string_pretty(&map)
+            .ok()
+            .map(|text| text + "\n");
+    }
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    match lines
+        .iter()
+        .position(|line| line.trim_end() == "repositories:")
+    {
+        Some(at) => {
+            // As deep as the entries that are there.
+            let next = lines[at + 1..].iter().find(|line| is_content(line));
+            let indent = next.map_or(2, |line| indent_of(line)).max(1);
+            lines.insert(at + 1, format!("{}{name}: {entry}", " ".repeat(indent)));
+        }
+        None if lines.iter().any(|line| line.starts_with("repositories:")) => return None,
+        None => {
+            lines.push("repositories:".to_owned());
+            lines.push(format!("  {name}: {entry}"));
+        }
+    }
+    Some(lines.join("\n") + "\n")
+}
+
+/// The text without the repository `name`; none if it stands there in another form.
+pub(crate) fn without(text: &str, name: &str) -> Option<String> {
+    if let Ok(serde_json::Value::Object(mut map)) = serde_json::from_str(text) {
+        map.get_mut("repositories")?.as_object_mut()?.remove(name)?;
+        return serde_json::to_string_pretty(&map)
+            .ok()
+            .map(|text| text + "\n");
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let top = lines
+        .iter()
+        .position(|line| line.trim_end() == "repositories:")?;
+    let entry = format!("{name}:");
+    let is_entry = |line: &&str| line.trim_start().starts_with(&entry);
+    let at = top + 1 + lines[top + 1..].iter().position(is_entry)?;
+    let depth = indent_of(lines[at]);
+    let deeper = |line: &&&str| !is_content(line) || indent_of(line) > depth;
+    let of_entry = lines[at + 1..].iter().take_while(deeper).count();
+    // Blank lines and comments behind it belong to what follows.
+    let behind = lines[at + 1..=at + of_entry].iter().rev();
+    let behind = behind.take_while(|line| !is_content(line)).count();
+    let end = at + 1 + of_entry - behind;
+    let rest: Vec<&str> = [&lines[..at], &lines[end..]].concat();
+    Some(rest.join("\n") + "\n")
+}
+
+fn is_content(line: &str) -> bool {
+    let line = line.trim();
+    !line.is_empty() && !line.starts_with('#')
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// Puts a text in the place of a file: a host that watches it never sees half of it.
+pub(crate) fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
+    let done = orch_durable::replace(file, text.as_bytes());
+    done.with_context(|| format!("`{}`", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_config::HostConfig;
+
+    use super::*;
+
+    #[test]
+    fn repository_is_added_and_taken_out_and_everything_else_stays() {
+        for text in [
+            "# ours\nrepositories:\n  shop:\n    path: shop.git\n    # of the shop\n    base: main\n\n# end\nconcurrency: { agents: 2 }\n",
+            "# ours\nrepositories:\n    shop: { path: shop.git }\n# end\n",
+            r#"{"repositories": {"shop": {"path": "shop.git"}}}"#,
+        ] {
+            let entry = serde_json::json!({"path": "/srv/till.git", "base": "main"});
+            let more = with(text, "till", &entry).unwrap();
+            let config =
+                HostConfig::parse("orch.yaml", &more).unwrap_or_else(|e| panic!("{e}\n{more}"));
+            let names: Vec<&String> = config.repositories.keys().collect();
+            assert_eq!(names, ["shop", "till"], "{more}");
+            let back = without(&more, "till").unwrap();
+            if text.starts_with('#') {
+                assert_eq!(back, text);
+            }
+            let other = without(&more, "shop").unwrap();
+            let config =
+                HostConfig::parse("orch.yaml", &other).unwrap_or_else(|e| panic!("{e}\n{other}"));
+            let names: Vec<&String> = config.repositories.keys().collect();
+            assert_eq!(names, ["till"], "{other}");
+            for comment in ["# ours", "# end"] {
+                assert_eq!(text.contains(comment), other.contains(comment), "{other}");
+            }
+        }
+        assert_eq!(without("repositories: {shop: {path: a}}", "shop"), None);
+        assert_eq!(
+            with(
+                "repositories: {shop: {path: a}}",
+                "till",
+                &serde_json::json!({})
+            ),
+            None
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! What is this project, and how is it tested? Read from its files alone, by tables of data: one file for each language.
+//!
+//! Nothing is run and nothing is fetched. What comes of it is a proposal that a person accepts.
+
+mod project;
+mod rules;
+mod survey;
+mod tables;
+
+pub use project::Project;
+pub use survey::{CiFile, Found, Surveyed, survey};

@@ -1,0 +1,188 @@
+//! Layouts as real projects have them, and how each is to be set up and tested.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orch_survey::{Project, Surveyed, survey};
+
+/// Names of files, with their texts.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
+/// Programs that are installed here.
+const INSTALLED: [&str; 9] = [
+    "python3", "node", "npm", "cargo", "go", "java", "mvn", "make", "gcc",
+];
+
+fn look(files: &[(&str, &str)], installed: &[&str]) -> Surveyed {
+    let texts: BTreeMap<&str, &str> = files.iter().copied().collect();
+    let names: BTreeSet<String> = texts.keys().map(|name| (*name).to_owned()).collect();
+    survey(&Project {
+        files: &names,
+        read: &|name| texts.get(name).map(|text| (*text).to_owned()),
+        has_program: &|program| installed.contains(&program),
+    })
+}
+
+fn of(files: &[(&str, &str)]) -> (String, Option<String>, Option<String>) {
+    let found = look(files, &INSTALLED);
+    let language = found.languages.first().map(|l| l.language.clone());
+    (language.unwrap_or_default(), found.setup, found.test)
+}
+
+#[test]
+fn python_library_with_dependency_groups_and_a_foreign_lock_is_set_up_with_pip() {
+    let (language, setup, test) = of(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"x\"\n[dependency-groups]\ndev = [\"ruff\"]\ntests = [\n    \"pytest\",\n]\n[tool.pytest.ini_options]\n",
+        ),
+        ("uv.lock", ""),
+        ("src/x/__init__.py", ""),
+        ("tests/test_x.py", "import pytest\n"),
+    ]);
+    assert_eq!(language, "Python");
+    let setup = setup.unwrap();
+    assert!(setup.starts_with("python3 -m venv .venv"), "{setup}");
+    assert!(setup.contains("-e . --group tests"), "{setup}");
+    assert_eq!(test.as_deref(), Some(".venv/bin/python -m pytest"));
+}
+
+#[test]
+fn uv_and_poetry_are_used_where_they_are_installed() {
+    let files = [
+        ("pyproject.toml", "[project]\nname = \"x\"\n"),
+        ("uv.lock", ""),
+        ("tests/test_x.py", "def test_x(): pass\n"),
+    ];
+    let found = look(&files, &["python3", "uv"]);
+    let setup = found.setup.unwrap();
+    assert_eq!(setup, "uv sync --frozen --all-extras --all-groups");
+    assert_eq!(
+        found.test.as_deref(),
+        Some("uv run --frozen --no-sync pytest")
+    );
+    assert_eq!(
+        found.languages[0].locks,
+        [("uv.lock".to_owned(), "uv".to_owned())]
+    );
+}
+
+#[test]
+fn python_of_before_has_requirements_and_unittest() {
+    let (_, setup, test) = of(&[
+        ("setup.py", "from setuptools import setup\nsetup()\n"),
+        ("requirements/dev.txt", "mock\n"),
+        ("tests/__init__.py", ""),
+        ("tests/test_x.py", "import unittest\n"),
+    ]);
+    assert!(setup.unwrap().ends_with("-r requirements/dev.txt"));
+    let expected = ".venv/bin/python -m unittest discover -s tests -t .";
+    assert_eq!(test.as_deref(), Some(expected));
+}
+
+#[test]
+fn node_package_is_tested_as_it_says_and_not_by_the_text_of_npm_init() {
+    let package = |test: &str| format!("{{\"scripts\": {{\"test\": \"{test}\"}}}}");
+    let (said, unsaid) = (
+        package("mocha"),
+        package("echo \\\"Error: no test specified\\\" && exit 1"),
+    );
+    let (language, setup, test) = of(&[
+        ("package.json", &said),
+        ("package-lock.json", ""),
+        ("index.js", ""),
+    ]);
+    assert_eq!(
+        (language.as_str(), setup.as_deref()),
+        ("JavaScript", Some("npm ci"))
+    );
+    assert_eq!(test.as_deref(), Some("npm test"));
+    let (_, _, test) = of(&[("package.json", &unsaid), ("index.js", "")]);
+    assert_eq!(test, None);
+    // Its own manager is not there: npm reads the same manifest.
+    let (_, setup, _) = of(&[
+        ("package.json", &said),
+        ("pnpm-lock.yaml", ""),
+        ("index.ts", ""),
+    ]);
+    assert_eq!(setup.as_deref(), Some("npm install --no-audit --no-fund"));
+}
+
+#[test]
+fn compiled_languages_are_tested_by_their_own_tools() {
+    let cases: [(Files<'_>, &str, Option<&str>, &str); 5] = [
+        (
+            &[
+                ("Cargo.toml", "[workspace]\n"),
+                ("Cargo.lock", ""),
+                ("a/src/lib.rs", ""),
+            ],
+            "Rust",
+            Some("cargo fetch --locked"),
+            "cargo test --workspace --offline",
+        ),
+        (
+            &[
+                ("go.mod", "module x\n"),
+                ("vendor/modules.txt", ""),
+                ("x.go", ""),
+            ],
+            "Go",
+            None,
+            "go test ./...",
+        ),
+        (
+            &[("pom.xml", "<project/>"), ("src/main/java/X.java", "")],
+            "Java",
+            Some("mvn -B -q test -Dmaven.test.failure.ignore=true"),
+            "mvn -B -o test",
+        ),
+        (
+            &[("Makefile", "all:\n\ncheck : all\n\t./t\n"), ("x.c", "")],
+            "C",
+            None,
+            "make check",
+        ),
+        (
+            &[("tests/run.sh", "true\n"), ("README.md", "")],
+            "shell",
+            None,
+            "sh tests/run.sh",
+        ),
+    ];
+    for (files, language, setup, test) in cases {
+        let found = of(files);
+        assert_eq!(found.0, language);
+        assert_eq!(
+            (found.1.as_deref(), found.2.as_deref()),
+            (setup, Some(test)),
+            "{language}"
+        );
+    }
+}
+
+#[test]
+fn language_that_can_be_tested_here_comes_before_the_one_with_more_files() {
+    let files = [
+        ("package.json", "{\"scripts\": {\"test\": \"jest\"}}"),
+        ("a.ts", ""),
+        ("b.ts", ""),
+        ("go.mod", "module x\n"),
+        ("x.go", ""),
+    ];
+    let found = look(&files, &["go"]);
+    let names: Vec<&str> = found
+        .languages
+        .iter()
+        .map(|l| l.language.as_str())
+        .collect();
+    assert_eq!(names, ["Go", "JavaScript"]);
+    assert_eq!(found.languages[1].missing, ["node"]);
+}
+
+#[test]
+fn files_of_services_are_named_and_an_unknown_project_has_no_test() {
+    let found = look(&[(".github/workflows/ci.yml", ""), ("README.md", "")], &[]);
+    assert_eq!(found.ci[0].maker, "GitHub Actions");
+    assert_eq!((found.setup, found.test), (None, None));
+    assert!(found.languages.is_empty());
+}
