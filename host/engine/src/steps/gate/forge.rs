@@ -11,6 +11,7 @@ use orch_store::TaskRecord;
 
 use super::subject::Subject as Asked;
 use crate::ledger::Ledger;
+use crate::ledger::evidence::prepared_of;
 use crate::ledger::repos::Repo;
 
 /// Combines the required contexts of a commit. Nothing required is `none` without checks; a required context
@@ -25,7 +26,12 @@ pub(super) async fn commit_status(
     let (name, commit) = (record.task.repo.clone(), sha.clone());
     let own = ledger
         .read(|tx| Box::pin(async move { tx.test_state(&name, &commit).await }))
-        .await?;
+        .await?
+        .map(|test| test.check());
+    let own = match own {
+        Some(state) => Some(state),
+        None => prepared(ledger, record, sha).await?,
+    };
     let is_foreign = |context: &String| context != LOCAL_CI_CONTEXT;
     let posted = match required.iter().any(is_foreign) {
         true => repo.forge.statuses(sha).await?,
@@ -36,7 +42,7 @@ pub(super) async fn commit_status(
             .iter()
             .find(|status| status.context == *context)
             .map(|status| status.state),
-        false => own.map(|test| test.check()),
+        false => own,
     };
     let checks: Vec<Check> = required
         .iter()
@@ -64,6 +70,24 @@ pub(super) async fn commit_status(
         state,
         checks,
     })
+}
+
+/// How the tests ended under which the commit was prepared for landing: in a batch they ran on a commit that has this
+/// one in it.
+async fn prepared(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    sha: &ObjectId,
+) -> anyhow::Result<Option<CheckState>> {
+    let prepared = prepared_of(ledger, record.task.id).await?;
+    let run = prepared
+        .map(|prepared| prepared.preparation)
+        .filter(|preparation| preparation.head_sha == sha.as_str())
+        .and_then(|preparation| preparation.retest);
+    Ok(run.map(|run| match run.passed {
+        true => CheckState::Success,
+        false => CheckState::Failure,
+    }))
 }
 
 /// The task's pull request with what reviewers said whose word counts there, and what people told the host. A review
