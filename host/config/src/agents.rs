@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use orch_agents::driver::DeclaredOutcome;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::network::{self, NetworkConfig};
 use crate::sandbox::SandboxGrants;
@@ -60,7 +61,11 @@ pub struct AgentConfig {
     #[serde(default)]
     pub result: ResultRule,
     /// What exit codes other than 0 mean (`command`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "by_number"
+    )]
     pub exit_codes: BTreeMap<i32, DeclaredOutcome>,
     /// Model to ask for (`claude`).
     #[serde(default)]
@@ -106,6 +111,32 @@ pub struct RoleConfig {
     /// Time limits.
     #[serde(default)]
     pub limits: RunLimits,
+}
+
+/// Keys that are numbers, also as text: in JSON every key is text.
+fn by_number<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
+    from: D,
+) -> Result<BTreeMap<i32, V>, D::Error> {
+    #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+    #[serde(untagged, expecting = "an exit code is a number")]
+    enum Key {
+        Number(i32),
+        Text(String),
+    }
+    let map = BTreeMap::<Key, V>::deserialize(from)?;
+    map.into_iter()
+        .map(|(key, value)| {
+            let number = match key {
+                Key::Number(number) => number,
+                Key::Text(text) => text.parse().map_err(|_| {
+                    D::Error::custom(format!(
+                        "`{text}` is no exit code; an exit code is a number"
+                    ))
+                })?,
+            };
+            Ok((number, value))
+        })
+        .collect()
 }
 
 /// Refuses declarations of exit codes that could never hold.

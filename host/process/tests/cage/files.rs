@@ -111,7 +111,8 @@ fn secrets_of_the_system_are_empty() {
         host.works("test ! -s /etc/shadow && test -r /etc/passwd");
         host.works("for f in shadow gshadow sudoers ssl/private; do test -z \"$(cat /etc/$f 2>/dev/null; ls -A /etc/$f 2>/dev/null | grep -v ^/etc)\" || exit 1; done");
         assert_eq!(
-            host.works("find /etc -name 'ssh_host_*_key' -size +0 2>/dev/null"),
+            // Some folders of a system are closed to everybody, which `find` counts as a failure.
+            host.works("find /etc -name 'ssh_host_*_key' -size +0 2>/dev/null || true"),
             ""
         );
     }
