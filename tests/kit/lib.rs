@@ -5,7 +5,9 @@ pub mod forgejo;
 mod images;
 pub mod messages_api;
 pub mod osv;
+pub mod plane;
 pub mod sql;
+pub mod telegram;
 pub mod torture;
 pub mod world;
 
@@ -17,4 +19,6 @@ pub fn choose_tls() {
 
 pub use messages_api::MessagesApi;
 pub use osv::{Osv, OsvFault};
+pub use plane::Plane;
+pub use telegram::Telegram;
 pub use world::{Orch, World, until};

@@ -49,3 +49,16 @@ pub(crate) async fn body(mut response: Response, bytes_max: usize) -> Result<Vec
     }
     Ok(body)
 }
+
+/// Unix milliseconds.
+pub(crate) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// When an answer says that the next call may come; none if it does not say so in seconds.
+pub(crate) fn retry_after_ms(headers: &reqwest::header::HeaderMap) -> Option<i64> {
+    let text = headers.get("retry-after")?.to_str().ok()?;
+    let seconds: i64 = text.trim().parse().ok()?;
+    Some(now_ms().saturating_add(seconds.clamp(0, 86_400).saturating_mul(1000)))
+}

@@ -7,6 +7,7 @@ pub mod gitea;
 mod http;
 pub mod notify;
 mod osv;
+pub mod plane;
 mod secret;
 mod web;
 pub mod webhook;

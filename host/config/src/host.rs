@@ -12,12 +12,14 @@ use crate::disk::DiskConfig;
 use crate::forges::ForgeConfig;
 use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, ToolConfig};
 use crate::merge::MergeConfig;
+use crate::notifiers::NotifierConfig;
 use crate::people::PersonConfig;
 use crate::pipeline::PipelineConfig;
 use crate::reconcile::ReconcileConfig;
 use crate::recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 use crate::repositories::RepositoryConfig;
 use crate::sandbox::SandboxConfig;
+use crate::trackers::TrackerConfig;
 use crate::webhooks::WebhookConfig;
 
 /// The host's configuration.
@@ -66,6 +68,10 @@ pub struct HostConfig {
     pub people: BTreeMap<String, PersonConfig>,
     /// Logins that may approve and nobody else, from before there were `people`.
     pub approvers: Vec<String>,
+    /// Trackers beyond this machine, by name.
+    pub trackers: BTreeMap<String, TrackerConfig>,
+    /// Where people are told things beside the log, by name.
+    pub notifiers: BTreeMap<String, NotifierConfig>,
     /// What agents may cost.
     pub budgets: BudgetsConfig,
     /// Whether agents are looked at before they start.

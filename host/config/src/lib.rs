@@ -14,7 +14,9 @@ mod grants;
 mod host;
 mod live;
 mod merge;
+mod moving;
 mod network;
+mod notifiers;
 mod people;
 mod pipeline;
 mod places;
@@ -26,6 +28,7 @@ mod repositories;
 mod repository;
 mod sandbox;
 mod strict;
+mod trackers;
 mod uses;
 mod waivers;
 mod webhooks;
@@ -42,7 +45,14 @@ pub use grants::GateGrants;
 pub use host::{Concurrency, ConfigSource, HostConfig, HttpConfig, RulesConfig};
 pub use live::{LiveConfig, Replaced};
 pub use merge::MergeConfig;
+pub use moving::{
+    Dotenv, Doubt, Moved, SETTINGS, SecretFile, Setting, VariableNotice, moved, notices,
+};
 pub use network::{NetworkConfig, NetworkMode};
+pub use notifiers::{
+    CommandConfig, EmailConfig, LOG_NOTIFIER, NotifierConfig, TelegramConfig, USUAL,
+    WebhookNotifierConfig,
+};
 pub use people::{Account, PersonConfig};
 pub use pipeline::PipelineConfig;
 pub use problems::{Problem, problems};
@@ -54,6 +64,7 @@ pub use repositories::{
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use sandbox::{SandboxConfig, SandboxGrants, SandboxMode};
 pub use strict::ConfigError;
+pub use trackers::{ENTRY_STATE, LOCAL_TRACKER, PlaneConfig, PlaneProjectConfig, TrackerConfig};
 pub use webhooks::{SecretFrom, WebhookConfig, WebhookKind};
 
 /// Name of the repository's own configuration file, read at the trusted base only.

@@ -75,6 +75,8 @@ impl LiveConfig {
         kept.gates_lock.clone_from(&before.gates_lock);
         kept.http.clone_from(&before.http);
         kept.concurrency.clone_from(&before.concurrency);
+        kept.trackers.clone_from(&before.trackers);
+        kept.notifiers.clone_from(&before.notifiers);
         kept.forges.clone_from(&before.forges);
         kept.webhooks.clone_from(&before.webhooks);
         kept.repositories = repositories(&before.repositories, &next.repositories);
@@ -130,7 +132,7 @@ impl LiveConfig {
                 }
                 Ok(Replaced::RestartNeeded) => tracing::warn!(
                     %file,
-                    "the changed configuration is in force, except folders, addresses, workers and repositories: restart the host for those"
+                    "the changed configuration is in force, except folders, addresses, workers, repositories, trackers and notifiers: restart the host for those"
                 ),
                 Ok(Replaced::Held(key)) => tracing::error!(
                     %file,

@@ -52,9 +52,11 @@ impl std::fmt::Display for Account {
     }
 }
 
-/// Refuses names that nobody can have, sources that there are none of, and an account that is two persons'.
+/// Refuses names that nobody can have, sources that there are none of, and an account that is two persons'. `doors` are
+/// the trackers and notifiers of this host.
 pub(crate) fn check(
     people: &BTreeMap<String, PersonConfig>,
+    doors: &[&str],
     file: &str,
 ) -> Result<(), ConfigError> {
     let mut seen = BTreeMap::new();
@@ -64,7 +66,7 @@ pub(crate) fn check(
             .map_err(|e| ConfigError::invalid(file, &place, e.to_string()))?;
         for (source, accounts) in &person.accounts {
             let place = format!("{place}.{source}");
-            let known = [&[UNIX][..], &SOURCES].concat();
+            let known = [&[UNIX][..], &SOURCES, doors].concat();
             if !known.contains(&source.as_str()) {
                 let problem = match strict::nearest(source, &known) {
                     Some(near) => format!("unknown source `{source}`; did you mean `{near}`?"),

@@ -28,6 +28,8 @@ impl HostConfig {
             .values()
             .map(|forge| &forge.token)
             .chain(of_webhooks)
+            .chain(self.trackers.values().map(|tracker| &tracker.plane.key))
+            .chain(self.notifiers.values().flat_map(|n| n.secrets()))
     }
 
     /// Files of credentials are named from the folder of the configuration.
@@ -39,7 +41,10 @@ impl HostConfig {
             }
         }
         let webhooks = self.webhooks.values_mut();
-        for secret in webhooks.flat_map(|webhook| &mut webhook.secrets) {
+        let of_notifiers = self.notifiers.values_mut().flat_map(|n| n.secrets_mut());
+        let of_trackers = self.trackers.values_mut().map(|t| &mut t.plane.key);
+        let of_webhooks = webhooks.flat_map(|webhook| &mut webhook.secrets);
+        for secret in of_webhooks.chain(of_trackers).chain(of_notifiers) {
             secret.place(folder);
         }
     }
@@ -78,11 +83,19 @@ mod tests {
     fn everything_of_the_hosts_is_its_own_place() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("orch.yaml");
-        let text = "repositories: {shop: {path: shop.git}}\nagents:\n  a: {driver: command, program: a, sandbox: {write: [seen]}}\n";
+        let text = "repositories: {shop: {path: shop.git}}\nagents:\n  a: {driver: command, program: a, sandbox: {write: [seen]}}\n\
+                    notifiers: {chat: {telegram: {token: {file: token}, chat: 1}}}\n";
         std::fs::write(&file, text).unwrap();
         let config = HostConfig::load(&file, |_| None).unwrap();
         let own = config.own_places();
-        for name in ["orch-data", "gates", "gates.lock", "orch.yaml", "shop.git"] {
+        for name in [
+            "orch-data",
+            "gates",
+            "gates.lock",
+            "orch.yaml",
+            "shop.git",
+            "token",
+        ] {
             assert!(own.contains(&folder.path().join(name)), "{name}: {own:?}");
         }
         assert_eq!(

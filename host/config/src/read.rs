@@ -13,7 +13,10 @@ use crate::network::NetworkMode;
 use crate::repository::RepoFile;
 use crate::sandbox::SandboxMode;
 use crate::strict::{self, ConfigError, unknown};
-use crate::{agents, bounds, disk, edges, merge, people, reconcile, repositories, sandbox};
+use crate::{
+    agents, bounds, disk, edges, merge, moving, notifiers, people, reconcile, repositories,
+    sandbox, trackers,
+};
 
 impl HostConfig {
     /// Reads and checks `path`, then applies `ORCH_*` variables from `env`.
@@ -28,8 +31,8 @@ impl HostConfig {
             .unwrap_or(Path::new("."));
         // Programs are started from other folders.
         let folder = &std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        let mut config = Self::parse(&path.display().to_string(), &text)?;
-        config.apply_env(env)?;
+        let mut config = Self::parse(&path.display().to_string(), &text)?.apply_env(env)?;
+        config.check("environment")?;
         path.clone_into(&mut config.file);
         config.data = Some(folder.join(config.data.unwrap_or_else(|| PathBuf::from("orch-data"))));
         config.gates_lock = Some(
@@ -50,6 +53,7 @@ impl HostConfig {
             }
         }
         config.place_grants(folder);
+        notifiers::place(&mut config.notifiers, folder);
         config.place_secrets(folder);
         Ok(config)
     }
@@ -125,7 +129,13 @@ impl HostConfig {
                 why,
             ));
         }
-        people::check(&self.people, file)?;
+        notifiers::check(&self.notifiers, file)?;
+        trackers::check(&self.trackers, &self.repositories, file)?;
+        let doors = [
+            self.trackers.keys().map(String::as_str).collect::<Vec<_>>(),
+            self.notifiers.keys().map(String::as_str).collect(),
+        ];
+        people::check(&self.people, &doors.concat(), file)?;
         edges::check(self, file)?;
         for (gate, words) in &self.grants {
             GateGrants::parse(file, gate, words.iter().map(String::as_str))?;
@@ -164,39 +174,17 @@ impl HostConfig {
         Ok(())
     }
 
-    fn apply_env(&mut self, env: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
-        let number = |variable: &str| -> Result<Option<u32>, ConfigError> {
-            env(variable)
-                .map(|text| {
-                    text.parse().map_err(|_| {
-                        ConfigError::invalid(
-                            "environment",
-                            variable,
-                            format!("`{text}` is not a whole number"),
-                        )
-                    })
-                })
-                .transpose()
-        };
-        let mut note = |key: &str, variable: &str| {
-            self.sources.push(ConfigSource {
-                key: key.to_owned(),
-                variable: variable.to_owned(),
-            });
-        };
-        if let Some(value) = number("ORCH_MAX_CONCURRENCY")? {
-            self.concurrency.agents = value.clamp(1, 64);
-            note("concurrency.agents", "ORCH_MAX_CONCURRENCY");
-        }
-        if let Some(value) = number("ORCH_MAX_DEVELOPER_RETRIES")? {
-            self.rules.rework_rounds_max = Some(value);
-            note("rules.rework_rounds_max", "ORCH_MAX_DEVELOPER_RETRIES");
-        }
+    /// Overrides what variables of the host's own, and those of the reference system, say.
+    fn apply_env(self, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut config = moving::apply(self, &env)?;
         if let Some(value) = env("ORCH_DATA_DIR") {
-            self.data = Some(PathBuf::from(value));
-            note("data", "ORCH_DATA_DIR");
+            config.data = Some(PathBuf::from(value));
+            config.sources.push(ConfigSource {
+                key: "data".to_owned(),
+                variable: "ORCH_DATA_DIR".to_owned(),
+            });
         }
-        Ok(())
+        Ok(config)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::id::{DoorName, UnixMs};
 use crate::message::{Destination, Message, MessageKind};
-use crate::notice::{Notice, NoticeKind, Subject};
+use crate::notice::{Level, News, Notice, NoticeKind, Subject};
 use crate::port::PortFailure;
 use crate::retry;
 
@@ -26,7 +26,7 @@ pub fn tries_max(kind: MessageKind) -> u32 {
         | MessageKind::OpenPullRequest
         | MessageKind::MarkMerged
         | MessageKind::PostStatus => 300,
-        MessageKind::Announcement | MessageKind::Notice => 100,
+        MessageKind::Announcement | MessageKind::Notice | MessageKind::Progress => 100,
         MessageKind::RemoveWorkspace => 20,
     }
 }
@@ -40,6 +40,7 @@ pub fn try_timeout_ms(kind: MessageKind) -> u64 {
         | MessageKind::Comment
         | MessageKind::PostStatus
         | MessageKind::Announcement
+        | MessageKind::Progress
         | MessageKind::Notice => 30_000,
         // Many files may have to go.
         MessageKind::RemoveWorkspace => 600_000,
@@ -108,6 +109,10 @@ pub fn dead_letter(
     error: &str,
     now: UnixMs,
 ) -> Option<Message> {
+    // The next move of the task shows it anew.
+    if matches!(message, Message::Progress { .. }) {
+        return None;
+    }
     if let Message::Notice { notice, .. } | Message::Announcement { notice } = message
         && matches!(notice.kind, NoticeKind::Undelivered { .. })
     {
@@ -128,16 +133,51 @@ pub fn dead_letter(
     })
 }
 
-/// Which of the notifiers tell a notice: all of them, but the one that the notice says is dead.
+/// What is delivered first of several messages that are due for one destination: the lower, the sooner.
+pub fn urgency(message: &Message) -> u8 {
+    match message.kind() {
+        MessageKind::IssueState
+        | MessageKind::Announcement
+        | MessageKind::Notice
+        | MessageKind::OpenPullRequest
+        | MessageKind::MarkMerged
+        | MessageKind::PostStatus
+        | MessageKind::RemoveWorkspace => 0,
+        MessageKind::Comment | MessageKind::Progress => 1,
+    }
+}
+
+/// Whether a message may be told with others at once: an alert that asks for no answer.
+pub fn can_be_joined(message: &Message) -> bool {
+    match message {
+        Message::Notice { notice, prompt, .. } => {
+            prompt.is_none() && notice.kind.level() > Level::News
+        }
+        Message::Announcement { .. }
+        | Message::Progress { .. }
+        | Message::IssueState { .. }
+        | Message::Comment { .. }
+        | Message::OpenPullRequest { .. }
+        | Message::MarkMerged { .. }
+        | Message::PostStatus { .. }
+        | Message::RemoveWorkspace { .. } => false,
+    }
+}
+
+/// Which of the notifiers tell a notice: those that are to tell such news, but the one that the notice says is dead.
 pub fn tellers<'a>(
     notice: &'a Notice,
-    notifiers: impl Iterator<Item = &'a DoorName> + 'a,
+    notifiers: impl Iterator<Item = (&'a DoorName, &'a [News])> + 'a,
 ) -> impl Iterator<Item = &'a DoorName> + 'a {
     let is_dead = move |name: &DoorName| {
         let of = &notice.kind;
         matches!(of, NoticeKind::Undelivered { destination: Destination::Notifier(dead), .. } if dead == name)
     };
-    notifiers.filter(move |name| !is_dead(name))
+    notifiers
+        .filter(move |(name, tells)| {
+            !is_dead(name) && tells.iter().any(|news| notice.kind.is(*news))
+        })
+        .map(|(name, _)| name)
 }
 
 #[cfg(test)]

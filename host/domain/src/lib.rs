@@ -25,6 +25,7 @@ pub mod path;
 pub mod person;
 pub mod pipeline;
 pub mod port;
+pub mod prompt;
 pub mod reach;
 pub mod reconcile;
 pub mod remedy;

@@ -11,9 +11,10 @@ pub use self::kind::MessageKind;
 use crate::id::{DoorName, ObjectId, RepoName, TaskId, WorkItem};
 use crate::imports::CheckState;
 use crate::issue::TrackerState;
-use crate::notice::Notice;
+use crate::notice::{Notice, Progress};
 use crate::port::forge::NewPullRequest;
 use crate::port::tracker::{IssueAt, Voice};
+use crate::prompt::PromptId;
 use crate::stage::Stage;
 
 /// What a comment of the host says.
@@ -39,6 +40,11 @@ pub enum Remark {
     /// What was approved is not what would land or be deployed: the approval is asked for again.
     ApprovalVoid {
         /// What is different.
+        why: String,
+    },
+    /// The issue stands where the host is to begin it, and the host does not.
+    NotBegun {
+        /// Why not, with what would help.
         why: String,
     },
     /// What a person asked for by moving the issue was not carried out.
@@ -97,6 +103,16 @@ pub enum Message {
         to: DoorName,
         /// What this one tells.
         notice: Notice,
+        /// The question that it asks; none if it asks nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<PromptId>,
+    },
+    /// One notifier shows where a task is. Of several that wait for one task only the newest is delivered.
+    Progress {
+        /// Which notifier.
+        to: DoorName,
+        /// Where the task is.
+        progress: Progress,
     },
     /// An issue moves. Of several that wait for one issue only the newest is delivered.
     IssueState {
@@ -160,6 +176,7 @@ impl Message {
         match self {
             Self::Announcement { .. } => MessageKind::Announcement,
             Self::Notice { .. } => MessageKind::Notice,
+            Self::Progress { .. } => MessageKind::Progress,
             Self::IssueState { .. } => MessageKind::IssueState,
             Self::Comment { .. } => MessageKind::Comment,
             Self::OpenPullRequest { .. } => MessageKind::OpenPullRequest,
@@ -173,7 +190,9 @@ impl Message {
     pub fn destination(&self) -> Destination {
         match self {
             Self::Announcement { .. } => Destination::Notifiers,
-            Self::Notice { to, .. } => Destination::Notifier(to.clone()),
+            Self::Notice { to, .. } | Self::Progress { to, .. } => {
+                Destination::Notifier(to.clone())
+            }
             Self::IssueState { at, .. } | Self::Comment { at, .. } => {
                 Destination::Tracker(at.tracker.clone())
             }

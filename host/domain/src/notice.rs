@@ -103,6 +103,40 @@ pub enum Missed {
 }
 
 words! {
+    "kind of news":
+    /// What a notifier can be asked to tell; one notice may be of several kinds.
+    pub enum News {
+        /// What is odd, stands still or is in danger.
+        Alerts = "alerts",
+        /// What goes on, or gets better, only when a person acts.
+        NeedsPerson = "needs-person",
+        /// The end of a task.
+        Done = "done",
+        /// Where each task is.
+        Stages = "stages",
+    }
+}
+
+/// Where a task is. A newer one makes an older one needless.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Progress {
+    /// Row id of the task.
+    pub task: TaskId,
+    /// Its name in the tracker.
+    pub work_item: WorkItem,
+    /// Its repository.
+    pub repo: RepoName,
+    /// Title of the request.
+    pub title: String,
+    /// The stage it is at.
+    pub stage: Stage,
+    /// What it is doing: the name of its status.
+    pub status: String,
+    /// Since when, Unix milliseconds.
+    pub at_ms: UnixMs,
+}
+
+words! {
     "request of a person":
     /// What a person may ask by moving an issue.
     pub enum PersonAsked {
@@ -306,6 +340,21 @@ impl NoticeKind {
     /// Stable name for display, without data.
     pub fn name(&self) -> &'static str {
         self.word().as_str()
+    }
+
+    /// Whether it is news of this kind.
+    pub fn is(&self, news: News) -> bool {
+        match news {
+            News::Alerts => self.level() > Level::News,
+            News::NeedsPerson => self.needs_person(),
+            News::Done => matches!(self, Self::Done),
+            News::Stages => false,
+        }
+    }
+
+    /// Whether it asks a person for a decision that can be given where it is told.
+    pub fn asks(&self) -> bool {
+        matches!(self, Self::ApprovalNeeded { .. })
     }
 
     /// How much it matters.

@@ -32,6 +32,8 @@ words! {
         TokenFile = "token-file",
         /// A tracker said who moved an issue.
         Tracker = "tracker",
+        /// A window said who pressed a button.
+        Window = "window",
     }
 }
 

@@ -11,6 +11,7 @@ pub mod forge;
 pub mod notifier;
 pub mod tracker;
 pub mod webhook;
+pub mod window;
 
 use std::fmt;
 use std::future::Future;

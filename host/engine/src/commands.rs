@@ -29,5 +29,6 @@ pub use self::people::People;
 pub(crate) use self::people::token_view;
 pub use self::people::{advice, own_person};
 pub use self::statuses::Statuses;
+pub(crate) use self::tasks::NewOfTracker;
 pub use self::tasks::{BODY_BYTES_MAX, TITLE_BYTES_MAX, Tasks};
 pub use self::webhooks::{NotTaken, Webhooks};

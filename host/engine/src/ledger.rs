@@ -30,10 +30,12 @@ pub(crate) mod unfit;
 pub(crate) mod unwritten;
 pub(crate) mod webhooks;
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use orch_config::Effective;
 use orch_domain::event::EventKind;
-use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::id::{DoorName, TaskId, UnixMs};
 use orch_domain::notice::NoticeKind;
 use orch_domain::person::Caller;
 use orch_store::{BoxFuture, ClaimedJob, Owner, Store, StoreError, TaskRecord, Tx};
@@ -48,11 +50,25 @@ use self::unwritten::Unwritten;
 pub(crate) struct Ledger {
     store: Store,
     clock: Clock,
+    /// Notifiers that show where tasks are.
+    showing: Arc<[DoorName]>,
 }
 
 impl Ledger {
     pub(crate) fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+        Self {
+            store,
+            clock,
+            showing: Arc::default(),
+        }
+    }
+
+    /// The same ledger, for a host whose notifiers of these names show where tasks are.
+    pub(crate) fn showing(self, notifiers: Vec<DoorName>) -> Self {
+        Self {
+            showing: notifiers.into(),
+            ..self
+        }
     }
 
     /// Unix milliseconds; no step of the wall clock moves it.
@@ -116,6 +132,7 @@ impl Ledger {
             channel: None,
             now: self.now(),
             chance: self.chance(),
+            showing: self.showing.clone(),
         }
     }
 

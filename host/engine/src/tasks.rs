@@ -14,3 +14,4 @@ pub(crate) mod patience;
 pub(crate) mod reaper;
 pub(crate) mod reconciler;
 pub(crate) mod retention;
+pub(crate) mod windows;

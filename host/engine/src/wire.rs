@@ -157,7 +157,7 @@ impl Host {
             orch: orch.clone(),
         })
         .await?;
-        let ledger = Ledger::new(store, clock);
+        let ledger = Ledger::new(store, clock).showing(doors.showing());
         let admission = Admission::new(config.now().preflight.settings());
         let launchpad = Launchpad::new(
             ledger.clone(),

@@ -38,7 +38,8 @@ impl Tokens {
     }
 }
 
-/// Lets through whoever has a token that counts, as the person whose it is; `/health` is open to everybody.
+/// Lets through whoever has a token that counts, as the person whose it is; `/health` is open to everybody, and so
+/// is what is signed.
 pub(crate) async fn by_token(
     State(Tokens { people, wrong }): State<Tokens>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,

@@ -10,7 +10,7 @@ mod tracker;
 mod upstream;
 
 pub use forge::{LocalForge, LocalForgeConfig};
-pub use tracker::LocalTracker;
+pub use tracker::{LocalTracker, StoreIntents};
 pub use upstream::own_git_environment;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use orch_domain::id::{IssueId, TaskId};
 use orch_domain::issue::TrackerState;
-use orch_domain::port::tracker::{Comment, IssueMove, Position, Tracker, Voice};
+use orch_domain::port::tracker::{Comment, Intents, IssueMove, Position, Tracker, Voice};
 use orch_domain::port::{HOST_ACTOR, PortAnswer, PortError, PortFailure, Receipt};
 use orch_store::{BoxFuture, Store, StoreError, Tx};
 
@@ -167,4 +167,35 @@ impl Tracker for LocalTracker {
 /// The name of a task's issue.
 fn issue_of(task: TaskId) -> IssueId {
     IssueId::new(task.to_string()).expect("a number is a valid name of an issue")
+}
+
+/// Notes of other trackers on what they are about to do, in the store.
+pub struct StoreIntents {
+    store: Store,
+    now: Now,
+}
+
+impl fmt::Debug for StoreIntents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreIntents").finish_non_exhaustive()
+    }
+}
+
+impl StoreIntents {
+    /// Notes in `store`.
+    pub fn new(store: Store, now: Now) -> Self {
+        Self { store, now }
+    }
+}
+
+impl Intents for StoreIntents {
+    fn begin<'a>(&'a self, key: &'a str, since: &'a str) -> PortAnswer<'a, Option<String>> {
+        let (key, since, now) = (key.to_owned(), since.to_owned(), (self.now)());
+        Box::pin(async move {
+            let noted = self.store.write(move |tx| {
+                Box::pin(async move { tx.tracker_intent(&key, &since, now).await })
+            });
+            noted.await.map_err(failed)
+        })
+    }
 }

@@ -4,6 +4,7 @@ pub(crate) mod args;
 pub(crate) mod gate;
 pub(crate) mod task;
 pub(crate) mod token;
+pub(crate) mod tracker;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use self::args::Part;
 use self::gate::Gate;
 use self::task::Task;
 use self::token::Token;
+use self::tracker::Tracker;
 
 /// Orch carries work items from request to production, and lets nothing pass that no gate has judged.
 #[derive(Debug, Parser)]
@@ -92,6 +94,9 @@ pub(crate) enum Command {
     /// Look at the local tracker's issues and move them.
     #[command(subcommand)]
     Issue(Issue),
+    /// Set up trackers beyond this machine.
+    #[command(subcommand)]
+    Tracker(Tracker),
     /// Give persons tokens of their own, and take them back.
     #[command(subcommand)]
     Token(Token),
@@ -116,6 +121,14 @@ pub(crate) enum Command {
     /// Test commits of tasks again.
     #[command(subcommand)]
     Ci(Ci),
+    /// Write an orch.yaml from the environment file of the reference system, and say what could not be carried over.
+    MigrateEnv {
+        /// The environment file.
+        env: PathBuf,
+        /// Folder for credentials, from the folder of the configuration.
+        #[arg(long, default_value = "secrets")]
+        secrets: PathBuf,
+    },
     /// Carry a small real task through every stage, in a temporary folder.
     Demo(Demo),
     /// Prove on this machine that tools and tests are confined.

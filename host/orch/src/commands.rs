@@ -5,10 +5,12 @@ mod config;
 mod doctor;
 mod gate;
 mod gate_run;
+mod migrate;
 mod replay;
 mod repo;
 mod task;
 mod token;
+mod tracker;
 
 use std::path::Path;
 
@@ -52,6 +54,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             print(json, &done, show::message::done)?;
         }
         Command::Config(verb) => return config::run(file, verb, json).await,
+        Command::Tracker(verb) => tracker::run(file, verb, json).await?,
+        Command::MigrateEnv { env, secrets } => migrate::run(file, &env, &secrets, json)?,
         Command::Queue(part) => show_queue(&Host::find(file).await?, part, json).await?,
         Command::Alerts { all, part, verb } => {
             let host = Host::find(file).await?;

@@ -12,6 +12,25 @@ use tokio::sync::watch;
 use crate::client::load_config;
 use crate::setup::setup;
 
+/// Names the variables of the reference system that are not gone by. One that guarded something keeps the host from
+/// starting: it would be ignored in silence.
+fn name_variables() -> anyhow::Result<()> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut guards = Vec::new();
+    for notice in orch_config::notices(names) {
+        tracing::warn!(variable = notice.variable, "{}", notice.text);
+        if notice.is_guard {
+            guards.push(format!("`{}`: {}", notice.variable, notice.text));
+        }
+    }
+    anyhow::ensure!(
+        guards.is_empty(),
+        "variables that guarded something are set and not read: {}",
+        guards.join("; ")
+    );
+    Ok(())
+}
+
 /// How long answers under way may take when the host opens anew.
 const ANSWERS_MAX: Duration = Duration::from_secs(5);
 
@@ -21,6 +40,7 @@ pub(crate) async fn serve(file: &Path) -> anyhow::Result<u8> {
         terminate: signal(SignalKind::terminate())?,
         interrupt: signal(SignalKind::interrupt())?,
     };
+    name_variables()?;
     if std::io::stderr().is_terminal() {
         eprintln!(
             "orch serves; end it with Ctrl-C. Agents under way go on and are taken up at the next start."

@@ -1,74 +1,32 @@
 //! What is an engine made from on this machine? The only place that names the clients of the outside world.
 
+mod doors;
 mod forges;
 mod webhooks;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::embedded;
 use anyhow::Context;
-use orch_clients::notify::LogNotifier;
 use orch_clients::{OsvClient, WebClient};
-use orch_config::{ForgePlace, HostConfig};
-use orch_domain::id::{DoorName, RepoName};
-use orch_domain::port::forge::Forge;
-use orch_domain::port::notifier::Notifier;
-use orch_domain::port::tracker::Tracker;
-use orch_engine::{DoorSite, Doors, Paths, Setup};
+use orch_config::HostConfig;
+use orch_engine::{Paths, Setup};
 use orch_gates::{GateRuntime, RuntimeConfig};
 use orch_judge::Outside;
-use orch_local::{LocalForge, LocalForgeConfig, LocalTracker};
 
-use forges::Servers;
+pub(crate) use self::webhooks::secret;
 
 /// What the engine of this configuration is made from.
 pub(crate) fn setup(config: HostConfig) -> anyhow::Result<Setup> {
     let cache = Paths::below(config.data_dir()).advisories();
     Ok(Setup {
         outside: outside(cache)?,
-        doors,
+        doors: doors::doors,
         orch: this_program()?,
         gates: embedded::gates(),
         config,
     })
-}
-
-/// The forges, trackers and notifiers of this configuration.
-fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
-    let mut doors = Doors {
-        forges: BTreeMap::new(),
-        trackers: BTreeMap::new(),
-        notifiers: BTreeMap::new(),
-        webhooks: webhooks::sources(site.config)?,
-    };
-    let servers = Servers::of(site.config)?;
-    for (repository_name, repository) in &site.config.repositories {
-        let name = repository_name;
-        let forge: Arc<dyn Forge> = match &repository.forge {
-            ForgePlace::On(place) => {
-                let name = RepoName::new(name.clone())?;
-                servers.forge(name, place, site.paths.mirror(repository_name))?
-            }
-            ForgePlace::Local => Arc::new(LocalForge::new(LocalForgeConfig {
-                name: RepoName::new(name.clone())?,
-                path: repository.path.clone().unwrap_or_default(),
-                mirror: site.paths.mirror(name),
-                store: site.store.clone(),
-                now: site.now.clone(),
-                upstream: repository.upstream.clone(),
-                base: repository.base.clone(),
-            })?),
-        };
-        doors.forges.insert(RepoName::new(name.clone())?, forge);
-    }
-    let tracker: Arc<dyn Tracker> =
-        Arc::new(LocalTracker::new(site.store.clone(), site.now.clone()));
-    doors.trackers.insert(DoorName::new("local")?, tracker);
-    let notifier: Arc<dyn Notifier> = Arc::new(LogNotifier);
-    doors.notifiers.insert(DoorName::new("log")?, notifier);
-    Ok(doors)
 }
 
 /// What answers gates from the outside world; the feed's answers are kept in `cache`.

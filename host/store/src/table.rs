@@ -35,6 +35,7 @@ pub(crate) mod tokens;
 pub(crate) mod tracker;
 pub(crate) mod turns;
 pub(crate) mod waits;
+pub(crate) mod windows;
 
 use orch_domain::job::JobKind;
 use orch_domain::words::Word;

@@ -123,6 +123,7 @@ fn news() -> Message {
             at_ms: 1,
             kind: NoticeKind::Done,
         },
+        prompt: None,
     }
 }
 

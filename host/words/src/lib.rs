@@ -5,6 +5,7 @@
 //! in `orch-domain`.
 
 pub mod notice;
+pub mod progress;
 pub mod remark;
 pub mod remedy;
 pub mod status;

@@ -169,6 +169,7 @@ fn made_good(missed: &Missed) -> String {
 fn of_message(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::Announcement | MessageKind::Notice => "a notice",
+        MessageKind::Progress => "where a task is",
         MessageKind::IssueState => "the state of the issue",
         MessageKind::Comment => "a comment",
         MessageKind::OpenPullRequest => "the request to open the pull request",

@@ -15,6 +15,7 @@ pub fn text(remark: &Remark) -> String {
             "The branch was moved to `{head}` from outside; the review is void and CI is asked again."
         ),
         Remark::ApprovalVoid { why } => format!("The approval is asked for again: {why}."),
+        Remark::NotBegun { why } => format!("No task was begun: {why}"),
         Remark::MoveRefused { state, by, why } => {
             format!("`{}` by {by} was not carried out: {why}", state.as_str())
         }

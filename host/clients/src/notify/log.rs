@@ -1,10 +1,11 @@
 //! Tells people in the host's log: the notifier that is always there.
 
-use orch_domain::notice::{Level, Notice};
+use orch_domain::notice::{Level, Notice, Progress};
 use orch_domain::port::PortAnswer;
 use orch_domain::port::Receipt;
 use orch_domain::port::notifier::Notifier;
 use orch_words::notice::text;
+use orch_words::progress::text as shown;
 
 /// Bytes of one notice in the log: what a gate said may be long, and stands in the task's artefacts.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
@@ -24,6 +25,21 @@ impl Notifier for LogNotifier {
                 tracing::warn!(task.id = task, happened_ms, needs_person, "ALERT: {text}");
             }
         }
+        Box::pin(async { Ok(None) })
+    }
+
+    fn show<'a>(
+        &'a self,
+        progress: &'a Progress,
+        _before: Option<&'a str>,
+        _key: &'a str,
+    ) -> PortAnswer<'a, Receipt> {
+        tracing::info!(
+            task.id = progress.task.0,
+            happened_ms = progress.at_ms,
+            "{}",
+            shown(progress)
+        );
         Box::pin(async { Ok(None) })
     }
 }

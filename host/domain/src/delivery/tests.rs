@@ -23,7 +23,10 @@ fn source_that_is_down_for_a_weekend_loses_no_work() {
     for kind in MessageKind::ALL {
         if matches!(
             kind,
-            MessageKind::Announcement | MessageKind::Notice | MessageKind::RemoveWorkspace
+            MessageKind::Announcement
+                | MessageKind::Notice
+                | MessageKind::Progress
+                | MessageKind::RemoveWorkspace
         ) {
             continue;
         }
@@ -99,7 +102,7 @@ fn dead_message_is_announced_and_told_by_the_other_notifiers_and_its_news_have_a
         let Message::Announcement { notice } = &letter else {
             panic!("{letter:?}");
         };
-        let to: Vec<String> = tellers(notice, notifiers.iter())
+        let to: Vec<String> = tellers(notice, notifiers.iter().map(|name| (name, &News::ALL[..])))
             .map(ToString::to_string)
             .collect();
         Some((letter, to))
@@ -113,6 +116,7 @@ fn dead_message_is_announced_and_told_by_the_other_notifiers_and_its_news_have_a
     let to_chat = |notice| Message::Notice {
         to: name("chat"),
         notice,
+        prompt: None,
     };
     assert_eq!(told(&to_chat(notice)), None);
     let done = Notice {
@@ -122,4 +126,37 @@ fn dead_message_is_announced_and_told_by_the_other_notifiers_and_its_news_have_a
     };
     let (_, to) = told(&to_chat(done)).expect("it is told");
     assert_eq!(to, ["log"]);
+}
+
+#[test]
+fn notifier_tells_only_the_news_that_it_is_asked_for() {
+    let (pager, diary) = (
+        DoorName::new("pager").unwrap(),
+        DoorName::new("diary").unwrap(),
+    );
+    let tells = [
+        (&pager, &[News::NeedsPerson][..]),
+        (&diary, &[News::Alerts, News::Done][..]),
+    ];
+    let of = |kind: NoticeKind| {
+        let notice = Notice {
+            subject: Subject::Host,
+            at_ms: 1,
+            kind,
+        };
+        let told: Vec<String> = tellers(&notice, tells.into_iter())
+            .map(ToString::to_string)
+            .collect();
+        told
+    };
+    let held = NoticeKind::ReaperHeld {
+        dead: 1,
+        running: 2,
+    };
+    let failing = NoticeKind::StopFails {
+        error: String::new(),
+    };
+    assert_eq!(of(NoticeKind::Done), ["diary"]);
+    assert_eq!(of(held), ["diary"]);
+    assert_eq!(of(failing), ["pager", "diary"]);
 }

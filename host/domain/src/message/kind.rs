@@ -10,6 +10,8 @@ words! {
         Announcement = "announcement",
         /// People are told something by one notifier.
         Notice = "notice",
+        /// People see where a task is.
+        Progress = "progress",
         /// An issue moves.
         IssueState = "issue-state",
         /// An issue gets a comment.
@@ -29,7 +31,7 @@ impl MessageKind {
     /// Whether a newer message of the same kind and task makes an older one needless that still waits.
     pub fn is_replaced_by_newer(self) -> bool {
         match self {
-            Self::IssueState => true,
+            Self::IssueState | Self::Progress => true,
             Self::Announcement
             | Self::Notice
             | Self::Comment

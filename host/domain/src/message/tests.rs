@@ -152,6 +152,9 @@ fn messages() -> Vec<Message> {
         remark(Remark::ApprovalVoid {
             why: "the hook is another one".to_owned(),
         }),
+        remark(Remark::NotBegun {
+            why: "no".to_owned(),
+        }),
         remark(Remark::MoveRefused {
             state: TrackerState::Done,
             by: "bob".to_owned(),
@@ -181,6 +184,18 @@ fn messages() -> Vec<Message> {
                 kind: NoticeKind::Done,
             },
         },
+        Message::Progress {
+            to: to.clone(),
+            progress: crate::notice::Progress {
+                task: TaskId(3),
+                work_item: WorkItem::new("SHOP-1").unwrap(),
+                repo: repo(),
+                title: "Discount".to_owned(),
+                stage: Stage::Review,
+                status: "active".to_owned(),
+                at_ms: 5,
+            },
+        },
         Message::RemoveWorkspace {
             task: TaskId(3),
             work_item: WorkItem::new("SHOP-1").unwrap(),
@@ -205,6 +220,7 @@ fn messages() -> Vec<Message> {
                 Message::Notice {
                     to: to.clone(),
                     notice,
+                    prompt: (index == 0).then_some(crate::prompt::PromptId(9)),
                 }
             }),
     );

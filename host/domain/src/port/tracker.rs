@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use super::{PortAnswer, Receipt};
-use crate::id::{DoorName, IssueId, UnixMs};
+use crate::id::{DoorName, IssueId, RepoName, UnixMs, WorkItem};
 use crate::issue::TrackerState;
 use crate::stage::Role;
 
@@ -60,6 +60,33 @@ pub struct Comment {
     pub at_ms: UnixMs,
 }
 
+/// An issue that people put where the host is to begin it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which issue.
+    pub issue: IssueId,
+    /// What its task is to be called.
+    pub work_item: WorkItem,
+    /// The repository that is to be worked on.
+    pub repo: RepoName,
+    /// One line.
+    pub title: String,
+    /// The request, in Markdown; what could not be fetched is said in it.
+    pub text: String,
+    /// Who asks: whoever put the issue there, by the tracker's own name for them.
+    pub by: String,
+    /// Whoever has changed what it says since.
+    pub changed_by: Vec<String>,
+    /// When it was put there, Unix milliseconds.
+    pub at_ms: UnixMs,
+}
+
+/// Where a tracker that cannot tell a repeated move by its key notes what it is about to do.
+pub trait Intents: Send + Sync + Debug {
+    /// What was noted under `key` before. If nothing was, `since` is noted, durably, and none is answered.
+    fn begin<'a>(&'a self, key: &'a str, since: &'a str) -> PortAnswer<'a, Option<String>>;
+}
+
 /// A tracker with all its issues.
 ///
 /// Every method may answer a [`super::PortError`]. An issue that the tracker does not have, or does not show to the
@@ -68,6 +95,23 @@ pub trait Tracker: Send + Sync + Debug {
     /// Moves after `position`, oldest first, at most `most`. Asked once per look of the reconciler; whoever asks keeps
     /// the position of the last one it has dealt with. Nothing is skipped when it does not answer.
     fn moves(&self, position: Position, most: u32) -> PortAnswer<'_, Vec<IssueMove>>;
+
+    /// The position from which a host looks that has never looked before.
+    fn beginning(&self) -> PortAnswer<'_, Position> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
+    /// Issues that stand where people put what the host is to begin, oldest first, at most `most`. Asked once per look
+    /// of the reconciler. An issue is in the answer for as long as it stands there.
+    fn entries(&self, _most: u32) -> PortAnswer<'_, Vec<Entry>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Whether the tracker knows for certain that an issue was deleted: not being shown it is no proof. Asked now and
+    /// then for each issue of a task under way.
+    fn is_deleted<'a>(&'a self, _issue: &'a IssueId) -> PortAnswer<'a, bool> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// Where an issue stands; none if it was never moved.
     fn state<'a>(&'a self, issue: &'a IssueId) -> PortAnswer<'a, Option<TrackerState>>;

@@ -1,9 +1,13 @@
 //! What people can do: begin, approve, reject, resume and stop tasks. Each is one event or one durable row.
 
+mod adopt;
+
 use orch_config::LiveConfig;
 use orch_domain::event::EventKind;
 use orch_domain::id::{ItemPrefix, RepoName, TaskId, WorkItem};
+use orch_domain::issue::TrackerState;
 use orch_domain::person::Caller;
+use orch_domain::port::tracker::IssueAt;
 use orch_domain::stage::Stage;
 use orch_domain::transition::Event;
 use orch_store::NewTask;
@@ -12,6 +16,7 @@ use orch_views::task::{
     ReviewVerdict,
 };
 
+pub(crate) use self::adopt::NewOfTracker;
 use super::configuration::hopeless;
 use super::done::done;
 use super::done::status_of;
@@ -52,6 +57,23 @@ impl Tasks {
         request: NewRequest,
         caller: &Caller,
     ) -> Result<Done, CommandError> {
+        let after = self.dependencies(&request.after).await?;
+        let priority = request.priority.map(checked_priority).transpose()?;
+        let id = request.id.map(WorkItem::new).transpose();
+        let id = id.map_err(|e| CommandError::invalid(e.to_string()))?;
+        let new = Asked {
+            id,
+            repo: request.repo,
+            title: request.title,
+            body: request.body,
+            after,
+            priority,
+            at: None,
+        };
+        self.accept(new, caller).await
+    }
+
+    async fn accept(&self, request: Asked, caller: &Caller) -> Result<Done, CommandError> {
         let invalid = |e: String| CommandError::invalid(e);
         if request.title.trim().is_empty()
             || request.title.len() > TITLE_BYTES_MAX
@@ -95,11 +117,15 @@ impl Tasks {
         let rules = pipeline.rules;
         let name = RepoName::new(repo.name.clone()).map_err(|e| invalid(e.to_string()))?;
         let item = match request.id {
-            Some(id) => Item::Given(WorkItem::new(id).map_err(|e| invalid(e.to_string()))?),
+            Some(id) => Item::Given(id),
             None => Item::Next(prefix_of(repo)?),
         };
-        let after = self.dependencies(&request.after).await?;
-        let priority = request.priority.map(checked_priority).transpose()?;
+        let Asked {
+            after,
+            priority,
+            at,
+            ..
+        } = request;
         let author = caller.person.to_string();
         let (title, body) = (request.title.trim().to_owned(), request.body);
         let (base_branch, rework_rounds_max) = (repo.config.base.clone(), rules.rework_rounds_max);
@@ -130,6 +156,10 @@ impl Tasks {
                         .await?;
                     if let Some(priority) = priority {
                         tx.set_priority(task.id, priority).await?;
+                    }
+                    if let Some(at) = at {
+                        tx.adopt_issue(task.id, &at, TrackerState::InProgress, by.now)
+                            .await?;
                     }
                     for on in after {
                         tx.depend(task.id, on).await?;
@@ -401,6 +431,19 @@ struct Told {
     seen: Option<String>,
     /// What to answer.
     message: &'static str,
+}
+
+/// A task that is asked for, wherever that was.
+struct Asked {
+    /// How it is to be called; none for the next number.
+    id: Option<WorkItem>,
+    repo: String,
+    title: String,
+    body: String,
+    after: Vec<TaskId>,
+    priority: Option<i64>,
+    /// The issue that it has already.
+    at: Option<IssueAt>,
 }
 
 /// How a new task is called.

@@ -1,9 +1,12 @@
 //! Writes what a transition decided: task, event, jobs and messages in one transaction.
 
-use orch_domain::id::TaskId;
+use std::sync::Arc;
+
+use orch_domain::id::{DoorName, TaskId};
 use orch_domain::job::JobKind;
 use orch_domain::message::Message;
 use orch_domain::names::{JobName, LeaseName};
+use orch_domain::notice::Progress;
 use orch_domain::person::Channel;
 use orch_domain::pipeline::Pipeline;
 use orch_domain::port::forge::NewPullRequest;
@@ -27,6 +30,8 @@ pub(crate) struct By {
     pub(crate) channel: Option<Channel>,
     pub(crate) now: i64,
     pub(crate) chance: f64,
+    /// Notifiers that show where the task is from now on.
+    pub(crate) showing: Arc<[DoorName]>,
 }
 
 /// What became of an event.
@@ -89,6 +94,7 @@ pub(crate) async fn apply(
     for (index, effect) in effects.iter().enumerate() {
         carry_out(tx, &record, &task, index, effect, by).await?;
     }
+    show_progress(tx, &record.task, &task, by).await?;
     tracing::info!(
         task.id = id.0,
         work_item = %task.work_item,
@@ -99,6 +105,31 @@ pub(crate) async fn apply(
         "task moved"
     );
     Ok(Applied::Moved(task))
+}
+
+/// Has notifiers show where the task is, if people would see a difference.
+async fn show_progress(tx: &mut Tx, before: &Task, task: &Task, by: &By) -> Result<(), Unwritten> {
+    let seen = |task: &Task| (task.stage, task.status.name());
+    if seen(before) == seen(task) && task.version > 1 {
+        return Ok(());
+    }
+    for to in by.showing.iter() {
+        let progress = Progress {
+            task: task.id,
+            work_item: task.work_item.clone(),
+            repo: task.repo.clone(),
+            title: task.title.clone(),
+            stage: task.stage,
+            status: task.status.name().to_owned(),
+            at_ms: by.now,
+        };
+        let key = format!("progress:{}:{}@{to}", task.id, task.version);
+        let to = to.clone();
+        let message = Message::Progress { to, progress };
+        tx.push_message(Some(task.id), &message, &key, by.now)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn carry_out(

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use orch_config::HostConfig;
 use orch_domain::id::{DoorName, RepoName, UnixMs};
+use orch_domain::notice::News;
 use orch_domain::port::forge::Forge;
 use orch_domain::port::notifier::Notifier;
 use orch_domain::port::tracker::Tracker;
 use orch_domain::port::webhook::WebhookSource;
+use orch_domain::port::window::Window;
 use orch_domain::port::{PortError, PortFailure};
 use orch_store::Store;
 
@@ -38,6 +40,10 @@ pub struct Doors {
     pub trackers: BTreeMap<DoorName, Arc<dyn Tracker>>,
     /// Where people are told things.
     pub notifiers: BTreeMap<DoorName, Arc<dyn Notifier>>,
+    /// What each notifier is to tell; one that is not named tells nothing.
+    pub tells: BTreeMap<DoorName, Vec<News>>,
+    /// The notifiers in which people can answer.
+    pub windows: BTreeMap<DoorName, Arc<dyn Window>>,
     /// Whose webhooks are taken.
     pub webhooks: BTreeMap<DoorName, Arc<dyn WebhookSource>>,
 }
@@ -53,6 +59,20 @@ impl Doors {
     pub(crate) fn tracker(&self, name: &DoorName) -> Result<&dyn Tracker, PortError> {
         let found = self.trackers.get(name).map(AsRef::as_ref);
         found.ok_or_else(|| absent(format!("tracker `{name}`")))
+    }
+
+    /// Notifiers with what each is to tell.
+    pub(crate) fn tellers(&self) -> impl Iterator<Item = (&DoorName, &[News])> {
+        let tells = |name| self.tells.get(name).map_or(&[][..], Vec::as_slice);
+        self.notifiers.keys().map(move |name| (name, tells(name)))
+    }
+
+    /// Notifiers that show where tasks are.
+    pub(crate) fn showing(&self) -> Vec<DoorName> {
+        let showing = self
+            .tellers()
+            .filter(|(_, tells)| tells.contains(&News::Stages));
+        showing.map(|(name, _)| name.clone()).collect()
     }
 
     /// A notifier.

@@ -1,6 +1,9 @@
 //! The prompt of a run: what the role does, what it owes, the request and the findings, each quoted with
 //! where it came from.
 
+use std::sync::Arc;
+
+use orch_config::HostConfig;
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::outcome::RunEnding;
@@ -10,6 +13,7 @@ use orch_store::{RunRow, TaskRecord};
 
 use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
+use crate::ledger::people::person_of_account;
 use crate::ledger::repos::Repo;
 
 /// Longest foreign text in a prompt, bytes; what is cut is said.
@@ -31,6 +35,7 @@ fn shipped(role: Role) -> &'static str {
 pub(crate) async fn assemble(
     ledger: &Ledger,
     doors: &Doors,
+    config: &Arc<HostConfig>,
     record: &TaskRecord,
     repo: &Repo,
     base: &ObjectId,
@@ -66,11 +71,19 @@ pub(crate) async fn assemble(
     let at = ledger.read(|tx| Box::pin(tx.issue_at(id))).await?;
     let comments = doors.tracker(&at.tracker)?.comments(&at.issue).await?;
     for comment in comments.iter().filter(|c| !c.is_own) {
-        prompt.push_str(&quote(
-            "A comment",
-            &format!("written by {}", comment.author),
-            &comment.text,
-        ));
+        let (tracker, author) = (at.tracker.clone(), comment.author.clone());
+        let (config, now) = (config.clone(), ledger.now());
+        let who = ledger
+            .read(|tx| {
+                Box::pin(
+                    async move { person_of_account(tx, &config, &tracker, &author, now).await },
+                )
+            })
+            .await?;
+        // Words of others than people reach nobody who works.
+        let Some(who) = who else { continue };
+        let origin = format!("written by {}", who.person);
+        prompt.push_str(&quote("A comment", &origin, &comment.text));
     }
     if let Some(findings) = &task.findings {
         prompt.push_str(&quote(

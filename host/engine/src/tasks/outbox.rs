@@ -4,6 +4,7 @@
 //! take, when the next one comes and when a message is given up is a rule of the domain (`delivery.rs`).
 
 mod carry;
+mod together;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use self::carry::{Delivered, note};
+use self::together::Together;
 use super::driver::Stop;
 use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
@@ -152,6 +154,16 @@ impl Delivery {
             .ledger
             .read(|tx| Box::pin(async move { tx.due_messages(&to, now, BATCH).await }))
             .await?;
+        let (mut due, joined) = self.joined(destination, due);
+        if !joined.is_empty() {
+            match together::settle(self, destination, joined).await? {
+                Together::Told => {}
+                Together::Held => return Ok(()),
+                Together::Singly(rest) => due.splice(0..0, rest).for_each(drop),
+            }
+        }
+        // What matters most comes first where each call counts against a limit.
+        due.sort_by_key(|waiting| waiting.message.as_ref().map_or(0, delivery::urgency));
         for waiting in due {
             match self.settle(destination, waiting).await? {
                 Next::Message => {}
@@ -159,6 +171,31 @@ impl Delivery {
             }
         }
         Ok(())
+    }
+
+    /// Takes what is to be told together out of what is due.
+    fn joined(
+        &self,
+        destination: &Destination,
+        due: Vec<WaitingMessage>,
+    ) -> (Vec<WaitingMessage>, Vec<WaitingMessage>) {
+        let from = match destination {
+            Destination::Notifier(name) => {
+                let notifier = self.doors.notifiers.get(name);
+                notifier.and_then(|notifier| notifier.joins_from())
+            }
+            Destination::Forge(_)
+            | Destination::Tracker(_)
+            | Destination::Notifiers
+            | Destination::Host => None,
+        };
+        let can_join = |waiting: &WaitingMessage| matches!(&waiting.message, Ok(message) if delivery::can_be_joined(message));
+        match from {
+            Some(from) if due.iter().filter(|w| can_join(w)).count() >= from => {
+                due.into_iter().partition(|waiting| !can_join(waiting))
+            }
+            Some(_) | None => (due, Vec::new()),
+        }
     }
 
     /// Tries one message and notes what came of it.
@@ -177,15 +214,24 @@ impl Delivery {
         let tries = tries.saturating_add(1);
         let message = match message {
             Ok(Message::Announcement { notice }) => {
-                let tellers = delivery::tellers(&notice, self.doors.notifiers.keys());
+                let tellers = delivery::tellers(&notice, self.doors.tellers());
                 let tellers: Vec<DoorName> = tellers.cloned().collect();
+                let windows = self.doors.windows.clone();
                 let now = self.ledger.now();
                 let told = self.ledger.write(move |tx| {
                     Box::pin(async move {
                         for to in tellers {
                             let key = format!("{key}@{to}");
                             let notice = notice.clone();
-                            let message = Message::Notice { to, notice };
+                            let asks = notice.kind.asks() && windows.contains_key(&to);
+                            let prompt = match task {
+                                Some(task) if asks => {
+                                    let present = tx.task(task).await?.task;
+                                    Some(tx.add_prompt(&to, &present, now).await?)
+                                }
+                                Some(_) | None => None,
+                            };
+                            let message = Message::Notice { to, notice, prompt };
                             tx.push_message(task, &message, &key, now).await?;
                         }
                         tx.message_done(id, None, now).await

@@ -4,6 +4,7 @@
 //! What counts as a difference is in `orch_domain::reconcile`; what follows from it is an event like any other.
 //! It is not responsible for jobs that hang (the reaper is) or for judging anything (gates are).
 
+mod begin;
 mod drift;
 mod issues;
 
@@ -18,7 +19,9 @@ use orch_domain::reconcile::Drift;
 use orch_store::{StoreError, Tx};
 use tokio::time::Instant;
 
+use self::begin::Remembered;
 use super::driver::Stop;
+use crate::commands::Tasks;
 use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
 use crate::ledger::notices::announce;
@@ -36,6 +39,7 @@ pub(crate) struct Reconciler {
     pub(crate) config: LiveConfig,
     pub(crate) repos: Repos,
     pub(crate) doors: Doors,
+    pub(crate) tasks: Tasks,
     pub(crate) status: ReconcilerStatus,
 }
 
@@ -46,6 +50,7 @@ impl Reconciler {
     /// Looks again and again until the host ends: at the start, after each pause, and at issues when told to.
     pub(crate) async fn run(self, mut stop: Stop) {
         let mut standing = Standing::new();
+        let mut remembered = Remembered::default();
         let mut next = Instant::now();
         let mut forges_from = next;
         loop {
@@ -71,7 +76,7 @@ impl Reconciler {
                 continue;
             }
             if !hinted || self.status.take_tracker_hint() {
-                self.look(&mut standing, hinted).await;
+                self.look(&mut standing, &mut remembered, hinted).await;
             }
             for (repo, places) in looks {
                 self.look_at(&repo, &places).await;
@@ -87,11 +92,17 @@ impl Reconciler {
     }
 
     /// One look at everything; every part ends with its own error, so that none keeps the others from being looked at.
-    async fn look(&self, standing: &mut Standing, hinted: bool) {
+    async fn look(&self, standing: &mut Standing, remembered: &mut Remembered, hinted: bool) {
         let status = &self.status;
         for (name, tracker) in &self.doors.trackers {
             let source = format!("tracker:{name}");
-            match issues::look(self, name, tracker.as_ref(), hinted).await {
+            let looks = async {
+                let tracker = tracker.as_ref();
+                issues::look(self, name, tracker, hinted).await?;
+                begin::begin(self, name, tracker, remembered).await?;
+                begin::stop_deleted(self, name, tracker, remembered).await
+            };
+            match looks.await {
                 Ok(()) => status.answered(&source),
                 Err(error) => status.failed(&source, &format!("{error:#}")),
             }

@@ -11,6 +11,7 @@ use crate::tasks::driver::{Definition, Stop};
 use crate::tasks::outbox::Delivery;
 use crate::tasks::reaper::Reaper;
 use crate::tasks::reconciler::Reconciler;
+use crate::tasks::windows::Windows;
 use crate::tasks::{deliveries, files, gc, lanes, outbox, patience, retention};
 
 /// The background tasks of a host.
@@ -52,6 +53,7 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
         config: host.config.clone(),
         repos: host.repos.clone(),
         doors: host.doors.clone(),
+        tasks: host.api.tasks.clone(),
         status: host.reconciler.clone(),
     };
     list.push(task(
@@ -91,6 +93,17 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
         "delivers what transactions left for forges, trackers and people",
         Some(outbox::LOOK),
         move |stop| Box::pin(delivery.clone().run(stop)),
+    ));
+    let windows = Windows {
+        ledger: host.ledger.clone(),
+        config: host.config.clone(),
+        doors: host.doors.clone(),
+    };
+    list.push(task(
+        "windows",
+        "takes up what people answer in windows",
+        None,
+        move |stop| Box::pin(windows.clone().run(stop)),
     ));
     let deliveries = Deliveries {
         ledger: host.ledger.clone(),

@@ -56,7 +56,7 @@ fn speaks_for(config: &HostConfig, webhook: &WebhookConfig) -> anyhow::Result<Sp
 }
 
 /// Where a credential is.
-pub(super) fn secret(from: &SecretFrom) -> SecretPlace {
+pub(crate) fn secret(from: &SecretFrom) -> SecretPlace {
     match (&from.file, &from.env) {
         (Some(file), _) => SecretPlace::File(file.clone()),
         (None, env) => SecretPlace::Env(env.clone().unwrap_or_default()),

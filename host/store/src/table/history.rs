@@ -8,7 +8,7 @@ use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
 /// What is removed of a task, in this order: whatever refers to a row goes before it.
-const OF_TASK: [&str; 13] = [
+const OF_TASK: [&str; 15] = [
     "DELETE FROM recordings WHERE evaluation_id IN (SELECT id FROM evaluations WHERE task_id = ?)",
     "DELETE FROM evaluations WHERE task_id = ?",
     "DELETE FROM evidence WHERE task_id = ?",
@@ -21,11 +21,13 @@ const OF_TASK: [&str; 13] = [
     "DELETE FROM issue_moves WHERE task_id = ?",
     "DELETE FROM commit_statuses WHERE (repo, sha) IN (SELECT repo, head FROM tasks WHERE id = ?)",
     "DELETE FROM commit_tests WHERE (repo, sha) IN (SELECT repo, head FROM tasks WHERE id = ?)",
+    "DELETE FROM prompts WHERE task_id = ?",
+    "DELETE FROM shown_progress WHERE task_id = ?",
     "DELETE FROM events WHERE task_id = ?",
 ];
 
 /// Statuses of commits that no task stands at any more, and what happened to no task.
-const OF_NONE: [&str; 3] = [
+const OF_NONE: [&str; 4] = [
     "DELETE FROM commit_statuses WHERE rowid IN (SELECT rowid FROM commit_statuses s WHERE updated_ms < ? \
      AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.repo = s.repo AND t.head = s.sha \
      AND t.stage NOT IN ('done', 'cancelled')) LIMIT ?)",
@@ -33,6 +35,7 @@ const OF_NONE: [&str; 3] = [
      AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.repo = s.repo AND t.head = s.sha \
      AND t.stage NOT IN ('done', 'cancelled')) LIMIT ?)",
     "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE task_id IS NULL AND at_ms < ? ORDER BY id LIMIT ?)",
+    "DELETE FROM tracker_intents WHERE key IN (SELECT key FROM tracker_intents WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
 ];
 
 impl Tx {

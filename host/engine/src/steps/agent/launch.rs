@@ -87,8 +87,9 @@ impl AgentRun<'_> {
                 .join(format!("{}-{}", self.job.key.id, name)),
         );
         let (ledger, doors) = (&self.step.ledger, &self.step.doors);
+        let (record, repo) = (&self.record, self.repo);
         let prompt =
-            prompts::assemble(ledger, doors, &self.record, self.repo, &base, self.role).await?;
+            prompts::assemble(ledger, doors, &config, record, repo, &base, self.role).await?;
         let driver = driver_of(agent, role_config.model.as_ref(), config.budgets.run_usd);
         let input = PlanInput {
             program: program.clone(),

@@ -41,9 +41,26 @@ impl Delivery {
         match message {
             // Each notifier gets a message of its own; there is nothing to carry.
             Message::Announcement { .. } => Ok(there(None)),
-            Message::Notice { to, notice } => {
+            Message::Notice { to, notice, prompt } => {
                 let notifier = self.doors.notifier(to)?;
-                notifier.tell(notice, key).await.map(there)
+                let told = match prompt {
+                    Some(prompt) => notifier.ask(notice, *prompt, key).await,
+                    None => notifier.tell(notice, key).await,
+                };
+                told.map(there)
+            }
+            Message::Progress { to, progress } => {
+                let notifier = self.doors.notifier(to)?;
+                let (name, task) = (to.clone(), progress.task);
+                let before = self
+                    .ledger
+                    .read(|tx| Box::pin(async move { tx.progress_shown(&name, task).await }))
+                    .await
+                    .map_err(|e| {
+                        PortError::new("the store", PortFailure::Unavailable, e.in_full())
+                    })?;
+                let shown = notifier.show(progress, before.as_deref(), key).await;
+                shown.map(there)
             }
             Message::IssueState { at, state } => {
                 let tracker = self.doors.tracker(&at.tracker)?;
@@ -117,6 +134,9 @@ pub(super) async fn note(
         (Message::OpenPullRequest { request, .. }, Delivered::Opened(number), _) => {
             tx.pull_request_opened(request.task, &request.branch, &number.to_string())
                 .await
+        }
+        (Message::Progress { to, progress }, Delivered::There(Some(receipt)), _) => {
+            tx.note_progress_shown(to, progress.task, receipt).await
         }
         (_, _, _) => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use orch_domain::message::MessageKind;
-use orch_domain::notice::{Notice, Subject};
+use orch_domain::notice::{News, Notice, Progress, Subject};
 use orch_domain::port::notifier::Notifier;
 use orch_domain::port::{PortAnswer, Receipt};
 use orch_store::{Owner, Store};
@@ -25,6 +25,7 @@ enum Manner {
 #[derive(Debug)]
 struct Window {
     manner: Manner,
+    joins_from: Option<usize>,
     told: Mutex<Vec<(NoticeKind, String)>>,
 }
 
@@ -40,6 +41,35 @@ impl Notifier for Window {
                     Ok(Some(told.len().to_string()))
                 }
             }
+        })
+    }
+
+    fn joins_from(&self) -> Option<usize> {
+        self.joins_from
+    }
+
+    fn tell_together<'a>(&'a self, notices: &'a [Notice], key: &'a str) -> PortAnswer<'a, Receipt> {
+        Box::pin(async move {
+            let mut told = self.told.lock().expect("no test panics while it tells");
+            let kind = NoticeKind::Earlier {
+                text: format!("{} at once", notices.len()),
+            };
+            told.push((kind, key.to_owned()));
+            Ok(None)
+        })
+    }
+
+    fn show<'a>(
+        &'a self,
+        progress: &'a Progress,
+        before: Option<&'a str>,
+        key: &'a str,
+    ) -> PortAnswer<'a, Receipt> {
+        Box::pin(async move {
+            let mut told = self.told.lock().expect("no test panics while it tells");
+            let text = format!("{} in {}", progress.stage, before.unwrap_or("a new place"));
+            told.push((NoticeKind::Earlier { text }, key.to_owned()));
+            Ok(Some("the place".to_owned()))
         })
     }
 }
@@ -58,6 +88,7 @@ impl Site {
         let window = |manner| {
             Arc::new(Window {
                 manner,
+                joins_from: None,
                 told: Mutex::default(),
             })
         };
@@ -69,6 +100,10 @@ impl Site {
             let notifier: Arc<dyn Notifier> = window.clone();
             (DoorName::new(*name).expect("a name"), notifier)
         });
+        let tells = windows.keys().map(|name| {
+            let name = DoorName::new(*name).expect("a name");
+            (name, News::ALL.to_vec())
+        });
         let delivery = Delivery {
             ledger: Ledger::new(store.expect("a store"), Clock::default()),
             paths: Paths::below(folder.path()),
@@ -76,6 +111,8 @@ impl Site {
                 forges: BTreeMap::new(),
                 trackers: BTreeMap::new(),
                 notifiers: notifiers.collect(),
+                tells: tells.collect(),
+                windows: BTreeMap::new(),
                 webhooks: BTreeMap::new(),
             },
             reconciler: ReconcilerStatus::default(),
@@ -201,6 +238,7 @@ async fn message_for_a_door_that_is_gone_waits_a_week_and_is_then_given_up() {
         let message = Message::Notice {
             to: DoorName::new("chat").expect("a name"),
             notice: notice(at_ms),
+            prompt: None,
         };
         let pushed = site.delivery.ledger.write(move |tx| {
             Box::pin(async move { tx.push_message(None, &message, key, at_ms).await })
@@ -222,4 +260,44 @@ async fn message_for_a_door_that_is_gone_waits_a_week_and_is_then_given_up() {
     let waits = waits.await.expect("read");
     assert_eq!(waits.len(), 1);
     assert_eq!(waits[0].key, "young");
+}
+
+#[tokio::test]
+async fn alerts_that_wait_together_are_told_at_once_where_the_window_joins_them() {
+    let mut site = Site::new(&[("chat", Manner::Tells)]).await;
+    let chat = Arc::new(Window {
+        manner: Manner::Tells,
+        joins_from: Some(3),
+        told: Mutex::default(),
+    });
+    let name = DoorName::new("chat").expect("a name");
+    site.delivery
+        .doors
+        .notifiers
+        .insert(name.clone(), chat.clone());
+    site.windows.insert("chat", chat);
+    for n in 1..=5 {
+        let notice = Notice {
+            subject: Subject::Host,
+            at_ms: n.into(),
+            kind: held(n),
+        };
+        let message = Message::Notice {
+            to: name.clone(),
+            notice,
+            prompt: None,
+        };
+        let key = format!("k{n}");
+        let pushed = site.delivery.ledger.write(move |tx| {
+            Box::pin(async move { tx.push_message(None, &message, &key, 0).await })
+        });
+        pushed.await.expect("pushed");
+    }
+    site.run_until("all is told", |site| !site.told("chat").is_empty())
+        .await;
+    let text = "5 at once".to_owned();
+    assert_eq!(
+        site.told("chat"),
+        [(NoticeKind::Earlier { text }, "k1".to_owned())]
+    );
 }

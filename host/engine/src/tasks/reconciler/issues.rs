@@ -52,6 +52,14 @@ pub(super) async fn look(
     let mut position = ledger
         .read(|tx| Box::pin(async move { tx.source_position(&key).await }))
         .await?;
+    if position == 0 {
+        // What happened before the host ever looked is none of its business.
+        position = tracker.beginning().await?;
+        let (key, from) = (source.clone(), position);
+        let begun =
+            ledger.write(move |tx| Box::pin(async move { tx.advance_source(&key, from).await }));
+        begun.await?;
+    }
     loop {
         let moves = tracker.moves(position, MOVES_MAX).await?;
         let Some(last) = moves.last().map(|m| m.position) else {

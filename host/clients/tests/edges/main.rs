@@ -1,4 +1,8 @@
-//! The notifiers do what every notifier has to do.
+//! The notifiers do what every notifier has to do, and Plane what every tracker has to do.
+
+mod plane;
+mod sites;
+mod telegram;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -62,4 +66,12 @@ async fn log() -> Log {
 
 mod log_notifier {
     orch_conformance::notifier_conformance!(super::log);
+}
+
+mod telegram_notifier {
+    orch_conformance::notifier_conformance!(super::sites::chat);
+}
+
+mod plane_tracker {
+    orch_conformance::tracker_conformance!(super::sites::plane);
 }

@@ -1,0 +1,252 @@
+//! What do people answer in windows? Presses of buttons become decisions here, and nowhere is one taken twice.
+//!
+//! A press is dealt with and its place written down in one transaction; what came of it is shown afterwards. A window
+//! that is asked by somebody else as well, or takes no credential, is told to people once an hour.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use orch_config::LiveConfig;
+use orch_domain::id::DoorName;
+use orch_domain::notice::NoticeKind;
+use orch_domain::person::{Caller, Channel};
+use orch_domain::port::PortFailure;
+use orch_domain::port::window::{Buttons, Press, Shown, Tap, Window};
+use orch_domain::prompt::{Choice, Prompt};
+use orch_domain::retry;
+use orch_store::Tx;
+
+use super::driver::Stop;
+use crate::ledger::Ledger;
+use crate::ledger::apply::{Applied, By};
+use crate::ledger::decisions::{Decision, decide, refusal};
+use crate::ledger::doors::Doors;
+use crate::ledger::unwritten::Unwritten;
+
+/// Longest that one question to a window may take: longer than any window holds it open.
+const ASK_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest that showing what came of a press may take.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
+/// First pause after a window failed, milliseconds.
+const PAUSE_BASE_MS: i64 = 1_000;
+/// A window that fails is told at most once in this time, milliseconds.
+const TOLD_EVERY_MS: i64 = 3_600_000;
+/// How often a window fails in a row until it is told.
+const TOLD_FROM: u32 = 3;
+
+/// What listens at windows. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Windows {
+    pub(crate) ledger: Ledger,
+    pub(crate) config: LiveConfig,
+    pub(crate) doors: Doors,
+}
+
+impl Windows {
+    /// Listens until the host ends.
+    pub(crate) async fn run(self, mut stop: Stop) {
+        let all = self.doors.windows.iter();
+        let listening = join_all(all.map(|(name, window)| self.listen(name, window.as_ref())));
+        tokio::select! {
+            _ = listening => stop.asked().await,
+            () = stop.asked() => {}
+        }
+    }
+
+    /// Asks one window again and again.
+    async fn listen(&self, name: &DoorName, window: &dyn Window) {
+        let mut failures = 0;
+        loop {
+            match self.look(name, window).await {
+                Ok(()) => failures = 0,
+                Err(error) => {
+                    failures += 1;
+                    let error = format!("{error:#}");
+                    tracing::warn!(window = %name, failures, error, "a window was not listened to");
+                    let pause = retry::backoff_ms(PAUSE_BASE_MS, failures, self.ledger.chance());
+                    let pause = Duration::from_millis(pause.max(0).unsigned_abs());
+                    tokio::time::sleep(pause).await;
+                }
+            }
+            if failures == TOLD_FROM {
+                self.tell_failing(name).await;
+            }
+        }
+    }
+
+    async fn look(&self, name: &DoorName, window: &dyn Window) -> anyhow::Result<()> {
+        let source = format!("window:{name}");
+        let position = self
+            .ledger
+            .read(|tx| Box::pin(async move { tx.source_position(&source).await }))
+            .await?;
+        let taps = tokio::time::timeout(ASK_TIMEOUT, window.taps(position)).await;
+        let taps =
+            taps.map_err(|_| anyhow::anyhow!("it holds the question open for too long"))??;
+        for tap in taps {
+            let shown = self.take(name, tap.clone()).await?;
+            let reply = tokio::time::timeout(REPLY_TIMEOUT, window.reply(&tap, &shown)).await;
+            let failed = match reply {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            // What is decided is decided.
+            tracing::warn!(window = %name, error = failed, "what came of a press was not shown");
+        }
+        Ok(())
+    }
+
+    /// Decision and position are one transaction: a crash leaves the press to be taken again, or done.
+    async fn take(&self, name: &DoorName, tap: Tap) -> Result<Shown, Unwritten> {
+        let (config, by) = (self.config.now(), self.ledger.by(""));
+        let name = name.clone();
+        self.ledger
+            .write_or(move |tx| {
+                Box::pin(async move {
+                    let source = format!("window:{name}");
+                    if !tx.advance_source(&source, tap.position).await? {
+                        return Ok(said("this was dealt with already"));
+                    }
+                    let Some((id, press)) = tap.says else {
+                        return Ok(said("this is no button of this host"));
+                    };
+                    let known = tap
+                        .account
+                        .and_then(|account| person_of(&config, &name, &account));
+                    let Some(who) = known else {
+                        return Ok(said(
+                            "you are nobody whom the host knows here; `people` in orch.yaml says who is who",
+                        ));
+                    };
+                    let Some(prompt) = tx.prompt(&name, id).await? else {
+                        return Ok(expired());
+                    };
+                    answer(tx, &prompt, press, &config, (&who, &by)).await
+                })
+            })
+            .await
+    }
+
+    async fn tell_failing(&self, name: &DoorName) {
+        let Some(window) = self.doors.windows.get(name) else {
+            return;
+        };
+        // Asked once more for the reason, which decides what people are told.
+        let Ok(Err(error)) = tokio::time::timeout(ASK_TIMEOUT, window.taps(0)).await else {
+            return;
+        };
+        let now = self.ledger.now();
+        let key = format!("window:{name}:{}", now / TOLD_EVERY_MS);
+        let kind = NoticeKind::SourceFails {
+            source: format!("window `{name}`"),
+            error: error.to_string(),
+            is_credential: error.failure == PortFailure::Unauthorised,
+        };
+        if let Err(error) = self.ledger.announce(None, key, kind).await {
+            tracing::error!(error = error.in_full(), "a failing window cannot be told");
+        }
+    }
+}
+
+/// The person who has an account of a window: by the window's own name, or by that of its kind.
+fn person_of(config: &orch_config::HostConfig, window: &DoorName, account: &str) -> Option<Caller> {
+    let of = |source: &DoorName| config.person_of_account(source, account);
+    let kind = DoorName::new("telegram").ok();
+    let (person, role) = of(window).or_else(|| kind.as_ref().and_then(of))?;
+    Some(Caller {
+        person,
+        role,
+        channel: Channel::Window,
+    })
+}
+
+/// What a press of a known person comes to.
+async fn answer(
+    tx: &mut Tx,
+    prompt: &Prompt,
+    press: Press,
+    config: &orch_config::HostConfig,
+    (who, by): (&Caller, &By),
+) -> Result<Shown, Unwritten> {
+    let by = &By {
+        actor: who.person.to_string(),
+        channel: Some(who.channel),
+        ..by.clone()
+    };
+    if let Some((choice, who)) = &prompt.answer {
+        return Ok(settled(*choice, who));
+    }
+    let task = tx.task(prompt.task).await?.task;
+    if !prompt.is_about(&task) {
+        return Ok(expired());
+    }
+    let choice = match press {
+        Press::Wants(choice) => {
+            return Ok(Shown {
+                said: String::new(),
+                buttons: Buttons::Sure(choice),
+                settled: None,
+            });
+        }
+        Press::TakesBack => {
+            return Ok(Shown {
+                said: String::new(),
+                buttons: Buttons::All,
+                settled: None,
+            });
+        }
+        Press::Means(choice) => choice,
+    };
+    let decision = match choice {
+        Choice::Approve => Decision::Approve,
+        Choice::Reject => Decision::Reject(format!(
+            "{} rejected it by a button, without a comment",
+            by.actor
+        )),
+        Choice::Stop => Decision::Stop,
+    };
+    if let Some(refused) = refusal(config, &decision, who) {
+        return Ok(said(&refused.what));
+    }
+    match decide(tx, prompt.task, &decision, config, by).await? {
+        Applied::Moved(_) => {
+            // The same transaction read it without an answer.
+            tx.answer_prompt(prompt.id, choice, &by.actor, by.now)
+                .await?;
+            Ok(settled(choice, &by.actor))
+        }
+        Applied::Ignored(why) => Ok(said(&why)),
+    }
+}
+
+fn said(text: &str) -> Shown {
+    Shown {
+        said: text.to_owned(),
+        buttons: Buttons::Unchanged,
+        settled: None,
+    }
+}
+
+fn expired() -> Shown {
+    let text = "expired: the task is not where it was when this was asked";
+    Shown {
+        said: text.to_owned(),
+        buttons: Buttons::None,
+        settled: Some(text.to_owned()),
+    }
+}
+
+fn settled(choice: Choice, by: &str) -> Shown {
+    let done = match choice {
+        Choice::Approve => "approved",
+        Choice::Reject => "rejected",
+        Choice::Stop => "stop asked for",
+    };
+    let text = format!("{done} by {by}");
+    Shown {
+        said: text.clone(),
+        buttons: Buttons::None,
+        settled: Some(text),
+    }
+}

@@ -1,0 +1,173 @@
+//! `orch tracker add plane`: finds workspace, projects and states by their names, and writes down their ids.
+
+mod states;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use orch_clients::plane::Finder;
+use orch_config::{HostConfig, SecretFrom};
+use orch_domain::id::DoorName;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use self::states::{Wanted, assigned};
+use crate::cli::tracker::{AddPlane, Tracker};
+use crate::client::load_config;
+use crate::setup::secret;
+use crate::show::{plain, print};
+
+/// Colour of the states that are made.
+const COLOUR: &str = "#8B5CF6";
+
+/// What was found and written.
+#[derive(Debug, Serialize)]
+struct Added {
+    tracker: Value,
+    /// Names of states that were made.
+    made: Vec<String>,
+    /// The file that it was written to; none if it is only shown.
+    written: Option<String>,
+    notes: Vec<String>,
+}
+
+pub(crate) async fn run(file: &Path, verb: Tracker, json: bool) -> anyhow::Result<()> {
+    let Tracker::Add(crate::cli::tracker::Add::Plane(add)) = verb;
+    let added = plane(file, &add).await?;
+    print(json, &added, |added| {
+        let tree = json!({"trackers": added.tracker});
+        let mut text = plain::block(&serde_yaml::to_string(&tree).unwrap_or_default());
+        for made in &added.made {
+            text += &format!("\nmade the state `{}`", plain::block(made));
+        }
+        for note in &added.notes {
+            text += &format!("\n{}", plain::block(note));
+        }
+        text += &match &added.written {
+            Some(file) => format!("\nwritten to {file}; restart the host"),
+            None => "\nnothing is written; add it to orch.yaml, or say --write".to_owned(),
+        };
+        text
+    })
+}
+
+async fn plane(file: &Path, add: &AddPlane) -> anyhow::Result<Added> {
+    let config = load_config(file)?;
+    let from = SecretFrom {
+        file: add.key_file.clone(),
+        env: add.key_env.clone(),
+    };
+    let key = secret(&SecretFrom {
+        file: from.file.as_deref().map(std::path::absolute).transpose()?,
+        env: from.env.clone(),
+    });
+    key.check().context("the key of Plane is not there")?;
+    let finder = Finder::new(&add.url, &add.workspace, key)?;
+    let found = finder.look().await?;
+    let source = DoorName::new(add.name.clone())?;
+    if let Some((person, _)) = config.person_of_account(&source, &found.me.id) {
+        bail!(
+            "the key belongs to `{}`, who is `{person}` here: Orch could not tell its own words from theirs; make a user \
+             of its own for Orch in Plane, and use a key of that one",
+            found.me.name
+        );
+    }
+    let (mut projects, mut made) = (BTreeMap::new(), Vec::new());
+    for (identifier, repo) in pairs(&add.project, "--project IDENTIFIER=REPOSITORY")? {
+        if !config.repositories.contains_key(&repo) {
+            let known: Vec<&str> = config.repositories.keys().map(String::as_str).collect();
+            bail!(
+                "there is no repository `{repo}` in orch.yaml; registered are: {}",
+                known.join(", ")
+            );
+        }
+        let project = found.projects.iter().find(|project| {
+            project.identifier.eq_ignore_ascii_case(&identifier) || project.name == identifier
+        });
+        let Some(project) = project else {
+            let known: Vec<&str> = found
+                .projects
+                .iter()
+                .map(|p| p.identifier.as_str())
+                .collect();
+            bail!(
+                "the key of `{}` sees no project `{identifier}` in `{}`; it sees: {}. Add that user to the project",
+                found.me.name,
+                add.workspace,
+                known.join(", ")
+            );
+        };
+        let there = finder.states(&project.id).await?;
+        let (mut states, missing) = assigned(&there);
+        if !missing.is_empty() && !add.create {
+            let names: Vec<&str> = missing.iter().map(|wanted| wanted.name).collect();
+            bail!(
+                "project `{}` has no states for: {}; make states of these names, or say --create",
+                project.identifier,
+                names.join(", ")
+            );
+        }
+        for Wanted { word, name, group } in missing {
+            let id = finder.make_state(&project.id, name, group, COLOUR).await?;
+            states.insert(word, id);
+            made.push(format!("{} {name}", project.identifier));
+        }
+        let project_config = json!({"repo": repo, "prefix": project.identifier, "states": states});
+        projects.insert(project.id.clone(), project_config);
+    }
+    let notes = vec![format!(
+        "the key belongs to `{}`; `people` in orch.yaml says who may begin and decide: `NAME: {{role: approver, {}: [ID]}}`",
+        found.me.name, add.name
+    )];
+    let key = match (&from.file, &from.env) {
+        (Some(file), _) => json!({"file": file}),
+        (None, env) => json!({"env": env}),
+    };
+    let tracker = json!({add.name.clone(): {"plane": {
+        "url": add.url, "workspace": add.workspace, "key": key, "projects": projects,
+    }}});
+    let written = match add.write {
+        true => Some(write(file, &config, &tracker)?),
+        false => None,
+    };
+    Ok(Added {
+        tracker,
+        made,
+        written,
+        notes,
+    })
+}
+
+/// `A=B` of an option, several times.
+fn pairs(list: &[String], option: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let pair = |text: &String| {
+        let pair = text.split_once('=');
+        let pair = pair.filter(|(a, b)| !a.is_empty() && !b.is_empty());
+        let pair = pair.with_context(|| format!("`{text}` is not of the form {option}"))?;
+        Ok((pair.0.to_owned(), pair.1.to_owned()))
+    };
+    list.iter().map(pair).collect()
+}
+
+/// Adds the tracker to the file; what stands there stays as it is.
+fn write(file: &Path, config: &HostConfig, tracker: &Value) -> anyhow::Result<String> {
+    if !config.trackers.is_empty() {
+        bail!("orch.yaml has `trackers` already; add this one to them by hand");
+    }
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("`{shown}`"))?;
+    let tree = json!({"trackers": tracker});
+    // A file in JSON, as programs write it, is written as JSON again.
+    let next = match serde_json::from_str::<Value>(&text) {
+        Ok(Value::Object(mut map)) => {
+            map.insert("trackers".to_owned(), tracker.clone());
+            serde_json::to_string_pretty(&map)? + "\n"
+        }
+        Ok(_) | Err(_) => format!("{}\n{}", text.trim_end(), serde_yaml::to_string(&tree)?),
+    };
+    HostConfig::parse(&shown, &next)?;
+    orch_durable::replace(file, next.as_bytes())
+        .with_context(|| format!("`{shown}` cannot be written"))?;
+    Ok(shown)
+}
