@@ -208,15 +208,14 @@ pub trait Forge: Send + Sync + Debug {
     ) -> PortAnswer<'a, LandOutcome>;
 
     /// Refuses the pushes of others to a branch until a time, after which the hold is over by itself. Called by the job
-    /// that holds the merge lease, before it reads where the base is; `why` is told to whoever pushes. The landing does
+    /// that holds the merge lease, before it reads where the base is; why is told to whoever pushes. The landing does
     /// not count on it: a forge that has nothing of the kind says so.
     fn hold<'a>(
         &'a self,
-        branch: &'a str,
-        until_ms: UnixMs,
-        why: &'a str,
+        _branch: &'a str,
+        _until_ms: UnixMs,
+        _why: &'a str,
     ) -> PortAnswer<'a, HoldOutcome> {
-        let _ = (branch, until_ms, why);
         Box::pin(async {
             let why = "this forge cannot hold a branch".to_owned();
             Ok(HoldOutcome::NotOffered { why })
@@ -224,8 +223,7 @@ pub trait Forge: Send + Sync + Debug {
     }
 
     /// Ends a hold of a branch. Called by the job that asked for it; one that is over already is no error.
-    fn let_go<'a>(&'a self, branch: &'a str) -> PortAnswer<'a, ()> {
-        let _ = branch;
+    fn let_go<'a>(&'a self, _branch: &'a str) -> PortAnswer<'a, ()> {
         Box::pin(async { Ok(()) })
     }
 
