@@ -1,6 +1,6 @@
 //! Bad input gets an error that names the thing, the reason and the remedy, and loses nothing.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
 
 use orch_kit::world::gates;
@@ -173,6 +173,29 @@ fn database_of_another_host_is_left_alone() {
         &world.refused(&["serve"]),
         &["in use by another host", "stop that host"],
     );
+}
+
+#[test]
+fn host_that_starts_while_a_command_has_the_database_waits_for_it() {
+    let world = World::new();
+    // As a command does that finds no host.
+    world.orch(&["task", "new", "--repo", "shop", "--title", "x"]);
+    let command = File::options()
+        .write(true)
+        .open(world.path("data/orch.lock"))
+        .unwrap();
+    command.try_lock().unwrap();
+    std::thread::scope(|scope| {
+        let starting = scope.spawn(|| world.serve());
+        until("the host meets the command", || {
+            let waits = world
+                .log()
+                .contains("the start waits for whoever has the database");
+            waits.then_some(())
+        });
+        drop(command);
+        let _host = starting.join().unwrap();
+    });
 }
 
 #[test]

@@ -110,13 +110,20 @@ impl LiveConfig {
             .map(|next| self.replace(next))
     }
 
+    fn is_as_read(&self) -> bool {
+        let read = HostConfig::load(&self.0.file, |name| std::env::var(name).ok());
+        read.is_ok_and(|read| same(&read, &self.now()))
+    }
+
     /// Takes over changes of the file for as long as the future is polled.
     pub async fn watch(&self) {
         let path = self.file();
         if path.as_os_str().is_empty() {
             return std::future::pending().await;
         }
-        let mut seen = stamp(path);
+        let present = stamp(path);
+        // Somebody may have changed the file between its reading and now.
+        let mut seen = present.filter(|_| self.is_as_read());
         let mut looks = tokio::time::interval(LOOK);
         loop {
             looks.tick().await;
@@ -226,6 +233,24 @@ mod tests {
         let shop = &now.repositories["shop"];
         assert!(shop.serial && shop.post_deploy.is_some());
         assert_eq!(shop.path.as_deref(), Some(Path::new("shop.git")));
+    }
+
+    #[tokio::test]
+    async fn change_between_the_reading_and_the_first_look_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("orch.yaml");
+        std::fs::write(&file, START).unwrap();
+        let live = LiveConfig::new(HostConfig::load(&file, |_| None).unwrap());
+        std::fs::write(&file, START.replace("ann", "bob")).unwrap();
+        let taken_over = async {
+            while live.now().approvers != ["bob"] {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = taken_over => {}
+            () = live.watch() => unreachable!("it watches for ever"),
+        }
     }
 
     #[test]

@@ -24,6 +24,9 @@ const LOCK_WAIT: Duration = Duration::from_secs(300);
 /// that look all the time keep it from coming to its end.
 const LOCK_LOOK: Duration = Duration::from_secs(1);
 
+/// How long a host may take to say that it is there; one that is stopped never says so.
+const HEALTH_WAIT: Duration = Duration::from_secs(5);
+
 /// The host, running or not.
 pub(crate) enum Host {
     Running(reqwest::Client),
@@ -116,8 +119,9 @@ impl Host {
             .build()
             .ok()?;
         let host = Self::Running(client);
-        let healthy = host.ask(&host::HEALTH, [], &Nothing {}).await;
-        healthy.is_ok().then_some(host)
+        let health = host.ask(&host::HEALTH, [], &Nothing {});
+        let healthy = tokio::time::timeout(HEALTH_WAIT, health).await;
+        matches!(healthy, Ok(Ok(_))).then_some(host)
     }
 
     /// Asks an endpoint about what `names` say.

@@ -2,14 +2,15 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use orch_engine::Host;
+use orch_config::HostConfig;
+use orch_engine::{Host, Paths};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::client::load_config;
+use crate::client::{self, load_config};
 use crate::setup::setup;
 
 /// Names the variables of the reference system that are not gone by. One that guarded something keeps the host from
@@ -33,6 +34,11 @@ fn name_variables() -> anyhow::Result<()> {
 
 /// How long answers under way may take when the host opens anew.
 const ANSWERS_MAX: Duration = Duration::from_secs(5);
+
+/// How long a start waits for a command that has the database: while no host answers, commands open it themselves.
+const LOCK_WAIT: Duration = Duration::from_secs(20);
+/// Time between two looks at it.
+const LOCK_LOOK: Duration = Duration::from_millis(250);
 
 pub(crate) async fn serve(file: &Path) -> anyhow::Result<u8> {
     // Before anything is claimed: an end that is asked for during the start is an orderly one too.
@@ -69,11 +75,29 @@ enum Ended {
     OtherRepositories,
 }
 
+/// Opens a host. A command that came while none answered may have the database for a moment.
+async fn open(config: &HostConfig) -> anyhow::Result<Host> {
+    let socket = Paths::below(config.data_dir()).socket();
+    let begun = Instant::now();
+    loop {
+        let error = match Host::open(setup(config.clone())?).await {
+            Ok(host) => return Ok(host),
+            Err(error) => error,
+        };
+        let is_over = !orch_engine::is_locked(&error) || begun.elapsed() >= LOCK_WAIT;
+        if is_over || client::Host::at(&socket).await.is_some() {
+            return Err(error);
+        }
+        tracing::info!(error = %error, "the start waits for whoever has the database");
+        tokio::time::sleep(LOCK_LOOK).await;
+    }
+}
+
 /// Opens the host of the configuration as it is now, and works until it is to end.
 async fn serve_once(file: &Path, asked: &mut Asked) -> anyhow::Result<Ended> {
     let config = load_config(file)?;
     let listen = config.http.listen;
-    let host = Host::open(setup(config)?).await?;
+    let host = open(&config).await?;
     host.check_repositories().await?;
     for advice in host.api.people.advice() {
         tracing::warn!("{advice}");
