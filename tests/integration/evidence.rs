@@ -320,3 +320,30 @@ fn deleted_test_waits_for_a_person_who_is_named_in_the_verdict() {
     assert_eq!(decision, "pass");
     assert!(summary.contains("ann"), "{summary}");
 }
+
+#[test]
+fn gate_that_observes_holds_nobody_up_and_is_counted() {
+    let mut world = World::new();
+    // Nobody answers it: enforced, the task would wait for ever.
+    world.config["extra_gates"] = json!([
+        {"gate": "protected-paths", "stage": "testing", "mode": "observe", "settings": {"paths": ["*.sh"]}},
+    ]);
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Discount", ended);
+    assert_eq!(view["stage"], "done", "{view:#}");
+    let stats = world.json(&["gate", "stats"]);
+    let rows = stats["items"].as_array().unwrap();
+    let of = |entry: &str| {
+        let row = rows.iter().find(|row| row["entry"] == entry).unwrap();
+        let words = ["mode", "proposal"].map(|key| row[key].as_str().unwrap());
+        let counts = ["changes", "held", "waited"].map(|key| row[key].as_u64().unwrap());
+        (words, counts)
+    };
+    assert_eq!(of("protected-paths"), (["observe", "watch-on"], [1, 1, 1]));
+    assert_eq!(of("merge"), (["enforce", "nothing"], [1, 0, 0]));
+    let ran = rows
+        .iter()
+        .all(|row| row["p50_us"].as_u64() <= row["p99_us"].as_u64());
+    assert!(ran, "{stats:#}");
+}

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct EntryConfig {
     /// Gate component; required for a new entry.
     pub gate: Option<String>,
-    /// `enforce`, `advise` or `off`.
+    /// `enforce`, `advise`, `observe` or `off`.
     pub mode: Option<String>,
     /// Settings of the gate.
     pub settings: Option<serde_json::Map<String, serde_json::Value>>,
@@ -113,7 +113,7 @@ pub struct ExtraGate {
     /// Repository; every one if not given.
     #[serde(default)]
     pub repo: Option<String>,
-    /// `enforce`, `advise` or `off`.
+    /// `enforce`, `advise`, `observe` or `off`.
     #[serde(default = "default_mode")]
     pub mode: String,
     /// Settings of the gate.

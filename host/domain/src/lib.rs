@@ -8,6 +8,7 @@
 pub mod artefact;
 pub mod batch;
 pub mod commit_test;
+pub mod conduct;
 pub mod delivery;
 pub mod event;
 pub mod id;

@@ -72,7 +72,9 @@ words! {
     pub enum Mode {
         /// Not evaluated.
         Off = "off",
-        /// Evaluated and recorded; moves nothing.
+        /// Evaluated, recorded and counted; moves nothing and is told to no forge.
+        Observe = "observe",
+        /// Evaluated, recorded and told; moves nothing.
         Advise = "advise",
         /// Only a pass or not-applicable lets the task on.
         Enforce = "enforce",

@@ -33,6 +33,7 @@ stored_by_name! {
     crate::batch::BatchState,
     crate::batch::Part,
     crate::batch::WhyDissolved,
+    crate::conduct::Proposal,
     crate::imports::CheckState,
     crate::job::JobKind,
     crate::job::Lane,

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod batches;
+mod conduct;
 mod costs;
 mod decisions;
 mod evaluations;
@@ -18,6 +19,7 @@ mod remedies;
 mod tasks;
 
 pub use self::alerts::AlertViews;
+pub use self::conduct::ConductViews;
 pub use self::costs::CostViews;
 pub use self::evaluations::EvaluationViews;
 pub use self::gates::GateViews;

@@ -86,6 +86,8 @@ pub struct Views {
     pub tasks: views::TaskViews,
     pub queue: views::QueueViews,
     pub gates: views::GateViews,
+    /// What gates decided lately.
+    pub conduct: views::ConductViews,
     pub evaluations: views::EvaluationViews,
     pub leases: views::LeaseViews,
     pub pauses: views::PauseViews,
@@ -365,6 +367,9 @@ impl Views {
         };
         let ledger = ledger.clone();
         Self {
+            conduct: views::ConductViews {
+                ledger: ledger.clone(),
+            },
             tasks: views::TaskViews {
                 ledger: ledger.clone(),
             },

@@ -148,6 +148,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
 async fn run_gate(file: &Path, verb: Gate, json: bool) -> anyhow::Result<u8> {
     match verb {
         Gate::List(part) => gate::list(&Host::find(file).await?, part, json).await?,
+        Gate::Stats(part) => gate::stats(&Host::find(file).await?, part, json).await?,
         Gate::Order(order) => gate::order(&Host::find(file).await?, order, json).await?,
         Gate::Inspect { file } => gate::inspect(&file, json).await?,
         Gate::Author(verb) => return author::run(verb, json).await,

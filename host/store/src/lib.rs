@@ -18,6 +18,7 @@ pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
 pub use table::base_tests::BaseTestRow;
 pub use table::batches::{Batch, BatchMember, BatchRun, NewBatch, NewMember};
 pub use table::branches::{Landing, TaskBranch};
+pub use table::conduct::DecisionRow;
 pub use table::connections::{ConnectionRow, Denial};
 pub use table::costs::{CostRow, CostsBy, Spending, Tokens};
 pub use table::counts::RowCount;

@@ -7,6 +7,7 @@ pub(crate) mod base_tests;
 pub(crate) mod batches;
 pub(crate) mod branches;
 pub(crate) mod commit_tests;
+pub(crate) mod conduct;
 pub(crate) mod connections;
 pub(crate) mod costs;
 pub(crate) mod counts;

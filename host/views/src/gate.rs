@@ -85,7 +85,7 @@ pub struct EnableRequest {
     /// Repository; every one if not given.
     #[serde(default)]
     pub repo: Option<String>,
-    /// `enforce`, `advise` or `off`.
+    /// `enforce`, `advise`, `observe` or `off`.
     #[serde(default = "enforce")]
     pub mode: String,
     /// Settings of the gate.

@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod author;
+pub mod conduct;
 pub mod costs;
 pub mod disk;
 pub mod doctor;

@@ -16,7 +16,7 @@ pub(super) fn parse_mode(file: &str, id: &str, mode: &str) -> Result<Mode, Confi
         ConfigError::invalid(
             file,
             format!("gates.{id}.mode"),
-            format!("`{mode}` is not enforce, advise or off"),
+            format!("`{mode}` is not enforce, advise, observe or off"),
         )
     })
 }

@@ -91,6 +91,7 @@ impl GateStep {
         also.extend(rotate);
         // Before development the branch has no change of its own to speak of.
         let is_told = matches!(repo.config.forge, ForgePlace::On(_))
+            && entry.mode > Mode::Observe
             && record.task.stage >= Stage::Development
             && record.task.stage < Stage::Deploy;
         if is_told && let Some(commit) = record.task.head.clone() {

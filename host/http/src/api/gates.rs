@@ -1,6 +1,6 @@
 //! Gates, and what is ordered of them.
 
-use orch_views::{gate, replay};
+use orch_views::{conduct, gate, replay};
 
 use crate::routes::Routes;
 
@@ -8,6 +8,9 @@ pub(super) fn add(routes: Routes) -> Routes {
     routes
         .on(&gate::LIST, async |api, [], page| {
             api.views.gates.page(&page)
+        })
+        .on(&conduct::CONDUCT, async |api, [], page| {
+            api.views.conduct.page(page).await
         })
         .on(&gate::LOCK, async |api, [], _| api.gates.lock().await)
         .on(&gate::ENABLE, async |api, [], line| {

@@ -10,6 +10,8 @@ use super::args::Part;
 pub(crate) enum Gate {
     /// List the gates of the host.
     List(Part),
+    /// Show what gates decided lately, how fast, and whether one that only watches should be enforced.
+    Stats(Part),
     /// Show what a gate file says of itself and what it may do.
     Inspect {
         /// The gate file.
@@ -61,7 +63,7 @@ pub(crate) enum Order {
         /// Repository; every one if not given.
         #[arg(long)]
         repo: Option<String>,
-        /// enforce, advise or off.
+        /// enforce, advise, observe or off.
         #[arg(long, default_value = "advise")]
         mode: String,
         /// Settings of the gate as JSON.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use orch_gates::{CONTRACT, Limits};
+use orch_views::conduct::CONDUCT;
 use orch_views::gate::{
     self, EnableRequest, ImportView, InspectionView, LimitsView, RollbackRequest,
 };
@@ -18,6 +19,11 @@ use crate::show::{self, print};
 pub(crate) async fn list(host: &Host, part: Part, json: bool) -> anyhow::Result<()> {
     let gates = host.ask(&gate::LIST, [], &part.page()).await?;
     print(json, &gates, show::gate::list)
+}
+
+pub(crate) async fn stats(host: &Host, part: Part, json: bool) -> anyhow::Result<()> {
+    let conduct = host.ask(&CONDUCT, [], &part.page()).await?;
+    print(json, &conduct, show::conduct::page)
 }
 
 pub(crate) async fn order(host: &Host, order: Order, json: bool) -> anyhow::Result<()> {
