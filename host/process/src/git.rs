@@ -216,6 +216,20 @@ impl Git {
         }
     }
 
+    /// The best common ancestor; none if the histories have nothing in common.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn common(&self, a: &ObjectId, b: &ObjectId) -> Result<Option<ObjectId>, GitError> {
+        let args = ["merge-base", a.as_str(), b.as_str()];
+        let done = self.raw(&args, &[], None, &[]).await?;
+        match done.exit.code() {
+            0 => object_id("merge-base", done.stdout.text().trim()).map(Some),
+            1 => Ok(None),
+            _ => Err(self.failed(&args, &done)),
+        }
+    }
+
     /// The best common ancestor.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use orch_domain::id::ObjectId;
 use orch_domain::path::RepoPath;
 
 use super::tree::fields;
-use super::{Git, GitError, Identity, scratch, text_of};
+use super::{Git, GitError, Identity, object_id, scratch, text_of};
 
 /// What bringing a branch up to date came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +24,28 @@ pub enum CatchUpOutcome {
     OffBase,
 }
 
+/// What replaying commits came to.
+enum Replayed {
+    On(ObjectId),
+    Conflict(Vec<RepoPath>),
+}
+
+/// What merging two commits came to.
+struct Merged {
+    /// With conflict markers where they conflict.
+    tree: ObjectId,
+    conflicts: Vec<RepoPath>,
+}
+
 impl Git {
     /// Puts the commits of `tip` since `old_base` on top of `new_base`.
     ///
     /// `old_base` is the base that the branch was last judged on. Nothing of the base's own history is replayed: what
     /// the new base holds stays out, and so does what the old base held, because the new one has to follow from it.
     /// A commit that was in the base once, and was taken out of it since, does not come back with the branch.
+    ///
+    /// A branch into which a base was merged is brought on by a merge: what was done in a merge is in no other commit,
+    /// and a replay leaves merges out.
     ///
     /// Works in a throw-away clone, so that a conflict leaves nothing behind.
     ///
@@ -52,6 +68,134 @@ impl Git {
         if self.is_ancestor(new_base, tip).await? {
             return Ok(CatchUpOutcome::UpToDate);
         }
+        if self.has_merges(new_base, tip).await? {
+            return self.merged_with(tip, new_base, who).await;
+        }
+        // `new_base..tip` is what of `old_base..tip` is not in the base.
+        let replayed = self.replay(tip, new_base, new_base, who).await?;
+        Ok(match replayed {
+            Replayed::On(tip) => CatchUpOutcome::Rebased(tip),
+            Replayed::Conflict(files) => CatchUpOutcome::Conflict(files),
+        })
+    }
+
+    /// Takes the commits of `tip` since `since` from where they stand and puts them on `onto`, which need not follow from
+    /// it: what `since` has and `onto` has not does not come along.
+    ///
+    /// Commit by commit, or as one commit if a base was merged in between.
+    ///
+    /// # Errors
+    /// [`GitError`]; a conflict is an outcome.
+    pub async fn rebase_onto(
+        &self,
+        tip: &ObjectId,
+        since: &ObjectId,
+        onto: &ObjectId,
+        who: &Identity,
+    ) -> Result<CatchUpOutcome, GitError> {
+        if !self.is_ancestor(since, tip).await? {
+            return Ok(CatchUpOutcome::OffBase);
+        }
+        if !self.has_merges(since, tip).await? {
+            return Ok(match self.replay(tip, since, onto, who).await? {
+                Replayed::On(tip) => CatchUpOutcome::Rebased(tip),
+                Replayed::Conflict(files) => CatchUpOutcome::Conflict(files),
+            });
+        }
+        let (one, other) = self.as_branches(tip, since, onto, who).await?;
+        let Merged { tree, conflicts } = self.merge(&one, &other).await?;
+        if !conflicts.is_empty() {
+            return Ok(CatchUpOutcome::Conflict(conflicts));
+        }
+        let said = self
+            .text(["log", "-1", "--format=%B", tip.as_str()])
+            .await?;
+        let tip = self.commit(&tree, onto, &said, who).await?;
+        Ok(CatchUpOutcome::Rebased(tip))
+    }
+
+    /// The files of `onto` with what `tip` changed since `since`, with conflict markers where they conflict.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn tree_onto(
+        &self,
+        tip: &ObjectId,
+        since: &ObjectId,
+        onto: &ObjectId,
+        who: &Identity,
+    ) -> Result<ObjectId, GitError> {
+        let (one, other) = self.as_branches(tip, since, onto, who).await?;
+        Ok(self.merge(&one, &other).await?.tree)
+    }
+
+    /// Both as single commits on `since`, so that a merge takes that, and nothing else, for what they have in common.
+    async fn as_branches(
+        &self,
+        tip: &ObjectId,
+        since: &ObjectId,
+        onto: &ObjectId,
+        who: &Identity,
+    ) -> Result<(ObjectId, ObjectId), GitError> {
+        let (ours, theirs) = (self.tree_of(onto).await?, self.tree_of(tip).await?);
+        let ours = self.commit(&ours, since, "base", who).await?;
+        let theirs = self.commit(&theirs, since, "change", who).await?;
+        Ok((ours, theirs))
+    }
+
+    async fn has_merges(&self, from: &ObjectId, to: &ObjectId) -> Result<bool, GitError> {
+        let range = format!("{from}..{to}");
+        let args = ["rev-list", "--merges", "--max-count=1", &range];
+        Ok(!self.text(args).await?.is_empty())
+    }
+
+    async fn merged_with(
+        &self,
+        tip: &ObjectId,
+        base: &ObjectId,
+        who: &Identity,
+    ) -> Result<CatchUpOutcome, GitError> {
+        let Merged { tree, conflicts } = self.merge(tip, base).await?;
+        if !conflicts.is_empty() {
+            return Ok(CatchUpOutcome::Conflict(conflicts));
+        }
+        let message = "Catch up with the present base\n";
+        let merged = self.commit_on(&tree, &[tip, base], message, who).await?;
+        Ok(CatchUpOutcome::Rebased(merged))
+    }
+
+    async fn merge(&self, ours: &ObjectId, theirs: &ObjectId) -> Result<Merged, GitError> {
+        let args = [
+            "merge-tree",
+            "--write-tree",
+            "--allow-unrelated-histories",
+            "--name-only",
+            "--no-messages",
+            "-z",
+            ours.as_str(),
+            theirs.as_str(),
+        ];
+        let done = self.raw(&args, &[], None, &[]).await?;
+        // 1 says that there are conflicts; the tree is there all the same.
+        if !matches!(done.exit.code(), 0 | 1) {
+            return Err(self.failed(&args, &done));
+        }
+        let mut fields = fields(&done.stdout.bytes);
+        let tree = String::from_utf8_lossy(fields.next().unwrap_or_default()).into_owned();
+        Ok(Merged {
+            tree: object_id("merge-tree", &tree)?,
+            conflicts: fields.map(RepoPath::new).collect(),
+        })
+    }
+
+    /// Puts the commits `since..tip` on `onto`, one by one, without the merges among them.
+    async fn replay(
+        &self,
+        tip: &ObjectId,
+        since: &ObjectId,
+        onto: &ObjectId,
+        who: &Identity,
+    ) -> Result<Replayed, GitError> {
         let scratch = scratch()?;
         let clone = Self {
             program: self.program.clone(),
@@ -81,9 +225,14 @@ impl Git {
         clone
             .with(&["checkout", "--quiet", "work"], &env, Some(&tree), &[])
             .await?;
-        // `new_base..tip` is what of `old_base..tip` is not in the base: a branch into which the base was merged
-        // since holds commits of the base, and those would conflict with what came after them.
-        let rebase = ["rebase", "--quiet", "--no-autostash", new_base.as_str()];
+        let rebase = [
+            "rebase",
+            "--quiet",
+            "--no-autostash",
+            "--onto",
+            onto.as_str(),
+            since.as_str(),
+        ];
         let done = clone.raw(&rebase, &env, Some(&tree), &[]).await?;
         if !done.success() {
             let args = ["diff", "--name-only", "--diff-filter=U", "-z"];
@@ -92,7 +241,7 @@ impl Git {
             if files.is_empty() {
                 return Err(clone.failed(&rebase, &done));
             }
-            return Ok(CatchUpOutcome::Conflict(files));
+            return Ok(Replayed::Conflict(files));
         }
         let Some(tip) = clone.resolve("refs/heads/work").await? else {
             return Err(GitError::Unexpected {
@@ -111,6 +260,6 @@ impl Git {
             tip.as_str(),
         ])
         .await?;
-        Ok(CatchUpOutcome::Rebased(tip))
+        Ok(Replayed::On(tip))
     }
 }

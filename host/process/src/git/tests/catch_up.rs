@@ -4,6 +4,11 @@ use super::super::{Blob, CatchUpOutcome, Git};
 use super::{Repo, commit, repo, text, who};
 use orch_domain::id::ObjectId;
 
+async fn merge_of(git: &Git, tree: &ObjectId, one: &ObjectId, other: &ObjectId) -> ObjectId {
+    let made = git.commit_on(tree, &[one, other], "merge", &who()).await;
+    made.unwrap()
+}
+
 async fn rebased(git: &Git, tip: &ObjectId, old: &ObjectId, new: &ObjectId) -> ObjectId {
     match git.catch_up(tip, old, new, &who()).await.unwrap() {
         CatchUpOutcome::Rebased(tip) => tip,
@@ -72,7 +77,7 @@ async fn base_of_another_history_is_not_caught_up_with() {
 }
 
 #[tokio::test]
-async fn branch_that_merged_the_base_replays_only_its_own_commits() {
+async fn branch_that_merged_the_base_keeps_what_was_done_in_the_merge() {
     let Repo {
         folder: _folder,
         git,
@@ -80,20 +85,96 @@ async fn branch_that_merged_the_base_replays_only_its_own_commits() {
     } = repo().await;
     let work = commit(&git, &root, "b.txt", "b").await;
     let two = commit(&git, &root, "a.txt", "two\n").await;
-    let tree = git.merge_tree(&work, &two).await.unwrap();
-    let merged = git
-        .commit_on(&tree, &[&work, &two], "merge", &who())
-        .await
-        .unwrap();
-    let tip = commit(&git, &merged, "b.txt", "bb").await;
-    // Replaying the base's second commit onto its third would conflict.
+    // A rework that began with the base merged in: its own work is in the merge and nowhere else.
+    let merge = git.merge_tree(&work, &two).await.unwrap();
+    let merge = merge_of(&git, &merge, &work, &two).await;
+    let tree = commit(&git, &merge, "reworked.txt", "r").await;
+    let tree = git.tree_of(&tree).await.unwrap();
+    let rework = merge_of(&git, &tree, &work, &two).await;
     let three = commit(&git, &two, "a.txt", "three\n").await;
-    let tip = rebased(&git, &tip, &two, &three).await;
+    let tip = rebased(&git, &rework, &two, &three).await;
+    assert!(git.is_ancestor(&three, &tip).await.unwrap());
+    for (path, has) in [("a.txt", "three\n"), ("b.txt", "b"), ("reworked.txt", "r")] {
+        assert_eq!(text(&git, &tip, path).await, Blob::Text(has.into()));
+    }
+    let clash = commit(&git, &two, "b.txt", "theirs\n").await;
     assert_eq!(
-        text(&git, &tip, "a.txt").await,
-        Blob::Text("three\n".into())
+        git.catch_up(&rework, &two, &clash, &who()).await.unwrap(),
+        CatchUpOutcome::Conflict(vec!["b.txt".into()])
     );
+}
+
+/// A branch on a base that was rewritten: the base without its latest commit, that commit, and the branch on it.
+async fn rewritten(git: &Git, root: &ObjectId) -> (ObjectId, ObjectId, ObjectId) {
+    let secret = commit(git, root, "secret.txt", "s").await;
+    let work = commit(git, &secret, "b.txt", "b").await;
+    let without = commit(git, root, "c.txt", "c").await;
+    (without, secret, work)
+}
+
+#[tokio::test]
+async fn own_commits_move_onto_a_rewritten_base_without_what_was_taken_out_of_it() {
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
+    let (without, secret, work) = rewritten(&git, &root).await;
+    let more = commit(&git, &work, "b.txt", "bb").await;
+    let moved = git.rebase_onto(&more, &secret, &without, &who()).await;
+    let CatchUpOutcome::Rebased(tip) = moved.unwrap() else {
+        panic!("it conflicts with nothing");
+    };
+    assert_eq!(git.commits(&without, &tip, 10).await.unwrap().len(), 2);
     assert_eq!(text(&git, &tip, "b.txt").await, Blob::Text("bb".into()));
-    let own = git.commits(&three, &tip, 10).await.unwrap();
-    assert_eq!(own.len(), 2, "{own:?}");
+    assert_eq!(text(&git, &tip, "c.txt").await, Blob::Text("c".into()));
+    assert_eq!(text(&git, &tip, "secret.txt").await, Blob::Missing);
+    let clash = commit(&git, &root, "b.txt", "theirs\n").await;
+    assert_eq!(
+        git.rebase_onto(&more, &secret, &clash, &who())
+            .await
+            .unwrap(),
+        CatchUpOutcome::Conflict(vec!["b.txt".into()])
+    );
+    let marked = git.tree_onto(&more, &secret, &clash, &who()).await.unwrap();
+    let marked = git.commit(&marked, &clash, "m", &who()).await.unwrap();
+    let Blob::Text(marked_text) = text(&git, &marked, "b.txt").await else {
+        panic!("it is text");
+    };
+    assert!(
+        marked_text.contains("<<<<<<<") && marked_text.contains("theirs"),
+        "{marked_text}"
+    );
+    assert_eq!(text(&git, &marked, "secret.txt").await, Blob::Missing);
+    assert_eq!(
+        git.rebase_onto(&root, &secret, &without, &who())
+            .await
+            .unwrap(),
+        CatchUpOutcome::OffBase
+    );
+}
+
+#[tokio::test]
+async fn branch_with_a_merge_moves_onto_a_rewritten_base_as_one_commit_with_all_of_its_work() {
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
+    let work = commit(&git, &root, "b.txt", "b").await;
+    let secret = commit(&git, &root, "secret.txt", "s").await;
+    let tree = git.merge_tree(&work, &secret).await.unwrap();
+    let merge = merge_of(&git, &tree, &work, &secret).await;
+    let more = commit(&git, &merge, "more.txt", "m").await;
+    let without = commit(&git, &root, "c.txt", "c").await;
+    // Since where the branch began there is a merge, and what it took over was taken out.
+    let moved = git.rebase_onto(&more, &secret, &without, &who()).await;
+    let CatchUpOutcome::Rebased(tip) = moved.unwrap() else {
+        panic!("it conflicts with nothing");
+    };
+    assert_eq!(git.commits(&without, &tip, 10).await.unwrap().len(), 1);
+    for (path, has) in [("b.txt", "b"), ("more.txt", "m"), ("c.txt", "c")] {
+        assert_eq!(text(&git, &tip, path).await, Blob::Text(has.into()));
+    }
+    assert_eq!(text(&git, &tip, "secret.txt").await, Blob::Missing);
 }
