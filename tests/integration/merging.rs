@@ -102,19 +102,75 @@ fn commit_that_was_taken_out_of_the_base_does_not_come_back_with_a_landing() {
     );
     assert_eq!(world.git("shop.git", &["rev-parse", "main"]), rewritten);
     // The remedy that it names leads on.
-    world.json(&["task", "resume", &item, "--stage", "development"]);
+    let remedy = &view["remedies"][0]["command"];
+    assert_eq!(*remedy, json!(["task", "resume", item, "--rebase"]));
+    let runs = |view: &serde_json::Value| view["totals"]["runs"].as_u64().unwrap();
+    let before = runs(&view);
+    let head = view["head"].as_str().unwrap().to_owned();
+    world.json(&["task", "resume", &item, "--rebase"]);
+    let view = until("it is judged anew and waits for approval again", || {
+        Some(world.task(&item)).filter(|view| view["status"] == "awaiting-approval")
+    });
+    let moved = view["head"].as_str().unwrap().to_owned();
+    let own = ["rev-list", "--count", "--no-merges"];
+    let count = |range: &str| world.git("shop.git", &[&own[..], &[range]].concat());
+    let (was, is) = (format!("{leaked}..{head}"), format!("{rewritten}..{moved}"));
+    assert_eq!(count(&was), count(&is), "its own commits and no other");
+    let judged = view["verdicts"].as_array().unwrap().iter();
+    let anew =
+        judged.filter(|v| v["head_sha"] == moved.as_str() && v["entry"] == "review-approved");
+    assert!(anew.count() > 0, "{view:#}");
     let view = world.follow(&item, |view| view["status"] == "ended");
     assert_eq!(view["stage"], "done", "{view:#}");
-    world.git(
-        "shop.git",
-        &["merge-base", "--is-ancestor", &rewritten, "main"],
+    assert!(runs(&view) > before, "reviewed and tested again");
+    let landed = world.git("shop.git", &["log", "--format=%H", "main"]);
+    assert!(landed.contains(&rewritten) && !landed.contains(&leaked));
+    let files = world.git("shop.git", &["ls-tree", "-r", "--name-only", "main"]);
+    assert!(
+        files.contains("NEWS.md") && !files.contains("secret.txt"),
+        "{files}"
     );
 }
 
 #[test]
-fn conflict_with_the_base_goes_back_with_its_files_and_is_resolved_in_a_merge_commit() {
+fn change_that_conflicts_with_a_rewritten_base_is_resolved_on_it_without_what_was_taken_out() {
     let world = World::new();
-    // A developer who keeps what he finds, and fixes the review's finding in every round.
+    resolving_agent(&world);
+    world.write("seed/secret.txt", "leaked\n", 0o644);
+    world.push_seed("Taken out later");
+    let _host = world.serve();
+    let item = world.begin("In the way of another history");
+    world.follow(&item, |view| view["status"] == "awaiting-approval");
+    world.git("seed", &["reset", "--quiet", "--hard", "HEAD~1"]);
+    in_the_way(&world);
+    world.commit_seed("In its place, the same lines");
+    world.git(
+        "seed",
+        &["push", "--quiet", "--force", "../shop.git", "HEAD:main"],
+    );
+    world.json(&["task", "approve", &item]);
+    until("the task is blocked", || {
+        (world.task(&item)["status"] == "blocked").then_some(())
+    });
+    world.json(&["task", "resume", &item, "--rebase"]);
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    assert_eq!(view["rework_rounds"], 2, "the review's and the conflict's");
+    let found = fs::read_to_string(world.path("found-3")).unwrap();
+    assert!(
+        found.contains("<<<<<<<")
+            && found.contains("with nothing yet")
+            && found.contains("discount"),
+        "{found}"
+    );
+    let files = world.git("shop.git", &["ls-tree", "-r", "--name-only", "main"]);
+    assert!(!files.contains("secret.txt"), "{files}");
+    let subjects = world.git("shop.git", &["log", "--format=%s", "main"]);
+    assert!(!subjects.contains("Taken out later"), "{subjects}");
+}
+
+/// A developer who keeps what he finds, and fixes the review's finding and conflicts in every round.
+fn resolving_agent(world: &World) {
     let keep = format!(
         "say \"changing cart.sh\"; cp cart.sh {0}/found-$ORCH_ATTEMPT; printf '%s' \"$prompt\" > {0}/prompt-$ORCH_ATTEMPT\n",
         world.path(".").display()
@@ -123,17 +179,28 @@ fn conflict_with_the_base_goes_back_with_its_files_and_is_resolved_in_a_merge_co
         .replacen("say \"changing cart.sh\"\n", &keep, 1)
         .replacen(
             "grep -q 'src: review, the discount is not checked'",
-            "grep -qE 'the discount is not checked|the branch conflicts with'",
+            "grep -qE 'the discount is not checked|conflicts with'",
             1,
         );
     world.write("agent.sh", &agent, 0o755);
-    let _host = world.serve();
-    let item = world.begin("In the way of another");
-    world.follow(&item, |view| view["status"] == "awaiting-approval");
+}
+
+/// Changes the lines in the seed that the agent changes too.
+fn in_the_way(world: &World) {
     let theirs = fs::read_to_string(world.path("seed/cart.sh"))
         .unwrap()
         .replace("Prints the sum", "Prints, with nothing yet, the sum");
     world.write("seed/cart.sh", &theirs, 0o755);
+}
+
+#[test]
+fn conflict_with_the_base_goes_back_with_its_files_and_is_resolved_in_a_merge_commit() {
+    let world = World::new();
+    resolving_agent(&world);
+    let _host = world.serve();
+    let item = world.begin("In the way of another");
+    world.follow(&item, |view| view["status"] == "awaiting-approval");
+    in_the_way(&world);
     world.push_seed("Another change of the same lines");
     let other = world.git("seed", &["rev-parse", "HEAD"]);
     let view = world.follow(&item, |view| view["status"] == "ended");

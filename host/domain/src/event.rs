@@ -26,6 +26,8 @@ words! {
         Overtaken = "overtaken",
         /// Somebody other than the host moved the branch.
         ForeignPush = "foreign-push",
+        /// The task's own commits were moved onto a base that was rewritten.
+        Rebased = "rebased",
         /// A person took the task out of a block.
         Resumed = "resumed",
         /// A person asked for a stop.
@@ -44,6 +46,8 @@ words! {
         PushIntent = "push-intent",
         /// A run begins with the base merged into the branch.
         BaseMerged = "base-merged",
+        /// The branch stands on this base anew, with the task's own commits and nothing of what it stood on before.
+        MovedOnto = "moved-onto",
         /// The branch is about to be moved to a prepared commit.
         MergeIntent = "merge-intent",
         /// The base is about to be moved to the prepared commit.

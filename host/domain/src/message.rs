@@ -37,6 +37,13 @@ pub enum Remark {
         /// Where to.
         head: ObjectId,
     },
+    /// The task's own commits were moved onto a base that was rewritten.
+    Rebased {
+        /// Tip of the branch now.
+        head: ObjectId,
+        /// The base that it stands on.
+        onto: ObjectId,
+    },
     /// What was approved is not what would land or be deployed: the approval is asked for again.
     ApprovalVoid {
         /// What is different.

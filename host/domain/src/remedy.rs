@@ -44,6 +44,8 @@ pub enum Ask {
         /// With further rework rounds.
         rounds: u32,
     },
+    /// To move the task's own commits onto the base, which was rewritten, and to have them judged anew.
+    Rebase,
     /// To give the task up.
     Stop,
 }
@@ -64,7 +66,7 @@ pub fn remedies(task: &Task, pipeline: &Pipeline) -> Vec<Remedy> {
         Status::Blocked { reason, .. } => match reason {
             BlockReason::ReworkExhausted => (None, resume(reached(task, Stage::Development), 1)),
             // What was taken out is below the change, and work on top of it would bring it back.
-            BlockReason::BaseRewritten => return vec![Remedy::of(Ask::Stop)],
+            BlockReason::BaseRewritten => (None, Ask::Rebase),
             BlockReason::BranchMoved => (Some(First::MoveBranchBack), resume(None, 0)),
             BlockReason::BranchGone => (Some(First::PushBranch), resume(None, 0)),
             BlockReason::Unknown => (Some(First::LookAtProduction), resume(None, 0)),
@@ -152,7 +154,18 @@ mod tests {
         match ask {
             Ask::Approve => Event::Approved { by },
             Ask::Stop => Event::StopRequested { by },
-            Ask::Resume { stage, rounds } => Event::Resumed { stage, rounds, by },
+            Ask::Resume { stage, rounds } => Event::Resumed {
+                stage,
+                rounds,
+                rebase: false,
+                by,
+            },
+            Ask::Rebase => Event::Resumed {
+                stage: None,
+                rounds: 0,
+                rebase: true,
+                by,
+            },
         }
     }
 

@@ -110,7 +110,13 @@ pub fn transition(
         Event::Approved { .. } => next.approved(),
         Event::Rejected { by, comment } => next.rejected(by, comment),
         Event::ForeignPush { head } => next.foreign_push(head),
-        Event::Resumed { stage, rounds, .. } => next.resumed(*stage, *rounds),
+        Event::Rebased { head, onto } => next.rebased(head, onto),
+        Event::Resumed {
+            stage,
+            rounds,
+            rebase,
+            ..
+        } => next.resumed(*stage, *rounds, *rebase),
         Event::StopRequested { .. } => next.stop_requested(),
         Event::Halted { reason, detail } => next.halted(*reason, detail),
         Event::WaitedTooLong { detail } => next.waited_too_long(detail),
@@ -311,20 +317,43 @@ impl Move<'_> {
             return Err("the task is being stopped".to_owned());
         }
         self.task.head = Some(head.clone());
-        let to_gates = |stage: Stage| {
-            self.pipeline
-                .steps(stage)
-                .iter()
-                .position(|step| matches!(step, Step::Gate(_)))
-                .unwrap_or(0)
-        };
-        let step = to_gates(Stage::Development);
+        let step = self.first_gate_of_development().unwrap_or(0);
         self.effects.push(Effect::CancelJobs);
         self.effects.push(Effect::ReleaseMergeLease);
         let head = head.clone();
         self.effects
             .push(Effect::Comment(Remark::BranchMoved { head }));
-        self.enter(Stage::Development, u32::try_from(step).unwrap_or(0));
+        self.enter(Stage::Development, step);
+        Ok(())
+    }
+
+    fn first_gate_of_development(&self) -> Option<u32> {
+        let mut steps = self.pipeline.steps(Stage::Development).iter();
+        let at = steps.position(|step| matches!(step, Step::Gate(_)))?;
+        u32::try_from(at).ok()
+    }
+
+    /// The work is what it was, and what it stands on is not: everything judges it anew.
+    fn rebased(&mut self, head: &ObjectId, onto: &ObjectId) -> Fits {
+        self.expect_work(HostWork::MergePrepare)?;
+        if self.task.stop_requested {
+            self.begin_stop();
+            return Ok(());
+        }
+        self.task.head = Some(head.clone());
+        self.effects.push(Effect::ReleaseMergeLease);
+        self.effects.push(Effect::Comment(Remark::Rebased {
+            head: head.clone(),
+            onto: onto.clone(),
+        }));
+        match self.first_gate_of_development() {
+            Some(step) => self.enter(Stage::Development, step),
+            // Nobody judges there; whoever does comes next.
+            None => {
+                self.task.stage = Stage::Development;
+                self.next_stage();
+            }
+        }
         Ok(())
     }
 

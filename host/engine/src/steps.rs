@@ -18,6 +18,7 @@ mod land_batch;
 mod lease;
 mod merge;
 mod monitor;
+mod onto;
 mod overtaken;
 mod prepared;
 mod prompts;

@@ -4,7 +4,12 @@ use orch_domain::commit_test::TestState;
 use orch_domain::event::EventKind;
 use orch_domain::id::{ObjectId, RepoName, TaskId, WorkItem};
 use orch_domain::issue::TrackerState;
-use orch_store::{BoxFuture, Landing, NewTask, Owner, Store, StoreError, TaskBranch, Tx};
+use orch_domain::pipeline::Mode;
+use orch_domain::stage::Stage;
+use orch_domain::verdict::EvaluationOutcome;
+use orch_store::{
+    BoxFuture, Landing, NewEvaluation, NewTask, Owner, ReuseKey, Store, StoreError, TaskBranch, Tx,
+};
 
 struct Site {
     _folder: tempfile::TempDir,
@@ -216,4 +221,62 @@ async fn bases_that_were_merged_into_a_branch_stay_known_whatever_is_judged_late
     }
     let known = site.write(move |tx| Box::pin(tx.judged_bases(task))).await;
     assert_eq!(known, [sha("a"), sha("b")]);
+}
+
+fn judged(task: TaskId, entry: &str, head: &str, base: &str) -> NewEvaluation {
+    NewEvaluation {
+        task,
+        key: ReuseKey {
+            entry: entry.to_owned(),
+            gate_digest: "g".to_owned(),
+            settings_digest: "s".to_owned(),
+            code_tree: "t".to_owned(),
+            base_sha: sha(base).to_string(),
+            artefacts_digest: "a".to_owned(),
+        },
+        gate: entry.to_owned(),
+        gate_version: "1".to_owned(),
+        mode: Mode::Enforce,
+        stage: Stage::Review,
+        attempt: 1,
+        head_sha: sha(head).to_string(),
+        decision: EvaluationOutcome::Pass,
+        reason: None,
+        summary: String::new(),
+        artefact: String::new(),
+        elapsed_us: 1,
+        host_calls: 1,
+        reused_from: None,
+    }
+}
+
+#[tokio::test]
+async fn bases_from_before_a_move_onto_another_one_count_no_more() {
+    let site = Site::new().await;
+    let task = site.task("S-1").await;
+    let judge = async |entry: &'static str, base: &'static str, now: i64| {
+        let new = judged(task, entry, "f", base);
+        site.write(move |tx| Box::pin(async move { tx.insert_evaluation(&new, now).await }))
+            .await;
+    };
+    let note = async |kind: EventKind, base: &'static str, now: i64| {
+        let data = format!("{{\"head\": \"{}\"}}", sha(base));
+        site.write(move |tx| {
+            Box::pin(async move {
+                let noted = tx.append_event(Some(task), kind, "host", &data, now);
+                noted.await.map(|_| ())
+            })
+        })
+        .await;
+    };
+    let bases = async || site.write(move |tx| Box::pin(tx.judged_bases(task))).await;
+    judge("review", "a", 1).await;
+    judge("merge", "b", 2).await;
+    note(EventKind::BaseMerged, "c", 3).await;
+    assert_eq!(bases().await, [sha("a"), sha("b"), sha("c")]);
+    note(EventKind::MovedOnto, "d", 4).await;
+    assert_eq!(bases().await, [sha("d")], "nobody has judged it there yet");
+    judge("review", "e", 5).await;
+    note(EventKind::BaseMerged, "f", 6).await;
+    assert_eq!(bases().await, [sha("d"), sha("e"), sha("f")]);
 }

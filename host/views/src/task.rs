@@ -363,6 +363,9 @@ pub struct ResumeRequest {
     /// Rework rounds to add.
     #[serde(default)]
     pub rounds: u32,
+    /// Whether its own commits are to be moved onto the base, which was rewritten; without what was taken out of it.
+    #[serde(default)]
+    pub rebase: bool,
 }
 
 /// How urgent a task is from now on.

@@ -14,6 +14,9 @@ pub fn text(remark: &Remark) -> String {
         Remark::BranchMoved { head } => format!(
             "The branch was moved to `{head}` from outside; the review is void and CI is asked again."
         ),
+        Remark::Rebased { head, onto } => format!(
+            "The base was rewritten. The task's own commits stand on `{onto}` now, as `{head}`, and are judged anew."
+        ),
         Remark::ApprovalVoid { why } => format!("The approval is asked for again: {why}."),
         Remark::NotBegun { why } => format!("No task was begun: {why}"),
         Remark::MoveRefused { state, by, why } => {

@@ -40,6 +40,10 @@ pub fn effect(ask: Ask) -> String {
             stage: Some(stage),
             rounds,
         } => format!("goes on at stage `{stage}`, with further rework rounds: {rounds}"),
+        Ask::Rebase => {
+            "moves the task's own commits onto the rewritten base, without what was taken out of it, and has them judged anew"
+                .to_owned()
+        }
         Ask::Stop => "gives the task up; its work is kept".to_owned(),
     }
 }

@@ -149,6 +149,10 @@ fn messages() -> Vec<Message> {
             findings: "x\n\"y\"".to_owned(),
         }),
         remark(Remark::BranchMoved { head: sha() }),
+        remark(Remark::Rebased {
+            head: sha(),
+            onto: sha(),
+        }),
         remark(Remark::ApprovalVoid {
             why: "the hook is another one".to_owned(),
         }),

@@ -142,7 +142,7 @@ impl Move<'_> {
     }
 
     /// Takes the task out of a block or out of waiting for input.
-    pub(super) fn resumed(&mut self, stage: Option<Stage>, rounds: u32) -> Fits {
+    pub(super) fn resumed(&mut self, stage: Option<Stage>, rounds: u32, rebase: bool) -> Fits {
         if !matches!(
             self.task.status,
             Status::Blocked { .. } | Status::NeedsInput { .. }
@@ -151,6 +151,18 @@ impl Move<'_> {
                 "the task is `{}`; only a blocked task can be resumed",
                 self.task.status.name()
             ));
+        }
+        let is_rewritten = matches!(
+            self.task.status,
+            Status::Blocked {
+                reason: BlockReason::BaseRewritten,
+                ..
+            }
+        );
+        if rebase && (!is_rewritten || stage.is_some()) {
+            return Err(
+                "only a task whose base was rewritten is rebased, where it stands".to_owned(),
+            );
         }
         let to = stage.unwrap_or(self.task.stage);
         if !to.is_working() || self.pipeline.steps(to).is_empty() {

@@ -158,12 +158,21 @@ pub enum Event {
         /// Where it is now.
         head: ObjectId,
     },
+    /// The task's own commits stand on the base that was rewritten: what was judged before is judged anew.
+    Rebased {
+        /// Tip of the branch now.
+        head: ObjectId,
+        /// The base that it stands on.
+        onto: ObjectId,
+    },
     /// A person takes the task out of a block.
     Resumed {
         /// Where to go on; none means where it stopped.
         stage: Option<Stage>,
         /// Rework rounds to add.
         rounds: u32,
+        /// Whether its own commits are to be moved onto the base, which was rewritten.
+        rebase: bool,
         /// Name of the person, as it is written down.
         by: String,
     },
@@ -203,6 +212,7 @@ impl Event {
             Self::Approved { .. } => EventKind::Approved,
             Self::Rejected { .. } => EventKind::Rejected,
             Self::ForeignPush { .. } => EventKind::ForeignPush,
+            Self::Rebased { .. } => EventKind::Rebased,
             Self::Resumed { .. } => EventKind::Resumed,
             Self::StopRequested { .. } => EventKind::StopRequested,
             Self::Halted { .. } => EventKind::Halted,

@@ -281,7 +281,11 @@ impl Tasks {
         request: &ResumeRequest,
         caller: &Caller,
     ) -> Result<Done, CommandError> {
-        let ResumeRequest { stage, rounds } = request;
+        let ResumeRequest {
+            stage,
+            rounds,
+            rebase,
+        } = request;
         let stage = stage
             .as_deref()
             .map(|name| {
@@ -299,6 +303,7 @@ impl Tasks {
         let decision = Decision::Resume {
             stage,
             rounds: *rounds,
+            rebase: *rebase,
         };
         let resumed = Told {
             decision,

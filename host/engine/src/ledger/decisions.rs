@@ -13,7 +13,7 @@ use orch_store::{EvidenceRow, TaskRecord, Tx};
 
 use super::apply::{Applied, By, apply, pipeline_of};
 use super::ci_request::ask_ci;
-use super::evidence::{Said, StoredApproval, review_row};
+use super::evidence::{REBASE_ASKED, Said, StoredApproval, review_row};
 use super::issues::want_issue;
 use super::unwritten::Unwritten;
 use orch_config::HostConfig;
@@ -38,6 +38,8 @@ pub(crate) enum Decision {
         stage: Option<Stage>,
         /// Rework rounds to add.
         rounds: u32,
+        /// Whether its own commits are to be moved onto the base, which was rewritten.
+        rebase: bool,
     },
     /// The task is stopped.
     Stop,
@@ -100,19 +102,42 @@ pub(crate) async fn decide(
             by: who,
             comment: comment.clone(),
         },
-        Decision::Resume { stage, rounds } => {
+        Decision::Resume {
+            stage,
+            rounds,
+            rebase,
+        } => {
+            if *rebase {
+                ask_rebase(tx, id, by).await?;
+            }
             // Whoever resumes says that it may go on without what was stopped.
             tx.drop_stopped_dependencies(id).await?;
             try_again(tx, id, by).await?;
             Event::Resumed {
                 stage: *stage,
                 rounds: *rounds,
+                rebase: *rebase,
                 by: who,
             }
         }
         Decision::Stop => Event::StopRequested { by: who },
     };
     apply(tx, id, &event, by).await
+}
+
+/// A person's word that the commits of the present head are to be moved. It is of that head alone, and so it is used up
+/// by the move.
+async fn ask_rebase(tx: &mut Tx, id: TaskId, by: &By) -> Result<(), Unwritten> {
+    if let Some(head) = tx.task(id).await?.task.head {
+        let row = EvidenceRow {
+            name: REBASE_ASKED.to_owned(),
+            sha: head.to_string(),
+            obtained_ms: by.now,
+            content: serde_json::json!({"by": by.actor}).to_string(),
+        };
+        tx.put_evidence(id, &row).await?;
+    }
+    Ok(())
 }
 
 /// What the machine was at fault for is tried again, because whoever resumes says that it was mended.

@@ -7,6 +7,7 @@ use anyhow::Context;
 use orch_config::BudgetsConfig;
 use orch_domain::batch::WhyDissolved;
 use orch_domain::commit_test::TestState;
+use orch_domain::event::EventKind;
 use orch_domain::id::{BatchId, ObjectId, RepoName, RunId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::message::{Message, StatusNote};
@@ -27,6 +28,7 @@ use super::batches::{self, TestedBatch};
 use super::budget::warn;
 use super::ci_request::{ask_ci, post_status};
 use super::gate_status::GateStatus;
+use super::intent::intent;
 use super::notices::announce;
 use super::unwritten::Unwritten;
 
@@ -100,6 +102,8 @@ pub(crate) enum Write {
     Evaluation(Box<KeptEvaluation>),
     /// What gates staged comes into force.
     ApplyMemory,
+    /// From here on the branch stands on this base, and on nothing that it stood on before.
+    MovedOnto(ObjectId),
     /// The pull request of a branch has landed as a commit.
     Merged { branch: String, sha: ObjectId },
     /// What the tests of a batch came to, for its members but the job's own task.
@@ -218,6 +222,11 @@ impl Write {
                         "another landing overtook what a gate wanted to keep; it is dropped"
                     );
                 }
+            }
+            Self::MovedOnto(base) => {
+                let data = intent(&base);
+                tx.append_event(Some(task), EventKind::MovedOnto, "host", &data, now)
+                    .await?;
             }
             Self::Merged { branch, sha } => {
                 let branches = tx.task_branches(task).await?;

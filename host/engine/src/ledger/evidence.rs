@@ -15,6 +15,9 @@ pub(crate) const PREPARATION: &str = "merge/preparation";
 /// Name of the evidence that holds the host's own test run.
 pub(crate) const LOCAL_TESTS: &str = "tests/local";
 
+/// Name of the evidence that a person asked for a commit to be moved onto a base that was rewritten.
+pub(crate) const REBASE_ASKED: &str = "rebase/asked";
+
 /// What the names of evidence begin with that hold what people said of the code.
 const REVIEWS: &str = "review/";
 

@@ -36,8 +36,15 @@ pub(crate) fn event_data(event: &Event, before: &Task, after: &Task) -> String {
             json!({"by": by, "comment": comment, "head": head(before)})
         }
         Event::ForeignPush { head } => json!({"head": head.as_str()}),
-        Event::Resumed { stage, rounds, by } => {
-            json!({"stage": stage.map(|s| s.to_string()), "rounds": rounds, "by": by})
+        Event::Rebased { head, onto } => json!({"head": head.as_str(), "onto": onto.as_str()}),
+        Event::Resumed {
+            stage,
+            rounds,
+            rebase,
+            by,
+        } => {
+            let stage = stage.map(|s| s.to_string());
+            json!({"stage": stage, "rounds": rounds, "rebase": rebase, "by": by})
         }
     };
     json!({

@@ -36,6 +36,9 @@ struct Began {
     head: String,
     tree: String,
     merged_base: Option<String>,
+    /// Where the task's own commits begin, if they were put on a base that was rewritten.
+    #[serde(default)]
+    since: Option<String>,
 }
 
 const BEGAN: &str = "began.json";

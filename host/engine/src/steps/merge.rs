@@ -5,7 +5,6 @@ use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{CatchUp, MergeLease as Lease, Preparation, TestRun};
 use orch_domain::pipeline::HostWork;
-use orch_domain::port::forge::PushOutcome;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, EvidenceRow, TaskRecord};
 
@@ -16,8 +15,9 @@ use super::ci::record_run;
 use super::hold::BaseHold;
 use super::image;
 use super::lease::{MergeLease, Taken};
+use super::onto::{self, Stranded};
 use super::retest::retest;
-use super::stack::{Branch, Put, branch, put_on, rewritten};
+use super::stack::{Branch, Put, branch, pushed, put_on, rewritten};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::{PREPARATION, write_preparation};
@@ -80,7 +80,18 @@ impl MergeStep {
             Branch::Not(failure) => return Ok(Ending::failed(WORK, failure)),
         };
         if let Some(failure) = rewritten(&self.ledger, record, repo, &base).await? {
-            return Ok(Ending::failed(WORK, failure));
+            if !onto::is_asked(&self.ledger, record, &head).await? {
+                return Ok(Ending::failed(WORK, failure));
+            }
+            let stranded = Stranded {
+                record,
+                effective,
+                repo,
+                head: &head,
+                present: present.as_ref(),
+                base: &base,
+            };
+            return onto::move_onto(&self.ledger, WORK, stranded).await;
         }
         let pipeline = effective.pipeline()?;
         let approved = approval::of(&self.ledger, record, repo, &pipeline, &head).await?;
@@ -120,23 +131,8 @@ impl MergeStep {
         self.ledger
             .note(task, EventKind::MergeIntent, intent(&tip))
             .await?;
-        let pushed = repo
-            .forge
-            .push(&record.branch, &tip, present.as_ref())
-            .await?;
-        match pushed {
-            PushOutcome::Done => {}
-            PushOutcome::Moved { actual } => {
-                let detail = match actual {
-                    Some(at) => format!("branch `{}` moved to {at} meanwhile", record.branch),
-                    None => format!("branch `{}` was removed meanwhile", record.branch),
-                };
-                return Ok(Ending::failed(WORK, WorkFailure::Infra { detail }));
-            }
-            PushOutcome::Refused { why } => {
-                let detail = format!("the forge refuses branch `{}`: {why}", record.branch);
-                return Ok(Ending::failed(WORK, WorkFailure::Config { detail }));
-            }
+        if let Err(failure) = pushed(record, repo, &tip, present.as_ref()).await? {
+            return Ok(Ending::failed(WORK, failure));
         }
         let Proof { tested, image } = tokio::select! {
             proved = self.prove(record, repo, effective, &tip) => proved?,

@@ -4,11 +4,13 @@ use orch_agents::workspace::{Trailers, bot, commit_message};
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::CatchUp;
+use orch_domain::port::forge::PushOutcome;
 use orch_domain::transition::WorkFailure;
 use orch_process::git::CatchUpOutcome;
 use orch_store::TaskRecord;
 
 use crate::ledger::Ledger;
+use crate::ledger::evidence::prepared_of;
 use crate::ledger::intent::own_preparations;
 use crate::ledger::repos::Repo;
 
@@ -64,6 +66,50 @@ pub(super) async fn branch(
     }
 }
 
+/// Bases that the task's branch has stood on or was judged on, since it was last put on another one. One that is gone
+/// from the mirror too was taken out long ago.
+async fn stood_on(ledger: &Ledger, record: &TaskRecord) -> anyhow::Result<Vec<ObjectId>> {
+    let id = record.task.id;
+    let mut bases = ledger.read(|tx| Box::pin(tx.judged_bases(id))).await?;
+    // A branch that was just prepared stands on a base on which no gate has judged it yet.
+    if let Some(prepared) = prepared_of(ledger, id).await?
+        && record.task.head.as_ref().map(ObjectId::as_str)
+            == Some(prepared.preparation.head_sha.as_str())
+        && !matches!(prepared.preparation.catch_up, Some(CatchUp::Conflict(_)))
+    {
+        bases.push(ObjectId::new(prepared.preparation.base_sha)?);
+    }
+    Ok(bases)
+}
+
+/// The last commit below the task's own: what of any base its branch holds ends there. None if it holds bases that do
+/// not follow from each other, so that nobody can tell which commits are its own.
+pub(super) async fn own_since(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    repo: &Repo,
+    head: &ObjectId,
+    base: &ObjectId,
+) -> anyhow::Result<Option<ObjectId>> {
+    let mut bases = stood_on(ledger, record).await?;
+    bases.push(base.clone());
+    let mut latest: Option<ObjectId> = None;
+    for base in bases {
+        if repo.mirror.resolve(base.as_str()).await?.is_none() {
+            continue;
+        }
+        let Some(shared) = repo.mirror.common(&base, head).await? else {
+            continue;
+        };
+        latest = match latest {
+            Some(known) if repo.mirror.is_ancestor(&shared, &known).await? => Some(known),
+            Some(known) if !repo.mirror.is_ancestor(&known, &shared).await? => return Ok(None),
+            Some(_) | None => Some(shared),
+        };
+    }
+    Ok(latest)
+}
+
 /// Whether the base lost a commit on which a gate judged the change. What was taken out must not come back with it.
 pub(super) async fn rewritten(
     ledger: &Ledger,
@@ -71,9 +117,7 @@ pub(super) async fn rewritten(
     repo: &Repo,
     base: &ObjectId,
 ) -> anyhow::Result<Option<WorkFailure>> {
-    let id = record.task.id;
-    let judged = ledger.read(|tx| Box::pin(tx.judged_bases(id)));
-    for lost in judged.await? {
+    for lost in stood_on(ledger, record).await? {
         // A commit that is gone from the mirror too was taken out long ago.
         let is_there = repo.mirror.resolve(lost.as_str()).await?.is_some();
         if is_there && repo.mirror.is_ancestor(&lost, base).await? {
@@ -115,6 +159,28 @@ pub(super) async fn put_on(
         CatchUpOutcome::Conflict(files) => {
             Put::Conflict(files.iter().map(ToString::to_string).collect())
         }
+    })
+}
+
+/// Puts the branch to `tip`, if it is where it was seen; else why it is not there.
+pub(super) async fn pushed(
+    record: &TaskRecord,
+    repo: &Repo,
+    tip: &ObjectId,
+    present: Option<&ObjectId>,
+) -> anyhow::Result<Result<(), WorkFailure>> {
+    let name = &record.branch;
+    Ok(match repo.forge.push(name, tip, present).await? {
+        PushOutcome::Done => Ok(()),
+        PushOutcome::Moved { actual: Some(at) } => Err(WorkFailure::Infra {
+            detail: format!("branch `{name}` moved to {at} meanwhile"),
+        }),
+        PushOutcome::Moved { actual: None } => Err(WorkFailure::Infra {
+            detail: format!("branch `{name}` was removed meanwhile"),
+        }),
+        PushOutcome::Refused { why } => Err(WorkFailure::Config {
+            detail: format!("the forge refuses branch `{name}`: {why}"),
+        }),
     })
 }
 

@@ -25,9 +25,13 @@ fn command(ask: Ask, item: &ItemRef) -> Vec<String> {
     let (verb, stage, rounds) = match ask {
         Ask::Approve => ("approve", None, 0),
         Ask::Resume { stage, rounds } => ("resume", stage, rounds),
+        Ask::Rebase => ("resume", None, 0),
         Ask::Stop => ("stop", None, 0),
     };
     let mut command = vec!["task".to_owned(), verb.to_owned(), item.to_string()];
+    if ask == Ask::Rebase {
+        command.push("--rebase".to_owned());
+    }
     if let Some(stage) = stage {
         command.extend(["--stage".to_owned(), stage.to_string()]);
     }

@@ -94,6 +94,10 @@ pub(crate) enum Task {
         /// Rework rounds to add.
         #[arg(long, default_value_t = 0)]
         rounds: u32,
+        /// Move its own commits onto the base, which was rewritten, as `git rebase --onto` does: what was taken out of
+        /// the base does not come along. Everything judges them anew.
+        #[arg(long, conflicts_with = "stage")]
+        rebase: bool,
     },
     /// Say how urgent a task is; a task that waits long rises by itself.
     Priority {

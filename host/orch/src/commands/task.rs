@@ -88,8 +88,17 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
             };
             host.ask(&task::REVIEW, [&id], &request).await?
         }
-        Task::Resume { id, stage, rounds } => {
-            let request = ResumeRequest { stage, rounds };
+        Task::Resume {
+            id,
+            stage,
+            rounds,
+            rebase,
+        } => {
+            let request = ResumeRequest {
+                stage,
+                rounds,
+                rebase,
+            };
             host.ask(&task::RESUME, [&id], &request).await?
         }
         Task::Priority { id, priority } => {

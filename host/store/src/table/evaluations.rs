@@ -108,10 +108,13 @@ impl Tx {
             "SELECT DISTINCT coalesce((SELECT b.base_sha FROM merge_batch_members m JOIN merge_batches b ON b.id = m.batch_id \
              WHERE m.task_id = e.task_id AND m.below_sha = e.base_sha), base_sha) \
              FROM evaluations e WHERE id IN (SELECT max(id) FROM evaluations \
-             WHERE task_id = ? AND stage IN ('development', 'review', 'testing', 'deploy-staging') GROUP BY entry) \
-             UNION SELECT json_extract(data, '$.head') FROM events WHERE task_id = ? AND kind = 'base-merged'",
+             WHERE task_id = ?1 AND stage IN ('development', 'review', 'testing', 'deploy-staging') \
+             AND at_ms > coalesce((SELECT at_ms FROM events WHERE task_id = ?1 AND kind = 'moved-onto' \
+             ORDER BY id DESC LIMIT 1), -1) GROUP BY entry) \
+             UNION SELECT json_extract(data, '$.head') FROM events WHERE task_id = ?1 \
+             AND kind IN ('base-merged', 'moved-onto') AND id >= coalesce((SELECT max(id) FROM events \
+             WHERE task_id = ?1 AND kind = 'moved-onto'), 0)",
         )
-        .bind(task.0)
         .bind(task.0)
         .fetch_all(&mut self.conn)
         .await

@@ -130,6 +130,13 @@ pub(in crate::transition) fn all_events(
     events.push(("job lost".into(), Event::JobLost));
     events.push(("foreign push".into(), Event::ForeignPush { head: sha('b') }));
     events.push((
+        "rebased".into(),
+        Event::Rebased {
+            head: sha('b'),
+            onto: sha('c'),
+        },
+    ));
+    events.push((
         "stop requested".into(),
         Event::StopRequested { by: "ann".into() },
     ));

@@ -1,12 +1,14 @@
 //! Claims about what cannot be taken back: the base that moves meanwhile, the lease, a stop, an unknown end.
 
-use super::build::{apply, at_step, entry};
+use std::collections::BTreeMap;
+
+use super::build::{apply, at_step, entry, is_ignored, sha};
 use crate::job::JobKind;
 use crate::message::Remark;
 use crate::pipeline::{HostWork, Pipeline, Step};
-use crate::stage::Stage;
+use crate::stage::{Role, Stage};
 use crate::task::{BlockReason, Status};
-use crate::transition::{Effect, Event, Judgement, WorkFailure};
+use crate::transition::{Chance, Effect, Event, Judgement, Transition, WorkFailure, transition};
 
 #[test]
 fn stop_waits_for_the_irreversible_step_and_no_longer() {
@@ -130,4 +132,91 @@ fn what_nobody_approved_goes_back_to_the_approval_without_the_lease_and_without_
         };
         assert!(effects.contains(&Effect::Comment(remark)));
     }
+}
+
+/// A task that is blocked at its preparation for this reason.
+fn blocked_for(reason: BlockReason, pipeline: &Pipeline) -> crate::task::Task {
+    let at = pipeline.preparation(Stage::DeployStaging).unwrap();
+    let mut task = at_step(pipeline, Stage::DeployStaging, at);
+    task.status = Status::Blocked {
+        reason,
+        detail: "d".into(),
+    };
+    task
+}
+
+fn rebase(stage: Option<Stage>) -> Event {
+    Event::Resumed {
+        stage,
+        rounds: 0,
+        rebase: true,
+        by: "ann".into(),
+    }
+}
+
+#[test]
+fn task_is_rebased_only_where_it_stands_and_only_if_its_base_was_rewritten() {
+    let pipeline = Pipeline::default();
+    for reason in BlockReason::ALL {
+        let task = blocked_for(reason, &pipeline);
+        let is_rewritten = reason == BlockReason::BaseRewritten;
+        assert_eq!(
+            is_ignored(&task, &rebase(None)),
+            !is_rewritten,
+            "{reason:?}"
+        );
+    }
+    let task = blocked_for(BlockReason::BaseRewritten, &pipeline);
+    assert!(is_ignored(&task, &rebase(Some(Stage::Development))));
+    let (resumed, effects) = apply(&task, &rebase(None));
+    assert_eq!(
+        (resumed.step, &resumed.status),
+        (task.step, &Status::Active)
+    );
+    assert!(effects.contains(&Effect::Enqueue {
+        kind: JobKind::MergePrepare,
+        delay_ms: 0,
+        put_off: None
+    }));
+}
+
+#[test]
+fn rebased_work_is_judged_anew_from_its_first_gate_and_costs_no_round() {
+    let pipeline = Pipeline::default();
+    let rebased = Event::Rebased {
+        head: sha('b'),
+        onto: sha('c'),
+    };
+    let at = pipeline.preparation(Stage::DeployStaging).unwrap();
+    let before = at_step(&pipeline, Stage::DeployStaging, at);
+    let (after, effects) = apply(&before, &rebased);
+    assert_eq!(after.stage, Stage::Development);
+    assert!(matches!(
+        pipeline.step(after.stage, after.step),
+        Some(Step::Gate(_))
+    ));
+    assert_eq!(after.head, Some(sha('b')));
+    assert_eq!(after.rework_rounds, before.rework_rounds);
+    assert!(effects.contains(&Effect::ReleaseMergeLease));
+    // Where nobody judges in development, whoever comes next does.
+    let work = |work| Step::Work(work);
+    let steps = BTreeMap::from([
+        (Stage::Development, vec![Step::Run(Role::Developer)]),
+        (
+            Stage::DeployStaging,
+            vec![
+                Step::Approval,
+                work(HostWork::MergePrepare),
+                work(HostWork::Land),
+            ],
+        ),
+    ]);
+    let pipeline = Pipeline::new(steps, BTreeMap::new(), pipeline.rules).unwrap();
+    let before = at_step(&pipeline, Stage::DeployStaging, 1);
+    let Transition::Applied { task, .. } = transition(&before, &pipeline, &rebased, 1, Chance(0.5))
+    else {
+        panic!("it fits");
+    };
+    assert_eq!((task.stage, task.step), (Stage::DeployStaging, 0));
+    assert!(matches!(task.status, Status::AwaitingApproval { .. }));
 }

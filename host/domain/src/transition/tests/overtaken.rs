@@ -70,6 +70,7 @@ fn base_that_keeps_moving_is_waited_for_without_the_lease_until_the_deadline() {
     let resumed = Event::Resumed {
         stage: None,
         rounds: 0,
+        rebase: false,
         by: "ann".into(),
     };
     let (again, _) = apply(&blocked, &resumed);

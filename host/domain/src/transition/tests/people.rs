@@ -135,12 +135,14 @@ fn resume_adds_rounds_and_cannot_skip_a_gate() {
     let skip = Event::Resumed {
         stage: Some(Stage::Deploy),
         rounds: 0,
+        rebase: false,
         by: "ann".into(),
     };
     assert!(is_ignored(&task, &skip));
     let back = Event::Resumed {
         stage: Some(Stage::Development),
         rounds: 2,
+        rebase: false,
         by: "ann".into(),
     };
     let (task, _) = apply(&task, &back);
@@ -159,6 +161,7 @@ fn what_waited_for_too_long_is_blocked_with_its_reason_and_asks_again_when_it_is
     let resumed = Event::Resumed {
         stage: None,
         rounds: 0,
+        rebase: false,
         by: "ann".into(),
     };
     let approval = at_step(&pipeline, Stage::DeployStaging, 2);

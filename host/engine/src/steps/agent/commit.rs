@@ -43,9 +43,14 @@ impl AgentRun<'_> {
                 .map_or(Committed::Nothing, Committed::Advanced));
         }
         let merged = began.merged_base.clone().map(ObjectId::new).transpose()?;
-        let on = match &merged {
-            Some(base) => git.merge_tree(head, base).await?,
-            None => head.clone(),
+        let since = began.since.clone().map(ObjectId::new).transpose()?;
+        let on = match (&merged, &since) {
+            (Some(base), Some(since)) => {
+                let who = bot(self.record.updated_ms);
+                git.tree_onto(head, since, base, &who).await?
+            }
+            (Some(base), None) => git.merge_tree(head, base).await?,
+            (None, _) => head.clone(),
         };
         let tree = git.apply(&on, delta).await?;
         let (stage, agent) = (task.stage.to_string(), self.agent_name());
@@ -66,7 +71,7 @@ impl AgentRun<'_> {
         };
         let parents: Vec<&ObjectId> = match (&merged, &fork) {
             // The branch stands on the base as one commit: what it once held is no longer part of it.
-            (Some(base), None) if purges => vec![base],
+            (Some(base), None) if purges || since.is_some() => vec![base],
             (_, Some(fork)) => vec![fork],
             (Some(base), None) => vec![head, base],
             (None, None) => vec![head],

@@ -19,7 +19,17 @@ use crate::launch::room::limits_of_host;
 use crate::ledger::budget::{Overdrawn, over_budget};
 use crate::ledger::intent::intent;
 use crate::steps::prompts;
+use crate::steps::stack::{own_since, rewritten};
 use orch_config as config;
+
+/// Where a run begins.
+struct Start {
+    commit: ObjectId,
+    /// The base that it brings along, if that is not below the task's head.
+    base: Option<ObjectId>,
+    /// Where the task's own commits begin, if they were put on a base that was rewritten.
+    since: Option<ObjectId>,
+}
 
 /// What preparing a run came to.
 #[must_use]
@@ -51,7 +61,11 @@ impl AgentRun<'_> {
 
         let base = self.repo.base_tip().await?;
         let head = task.head.clone().unwrap_or_else(|| base.clone());
-        let (start, merged_base) = self.starting_point(&head, &base).await?;
+        let Start {
+            commit: start,
+            base: merged_base,
+            since,
+        } = self.starting_point(&head, &base).await?;
         if let Some(merged) = &merged_base {
             // From here on the branch may hold all of this base: what is taken out of it later must not come back.
             let ledger = &self.step.ledger;
@@ -122,6 +136,7 @@ impl AgentRun<'_> {
             head: head.to_string(),
             tree: tree.to_string(),
             merged_base: merged_base.map(|sha| sha.to_string()),
+            since: since.map(|sha| sha.to_string()),
         };
         std::fs::write(folder.path().join(BEGAN), serde_json::to_vec(&began)?)?;
         // The row comes before the process: a run that nobody knows of could be started twice.
@@ -161,21 +176,32 @@ impl AgentRun<'_> {
     }
 
     /// Where the run begins. A developer who comes back while the base has moved begins with the base merged
-    /// in, conflict markers where they conflict, so that resolving them is part of the work.
-    async fn starting_point(
-        &self,
-        head: &ObjectId,
-        base: &ObjectId,
-    ) -> anyhow::Result<(ObjectId, Option<ObjectId>)> {
+    /// in, conflict markers where they conflict, so that resolving them is part of the work. On a base that was rewritten
+    /// they begin with what the task changed and nothing else of what lay below it.
+    async fn starting_point(&self, head: &ObjectId, base: &ObjectId) -> anyhow::Result<Start> {
         let git = &self.repo.mirror;
-        if self.role != Role::Developer
-            || self.record.task.rework_rounds == 0
-            || git.is_ancestor(base, head).await?
-        {
-            return Ok((head.clone(), None));
+        let here = Start {
+            commit: head.clone(),
+            base: None,
+            since: None,
+        };
+        if self.role != Role::Developer {
+            return Ok(here);
+        }
+        let who = bot(self.step.ledger.now());
+        if let Some(since) = self.stranded(head, base).await? {
+            let tree = git.tree_onto(head, &since, base, &who).await?;
+            let message = "Begin rework on the rewritten base";
+            return Ok(Start {
+                commit: git.commit(&tree, base, message, &who).await?,
+                base: Some(base.clone()),
+                since: Some(since),
+            });
+        }
+        if self.record.task.rework_rounds == 0 || git.is_ancestor(base, head).await? {
+            return Ok(here);
         }
         let tree = git.merge_tree(head, base).await?;
-        let who = bot(self.step.ledger.now());
         let merged = git
             .commit_on(
                 &tree,
@@ -184,7 +210,21 @@ impl AgentRun<'_> {
                 &who,
             )
             .await?;
-        Ok((merged, Some(base.clone())))
+        Ok(Start {
+            commit: merged,
+            base: Some(base.clone()),
+            since: None,
+        })
+    }
+
+    /// Where the task's own commits begin, if what lies below was taken out of the base: merging the base would keep
+    /// it on the branch.
+    async fn stranded(&self, head: &ObjectId, base: &ObjectId) -> anyhow::Result<Option<ObjectId>> {
+        let (ledger, record, repo) = (&self.step.ledger, &self.record, self.repo);
+        if record.task.head.is_none() || rewritten(ledger, record, repo, base).await?.is_none() {
+            return Ok(None);
+        }
+        own_since(ledger, record, repo, head, base).await
     }
 
     /// The host's artefacts are the agents' to read; changes to them are refused by scope.

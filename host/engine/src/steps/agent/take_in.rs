@@ -49,6 +49,7 @@ impl AgentRun<'_> {
             head,
             delta,
         } = left;
+        let (merged_base, since) = (began.merged_base.clone(), began.since.clone());
         let policy = outcome.policy(self.role.edits_code());
         let committed = if policy == RunPolicy::Advance {
             self.commit(&head, &began, &delta).await?
@@ -70,6 +71,9 @@ impl AgentRun<'_> {
         let mut also = Vec::new();
         let event = match committed {
             Committed::Advanced(commit) => {
+                if let (Some(base), Some(_)) = (&merged_base, &since) {
+                    also.push(Write::MovedOnto(ObjectId::new(base.clone())?));
+                }
                 also.push(Write::Provenance {
                     run: run.id,
                     role: self.role,

@@ -177,8 +177,12 @@ async fn handle(
             match asked == Asked::Approve {
                 true => (Decision::Approve, PersonAsked::Approval),
                 false => {
-                    let (stage, rounds) = (None, 0);
-                    (Decision::Resume { stage, rounds }, PersonAsked::Resumption)
+                    let decision = Decision::Resume {
+                        stage: None,
+                        rounds: 0,
+                        rebase: false,
+                    };
+                    (decision, PersonAsked::Resumption)
                 }
             }
         }
