@@ -301,7 +301,10 @@ impl Ledger {
                             why,
                             also,
                         } => {
-                            let done = tx.put_off(key, until_ms, &why, CountsAsTry::No).await?;
+                            let hinted = tx.was_hinted(key).await?;
+                            // What it waits for may have come while it was still looking.
+                            let at_ms = if hinted { by.now } else { until_ms };
+                            let done = tx.put_off(key, at_ms, &why, CountsAsTry::No).await?;
                             if done == FinishOutcome::Finished {
                                 carry_out_all(tx, also, &of).await?;
                             }
@@ -417,3 +420,6 @@ fn note_fenced(job: &ClaimedJob, done: FinishOutcome) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;
