@@ -32,7 +32,7 @@ pub use contract::{CONTRACT, Grants, Interface};
 pub use evaluate::{Evaluation, EvaluationStats, RecordedEvaluation};
 pub use gate::{LoadError, LoadedGate};
 pub use judgement::{Judged, judge};
-pub use library::{Library, LibraryConfig, LibraryError, Settle};
+pub use library::{Library, LibraryConfig, LibraryError, PinRefusal, Settle};
 pub use limits::{Limits, Seed};
 pub use meter::LogLine;
 pub use record::{RECORDING_BYTES_MAX, Recording};

@@ -22,6 +22,7 @@ use crate::gate::LoadError;
 use crate::registry::{GateFailure, Registry};
 use crate::runtime::GateRuntime;
 use folder::{Signature, list};
+pub use pins::PinRefusal;
 use pins::Pins;
 use versions::Versions;
 
@@ -65,8 +66,8 @@ pub enum LibraryError {
         kept: String,
     },
     /// The lock file forbids it, or cannot be read.
-    #[error("{0}")]
-    Locked(String),
+    #[error(transparent)]
+    Locked(PinRefusal),
     /// The version does not load any more.
     #[error("version `{digest}` of gate `{name}` does not load: {source}")]
     Load {
@@ -240,7 +241,7 @@ impl Library {
         name: &str,
         file: &Path,
         settle: Settle,
-        pins: &Result<Pins, String>,
+        pins: &Result<Pins, PinRefusal>,
     ) -> bool {
         let Ok(meta) = std::fs::symlink_metadata(file) else {
             return false;

@@ -24,9 +24,10 @@ fn refused(error: LibraryError) -> CommandError {
             let remedy = format!("name one of those that are kept: {kept}");
             CommandError::not_found(error.to_string()).with_remedy(remedy)
         }
-        LibraryError::Load { .. } | LibraryError::Locked(_) => {
-            CommandError::conflict(error.to_string())
+        LibraryError::Locked(ref refusal) => {
+            CommandError::conflict(error.to_string()).with_remedy(refusal.remedy())
         }
+        LibraryError::Load { .. } => CommandError::conflict(error.to_string()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::pins::Pins;
+use super::pins::{PinRefusal, Pins};
 use super::{Library, Watched};
 use crate::gate::{LoadError, LoadedGate};
 use crate::load::{Origin, check_name, from_component, read_whole};
@@ -19,7 +19,7 @@ impl Library {
         next: &Registry,
         name: &str,
         file: &Path,
-        pins: &Result<Pins, String>,
+        pins: &Result<Pins, PinRefusal>,
     ) -> Result<Option<Arc<LoadedGate>>, LoadError> {
         let max = self.runtime.0.config.file_bytes_max;
         let content = read_whole(file, file.parent(), max).await?;
@@ -27,7 +27,7 @@ impl Library {
         pins.as_ref()
             .map_err(Clone::clone)
             .and_then(|pins| pins.accept_file(name, &digest))
-            .map_err(LoadError::Locked)?;
+            .map_err(|refusal| LoadError::Locked(refusal.in_full()))?;
         let known = state.versions.gates.get_mut(name);
         if known
             .as_ref()
