@@ -192,6 +192,89 @@ fn bad_one_of_ten_alone_goes_back_and_all_land_by_at_most_seven_runs_of_the_test
     assert_eq!(views[0]["rework_rounds"], 1, "{views:#?}");
 }
 
+#[test]
+fn bad_leader_alone_goes_back_and_those_it_led_land_without_it() {
+    let world = world();
+    let items = ready(&world, &["Bad", "Two", "Three", "Four"]);
+    let _host = world.serve();
+    let views = landed(&world, &items[1..]);
+    for view in &views {
+        assert_eq!(view["rework_rounds"], 0, "{view:#}");
+        assert_eq!(members(view), items[1..], "{view:#}");
+    }
+    let bad = world.follow(&items[0], |view| {
+        view["rework_rounds"] == 1 && view["status"] == "awaiting-approval"
+    });
+    assert_eq!(bad["batch"]["part"], "bad", "{bad:#}");
+    assert_eq!(members(&bad), items, "it led all of them: {bad:#}");
+    let why = &bad["batch"]["why"];
+    assert_eq!(*why, "first-bad", "{bad:#}");
+    let views = landed(&world, &items[..1]);
+    assert_eq!(views[0]["rework_rounds"], 1, "{views:#?}");
+}
+
+/// Moves an issue to `stop` in the tracker alone: nothing tells the host.
+const STOP_UNHEARD: &str = "INSERT INTO issue_moves (task_id, state, actor, at_ms) \
+    SELECT task_id, 'stop', 'ann', at_ms + 1 FROM issue_moves \
+    WHERE task_id = (SELECT id FROM tasks WHERE title = 'Stopped') ORDER BY id DESC LIMIT 1";
+
+/// A world in which the host looks at its tracker at its start, and then not for an hour.
+fn deaf_world() -> World {
+    let mut world = world();
+    world.config["people"] = json!({"ann": {"role": "approver"}});
+    world.config["reconcile"] = json!({"interval_s": 3600, "grace_s": 3600});
+    world.write_config();
+    world
+}
+
+/// Waits until the host has looked at its tracker once.
+fn looked(world: &World) {
+    until("the tracker was looked at", || {
+        let looks = world.json(&["queue"])["reconcile"]["looks_total"].as_u64();
+        (looks >= Some(1)).then_some(())
+    });
+}
+
+#[test]
+fn stop_of_an_issue_before_the_landing_wins_though_no_notice_told_the_host() {
+    let world = deaf_world();
+    let items = ready(&world, &["Stopped"]);
+    let base = world.git("shop.git", &["rev-parse", "main"]);
+    let before = runs(&world);
+    world.write("hold0", "", 0o644);
+    // What would land is another commit than the one that was tested.
+    world.write("seed/MOVED", "Elsewhere\n", 0o644);
+    world.push_seed("Move the base on before");
+    let moved = world.git("shop.git", &["rev-parse", "main"]);
+    assert_ne!(base, moved);
+    let _host = world.serve();
+    looked(&world);
+    until("it is tested before its landing", || {
+        (runs(&world) > before).then_some(())
+    });
+    assert_eq!(sql::execute(&world.path("data/orch.db"), STOP_UNHEARD), 1);
+    fs::remove_file(world.path("hold0")).expect("held");
+    let view = ended(&world, &items[0]);
+    assert_eq!(view["stage"], "cancelled", "{view:#}");
+    assert_eq!(world.git("shop.git", &["rev-parse", "main"]), moved);
+}
+
+#[test]
+fn stop_of_a_members_issue_before_the_landing_keeps_it_out_and_the_others_land() {
+    let world = deaf_world();
+    let (items, _host) = held(&world, &["One", "Stopped", "Three"]);
+    looked(&world);
+    assert_eq!(sql::execute(&world.path("data/orch.db"), STOP_UNHEARD), 1);
+    fs::remove_file(world.path("hold0")).expect("held");
+    let view = ended(&world, &items[1]);
+    assert_eq!(view["stage"], "cancelled", "{view:#}");
+    for view in landed(&world, &[items[0].clone(), items[2].clone()]) {
+        assert_eq!(view["rework_rounds"], 0, "{view:#}");
+    }
+    let work = world.git("shop.git", &["ls-tree", "-r", "--name-only", "main"]);
+    assert!(!work.contains(&format!("work/{}", items[1])), "{work}");
+}
+
 /// Holds the tests of the next batch and waits for the first of them.
 fn held(world: &World, titles: &[&str]) -> (Vec<String>, Orch) {
     let items = ready(world, titles);

@@ -118,6 +118,38 @@ fn task_on_a_forge_whose_webhooks_are_lost_ends_with_its_commit_landed_by_push()
 }
 
 #[test]
+fn commits_that_landed_in_a_batch_carry_what_gates_said_of_them() {
+    let Forge {
+        world,
+        fake,
+        _host: host,
+        _runtime,
+    } = forge(|fake| fake.rule(|rules| rules.hooks = Hooks::Lost));
+    let items = ["One", "Two"].map(|title| world.begin(title));
+    for item in &items {
+        world.follow(item, |view| view["status"] == "awaiting-approval");
+    }
+    drop(host);
+    for item in &items {
+        world.json(&["task", "approve", item]);
+    }
+    let _host = world.serve();
+    for item in &items {
+        let view = world.follow(item, |view| view["status"] == "ended");
+        assert_eq!(view["batch"]["state"], "landed", "{view:#}");
+        let landed = view["merged_commit"].as_str().unwrap();
+        orch_kit::until("the landed commit carries its gates", || {
+            let posted = fake.statuses(landed);
+            let is_green = |name: &str| {
+                let of = posted.iter().rfind(|(context, _)| context == name);
+                of.is_some_and(|(_, state)| state == "success")
+            };
+            (is_green("orch/merge") && is_green("orch/gates")).then_some(())
+        });
+    }
+}
+
+#[test]
 fn task_ends_alike_though_the_forge_answers_500_after_it_merged_and_tells_everything_three_times() {
     let forge = forge(|fake| {
         fake.rule(|rules| {

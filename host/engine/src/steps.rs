@@ -26,6 +26,7 @@ mod retest;
 mod stack;
 mod staging;
 mod stop;
+mod stop_asked;
 
 use orch_config::LiveConfig;
 use orch_domain::job::JobKind;
@@ -51,11 +52,13 @@ use self::merge::MergeStep;
 use self::monitor::MonitorStep;
 use self::staging::StagingStep;
 use self::stop::StopStep;
+use self::stop_asked::StopAsked;
 use crate::launch::Launchpad;
 use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
 use crate::ledger::ending::Ending;
 use crate::ledger::repos::Repos;
+use crate::ledger::status::ReconcilerStatus;
 
 /// Every step, with what it may use.
 #[derive(Debug, Clone)]
@@ -85,6 +88,10 @@ pub(crate) enum Failed {
 }
 
 impl Steps {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "everything that any step may use is handed in once"
+    )]
     pub(crate) fn new(
         ledger: &Ledger,
         config: &LiveConfig,
@@ -93,6 +100,7 @@ impl Steps {
         judges: &Judges,
         launchpad: &Launchpad,
         bases: &Bases,
+        reconciler: &ReconcilerStatus,
     ) -> Self {
         let (ledger, repos) = (ledger.clone(), repos.clone());
         let (launchpad, checkouts) = (launchpad.clone(), bases.checkouts.clone());
@@ -103,6 +111,12 @@ impl Steps {
         let hold = BaseHold {
             ledger: ledger.clone(),
             config: config.clone(),
+        };
+        let stops = StopAsked {
+            ledger: ledger.clone(),
+            config: config.clone(),
+            doors: doors.clone(),
+            reconciler: reconciler.clone(),
         };
         let lease = MergeLease {
             ledger: ledger.clone(),
@@ -149,8 +163,10 @@ impl Steps {
                     ledger: ledger.clone(),
                     lease,
                     judging: judging.clone(),
+                    stops: stops.clone(),
                 },
                 hold,
+                stops,
             },
             deploy: DeployStep {
                 ledger: ledger.clone(),

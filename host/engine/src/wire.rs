@@ -336,6 +336,7 @@ impl Host {
             &self.judges,
             &self.launchpad,
             &self.bases,
+            &self.reconciler,
         );
         let attendant = Attendant {
             ledger: ledger.clone(),

@@ -2,7 +2,7 @@
 
 use orch_domain::commit_test::TestState;
 use orch_domain::event::EventKind;
-use orch_domain::id::{ObjectId, RepoName, TaskId, WorkItem};
+use orch_domain::id::{EntryId, ObjectId, RepoName, TaskId, WorkItem};
 use orch_domain::issue::TrackerState;
 use orch_domain::pipeline::Mode;
 use orch_domain::stage::Stage;
@@ -279,4 +279,33 @@ async fn bases_from_before_a_move_onto_another_one_count_no_more() {
     judge("review", "e", 5).await;
     note(EventKind::BaseMerged, "f", 6).await;
     assert_eq!(bases().await, [sha("d"), sha("e"), sha("f")]);
+}
+
+#[tokio::test]
+async fn latest_decision_is_of_the_entry_the_commit_and_the_task() {
+    let site = Site::new().await;
+    let (task, other) = (site.task("S-1").await, site.task("S-2").await);
+    let passed = judged(task, "merge", "a", "b");
+    let failed = NewEvaluation {
+        decision: EvaluationOutcome::Fail,
+        ..judged(task, "merge", "a", "b")
+    };
+    for new in [failed, passed] {
+        site.write(move |tx| Box::pin(async move { tx.insert_evaluation(&new, 1).await }))
+            .await;
+    }
+    let said = async |of: TaskId, entry: &'static str, head: &'static str| {
+        site.write(move |tx| {
+            Box::pin(async move {
+                let entry = EntryId::new(entry).expect("an entry");
+                tx.latest_decision(of, &entry, &sha(head)).await
+            })
+        })
+        .await
+    };
+    let passed = Some(EvaluationOutcome::Pass);
+    assert_eq!(said(task, "merge", "a").await, passed);
+    assert_eq!(said(task, "merge", "b").await, None);
+    assert_eq!(said(task, "review", "a").await, None);
+    assert_eq!(said(other, "merge", "a").await, None);
 }

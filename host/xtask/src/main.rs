@@ -38,7 +38,7 @@ enum Verb {
     Tidy,
     /// Run the benchmarks and write docs/reference/benchmarks.md.
     Bench,
-    /// Kill everything at every crash point and at random, and compare: `--points N --rounds N --seed S`; `--mover N` lets other people at N tasks.
+    /// Kill everything at every crash point and at random, and compare: `--points N --rounds N --seed S`; `--mover N` walks N times among other people.
     Torture {
         /// Passed on: all points and 10,000 rounds from seed 1 if nothing is said.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -149,7 +149,7 @@ impl GateStep {
 }
 
 /// Whether no gate judges after this step before the base is moved.
-fn is_last(pipeline: &Pipeline, stage: Stage, step: u32) -> bool {
+pub(super) fn is_last(pipeline: &Pipeline, stage: Stage, step: u32) -> bool {
     let mut after = pipeline.steps(stage).iter().skip(step as usize + 1);
     pipeline.is_prepared(stage, step)
         && after

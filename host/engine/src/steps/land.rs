@@ -16,6 +16,7 @@ use super::hold::BaseHold;
 use super::land_batch::{At, BatchLanding};
 use super::lease::MergeLease;
 use super::overtaken;
+use super::stop_asked::{AGAIN_MS, Stop, StopAsked};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::prepared_of;
@@ -34,6 +35,7 @@ pub(super) struct LandStep {
     pub(super) judging: Judging,
     pub(super) batches: BatchLanding,
     pub(super) hold: BaseHold,
+    pub(super) stops: StopAsked,
 }
 
 /// What may land, as the preparation proved it.
@@ -113,6 +115,17 @@ impl LandStep {
             };
             if let Some(failure) = overtaken {
                 return Ok(Ending::failed(WORK, failure));
+            }
+            match self.stops.of(record.task.id).await? {
+                Stop::No => {}
+                Stop::Asked => return stale("the task is to be stopped"),
+                Stop::Unheard => {
+                    let failure = WorkFailure::Wait {
+                        after_ms: AGAIN_MS,
+                        reason: "its issue, which was moved to `stop`".to_owned(),
+                    };
+                    return Ok(Ending::failed(WORK, failure));
+                }
             }
             let data =
                 serde_json::json!({"head": head.as_str(), "base": base.as_str()}).to_string();

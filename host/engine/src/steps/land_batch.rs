@@ -4,26 +4,28 @@
 //! the door, and lands for all. Who is in the base then goes on by itself again. A batch that lost a member, its base
 //! or its lease is over, and each member prepares anew.
 
-use orch_config::Effective;
+use orch_config::{Effective, ForgePlace};
 use orch_domain::batch::{BatchState, Part, WhyDissolved, is_about_to_land, is_at_landing};
 use orch_domain::commit_test::TestState;
 use orch_domain::event::EventKind;
 use orch_domain::id::{BatchId, ObjectId};
 use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::names::LeaseName;
-use orch_domain::pipeline::HostWork;
+use orch_domain::pipeline::{HostWork, Mode, Step};
 use orch_domain::port::forge::{LandOutcome, PushOutcome};
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{Batch, BatchMember, ClaimedJob, TaskRecord};
 
 use super::approval::{self, Approval};
-use super::gate::{Judging, Subject};
+use super::gate::{Judging, Subject, is_last};
 use super::lease::MergeLease;
 use super::overtaken;
 use super::stack::{Branch, branch};
+use super::stop_asked::{AGAIN_MS, Stop, StopAsked};
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
 use crate::ledger::ending::{Ending, Write};
+use crate::ledger::gate_status::GateStatus;
 use crate::ledger::intent::{intended, intent};
 use crate::ledger::repos::Repo;
 use crate::ledger::unwritten::Unwritten;
@@ -43,6 +45,7 @@ pub(super) struct BatchLanding {
     pub(super) ledger: Ledger,
     pub(super) lease: MergeLease,
     pub(super) judging: Judging,
+    pub(super) stops: StopAsked,
 }
 
 /// A task at its landing.
@@ -74,7 +77,7 @@ impl BatchLanding {
         };
         let base = repo.base_tip().await?;
         if batch.state == BatchState::Landed || self.is_in_base(at, &own, &base).await? {
-            return Ok(landed(record, &batch, &own));
+            return self.landed(at, &batch, &own).await;
         }
         if let Some((why, detail)) = self.over(at, &batch, &base).await? {
             return Ok(given_up(id, why, stale(detail)));
@@ -227,6 +230,11 @@ impl BatchLanding {
                 }
             }
         }
+        if batch.state != BatchState::Landing
+            && let Some(ending) = self.stopped(batch).await?
+        {
+            return Ok(ending);
+        }
         match self.shut(at, batch).await? {
             Door::Shut => {}
             Door::Open(count) => {
@@ -262,7 +270,7 @@ impl BatchLanding {
             .map_or(&own.tip, |member| &member.tip);
         let name = &record.base_branch;
         match repo.forge.land(name, tip, &batch.base).await? {
-            LandOutcome::Landed => Ok(landed(record, batch, own)),
+            LandOutcome::Landed => self.landed(at, batch, own).await,
             LandOutcome::BaseMoved { actual } => {
                 let detail = match actual {
                     Some(at) => format!("`{name}` moved to {at} after the re-test"),
@@ -276,6 +284,30 @@ impl BatchLanding {
                 Ok(given_up(id, WhyDissolved::Refused, ending))
             }
         }
+    }
+
+    /// What the leader does instead of landing, if somebody asked for the stop of a member.
+    async fn stopped(&self, batch: &Batch) -> anyhow::Result<Option<Ending>> {
+        let id = batch.id;
+        for member in batch.landing() {
+            match self.stops.of(member.task).await? {
+                Stop::No => {}
+                Stop::Asked => {
+                    let detail = format!("a task leaves batch {id}: it is to be stopped");
+                    let ending = given_up(id, WhyDissolved::MemberLeft, stale(detail));
+                    return Ok(Some(ending));
+                }
+                Stop::Unheard => {
+                    let reason = format!("an issue of batch {id}, which was moved to `stop`");
+                    return Ok(Some(Ending::PutOff {
+                        until_ms: self.ledger.now() + i64::try_from(AGAIN_MS).unwrap_or_default(),
+                        why: PutOff::new(PutOffKind::Waiting, reason),
+                        also: Vec::new(),
+                    }));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Shuts the door if all are ready, and writes down for each what is about to happen to it.
@@ -331,14 +363,45 @@ impl BatchLanding {
     }
 }
 
+impl BatchLanding {
+    /// The task's commits are in the base. Only now does the forge know them, and so it is told now what gates said.
+    async fn landed(&self, at: At<'_>, batch: &Batch, own: &BatchMember) -> anyhow::Result<Ending> {
+        let mut told = Vec::new();
+        if matches!(at.repo.config.forge, ForgePlace::On(_)) {
+            let pipeline = at.effective.pipeline()?;
+            let (task, stage) = (own.task, at.record.task.stage);
+            let prepared = (0..).zip(pipeline.steps(stage));
+            let prepared = prepared.filter(|(step, _)| pipeline.is_prepared(stage, *step));
+            for (step, what) in prepared {
+                let Step::Gate(id) = what else { continue };
+                let (entry, sha) = (id.clone(), own.tip.clone());
+                let said = self.ledger.read(move |tx| {
+                    Box::pin(async move { tx.latest_decision(task, &entry, &sha).await })
+                });
+                if let (Some(outcome), Some(entry)) = (said.await?, pipeline.entry(id)) {
+                    told.push(Write::GateStatus(GateStatus {
+                        commit: own.tip.clone(),
+                        entry: id.clone(),
+                        outcome,
+                        counts: entry.mode == Mode::Enforce,
+                        is_last: is_last(&pipeline, stage, step),
+                    }));
+                }
+            }
+        }
+        Ok(landed(at.record, batch, own, told))
+    }
+}
+
 /// The task's commits are in the base: by its own hand, or by its leader's.
-fn landed(record: &TaskRecord, batch: &Batch, own: &BatchMember) -> Ending {
+fn landed(record: &TaskRecord, batch: &Batch, own: &BatchMember, told: Vec<Write>) -> Ending {
     tracing::info!(task.id = own.task.0, batch.id = batch.id.0, sha = %own.tip, base = record.base_branch, "landed in a batch");
     let merged = Write::Merged {
         branch: record.branch.clone(),
         sha: own.tip.clone(),
     };
     let mut also = vec![Write::ApplyMemory, merged];
+    also.extend(told);
     if batch.state != BatchState::Landed {
         also.push(Write::BatchLanded(batch.id));
     }

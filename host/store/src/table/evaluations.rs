@@ -1,6 +1,6 @@
 //! Gate evaluations: what was asked of which bytes, and what came of it.
 
-use orch_domain::id::{EvaluationId, ObjectId, TaskId, UnixMs};
+use orch_domain::id::{EntryId, EvaluationId, ObjectId, TaskId, UnixMs};
 use orch_domain::pipeline::Mode;
 use orch_domain::stage::Stage;
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
@@ -250,6 +250,26 @@ impl Tx {
         .doing("count recordings")?;
         let count: i64 = get(&row, 0)?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// How an entry judged a commit of a task the last time; none if it never did.
+    pub async fn latest_decision(
+        &mut self,
+        task: TaskId,
+        entry: &EntryId,
+        head: &ObjectId,
+    ) -> Result<Option<EvaluationOutcome>, StoreError> {
+        let row = sqlx::query(
+            "SELECT decision FROM evaluations WHERE task_id = ? AND entry = ? AND head_sha = ? ORDER BY id DESC LIMIT 1",
+        )
+        .bind(task.0)
+        .bind(entry.as_str())
+        .bind(head.as_str())
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("look for a decision")?;
+        row.map(|row| word(&row, "decision", "evaluations", entry))
+            .transpose()
     }
 
     /// How often a gate decided what, in its latest evaluations, at most `most`.
