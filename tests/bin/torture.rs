@@ -1,12 +1,12 @@
 //! Tortures the host in full: every crash point, then rounds of random kills; or, with `--at` at the end and
-//! points as it printed them, at these alone; or, with `--mover N`, N tasks among other people. Ends with 1 on any
+//! points as it printed them, at these alone; or, with `--mover N`, N walks among other people. Ends with 1 on any
 //! violation.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use orch_kit::torture::{Point, Round, crash_at, random, undisturbed, walk};
+use orch_kit::torture::{Point, Round, crash_at, random, undisturbed, walk, walk_together};
 
 fn number(args: &[String], name: &str, default: u64) -> u64 {
     let at = args.iter().position(|a| a == name);
@@ -54,7 +54,11 @@ fn main() -> ExitCode {
     let jobs = number(&args, "--jobs", 1).clamp(1, 64);
     let walks = number(&args, "--mover", 0);
     if walks > 0 {
-        let sum = each(walks, jobs, |at| walk(seed.wrapping_add(at)));
+        // Every fourth is of several tasks that land together.
+        let sum = each(walks, jobs, |at| match at % 4 {
+            3 => walk_together(seed.wrapping_add(at)),
+            _ => walk(seed.wrapping_add(at)),
+        });
         println!(
             "{walks} walks among other people from seed {seed}: {} kills, {} violations",
             sum.kills, sum.violations

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-pub use mover::walk;
+pub use mover::{walk, walk_together};
 pub use site::{Host, Site};
 pub use transcript::Transcript;
 

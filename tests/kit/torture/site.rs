@@ -181,6 +181,12 @@ impl Site {
         list.lines().count()
     }
 
+    /// How often production was deployed to one commit.
+    pub fn deploys_of(&self, commit: &str) -> usize {
+        let list = fs::read_to_string(self.world.path("torture/deploys")).unwrap_or_default();
+        list.lines().filter(|line| *line == commit).count()
+    }
+
     /// Follows the task to its end.
     ///
     /// # Errors

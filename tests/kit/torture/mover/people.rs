@@ -1,5 +1,6 @@
 //! What other people do to a task, and how they mend it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Output};
 
@@ -100,8 +101,8 @@ pub(super) struct People<'a> {
     pub(super) taken_out: Vec<String>,
     /// Names of files that stand in the base by their hand.
     pub(super) in_base: Vec<String>,
-    /// Names of files that were pushed to the branch, and nothing done to the branch since.
-    pub(super) in_branch: Vec<String>,
+    /// Names of files that were pushed to the branch of a task, and nothing done to the branch since.
+    pub(super) in_branch: BTreeMap<String, Vec<String>>,
     broken: Vec<String>,
     config_is_broken: bool,
 }
@@ -115,7 +116,7 @@ impl<'a> People<'a> {
             pushes: 0,
             taken_out: Vec::new(),
             in_base: Vec::new(),
-            in_branch: Vec::new(),
+            in_branch: BTreeMap::new(),
             broken: Vec::new(),
             config_is_broken: false,
         }
@@ -177,12 +178,13 @@ impl<'a> People<'a> {
                 if let Some(name) = self.commit_on(&format!("origin/{branch}"))
                     && self.works("people", &["push", "--quiet", "origin", &to])
                 {
-                    self.in_branch.push(name);
+                    let pushed = self.in_branch.entry(item.to_owned());
+                    pushed.or_default().push(name);
                 }
             }
             Move::DeleteBranch => {
                 self.works("shop.git", &["branch", "-D", &branch]);
-                self.in_branch.clear();
+                self.in_branch.remove(item);
             }
             Move::RemakeBranch => {
                 let at = self.git("shop.git", &["rev-parse", &branch]);
@@ -289,17 +291,18 @@ impl<'a> People<'a> {
     /// Does what a remedy wants done outside of the host first.
     pub(super) fn prepare(&mut self, remedy: &Value, view: &Value) {
         let kind = remedy["first"]["kind"].as_str();
-        let Some(branch) = view["branch"].as_str() else {
+        let (Some(branch), Some(item)) = (view["branch"].as_str(), view["work_item"].as_str())
+        else {
             return;
         };
         match (kind, view["head"].as_str()) {
             (Some("push-branch" | "move-branch-back"), Some(head)) => {
                 self.works("shop.git", &["branch", "-f", branch, head]);
-                self.in_branch.clear();
+                self.in_branch.remove(item);
             }
             (Some("move-branch-back"), None) => {
                 self.works("shop.git", &["branch", "-D", branch]);
-                self.in_branch.clear();
+                self.in_branch.remove(item);
             }
             (Some(_) | None, _) => {}
         }
