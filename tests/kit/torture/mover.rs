@@ -168,10 +168,10 @@ fn walk_of(seed: u64, count: usize) -> Round {
         if host.has_ended() {
             host = site.host(&[]);
         }
-        if begun.elapsed() > END_MAX {
+        if begun.elapsed() > most {
             violations.push("what leaves the host does not all leave it".to_owned());
         }
-        pause();
+        std::thread::park_timeout(LOOK);
     }
     if violations.is_empty() {
         violations.extend(oracle::of_all(&site));
