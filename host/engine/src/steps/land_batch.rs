@@ -378,7 +378,9 @@ impl BatchLanding {
                 let said = self.ledger.read(move |tx| {
                     Box::pin(async move { tx.latest_decision(task, &entry, &sha).await })
                 });
-                if let (Some(outcome), Some(entry)) = (said.await?, pipeline.entry(id)) {
+                if let (Some(outcome), Some(entry)) = (said.await?, pipeline.entry(id))
+                    && entry.mode > Mode::Observe
+                {
                     told.push(Write::GateStatus(GateStatus {
                         commit: own.tip.clone(),
                         entry: id.clone(),
