@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, LoadError, Settle};
+use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, LibraryError, LoadError, Settle};
 
 use crate::kit::{Guest, guest, made, quick};
 use crate::{ask, limits, passes, runtime};
@@ -200,11 +200,12 @@ async fn lock_refuses_other_digests_until_they_are_locked() {
     library.lock().await.expect("it is written");
     assert_ne!(world.digest(), pinned);
     let refused = library.rollback("mine", &pinned).await;
-    let why = refused.expect_err("another digest is pinned").to_string();
-    assert!(
-        why.contains("pins gate `mine`") && why.contains(&pinned),
-        "{why}"
-    );
+    let Err(LibraryError::Locked(refusal)) = refused else {
+        panic!("another digest is pinned");
+    };
+    let (why, remedy) = (refusal.to_string(), refusal.remedy());
+    assert!(why.contains("pins gate `mine`"), "{why}");
+    assert!(remedy.contains(&pinned), "{remedy}");
     std::fs::write(world.path("gates.lock"), "{").expect("written");
     world.drop_file(&version(3));
     library.sync(Settle::Now).await;
