@@ -6,6 +6,7 @@
 mod git;
 mod land;
 mod pulls;
+mod reviews;
 mod server;
 mod shapes;
 mod statuses;
@@ -16,10 +17,10 @@ use std::path::PathBuf;
 
 use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::port::forge::{
-    Forge, LandOutcome, NewPullRequest, PullRequest, PushOutcome, Review, Status, Tips,
+    Forge, LandOutcome, NewPullRequest, NewReview, PullRequest, PushOutcome, Review, Status, Tips,
     is_branch_name,
 };
-use orch_domain::port::{PortAnswer, PortError, PortFailure};
+use orch_domain::port::{PortAnswer, PortError, PortFailure, Receipt};
 use orch_process::git::{Git, GitError};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -260,5 +261,31 @@ impl Forge for GiteaForge {
 
     fn mark_merged<'a>(&'a self, branch: &'a str, commit: &'a ObjectId) -> PortAnswer<'a, ()> {
         Box::pin(self.settled(branch, commit))
+    }
+
+    fn close_pull_request<'a>(&'a self, branch: &'a str, why: &'a str) -> PortAnswer<'a, ()> {
+        Box::pin(self.ended(branch, why))
+    }
+
+    fn shows_pull_requests(&self) -> bool {
+        true
+    }
+
+    fn describe_pull_request<'a>(
+        &'a self,
+        branch: &'a str,
+        title: &'a str,
+        text: &'a str,
+    ) -> PortAnswer<'a, ()> {
+        Box::pin(self.described(branch, title, text))
+    }
+
+    fn post_review<'a>(
+        &'a self,
+        branch: &'a str,
+        review: &'a NewReview,
+        key: &'a str,
+    ) -> PortAnswer<'a, Receipt> {
+        Box::pin(self.reviewed(branch, review, key))
     }
 }

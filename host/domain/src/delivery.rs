@@ -25,8 +25,13 @@ pub fn tries_max(kind: MessageKind) -> u32 {
         | MessageKind::Comment
         | MessageKind::OpenPullRequest
         | MessageKind::MarkMerged
+        | MessageKind::ClosePullRequest
+        | MessageKind::Review
         | MessageKind::PostStatus => 300,
-        MessageKind::Announcement | MessageKind::Notice | MessageKind::Progress => 100,
+        MessageKind::Announcement
+        | MessageKind::Notice
+        | MessageKind::Progress
+        | MessageKind::DescribePullRequest => 100,
         MessageKind::RemoveWorkspace => 20,
     }
 }
@@ -41,6 +46,9 @@ pub fn try_timeout_ms(kind: MessageKind) -> u64 {
         | MessageKind::PostStatus
         | MessageKind::Announcement
         | MessageKind::Progress
+        | MessageKind::DescribePullRequest
+        | MessageKind::ClosePullRequest
+        | MessageKind::Review
         | MessageKind::Notice => 30_000,
         // Many files may have to go.
         MessageKind::RemoveWorkspace => 600_000,
@@ -110,7 +118,10 @@ pub fn dead_letter(
     now: UnixMs,
 ) -> Option<Message> {
     // The next move of the task shows it anew.
-    if matches!(message, Message::Progress { .. }) {
+    if matches!(
+        message,
+        Message::Progress { .. } | Message::DescribePullRequest { .. }
+    ) {
         return None;
     }
     if let Message::Notice { notice, .. } | Message::Announcement { notice } = message
@@ -141,9 +152,13 @@ pub fn urgency(message: &Message) -> u8 {
         | MessageKind::Notice
         | MessageKind::OpenPullRequest
         | MessageKind::MarkMerged
+        | MessageKind::ClosePullRequest
         | MessageKind::PostStatus
         | MessageKind::RemoveWorkspace => 0,
-        MessageKind::Comment | MessageKind::Progress => 1,
+        MessageKind::Comment
+        | MessageKind::Progress
+        | MessageKind::DescribePullRequest
+        | MessageKind::Review => 1,
     }
 }
 
@@ -159,6 +174,9 @@ pub fn can_be_joined(message: &Message) -> bool {
         | Message::Comment { .. }
         | Message::OpenPullRequest { .. }
         | Message::MarkMerged { .. }
+        | Message::DescribePullRequest { .. }
+        | Message::ClosePullRequest { .. }
+        | Message::Review { .. }
         | Message::PostStatus { .. }
         | Message::RemoveWorkspace { .. } => false,
     }

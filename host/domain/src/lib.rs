@@ -31,6 +31,7 @@ pub mod reach;
 pub mod reconcile;
 pub mod remedy;
 pub mod retry;
+pub mod review;
 pub mod stage;
 mod stored;
 pub mod task;

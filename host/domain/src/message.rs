@@ -15,6 +15,7 @@ use crate::notice::{Notice, Progress};
 use crate::port::forge::NewPullRequest;
 use crate::port::tracker::{IssueAt, Voice};
 use crate::prompt::PromptId;
+use crate::review::RoundReview;
 use crate::stage::Stage;
 
 /// What a comment of the host says.
@@ -153,6 +154,31 @@ pub enum Message {
         /// The commit that landed.
         commit: ObjectId,
     },
+    /// A pull request shows where its task is. Of several that wait for one task only the newest is delivered.
+    DescribePullRequest {
+        /// In which repository.
+        repo: RepoName,
+        /// Its branch.
+        branch: String,
+        /// Where the task is.
+        progress: Progress,
+        /// Rework rounds used, and allowed.
+        rounds: (u32, u32),
+    },
+    /// The pull request of a branch is closed: its task was cancelled.
+    ClosePullRequest {
+        /// In which repository.
+        repo: RepoName,
+        /// Its branch.
+        branch: String,
+    },
+    /// What gates found in a round is said on the pull request.
+    Review {
+        /// In which repository.
+        repo: RepoName,
+        /// What was found.
+        review: RoundReview,
+    },
     /// A commit gets a status.
     PostStatus {
         /// In which repository.
@@ -188,6 +214,9 @@ impl Message {
             Self::Comment { .. } => MessageKind::Comment,
             Self::OpenPullRequest { .. } => MessageKind::OpenPullRequest,
             Self::MarkMerged { .. } => MessageKind::MarkMerged,
+            Self::DescribePullRequest { .. } => MessageKind::DescribePullRequest,
+            Self::ClosePullRequest { .. } => MessageKind::ClosePullRequest,
+            Self::Review { .. } => MessageKind::Review,
             Self::PostStatus { .. } => MessageKind::PostStatus,
             Self::RemoveWorkspace { .. } => MessageKind::RemoveWorkspace,
         }
@@ -205,6 +234,9 @@ impl Message {
             }
             Self::OpenPullRequest { repo, .. }
             | Self::MarkMerged { repo, .. }
+            | Self::DescribePullRequest { repo, .. }
+            | Self::ClosePullRequest { repo, .. }
+            | Self::Review { repo, .. }
             | Self::PostStatus { repo, .. } => Destination::Forge(repo.clone()),
             Self::RemoveWorkspace { .. } => Destination::Host,
         }

@@ -55,6 +55,7 @@ stored_by_name! {
     crate::task::BlockReason,
     crate::verdict::EvaluationOutcome,
     crate::verdict::InconclusiveReason,
+    crate::verdict::Severity,
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ pub enum Effect {
     Comment(Remark),
     /// Open the task's pull request if it has none.
     OpenPullRequest,
+    /// Close the task's pull request, if it has one that has not landed.
+    ClosePullRequest,
     /// Go on with a new branch and pull request from the base: the old one has landed.
     NewBranch,
     /// Remove the task's workspace; the host keeps what is not on a pushed ref.
@@ -421,6 +423,7 @@ impl Move<'_> {
         self.task.step = 0;
         self.task.status = Status::Ended;
         self.effects.push(Effect::Tracker(TrackerState::Stopped));
+        self.effects.push(Effect::ClosePullRequest);
         Ok(())
     }
 }

@@ -35,12 +35,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use orch_config::Effective;
 use orch_domain::event::EventKind;
-use orch_domain::id::{DoorName, TaskId, UnixMs};
+use orch_domain::id::{TaskId, UnixMs};
 use orch_domain::notice::NoticeKind;
 use orch_domain::person::Caller;
 use orch_store::{BoxFuture, ClaimedJob, Owner, Store, StoreError, TaskRecord, Tx};
 
-use self::apply::By;
+use self::apply::{By, Showing};
 use self::clock::Clock;
 use self::notices::announce;
 use self::unwritten::Unwritten;
@@ -50,8 +50,8 @@ use self::unwritten::Unwritten;
 pub(crate) struct Ledger {
     store: Store,
     clock: Clock,
-    /// Notifiers that show where tasks are.
-    showing: Arc<[DoorName]>,
+    /// Who shows where tasks are.
+    showing: Arc<Showing>,
 }
 
 impl Ledger {
@@ -63,10 +63,10 @@ impl Ledger {
         }
     }
 
-    /// The same ledger, for a host whose notifiers of these names show where tasks are.
-    pub(crate) fn showing(self, notifiers: Vec<DoorName>) -> Self {
+    /// The same ledger, for a host in which these show where tasks are.
+    pub(crate) fn showing(self, showing: Showing) -> Self {
         Self {
-            showing: notifiers.into(),
+            showing: Arc::new(showing),
             ..self
         }
     }

@@ -6,7 +6,7 @@
 
 use orch_domain::transition::Judgement;
 use orch_domain::verdict::{
-    Decision, Descriptor, EvaluationOutcome, Inconclusive, InconclusiveReason, Verdict,
+    Decision, Descriptor, EvaluationOutcome, Finding, Inconclusive, InconclusiveReason, Verdict,
 };
 
 use crate::artefact::{Stamp, Status, findings, read_back, render};
@@ -24,6 +24,8 @@ pub struct Judged {
     pub judgement: Judgement,
     /// One line for people.
     pub summary: String,
+    /// What was found, as far as there is a verdict.
+    pub findings: Vec<Finding>,
     /// The artefact; a wait and an inconclusive evaluation write none.
     pub artefact: Option<String>,
 }
@@ -37,6 +39,7 @@ impl Judged {
                 detail: cause.detail.clone(),
             },
             summary: cause.detail.clone(),
+            findings: Vec::new(),
             artefact: None,
         }
     }
@@ -94,6 +97,7 @@ fn judge_verdict(verdict: &Verdict, about: &Descriptor, stamp: &Stamp<'_>) -> Ju
                     reason: verdict.summary.clone(),
                 },
                 summary: verdict.summary.clone(),
+                findings: Vec::new(),
                 artefact: None,
             };
         }
@@ -116,6 +120,7 @@ fn judge_verdict(verdict: &Verdict, about: &Descriptor, stamp: &Stamp<'_>) -> Ju
             },
         },
         summary: verdict.summary.clone(),
+        findings: verdict.findings.clone(),
         artefact: Some(text),
     }
 }

@@ -424,6 +424,16 @@ impl Forge for LocalForge {
         })
     }
 
+    fn close_pull_request<'a>(&'a self, branch: &'a str, _why: &'a str) -> PortAnswer<'a, ()> {
+        Box::pin(async move {
+            let (repo, name) = (self.name.to_string(), branch.to_owned());
+            let closed = self.store.write(move |tx| {
+                Box::pin(async move { tx.close_pull_request(&repo, &name).await })
+            });
+            closed.await.map_err(|e| self.of_store(e))
+        })
+    }
+
     fn mark_merged<'a>(&'a self, branch: &'a str, commit: &'a ObjectId) -> PortAnswer<'a, ()> {
         Box::pin(async move {
             let (repo, name) = (self.name.to_string(), branch.to_owned());

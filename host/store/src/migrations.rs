@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 28] = files![
+const FILES: [(i64, &str, &str); 29] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -52,6 +52,7 @@ const FILES: [(i64, &str, &str); 28] = files![
     (28, "people", "0028_people.sql"),
     (29, "connections", "0029_connections.sql"),
     (30, "windows and trackers", "0030_windows_and_trackers.sql"),
+    (33, "round findings", "0033_round_findings.sql"),
 ];
 
 /// Everything that a database may still lack, in order.

@@ -14,6 +14,7 @@ pub(crate) mod counts;
 pub(crate) mod deliveries;
 pub(crate) mod evaluations;
 pub(crate) mod events;
+pub(crate) mod findings;
 pub(crate) mod forge;
 pub(crate) mod history;
 pub(crate) mod holds;

@@ -174,6 +174,9 @@ fn of_message(kind: MessageKind) -> &'static str {
         MessageKind::Comment => "a comment",
         MessageKind::OpenPullRequest => "the request to open the pull request",
         MessageKind::MarkMerged => "the landing of the pull request",
+        MessageKind::DescribePullRequest => "the text of the pull request",
+        MessageKind::ClosePullRequest => "the end of the pull request",
+        MessageKind::Review => "the review of a round",
         MessageKind::PostStatus => "a commit status",
         MessageKind::RemoveWorkspace => "the removal of the workspace",
     }

@@ -2,8 +2,14 @@
 
 use orch_domain::message::Remark;
 
-/// The comment's text.
+use crate::inert::inert;
+
+/// The comment's text. What it quotes addresses nobody and refers to nothing.
 pub fn text(remark: &Remark) -> String {
+    inert(&words(remark))
+}
+
+fn words(remark: &Remark) -> String {
     match remark {
         Remark::Rework {
             to,

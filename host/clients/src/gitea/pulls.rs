@@ -144,6 +144,59 @@ impl GiteaForge {
         self.close(number).await
     }
 
+    /// Ends a pull request that nothing will land from, with a word about it. Servers close one whose branch is gone by
+    /// themselves, and say nothing.
+    pub(super) async fn ended(&self, branch: &str, why: &str) -> Result<(), PortError> {
+        let Some(found) = self.find(branch, None).await? else {
+            return Ok(());
+        };
+        if found.merged {
+            return Ok(());
+        }
+        let is_said = |body: &str| body.contains(ENDED);
+        let text = format!("{why}\n\n{ENDED}");
+        self.say_once(found.number, &text, is_said).await?;
+        self.close(found.number).await
+    }
+
+    pub(super) async fn described(
+        &self,
+        branch: &str,
+        title_now: &str,
+        text: &str,
+    ) -> Result<(), PortError> {
+        let Some(found) = self.find(branch, None).await? else {
+            return Ok(());
+        };
+        // What stands behind the mark of the host is the host's own.
+        let mark = found.body.find(TASK).map_or("", |at| &found.body[at..]);
+        let (title_now, body) = (title(title_now), format!("{text}\n\n{mark}"));
+        let is_there =
+            |pull: &shapes::PullRequest| pull.title == title_now && pull.body.trim() == body.trim();
+        if found.state != "open" || is_there(&found) {
+            return Ok(());
+        }
+        let path = self.at(&format!("/pulls/{}", found.number));
+        let order = json!({"title": title_now, "body": body});
+        let answer = self
+            .server
+            .order(&self.source(), Method::PATCH, &path, &order)
+            .await?;
+        if answer.status.is_success() || is_there(&self.numbered(found.number).await?) {
+            return Ok(());
+        }
+        let said = format!(
+            "it answered {} to the text of pull request {}: {}",
+            answer.status, found.number, answer.words
+        );
+        let failure = match answer.status.as_u16() {
+            403 => PortFailure::Unauthorised,
+            400..=499 => PortFailure::Refused,
+            _ => PortFailure::Unavailable,
+        };
+        Err(self.failure(failure, said))
+    }
+
     /// Whether the pull request names the commit as landed already.
     async fn is_settled(&self, number: u64, commit: &ObjectId) -> Result<bool, PortError> {
         let found = self.numbered(number).await?;
@@ -163,10 +216,22 @@ impl GiteaForge {
     }
 
     async fn note_landing(&self, number: u64, commit: &ObjectId) -> Result<(), PortError> {
-        if self.landing_noted(number).await?.as_ref() == Some(commit) {
+        let text = format!("Landed as {commit}.\n\n{}", mark(commit.as_str()));
+        let is_said = |body: &str| noted(body).as_ref() == Some(commit);
+        self.say_once(number, &text, is_said).await
+    }
+
+    /// Comments, unless a comment of the host's says so already.
+    async fn say_once(
+        &self,
+        number: u64,
+        text: &str,
+        is_said: impl Fn(&str) -> bool,
+    ) -> Result<(), PortError> {
+        if self.own_comments(number).await?.iter().any(|c| is_said(c)) {
             return Ok(());
         }
-        let order = json!({"body": format!("Landed as {commit}.\n\n{}", mark(commit.as_str()))});
+        let order = json!({"body": text});
         let path = self.at(&format!("/issues/{number}/comments"));
         let answer = self
             .server
@@ -174,7 +239,7 @@ impl GiteaForge {
             .await?;
         // Servers have stored comments and answered 500.
         let is_there = answer.status.is_success()
-            || self.landing_noted(number).await?.as_ref() == Some(commit);
+            || self.own_comments(number).await?.iter().any(|c| is_said(c));
         match (is_there, answer.status.as_u16()) {
             (true, _) => Ok(()),
             (false, status) => {
@@ -190,6 +255,12 @@ impl GiteaForge {
 
     /// The commit that the host's own comment names as landed.
     async fn landing_noted(&self, number: u64) -> Result<Option<ObjectId>, PortError> {
+        let own = self.own_comments(number).await?;
+        Ok(own.iter().filter_map(|body| noted(body)).next_back())
+    }
+
+    /// Texts of the host's own comments, oldest first.
+    async fn own_comments(&self, number: u64) -> Result<Vec<String>, PortError> {
         let own = self.own().await?;
         let comments = self
             .get(&self.at(&format!("/issues/{number}/comments")))
@@ -199,7 +270,7 @@ impl GiteaForge {
             .unwrap_or_default()
             .into_iter()
             .filter(|comment| comment.user.as_ref().is_some_and(|user| user.login == own));
-        Ok(own.filter_map(|comment| noted(&comment.body)).next_back())
+        Ok(own.map(|comment| comment.body).collect())
     }
 
     async fn close(&self, number: u64) -> Result<(), PortError> {
@@ -236,7 +307,7 @@ impl GiteaForge {
 
     /// The host's pull request of a branch: the open one, else the latest. Servers do not filter by branch, and one of
     /// a stranger may have the same: what is found is compared with what was asked.
-    async fn find(
+    pub(super) async fn find(
         &self,
         branch: &str,
         open_on: Option<&str>,
@@ -285,6 +356,10 @@ impl GiteaForge {
 }
 
 const MARK: &str = "<!-- orch:landed ";
+/// Beginning of the mark by which people and tools find the task of a pull request.
+const TASK: &str = "<!-- orch:task ";
+/// What makes the word about an end known again.
+const ENDED: &str = "<!-- orch:ended -->";
 
 /// What makes a comment of the host's known again.
 fn mark(commit: &str) -> String {

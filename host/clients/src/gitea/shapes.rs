@@ -31,6 +31,10 @@ pub(super) struct PullRequest {
     pub(super) number: u64,
     pub(super) state: String,
     #[serde(default)]
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) body: String,
+    #[serde(default)]
     pub(super) merged: bool,
     pub(super) merge_commit_sha: Option<String>,
     pub(super) user: Option<User>,
@@ -53,6 +57,10 @@ pub(super) struct PullRequestEnd {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Review {
+    #[serde(default)]
+    pub(super) id: i64,
+    #[serde(default)]
+    pub(super) body: String,
     pub(super) user: Option<User>,
     pub(super) state: String,
     #[serde(default)]

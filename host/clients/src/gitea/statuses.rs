@@ -1,13 +1,13 @@
-//! Statuses of commits and reviews of pull requests.
+//! Statuses of commits.
 
 use orch_domain::id::ObjectId;
-use orch_domain::imports::{CheckState, ReviewState};
-use orch_domain::port::forge::{Review, Status};
+use orch_domain::imports::CheckState;
+use orch_domain::port::forge::Status;
 use orch_domain::port::{PortError, PortFailure};
 use reqwest::Method;
 use serde_json::json;
 
-use super::shapes::{self, Combined, CommitStatus};
+use super::shapes::{Combined, CommitStatus};
 use super::{GiteaForge, PAGE, PAGES_MAX};
 
 /// Longest description of a status, characters: pages show one line of it.
@@ -88,29 +88,6 @@ impl GiteaForge {
                 }
             }
         }
-    }
-
-    pub(super) async fn reviews_of(&self, number: u64) -> Result<Vec<Review>, PortError> {
-        let rows: Vec<shapes::Review> = self
-            .rows(&self.at(&format!("/pulls/{number}/reviews?")))
-            .await?;
-        let reviews = rows.into_iter().filter_map(|row| {
-            let state = match row.state.as_str() {
-                "APPROVED" => ReviewState::Approved,
-                "REQUEST_CHANGES" => ReviewState::ChangesRequested,
-                "COMMENT" => ReviewState::Commented,
-                // Asked for, or not yet given.
-                _ => return None,
-            };
-            let is_dismissed = row.dismissed && state != ReviewState::Commented;
-            (!is_dismissed).then(|| Review {
-                author: row.user.map(|user| user.login).unwrap_or_default(),
-                state,
-                commit: ObjectId::new(row.commit_id).ok(),
-                is_official: row.official,
-            })
-        });
-        Ok(reviews.collect())
     }
 }
 

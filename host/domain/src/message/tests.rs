@@ -1,11 +1,13 @@
 //! Claims about messages: what is stored reads back as the same, and what is not known is refused.
 
 use super::*;
-use crate::id::IssueId;
+use crate::id::{EntryId, IssueId};
 use crate::notice::{Budget, LeaseLoss, Missed, NoticeKind, PersonAsked, Subject};
 use crate::outcome::ResultFault;
+use crate::review::Noted;
 use crate::stage::Role;
 use crate::task::BlockReason;
+use crate::verdict::Severity;
 use crate::{id::JobId, job::JobKind};
 
 fn sha() -> ObjectId {
@@ -113,6 +115,18 @@ fn kinds_of_notices() -> Vec<NoticeKind> {
     ]
 }
 
+fn progress() -> crate::notice::Progress {
+    crate::notice::Progress {
+        task: TaskId(3),
+        work_item: WorkItem::new("SHOP-1").unwrap(),
+        repo: repo(),
+        title: "Discount".to_owned(),
+        stage: Stage::Review,
+        status: "active".to_owned(),
+        at_ms: 5,
+    }
+}
+
 /// A message of every kind, and a notice of every kind.
 fn messages() -> Vec<Message> {
     let to = DoorName::new("log").unwrap();
@@ -178,6 +192,35 @@ fn messages() -> Vec<Message> {
             branch: "orch/SHOP-1-3".to_owned(),
             commit: sha(),
         },
+        Message::DescribePullRequest {
+            repo: repo(),
+            branch: "orch/SHOP-1-3".to_owned(),
+            progress: progress(),
+            rounds: (1, 3),
+        },
+        Message::ClosePullRequest {
+            repo: repo(),
+            branch: "orch/SHOP-1-3".to_owned(),
+        },
+        Message::Review {
+            repo: repo(),
+            review: RoundReview {
+                branch: "orch/SHOP-1-3".to_owned(),
+                commit: sha(),
+                round: 2,
+                findings: vec![Noted {
+                    entry: EntryId::new("security").unwrap(),
+                    rule: "secret/key".to_owned(),
+                    severity: Severity::Critical,
+                    blocking: true,
+                    message: text(),
+                    help: None,
+                    path: Some("a.rs".to_owned()),
+                    line: Some(3),
+                }],
+                left_out: 1,
+            },
+        },
         status(StatusNote::Queued),
         status(StatusNote::AskedAgain { time: 2 }),
         status(StatusNote::Ended { exit_code: -1 }),
@@ -190,15 +233,7 @@ fn messages() -> Vec<Message> {
         },
         Message::Progress {
             to: to.clone(),
-            progress: crate::notice::Progress {
-                task: TaskId(3),
-                work_item: WorkItem::new("SHOP-1").unwrap(),
-                repo: repo(),
-                title: "Discount".to_owned(),
-                stage: Stage::Review,
-                status: "active".to_owned(),
-                at_ms: 5,
-            },
+            progress: progress(),
         },
         Message::RemoveWorkspace {
             task: TaskId(3),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use super::PortAnswer;
+use super::{PortAnswer, Receipt};
 use crate::id::{ObjectId, TaskId, UnixMs};
 use crate::imports::{CheckState, ReviewState};
 
@@ -150,6 +150,28 @@ pub struct NewPullRequest {
     pub title: String,
 }
 
+/// Something that is said of one line of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineRemark {
+    /// The file, relative to the repository.
+    pub path: String,
+    /// The line of the file as it is after the change, counting from 1.
+    pub line: u32,
+    /// What is said, as Markdown.
+    pub text: String,
+}
+
+/// A review in the host's name: it comments, and neither approves nor refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReview {
+    /// The commit that it is about.
+    pub commit: ObjectId,
+    /// What is said of the whole, as Markdown.
+    pub text: String,
+    /// What is said of lines.
+    pub lines: Vec<LineRemark>,
+}
+
 /// One repository on its forge.
 ///
 /// Every method may answer a [`super::PortError`]; what a method says under *Errors* comes on top of
@@ -255,6 +277,40 @@ pub trait Forge: Send + Sync + Debug {
     /// [`super::PortFailure::NotFound`] if the branch has none; [`super::PortFailure::Refused`] if another commit is
     /// named in it as merged.
     fn mark_merged<'a>(&'a self, branch: &'a str, commit: &'a ObjectId) -> PortAnswer<'a, ()>;
+
+    /// Closes the pull request of a branch that nothing will land from, and says why there. Called once from the outbox,
+    /// after the task was stopped. One that is closed or merged already, or not there, is left as it is.
+    fn close_pull_request<'a>(&'a self, branch: &'a str, why: &'a str) -> PortAnswer<'a, ()>;
+
+    /// Whether people read pull requests of this forge: only there they are described and reviewed.
+    fn shows_pull_requests(&self) -> bool {
+        false
+    }
+
+    /// Sets title and text of the open pull request of a branch. Called from the outbox, in order for each task; a later
+    /// call replaces what an earlier one said. One that is not open is left as it is.
+    fn describe_pull_request<'a>(
+        &'a self,
+        _branch: &'a str,
+        _title: &'a str,
+        _text: &'a str,
+    ) -> PortAnswer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Reviews the pull request of a branch and answers what the forge calls the review. Called from the outbox, in
+    /// order for each task; the same `key` again finds the first, whatever was answered then.
+    ///
+    /// # Errors
+    /// [`super::PortFailure::NotFound`] if the branch has no pull request.
+    fn post_review<'a>(
+        &'a self,
+        _branch: &'a str,
+        _review: &'a NewReview,
+        _key: &'a str,
+    ) -> PortAnswer<'a, Receipt> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ fn effect_name(effect: &Effect) -> String {
         Effect::Tracker(state) => format!("tracker {}", state.as_str()),
         Effect::Comment(_) => "comment".to_owned(),
         Effect::OpenPullRequest => "open pull request".to_owned(),
+        Effect::ClosePullRequest => "close pull request".to_owned(),
         Effect::NewBranch => "new branch".to_owned(),
         Effect::RemoveWorkspace => "remove workspace".to_owned(),
     }

@@ -1,8 +1,9 @@
 //! Writes what a transition decided: task, event, jobs and messages in one transaction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use orch_domain::id::{DoorName, TaskId};
+use orch_domain::id::{DoorName, RepoName, TaskId};
 use orch_domain::job::JobKind;
 use orch_domain::message::Message;
 use orch_domain::names::{JobName, LeaseName};
@@ -10,6 +11,7 @@ use orch_domain::notice::Progress;
 use orch_domain::person::Channel;
 use orch_domain::pipeline::Pipeline;
 use orch_domain::port::forge::NewPullRequest;
+use orch_domain::stage::Stage;
 use orch_domain::task::{Status, Task};
 use orch_domain::transition::{Chance, Effect, Event, Transition, transition};
 use orch_store::{Cancel, CasOutcome, NewJob, TaskRecord, Tx};
@@ -22,6 +24,15 @@ use super::turn::{give_turn, waits_for_person, wake_waiters};
 use super::unwritten::Unwritten;
 use orch_config::Effective;
 
+/// Who shows people where tasks are.
+#[derive(Debug, Default)]
+pub(crate) struct Showing {
+    /// Notifiers that tell stages.
+    pub(crate) notifiers: Vec<DoorName>,
+    /// Repositories whose pull requests people read.
+    pub(crate) repositories: BTreeSet<RepoName>,
+}
+
 /// Who hands the event in, and when.
 #[derive(Debug, Clone)]
 pub(crate) struct By {
@@ -30,8 +41,8 @@ pub(crate) struct By {
     pub(crate) channel: Option<Channel>,
     pub(crate) now: i64,
     pub(crate) chance: f64,
-    /// Notifiers that show where the task is from now on.
-    pub(crate) showing: Arc<[DoorName]>,
+    /// Who shows where the task is from now on.
+    pub(crate) showing: Arc<Showing>,
 }
 
 /// What became of an event.
@@ -94,7 +105,7 @@ pub(crate) async fn apply(
     for (index, effect) in effects.iter().enumerate() {
         carry_out(tx, &record, &task, index, effect, by).await?;
     }
-    show_progress(tx, &record.task, &task, by).await?;
+    show_progress(tx, &record, &task, by).await?;
     tracing::info!(
         task.id = id.0,
         work_item = %task.work_item,
@@ -107,22 +118,53 @@ pub(crate) async fn apply(
     Ok(Applied::Moved(task))
 }
 
-/// Has notifiers show where the task is, if people would see a difference.
-async fn show_progress(tx: &mut Tx, before: &Task, task: &Task, by: &By) -> Result<(), Unwritten> {
+/// Has notifiers and the pull request show where the task is, if people would see a difference.
+async fn show_progress(
+    tx: &mut Tx,
+    record: &TaskRecord,
+    task: &Task,
+    by: &By,
+) -> Result<(), Unwritten> {
+    let before = &record.task;
     let seen = |task: &Task| (task.stage, task.status.name());
     if seen(before) == seen(task) && task.version > 1 {
         return Ok(());
     }
-    for to in by.showing.iter() {
-        let progress = Progress {
-            task: task.id,
-            work_item: task.work_item.clone(),
-            repo: task.repo.clone(),
-            title: task.title.clone(),
-            stage: task.stage,
-            status: task.status.name().to_owned(),
-            at_ms: by.now,
-        };
+    let progress = || Progress {
+        task: task.id,
+        work_item: task.work_item.clone(),
+        repo: task.repo.clone(),
+        title: task.title.clone(),
+        stage: task.stage,
+        status: task.status.name().to_owned(),
+        at_ms: by.now,
+    };
+    // What is written there costs calls and tells of itself by webhooks: each stage, and what needs a person.
+    let is_news = before.stage != task.stage
+        || matches!(
+            task.status,
+            Status::Blocked { .. } | Status::NeedsInput { .. } | Status::AwaitingApproval { .. }
+        );
+    let is_open = task.stage >= Stage::Development && task.stage < Stage::Deploy;
+    if is_news && is_open && by.showing.repositories.contains(&task.repo) {
+        let branches = tx.task_branches(task.id).await?;
+        if branches
+            .iter()
+            .any(|b| b.branch == record.branch && b.landed.is_none())
+        {
+            let message = Message::DescribePullRequest {
+                repo: task.repo.clone(),
+                branch: record.branch.clone(),
+                progress: progress(),
+                rounds: (task.rework_rounds, task.rework_rounds_max),
+            };
+            let key = format!("describe:{}:{}", task.id, task.version);
+            tx.push_message(Some(task.id), &message, &key, by.now)
+                .await?;
+        }
+    }
+    for to in &by.showing.notifiers {
+        let progress = progress();
         let key = format!("progress:{}:{}@{to}", task.id, task.version);
         let to = to.clone();
         let message = Message::Progress { to, progress };
@@ -211,6 +253,18 @@ async fn carry_out(
             let message = Message::OpenPullRequest { repo, request };
             tx.push_message(Some(task.id), &message, &key, by.now)
                 .await?;
+        }
+        Effect::ClosePullRequest => {
+            let branches = tx.task_branches(task.id).await?;
+            for open in branches.into_iter().filter(|b| b.landed.is_none()) {
+                let key = format!("close:{}:{}", task.id, open.branch);
+                let message = Message::ClosePullRequest {
+                    repo: task.repo.clone(),
+                    branch: open.branch,
+                };
+                tx.push_message(Some(task.id), &message, &key, by.now)
+                    .await?;
+            }
         }
         Effect::NewBranch => {
             let count = tx.task_branches(task.id).await?.len();

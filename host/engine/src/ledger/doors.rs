@@ -17,6 +17,7 @@ use orch_domain::port::window::Window;
 use orch_domain::port::{PortError, PortFailure};
 use orch_store::Store;
 
+use super::apply::Showing;
 use super::paths::Paths;
 
 /// What doors are made from.
@@ -67,12 +68,19 @@ impl Doors {
         self.notifiers.keys().map(move |name| (name, tells(name)))
     }
 
-    /// Notifiers that show where tasks are.
-    pub(crate) fn showing(&self) -> Vec<DoorName> {
-        let showing = self
+    /// Who shows where tasks are.
+    pub(crate) fn showing(&self) -> Showing {
+        let notifiers = self
             .tellers()
             .filter(|(_, tells)| tells.contains(&News::Stages));
-        showing.map(|(name, _)| name.clone()).collect()
+        let repositories = self.forges.iter();
+        Showing {
+            notifiers: notifiers.map(|(name, _)| name.clone()).collect(),
+            repositories: repositories
+                .filter(|(_, forge)| forge.shows_pull_requests())
+                .map(|(name, _)| name.clone())
+                .collect(),
+        }
     }
 
     /// A notifier.

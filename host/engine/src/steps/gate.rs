@@ -8,12 +8,15 @@ mod subject;
 
 use orch_config::{Effective, ForgePlace, LOCAL_CI_CONTEXT};
 use orch_domain::commit_test::TestState;
-use orch_domain::id::ObjectId;
+use orch_domain::id::{EntryId, ObjectId};
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::{HostWork, Mode, Pipeline, Step};
+use orch_domain::review::Noted;
 use orch_domain::stage::Stage;
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
+use orch_domain::verdict::{EvaluationOutcome, Finding, Severity};
+use orch_gates::Judged;
 use orch_store::{ClaimedJob, TaskRecord};
 
 pub(crate) use self::ask::Judging;
@@ -75,7 +78,8 @@ impl GateStep {
             base: &base,
         };
         let answered = self.judging.ask(subject, entry, &effective).await?;
-        let judgement = answered.judged.judgement.clone();
+        let judged = answered.judged.clone();
+        let judgement = judged.judgement.clone();
         let rotate = answered.judged.reveals_secret().then(|| Write::Announce {
             key: format!("rotate:{}:{head}", record.task.id.0),
             kind: NoticeKind::SecretFound {
@@ -95,12 +99,17 @@ impl GateStep {
             && record.task.stage >= Stage::Development
             && record.task.stage < Stage::Deploy;
         if is_told && let Some(commit) = record.task.head.clone() {
+            let findings = noted(&id, entry.mode == Mode::Enforce, &judged);
             also.push(Write::GateStatus(GateStatus {
                 commit,
                 entry: id.clone(),
                 outcome: judgement.outcome(),
                 counts: entry.mode == Mode::Enforce,
                 is_last: is_last(&pipeline, record.task.stage, record.task.step),
+                findings,
+                branch: record.branch.clone(),
+                rounds: record.task.rework_rounds,
+                version: record.task.version,
             }));
         }
         Ok(Ending::Event {
@@ -146,6 +155,25 @@ impl GateStep {
             output.trim_end()
         )))
     }
+}
+
+/// What a gate found, as people read it on a pull request; a fail that names nothing is one finding.
+fn noted(entry: &EntryId, counts: bool, judged: &Judged) -> Vec<Noted> {
+    let found = judged.findings.iter();
+    let mut noted: Vec<Noted> = found.map(|f| Noted::of(entry, counts, f)).collect();
+    if noted.is_empty() && judged.outcome() == EvaluationOutcome::Fail {
+        let finding = Finding {
+            rule: "verdict".to_owned(),
+            severity: Severity::High,
+            message: judged.summary.clone(),
+            path: None,
+            line: None,
+            help: None,
+            blocking: true,
+        };
+        noted.push(Noted::of(entry, counts, &finding));
+    }
+    noted
 }
 
 /// Whether no gate judges after this step before the base is moved.

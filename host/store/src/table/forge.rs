@@ -128,6 +128,19 @@ impl Tx {
         rows.iter().map(pull_request).collect()
     }
 
+    /// Closes the pull request of a branch if it is open.
+    pub async fn close_pull_request(&mut self, repo: &str, branch: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE pull_requests SET state = 'closed' WHERE repo = ? AND branch = ? AND state = 'open'",
+        )
+        .bind(repo)
+        .bind(branch)
+        .execute(&mut self.conn)
+        .await
+        .map(|_| ())
+        .doing("close a pull request")
+    }
+
     /// Marks a pull request as merged, at most once.
     ///
     /// # Errors

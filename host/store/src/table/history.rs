@@ -8,7 +8,7 @@ use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
 /// What is removed of a task, in this order: whatever refers to a row goes before it.
-const OF_TASK: [&str; 15] = [
+const OF_TASK: [&str; 16] = [
     "DELETE FROM recordings WHERE evaluation_id IN (SELECT id FROM evaluations WHERE task_id = ?)",
     "DELETE FROM evaluations WHERE task_id = ?",
     "DELETE FROM evidence WHERE task_id = ?",
@@ -23,6 +23,7 @@ const OF_TASK: [&str; 15] = [
     "DELETE FROM commit_tests WHERE (repo, sha) IN (SELECT repo, head FROM tasks WHERE id = ?)",
     "DELETE FROM prompts WHERE task_id = ?",
     "DELETE FROM shown_progress WHERE task_id = ?",
+    "DELETE FROM round_findings WHERE task_id = ?",
     "DELETE FROM events WHERE task_id = ?",
 ];
 

@@ -85,6 +85,30 @@ impl Delivery {
                 let marked = self.doors.forge(repo)?.mark_merged(branch, commit).await;
                 marked.map(|()| there(None))
             }
+            Message::DescribePullRequest {
+                repo,
+                branch,
+                progress,
+                rounds,
+            } => {
+                let title = orch_words::pull_request::title(progress);
+                let text = orch_words::pull_request::text(progress, *rounds);
+                let forge = self.doors.forge(repo)?;
+                let shown = forge.describe_pull_request(branch, &title, &text).await;
+                shown.map(|()| there(None))
+            }
+            Message::ClosePullRequest { repo, branch } => {
+                let forge = self.doors.forge(repo)?;
+                let why = orch_words::pull_request::CLOSED;
+                let closed = forge.close_pull_request(branch, why).await;
+                closed.map(|()| there(None))
+            }
+            Message::Review { repo, review } => {
+                let given = orch_words::review::review(review);
+                let forge = self.doors.forge(repo)?;
+                let posted = forge.post_review(&review.branch, &given, key).await;
+                posted.map(there)
+            }
             Message::PostStatus {
                 repo,
                 commit,
