@@ -12,8 +12,14 @@ mod answers;
 mod git;
 #[path = "forgejo/hooks.rs"]
 mod hooks;
+#[path = "forgejo/issues.rs"]
+mod issues;
 #[path = "forgejo/merges.rs"]
 mod merges;
+#[path = "forgejo/registered.rs"]
+mod registered;
+#[path = "forgejo/reviews.rs"]
+mod reviews;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -70,6 +76,10 @@ pub struct Rules {
     pub may_push: bool,
     /// Whether the host's user may write at all.
     pub may_write: bool,
+    /// Whether the token is one of an administrator of the repository.
+    pub admin: bool,
+    /// The repository's id.
+    pub repository_id: i64,
     /// Whether the repository is archived.
     pub archived: bool,
     /// Whether landings by push are seen.
@@ -118,6 +128,8 @@ struct Inner {
     faults: Mutex<Vec<(String, Fault)>>,
     requests: Mutex<Vec<String>>,
     deliveries: Mutex<u64>,
+    registered: Mutex<Vec<registered::Hook>>,
+    issues: Mutex<issues::Issues>,
 }
 
 /// The fake. Its server ends with the runtime that it was started in.
@@ -151,6 +163,8 @@ impl Forgejo {
                 token: "fake-token-of-the-bot".to_owned(),
                 may_push: true,
                 may_write: true,
+                admin: false,
+                repository_id: 1,
                 archived: false,
                 autodetect: false,
                 comments_fail: true,
@@ -168,6 +182,8 @@ impl Forgejo {
             faults: Mutex::default(),
             requests: Mutex::default(),
             deliveries: Mutex::default(),
+            registered: Mutex::default(),
+            issues: Mutex::default(),
         });
         let fake = Self(inner);
         fake.git(&["config", "http.receivepack", "true"]);
@@ -241,6 +257,42 @@ impl Forgejo {
         let of = comments.get(&number).into_iter().flatten();
         of.map(|c| c["body"].as_str().unwrap_or_default().to_owned())
             .collect()
+    }
+
+    /// Title and text of a pull request.
+    ///
+    /// # Panics
+    /// When there is none of this number.
+    pub fn pull_text(&self, number: u64) -> (String, String) {
+        let pull = answers::find(self, number).expect("it is there");
+        (pull.title, pull.body)
+    }
+
+    /// Reviews of a pull request that the host gave: text, and what is said at which line.
+    pub fn own_reviews(&self, number: u64) -> Vec<(String, Vec<(String, u64, String)>)> {
+        let reviews = held(&self.0.reviews);
+        let own = reviews.get(&number).into_iter().flatten();
+        let own = own.filter(|row| row["user"]["login"] == BOT);
+        let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        own.map(|row| {
+            let lines = row["_comments"].as_array().into_iter().flatten();
+            let lines = lines.map(|at| {
+                let line = at["new_position"].as_u64().unwrap_or(0);
+                (text(at, "path"), line, text(at, "body"))
+            });
+            (text(row, "body"), lines.collect())
+        })
+        .collect()
+    }
+
+    /// Webhooks that are registered.
+    pub fn registered(&self) -> Vec<registered::Hook> {
+        held(&self.0.registered).clone()
+    }
+
+    /// Somebody changes the registered webhooks.
+    pub fn change_registered(&self, change: impl FnOnce(&mut Vec<registered::Hook>)) {
+        change(&mut held(&self.0.registered));
     }
 
     /// Statuses of a commit, in the order in which they were posted: context and state.

@@ -30,6 +30,7 @@ macro_rules! forge_conformance {
                 status_that_is_posted_last_counts_for_its_context,
                 pull_request_is_opened_once_for_a_branch,
                 pull_request_is_settled_once_with_the_commit_that_landed,
+                pull_request_that_nothing_lands_from_is_closed,
                 what_is_not_there_is_no_failure_of_the_forge,
                 forge_that_does_not_answer_is_no_empty_one,
                 name_that_could_be_an_option_is_refused,
@@ -296,6 +297,29 @@ pub async fn pull_request_is_settled_once_with_the_commit_that_landed(site: &dyn
     let other = forge.mark_merged(BRANCH, site.base()).await;
     let failure = other.expect_err("it has landed as another").failure;
     assert_eq!(failure, PortFailure::Refused);
+}
+
+/// A pull request whose task was cancelled ends; told again, or after a landing, nothing changes.
+pub async fn pull_request_that_nothing_lands_from_is_closed(site: &dyn ForgeSite) {
+    let (commit, forge) = (pushed(site, "one").await, site.forge());
+    let number = forge.open_pull_request(&request(site)).await;
+    let number = number.expect("opened");
+    for _ in 0..2 {
+        assert_eq!(forge.close_pull_request(BRANCH, "Cancelled").await, Ok(()));
+        let found = forge.pull_request(BRANCH).await.expect("answered");
+        let found = found.expect("it stays");
+        assert_eq!(
+            (found.number, found.state),
+            (number, PullRequestState::Closed)
+        );
+    }
+    let deleted = forge.delete_branch(BRANCH, &commit).await;
+    assert_eq!(deleted, Ok(PushOutcome::Done));
+    assert_eq!(forge.close_pull_request(BRANCH, "Cancelled").await, Ok(()));
+    assert_eq!(
+        forge.close_pull_request("orch/none", "Cancelled").await,
+        Ok(())
+    );
 }
 
 /// Absent is an answer, or a failure of the one thing that was named: never of the whole forge.

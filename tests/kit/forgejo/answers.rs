@@ -7,23 +7,20 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{BOT, Forgejo, Pull, held, hooks, merges};
+use super::{BOT, Forgejo, Pull, held, hooks, issues, merges, registered, reviews};
 
 /// Longest page.
 const PAGE_MAX: usize = 50;
 
 pub(super) type Asked = State<Forgejo>;
 pub(super) type Named<T> = Path<(String, String, T)>;
-type Pages = Query<std::collections::BTreeMap<String, String>>;
+pub(super) type Pages = Query<std::collections::BTreeMap<String, String>>;
 
 pub(super) fn router() -> Router<Forgejo> {
     let repo = "/api/v1/repos/{owner}/{name}";
     let at = |rest: &str| format!("{repo}{rest}");
     Router::new()
-        .route(
-            "/api/v1/user",
-            get(async || Json(json!({"id": 2, "login": BOT}))),
-        )
+        .route("/api/v1/user", get(async || Json(issues::user(BOT))))
         .route(repo, get(repository))
         .route(&at("/branches/{*branch}"), get(branch))
         .route(&at("/commits/{sha}/status"), get(combined))
@@ -31,7 +28,20 @@ pub(super) fn router() -> Router<Forgejo> {
         .route(&at("/pulls"), get(list).post(create))
         .route(&at("/pulls/{number}"), get(one).patch(edit))
         .route(&at("/pulls/{number}/merge"), post(merges::merge))
-        .route(&at("/pulls/{number}/reviews"), get(reviews))
+        .route(
+            &at("/pulls/{number}/reviews"),
+            get(reviews::list).post(reviews::give),
+        )
+        .route(
+            &at("/hooks"),
+            get(registered::list).post(registered::create),
+        )
+        .route(
+            &at("/hooks/{id}"),
+            axum::routing::patch(registered::edit).delete(registered::remove),
+        )
+        .route("/api/v1/repositories/{id}", get(by_id))
+        .merge(issues::router())
         .route(
             &at("/issues/{number}/comments"),
             get(comments).post(comment),
@@ -55,11 +65,13 @@ pub(super) fn refused(
         ));
     }
     let asked = format!("{owner}/{name}");
-    if let Some(now) = &rules.renamed_to {
-        return Some(Redirect::temporary(&format!("/api/v1/repos/{now}")).into_response());
-    }
-    if asked != fake.0.repo {
-        return Some(said(StatusCode::NOT_FOUND, "The target couldn't be found."));
+    match &rules.renamed_to {
+        Some(now) if asked == fake.0.repo => {
+            return Some(Redirect::temporary(&format!("/api/v1/repos/{now}")).into_response());
+        }
+        Some(now) if asked == *now => {}
+        _ if asked == fake.0.repo => {}
+        _ => return Some(said(StatusCode::NOT_FOUND, "The target couldn't be found.")),
     }
     if write && rules.archived {
         return Some(said(
@@ -96,10 +108,32 @@ async fn repository(
     Path((owner, name)): Path<(String, String)>,
 ) -> Response {
     allowed!(fake, headers, owner, name, false);
+    whole(&fake)
+}
+
+fn whole(fake: &Forgejo) -> Response {
     let rules = held(&fake.0.rules);
-    Json(json!({"id": 1, "full_name": fake.0.repo, "archived": rules.archived, "default_branch": "main",
-        "permissions": {"admin": false, "push": rules.may_write, "pull": true}}))
+    let name = rules.renamed_to.as_ref().unwrap_or(&fake.0.repo);
+    Json(json!({"id": rules.repository_id, "full_name": name, "archived": rules.archived, "default_branch": "main",
+        "permissions": {"admin": rules.admin, "push": rules.may_write, "pull": true}}))
     .into_response()
+}
+
+/// A repository by its id, which a new name leaves as it is.
+async fn by_id(State(fake): Asked, headers: HeaderMap, Path(id): Path<i64>) -> Response {
+    let given = headers.get("authorization").and_then(|v| v.to_str().ok());
+    let (expected, known) = {
+        let rules = held(&fake.0.rules);
+        (format!("token {}", rules.token), rules.repository_id)
+    };
+    match (given == Some(&expected), id == known) {
+        (false, _) => said(
+            StatusCode::UNAUTHORIZED,
+            "user does not exist [uid: 0, name: ]",
+        ),
+        (true, false) => said(StatusCode::NOT_FOUND, "The target couldn't be found."),
+        (true, true) => whole(&fake),
+    }
 }
 
 async fn branch(
@@ -139,7 +173,10 @@ fn paged(
     )
 }
 
-fn page(rows: Vec<Value>, pages: &std::collections::BTreeMap<String, String>) -> Response {
+pub(super) fn page(
+    rows: Vec<Value>,
+    pages: &std::collections::BTreeMap<String, String>,
+) -> Response {
     let (total, rows) = paged(rows, pages);
     ([("x-total-count", total.to_string())], Json(rows)).into_response()
 }
@@ -361,13 +398,19 @@ async fn edit(
         );
     }
     let head = fake.tip(&pull.head).unwrap_or(pull.last_head);
+    let text = |key: &str| said_so[key].as_str().map(str::to_owned);
     change(&fake, number, |pull| {
         pull.last_head = head;
-        if let Some(state) = said_so["state"].as_str() {
+        if let Some(state) = text("state") {
             pull.is_open = state == "open";
         }
+        pull.title = text("title").unwrap_or(pull.title.clone());
+        pull.body = text("body").unwrap_or(pull.body.clone());
     });
-    told(&fake, number, "closed");
+    match text("state") {
+        Some(_) => told(&fake, number, "closed"),
+        None => told(&fake, number, "edited"),
+    }
     let pull = find(&fake, number).map(|pull| shown(&fake, &pull));
     (StatusCode::CREATED, Json(pull)).into_response()
 }
@@ -388,23 +431,6 @@ pub(super) fn merged(fake: &Forgejo, number: u64, commit: &str) {
     told(fake, number, "closed");
 }
 
-async fn reviews(
-    State(fake): Asked,
-    headers: HeaderMap,
-    Path((owner, name, number)): Named<u64>,
-    Query(pages): Pages,
-) -> Response {
-    allowed!(fake, headers, owner, name, false);
-    if find(&fake, number).is_none() {
-        return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
-    }
-    let rows = held(&fake.0.reviews)
-        .get(&number)
-        .cloned()
-        .unwrap_or_default();
-    page(rows, &pages)
-}
-
 async fn comments(
     State(fake): Asked,
     headers: HeaderMap,
@@ -415,6 +441,9 @@ async fn comments(
         .get(&number)
         .cloned()
         .unwrap_or_default();
+    if rows.is_empty() && find(&fake, number).is_none() && !fake.is_issue(number) {
+        return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
+    }
     Json(rows).into_response()
 }
 
@@ -425,6 +454,13 @@ async fn comment(
     Json(said_so): Json<Value>,
 ) -> Response {
     allowed!(fake, headers, owner, name, true);
+    if fake.is_issue(number) {
+        fake.comment_issue(BOT, number, said_so["body"].as_str().unwrap_or_default());
+        return (StatusCode::CREATED, Json(json!({"id": 1}))).into_response();
+    }
+    if find(&fake, number).is_none() {
+        return said(StatusCode::INTERNAL_SERVER_ERROR, "issue does not exist");
+    }
     let mut comments = held(&fake.0.comments);
     let rows = comments.entry(number).or_default();
     let row = json!({"id": rows.len() + 1, "user": {"login": BOT}, "body": said_so["body"]});

@@ -80,13 +80,27 @@ pub(super) fn tell(fake: &Forgejo, event: &'static str, mut body: Value) {
         let rules = held(&fake.0.rules);
         (rules.hooks, rules.target.clone())
     };
-    let Some((url, secret)) = target else { return };
+    let listed = held(&fake.0.registered);
+    let listed = listed.iter().filter(|hook| hook.is_active);
+    let listed = listed.map(|hook| (hook.url.clone(), hook.secret.clone()));
+    let targets: Vec<(String, String)> = target.into_iter().chain(listed).collect();
+    if targets.is_empty() {
+        return;
+    }
     let times = match mode {
         Hooks::Sent => 1,
         Hooks::Lost => return,
         Hooks::Doubled => 3,
     };
-    body["repository"] = json!({"id": 1, "full_name": fake.0.repo});
+    let (id, name) = {
+        let rules = held(&fake.0.rules);
+        let now = rules.renamed_to.clone();
+        (
+            rules.repository_id,
+            now.unwrap_or_else(|| fake.0.repo.clone()),
+        )
+    };
+    body["repository"] = json!({"id": id, "full_name": name});
     body["sender"] = json!({"login": super::BOT});
     let number = {
         let mut deliveries = held(&fake.0.deliveries);
@@ -94,26 +108,24 @@ pub(super) fn tell(fake: &Forgejo, event: &'static str, mut body: Value) {
         *deliveries
     };
     let text = serde_json::to_string_pretty(&body).expect("it is JSON");
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
-    mac.update(text.as_bytes());
-    let signature: String = mac
-        .finalize()
-        .into_bytes()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    let send = async move {
-        for _ in 0..times {
-            let request = reqwest::Client::new()
-                .post(&url)
-                .header("content-type", "application/json")
-                .header("x-forgejo-delivery", format!("delivery-{number}"))
-                .header("x-forgejo-event", event)
-                .header("x-forgejo-signature", &signature)
-                .body(text.clone());
-            // It is never sent again.
-            request.send().await.ok();
-        }
-    };
-    tokio::spawn(send);
+    for (url, secret) in targets {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
+        mac.update(text.as_bytes());
+        let signature = mac.finalize().into_bytes();
+        let signature: String = signature.iter().map(|b| format!("{b:02x}")).collect();
+        let text = text.clone();
+        tokio::spawn(async move {
+            for _ in 0..times {
+                let request = reqwest::Client::new()
+                    .post(&url)
+                    .header("content-type", "application/json")
+                    .header("x-forgejo-delivery", format!("delivery-{number}"))
+                    .header("x-forgejo-event", event)
+                    .header("x-forgejo-signature", &signature)
+                    .body(text.clone());
+                // It is never sent again.
+                request.send().await.ok();
+            }
+        });
+    }
 }
