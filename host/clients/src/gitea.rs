@@ -5,7 +5,9 @@
 
 mod git;
 mod land;
+mod place;
 mod pulls;
+mod registration;
 mod reviews;
 mod server;
 mod shapes;
@@ -20,11 +22,14 @@ use orch_domain::port::forge::{
     Forge, LandOutcome, NewPullRequest, NewReview, PullRequest, PushOutcome, Review, Status, Tips,
     is_branch_name,
 };
+use orch_domain::port::webhook::Registered;
 use orch_domain::port::{PortAnswer, PortError, PortFailure, Receipt};
 use orch_process::git::{Git, GitError};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
+pub use place::Places;
+pub use registration::{HookRegistered, WantedHook};
 use server::Answer;
 pub use server::{GiteaServer, GiteaServerConfig, GiteaServerError};
 use shapes::{Repository, User};
@@ -58,6 +63,8 @@ pub struct GiteaForgeConfig {
     pub land: GiteaLanding,
     /// The host's mirror of it.
     pub mirror: PathBuf,
+    /// Where the host's repositories are.
+    pub places: Places,
 }
 
 /// A repository on a server.
@@ -67,6 +74,7 @@ pub struct GiteaForge {
     repo: String,
     land: GiteaLanding,
     mirror: Git,
+    places: Places,
     /// Held while the mirror is brought up to date: git refuses two fetches of one branch.
     fetching: Mutex<()>,
     /// Numbers of pull requests by branch, as they were found last: a list costs the server much more than one of them.
@@ -90,7 +98,11 @@ impl GiteaForge {
     /// # Errors
     /// If git is not installed.
     pub fn new(config: GiteaForgeConfig) -> Result<Self, GitError> {
+        config
+            .places
+            .read(&config.name, &config.mirror, &config.repo);
         Ok(Self {
+            places: config.places,
             name: config.name,
             server: config.server,
             repo: config.repo,
@@ -112,11 +124,21 @@ impl GiteaForge {
 
     /// Path of something of this repository in the API.
     fn at(&self, rest: &str) -> String {
-        format!("/repos/{}{rest}", self.repo)
+        format!("/repos/{}{rest}", self.place())
     }
 
+    /// Asks; a repository that is elsewhere now is looked for by its id, and asked there.
     async fn get(&self, path: &str) -> Result<Answer, PortError> {
-        self.server.get(&self.source(), path).await
+        let (source, before) = (self.source(), self.at(""));
+        let answer = self.server.ask(&source, path).await?;
+        if answer.status.is_redirection()
+            && let Some(rest) = path.strip_prefix(&before)
+            && self.by_id().await?.is_some()
+            && self.at("") != before
+        {
+            return self.server.get(&source, &self.at(rest)).await;
+        }
+        self.server.judged(&source, answer)
     }
 
     fn shape<T: DeserializeOwned>(&self, json: serde_json::Value) -> Result<T, PortError> {
@@ -156,29 +178,37 @@ impl GiteaForge {
     /// What the server says of the repository. One that cannot be seen is a matter of rights until a person says
     /// otherwise: nothing is taken for deleted.
     async fn repository(&self) -> Result<Repository, PortError> {
-        let answer = self.get(&self.at("")).await.map_err(|error| match error.failure {
+        let answer = match self.get(&self.at("")).await {
+            Err(error) if error.failure == PortFailure::NotFound => match self.by_id().await? {
+                Some(found) => return Ok(found),
+                None => Err(error),
+            },
+            answer => answer,
+        };
+        let answer = answer.map_err(|error| match error.failure {
             PortFailure::NotFound => {
                 let reason = format!(
                     "`{}` is not there, or its user may not see it; give the user of the token access, or correct `repositories.{}.forge.repo`",
-                    self.repo, self.name
+                    self.place(), self.name
                 );
                 self.failure(PortFailure::Unauthorised, reason)
             }
             _ => error,
         })?;
-        self.shape(answer.json)
+        let found: Repository = self.shape(answer.json)?;
+        self.recognised(found)
     }
 
     async fn checked(&self) -> Result<(), PortError> {
         let repository = self.repository().await?;
         if repository.archived {
-            let reason = format!("`{}` is archived; take it out of the archive", self.repo);
+            let reason = format!("`{}` is archived; take it out of the archive", self.place());
             return Err(self.failure(PortFailure::Unavailable, reason));
         }
         if !repository.permissions.is_some_and(|may| may.push) {
             let reason = format!(
                 "the user of the token may not write to `{}`; make it a collaborator with the right to write",
-                self.repo
+                self.place()
             );
             return Err(self.failure(PortFailure::Unauthorised, reason));
         }
@@ -265,6 +295,13 @@ impl Forge for GiteaForge {
 
     fn close_pull_request<'a>(&'a self, branch: &'a str, why: &'a str) -> PortAnswer<'a, ()> {
         Box::pin(self.ended(branch, why))
+    }
+
+    fn webhook<'a>(&'a self, url: &'a str) -> PortAnswer<'a, Registered> {
+        Box::pin(async move {
+            let source = self.source();
+            self.server.hook_state(&source, &self.place(), url).await
+        })
     }
 
     fn shows_pull_requests(&self) -> bool {

@@ -15,6 +15,7 @@ use orch_domain::port::webhook::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::gitea::Places;
 use crate::secret::{Secret, SecretPlace};
 
 /// Whose webhooks they are.
@@ -33,6 +34,8 @@ pub enum WebhookKind {
 pub struct SpeaksFor {
     /// Repositories of `orch.yaml` by what the source calls them, in lower case.
     pub repositories: BTreeMap<String, RepoName>,
+    /// Where repositories are on their servers, as far as is known.
+    pub places: Places,
     /// The tracker, for a source of issues.
     pub tracker: Option<DoorName>,
     /// Projects of the tracker.

@@ -97,6 +97,16 @@ fn check_webhooks(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
         if let Some(problem) = problem {
             return Err(ConfigError::invalid(file, place, problem));
         }
+        if let Some(url) = &webhook.url {
+            let is_address = url.starts_with("https://") || url.starts_with("http://");
+            let ends = format!("/webhook/{name}");
+            if !is_address || !url.ends_with(&ends) || url.contains(['@', '?', '#', ' ']) {
+                let problem = format!(
+                    "`url` is the whole address by which the source reaches this host, such as https://orch.example.org{ends}"
+                );
+                return Err(ConfigError::invalid(file, place, problem));
+            }
+        }
         check_speaks_for(config, webhook, file, &place)?;
     }
     Ok(())

@@ -15,6 +15,8 @@ pub struct ReconcileConfig {
     /// How long something has to stand before the host acts on it, seconds: whoever causes it may be about to
     /// say so.
     pub grace_s: u32,
+    /// Time between two looks at how webhooks are at their sources, seconds.
+    pub webhooks_s: u32,
     /// Whether what was made good is alerted.
     pub notify_unblock: bool,
 }
@@ -25,6 +27,7 @@ impl Default for ReconcileConfig {
             enabled: true,
             interval_s: 30,
             grace_s: 60,
+            webhooks_s: 600,
             notify_unblock: true,
         }
     }
@@ -34,6 +37,7 @@ pub(crate) fn check(reconcile: &ReconcileConfig, file: &str) -> Result<(), Confi
     let least = [
         ("interval_s", reconcile.interval_s),
         ("grace_s", reconcile.grace_s),
+        ("webhooks_s", reconcile.webhooks_s),
     ];
     match least.iter().find(|(_, value)| *value == 0) {
         Some((key, _)) => Err(ConfigError::invalid(
@@ -51,7 +55,7 @@ mod tests {
 
     #[test]
     fn reconciler_without_a_pause_or_a_grace_is_refused() {
-        for key in ["interval_s", "grace_s"] {
+        for key in ["interval_s", "grace_s", "webhooks_s"] {
             let text = format!("reconcile: {{{key}: 0}}");
             let error = HostConfig::parse("orch.yaml", &text).unwrap_err();
             assert!(error.to_string().contains(key), "{error}");

@@ -57,6 +57,9 @@ pub struct WebhookConfig {
     /// Secrets that its deliveries may be signed with: several while one is replaced.
     #[serde(default)]
     pub secrets: Vec<SecretFrom>,
+    /// Where the source reaches this host's `/webhook/NAME`: what is registered there, and looked for there.
+    #[serde(default)]
+    pub url: Option<String>,
     /// Takes unsigned deliveries, which is refused unless the host listens to this machine alone.
     #[serde(default)]
     pub unsigned: bool,

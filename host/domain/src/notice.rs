@@ -5,7 +5,7 @@
 pub(crate) mod alert;
 
 pub use self::alert::NoticeName;
-use crate::id::{JobId, ObjectId, RepoName, TaskId, UnixMs, WorkItem};
+use crate::id::{DoorName, JobId, ObjectId, RepoName, TaskId, UnixMs, WorkItem};
 use crate::job::JobKind;
 use crate::message::destination::Destination;
 use crate::message::kind::MessageKind;
@@ -298,6 +298,15 @@ pub enum NoticeKind {
         /// Whether it takes no credential of the host: waiting cures that never.
         is_credential: bool,
     },
+    /// A source tells the host nothing, or not enough: what happens there is seen late.
+    WebhookFails {
+        /// Name of the webhook.
+        webhook: DoorName,
+        /// What it is about, such as a repository.
+        of: String,
+        /// What is wrong with it.
+        fault: WebhookFault,
+    },
     /// A message was given up.
     Undelivered {
         /// Where it should have gone.
@@ -336,6 +345,28 @@ pub enum NoticeKind {
     },
 }
 
+/// What is wrong with a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebhookFault {
+    /// The source has none to this host.
+    Missing,
+    /// It is switched off.
+    Off,
+    /// It does not tell of everything.
+    Short {
+        /// Events that are left out.
+        missing: Vec<String>,
+    },
+    /// The host did things there that it should have been told of, and was told nothing.
+    Silent {
+        /// How many.
+        acts: u32,
+        /// Since when nothing came; none if nothing ever did.
+        since_ms: Option<UnixMs>,
+    },
+}
+
 impl NoticeKind {
     /// Stable name for display, without data.
     pub fn name(&self) -> &'static str {
@@ -368,6 +399,7 @@ impl NoticeKind {
             | Self::MadeGood { .. }
             | Self::BudgetNearlySpent { .. }
             | Self::SourceFails { .. }
+            | Self::WebhookFails { .. }
             | Self::Earlier { .. } => Level::Warning,
             Self::Blocked { .. }
             | Self::InputNeeded { .. }
@@ -400,7 +432,7 @@ impl NoticeKind {
             | Self::HealthUnknown { .. }
             | Self::Undelivered { .. } => true,
             Self::SourceFails { is_credential, .. } => *is_credential,
-            Self::TaskPanicked { .. } => false,
+            Self::TaskPanicked { .. } | Self::WebhookFails { .. } => false,
             Self::Done
             | Self::ResultLost { .. }
             | Self::LeaseReclaimed { .. }

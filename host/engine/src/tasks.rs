@@ -8,6 +8,7 @@ pub(crate) mod deliveries;
 pub(crate) mod driver;
 pub(crate) mod files;
 pub(crate) mod gc;
+pub(crate) mod hooks;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
 pub(crate) mod patience;

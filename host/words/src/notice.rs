@@ -2,7 +2,7 @@
 
 use orch_domain::job::JobKind;
 use orch_domain::message::{Destination, MessageKind};
-use orch_domain::notice::{Budget, LeaseLoss, Missed, Notice, NoticeKind, Subject};
+use orch_domain::notice::{Budget, LeaseLoss, Missed, Notice, NoticeKind, Subject, WebhookFault};
 
 /// The notice as plain text: one line, and below it what a gate or program said where there is more to say.
 pub fn text(notice: &Notice) -> String {
@@ -33,6 +33,7 @@ pub fn text(notice: &Notice) -> String {
             | NoticeKind::LanePaused { .. }
             | NoticeKind::TaskPanicked { .. }
             | NoticeKind::SourceFails { .. }
+            | NoticeKind::WebhookFails { .. }
             | NoticeKind::Undelivered { .. } => format!("{work_item}: {what}"),
         },
     }
@@ -130,6 +131,12 @@ fn what(kind: &NoticeKind) -> String {
             true => format!("{error}; tasks wait until the credential is replaced"),
             false => format!("{error}; tasks wait and go on by themselves"),
         },
+        NoticeKind::WebhookFails { webhook, of, fault } => {
+            format!(
+                "webhook `{webhook}` of {of} {}; until then the host looks by itself",
+                webhook_fault(webhook.as_str(), fault)
+            )
+        }
         NoticeKind::LanePaused {
             repo,
             scope,
@@ -154,6 +161,27 @@ pub fn crash_loop(job: orch_domain::id::JobId, kind: JobKind, crashes: u32) -> S
         "job {job} ({}) took its host or handler down {crashes} times; the host's log says how",
         kind.as_str()
     )
+}
+
+fn webhook_fault(name: &str, fault: &WebhookFault) -> String {
+    let register = format!("`orch webhook register {name}` mends it");
+    match fault {
+        WebhookFault::Missing => format!("is not registered there; {register}"),
+        WebhookFault::Off => format!("is switched off there; {register}"),
+        WebhookFault::Short { missing } => {
+            format!("does not tell of {}; {register}", missing.join(", "))
+        }
+        WebhookFault::Silent { acts, since_ms } => {
+            let since = match since_ms {
+                Some(_) => "has been silent",
+                None => "has never told anything",
+            };
+            format!(
+                "{since} while the host itself did {acts} things there: it is off, or what it sends does not arrive; look \
+                 at its latest deliveries there"
+            )
+        }
+    }
 }
 
 fn made_good(missed: &Missed) -> String {

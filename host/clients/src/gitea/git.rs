@@ -19,7 +19,7 @@ impl GiteaForge {
         // Any user goes with a token.
         let basic = STANDARD.encode(format!("orch:{}", token.expose()));
         Ok(HttpRemote {
-            url: self.server.clone_url(&self.repo),
+            url: self.server.clone_url(&self.place()),
             authorization: format!("Basic {basic}"),
             ca: self.server.ca(),
         })

@@ -149,6 +149,12 @@ impl GiteaServer {
 
     /// Asks, again if the server does not answer: a question changes nothing.
     pub(super) async fn get(&self, source: &str, path: &str) -> Result<Answer, PortError> {
+        let answer = self.ask(source, path).await?;
+        self.judged(source, answer)
+    }
+
+    /// [`Self::get`], whatever the answer says.
+    pub(super) async fn ask(&self, source: &str, path: &str) -> Result<Answer, PortError> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -158,7 +164,7 @@ impl GiteaServer {
                 Err(error) => error.failure == PortFailure::Unavailable && !self.is_left_alone(),
             };
             if !is_worth || tries == TRIES {
-                return asked.and_then(|answer| self.judged(source, answer));
+                return asked;
             }
             tokio::time::sleep(PAUSE * (1 << tries) / 2 + jitter(PAUSE)).await;
         }
@@ -226,7 +232,7 @@ impl GiteaServer {
     }
 
     /// An answer that is one; anything else as what it means for the host.
-    fn judged(&self, source: &str, answer: Answer) -> Result<Answer, PortError> {
+    pub(super) fn judged(&self, source: &str, answer: Answer) -> Result<Answer, PortError> {
         let name = &self.0.config.name;
         let words = &answer.words;
         let (failure, reason) = match answer.status.as_u16() {

@@ -11,6 +11,10 @@ pub(super) struct User {
 #[derive(Debug, Deserialize)]
 pub(super) struct Repository {
     #[serde(default)]
+    pub(super) id: i64,
+    #[serde(default)]
+    pub(super) full_name: String,
+    #[serde(default)]
     pub(super) archived: bool,
     pub(super) permissions: Option<Permissions>,
 }

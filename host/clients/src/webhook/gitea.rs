@@ -1,6 +1,6 @@
 //! What does a delivery of Gitea or Forgejo speak of?
 
-use orch_domain::id::ObjectId;
+use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::port::webhook::{About, Arrived, Look, LookAt};
 use serde::Deserialize;
 
@@ -50,6 +50,8 @@ struct Event {
 
 #[derive(Deserialize)]
 struct Repository {
+    #[serde(default)]
+    id: i64,
     full_name: String,
 }
 
@@ -78,10 +80,20 @@ pub(super) fn about(event: &str, body: &[u8], speaks_for: &SpeaksFor) -> About {
     let Some(repository) = &read.repository else {
         return About::Nothing;
     };
-    let name = repository.full_name.to_lowercase();
-    let Some(repo) = speaks_for.repositories.get(&name) else {
+    let Some(repo) = named(repository, speaks_for) else {
         return About::Stranger(repository.full_name.chars().take(200).collect());
     };
+    if read.pull_request.is_none()
+        && read.reference.is_none()
+        && let Some(issue) = &read.issue
+        && issue.pull_request.is_none()
+        && let Some(tracker) = &speaks_for.tracker
+    {
+        return About::Look(Look::Tracker {
+            tracker: tracker.clone(),
+            issue: None,
+        });
+    }
     match at(event, &read) {
         Ok(Some(at)) => About::Look(Look::Repository {
             repo: repo.clone(),
@@ -90,6 +102,19 @@ pub(super) fn about(event: &str, body: &[u8], speaks_for: &SpeaksFor) -> About {
         Ok(None) => About::Nothing,
         Err(why) => About::Unreadable(why),
     }
+}
+
+/// The repository that an event is about, by its number on the server where that is known: a name may have become
+/// another one's.
+fn named<'a>(told: &Repository, speaks_for: &'a SpeaksFor) -> Option<&'a RepoName> {
+    let mut names = speaks_for.repositories.values();
+    let by_id = names.find(|name| speaks_for.places.id(name) == Some(told.id));
+    by_id.or_else(|| {
+        let name = speaks_for
+            .repositories
+            .get(&told.full_name.to_lowercase())?;
+        speaks_for.places.id(name).is_none().then_some(name)
+    })
 }
 
 /// Where to look. What an event of an unknown kind speaks of is told by what it has.

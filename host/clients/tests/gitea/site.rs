@@ -5,7 +5,7 @@ use std::process::Command;
 
 use orch_clients::SecretPlace;
 use orch_clients::gitea::{
-    GiteaForge, GiteaForgeConfig, GiteaLanding, GiteaServer, GiteaServerConfig,
+    GiteaForge, GiteaForgeConfig, GiteaLanding, GiteaServer, GiteaServerConfig, Places,
 };
 use orch_conformance::Doing;
 use orch_conformance::forge::ForgeSite;
@@ -57,6 +57,7 @@ pub(crate) fn forge(folder: &Path, fake: &Forgejo, land: GiteaLanding) -> GiteaF
         repo: "acme/shop".to_owned(),
         land,
         mirror: folder.join("mirror.git"),
+        places: Places::default(),
     });
     made.expect("it works")
 }

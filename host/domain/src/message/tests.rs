@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::id::{EntryId, IssueId};
-use crate::notice::{Budget, LeaseLoss, Missed, NoticeKind, PersonAsked, Subject};
+use crate::notice::{Budget, LeaseLoss, Missed, NoticeKind, PersonAsked, Subject, WebhookFault};
 use crate::outcome::ResultFault;
 use crate::review::Noted;
 use crate::stage::Role;
@@ -101,6 +101,14 @@ fn kinds_of_notices() -> Vec<NoticeKind> {
             message: Some(MessageKind::PostStatus),
             tries: 300,
             error: text(),
+        },
+        NoticeKind::WebhookFails {
+            webhook: DoorName::new("gitea").unwrap(),
+            of: "repository `shop`".to_owned(),
+            fault: WebhookFault::Silent {
+                acts: 3,
+                since_ms: Some(5),
+            },
         },
         NoticeKind::SourceFails {
             source: "repository `shop`".to_owned(),

@@ -27,6 +27,7 @@ words! {
         Degraded = "degraded",
         HealthUnknown = "health-unknown",
         SourceFails = "source-fails",
+        WebhookFails = "webhook-fails",
         Undelivered = "undelivered",
         LanePaused = "lane-paused",
         TaskPanicked = "task-panicked",
@@ -82,6 +83,7 @@ impl NoticeKind {
             Self::Degraded { .. } => NoticeName::Degraded,
             Self::HealthUnknown { .. } => NoticeName::HealthUnknown,
             Self::SourceFails { .. } => NoticeName::SourceFails,
+            Self::WebhookFails { .. } => NoticeName::WebhookFails,
             Self::Undelivered { .. } => NoticeName::Undelivered,
             Self::LanePaused { .. } => NoticeName::LanePaused,
             Self::TaskPanicked { .. } => NoticeName::TaskPanicked,
@@ -117,6 +119,7 @@ impl NoticeKind {
                 commit.to_string()
             }
             Self::SourceFails { source, .. } => source.clone(),
+            Self::WebhookFails { webhook, of, .. } => format!("{webhook}:{of}"),
             Self::Undelivered { destination, .. } => destination.to_string(),
             Self::LanePaused { scope, .. } => scope.clone(),
             Self::TaskPanicked { task, .. } => task.clone(),

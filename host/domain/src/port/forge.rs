@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use super::webhook::Registered;
 use super::{PortAnswer, Receipt};
 use crate::id::{ObjectId, TaskId, UnixMs};
 use crate::imports::{CheckState, ReviewState};
@@ -281,6 +282,14 @@ pub trait Forge: Send + Sync + Debug {
     /// Closes the pull request of a branch that nothing will land from, and says why there. Called once from the outbox,
     /// after the task was stopped. One that is closed or merged already, or not there, is left as it is.
     fn close_pull_request<'a>(&'a self, branch: &'a str, why: &'a str) -> PortAnswer<'a, ()>;
+
+    /// How the webhook to this address of the host's is. Asked now and then by whoever watches over webhooks.
+    fn webhook<'a>(&'a self, _url: &'a str) -> PortAnswer<'a, Registered> {
+        Box::pin(async {
+            let why = "this forge shows no webhooks".to_owned();
+            Ok(Registered::Hidden { why })
+        })
+    }
 
     /// Whether people read pull requests of this forge: only there they are described and reviewed.
     fn shows_pull_requests(&self) -> bool {

@@ -116,6 +116,27 @@ words! {
     }
 }
 
+/// How a webhook is at its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// It tells what it should.
+    Fine,
+    /// There is none to the host.
+    Missing,
+    /// It is switched off.
+    Off,
+    /// It does not tell of everything.
+    Short {
+        /// Events that are left out.
+        missing: Vec<String>,
+    },
+    /// The host may not see it, or the source shows none.
+    Hidden {
+        /// Why.
+        why: String,
+    },
+}
+
 /// A configured source of webhooks.
 pub trait WebhookSource: Send + Sync + Debug {
     /// Whether a delivery is the source's: its signature is compared, in constant time, with what each secret makes of

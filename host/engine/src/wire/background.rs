@@ -8,6 +8,7 @@ use crate::ledger::status::POLL_MAX;
 use crate::tasks::attend::Attendant;
 use crate::tasks::deliveries::Deliveries;
 use crate::tasks::driver::{Definition, Stop};
+use crate::tasks::hooks::Hooks;
 use crate::tasks::outbox::Delivery;
 use crate::tasks::reaper::Reaper;
 use crate::tasks::reconciler::Reconciler;
@@ -116,6 +117,17 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
         "looks into deliveries of webhooks",
         Some(deliveries::LOOK),
         move |stop| Box::pin(deliveries.clone().run(stop)),
+    ));
+    let hooks = Hooks {
+        ledger: host.ledger.clone(),
+        config: host.config.clone(),
+        doors: host.doors.clone(),
+    };
+    list.push(task(
+        "webhooks",
+        "looks whether webhooks tell the host what they should",
+        seconds(config.reconcile.webhooks_s),
+        move |stop| Box::pin(hooks.clone().run(stop)),
     ));
     let ledger = host.ledger.clone();
     list.push(task(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use orch_clients::SecretPlace;
+use orch_clients::gitea::Places;
 use orch_clients::notify::{
     CommandNotifier, CommandNotifierConfig, EmailNotifier, EmailNotifierConfig, LogNotifier,
     Telegram, TelegramSetup, WebhookNotifier,
@@ -27,20 +28,21 @@ use super::forges::Servers;
 
 /// The forges, trackers and notifiers of this configuration.
 pub(super) fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
+    let places = Places::default();
     let mut doors = Doors {
         forges: BTreeMap::new(),
         trackers: BTreeMap::new(),
         notifiers: BTreeMap::new(),
         tells: BTreeMap::new(),
         windows: BTreeMap::new(),
-        webhooks: super::webhooks::sources(site.config)?,
+        webhooks: super::webhooks::sources(site.config, &places)?,
     };
     let servers = Servers::of(site.config)?;
     for (name, repository) in &site.config.repositories {
         let forge: Arc<dyn Forge> = match &repository.forge {
             ForgePlace::On(place) => {
                 let repo = RepoName::new(name.clone())?;
-                servers.forge(repo, place, site.paths.mirror(name))?
+                servers.forge(repo, place, site.paths.mirror(name), &places)?
             }
             ForgePlace::Local => Arc::new(LocalForge::new(LocalForgeConfig {
                 name: RepoName::new(name.clone())?,

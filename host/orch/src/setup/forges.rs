@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use orch_clients::gitea::{
-    GiteaForge, GiteaForgeConfig, GiteaLanding, GiteaServer, GiteaServerConfig,
+    GiteaForge, GiteaForgeConfig, GiteaLanding, GiteaServer, GiteaServerConfig, Places,
 };
 use orch_config::{ForgeKind, HostConfig, LandBy, RemotePlace};
 use orch_domain::id::RepoName;
@@ -47,6 +47,7 @@ impl Servers {
         name: RepoName,
         place: &RemotePlace,
         mirror: PathBuf,
+        places: &Places,
     ) -> anyhow::Result<Arc<dyn Forge>> {
         let server = self.0.get(&place.name);
         let server = server.with_context(|| format!("there is no forge `{}`", place.name))?;
@@ -60,6 +61,7 @@ impl Servers {
                 LandBy::Api => GiteaLanding::Api,
             },
             mirror,
+            places: places.clone(),
         })?;
         Ok(Arc::new(forge))
     }

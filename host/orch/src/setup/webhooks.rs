@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use orch_clients::SecretPlace;
+use orch_clients::gitea::Places;
 use orch_clients::webhook::{SpeaksFor, Webhook, WebhookKind};
 use orch_config::{ForgePlace, HostConfig, SecretFrom, WebhookConfig};
 use orch_domain::id::{DoorName, RepoName};
@@ -14,6 +15,7 @@ use orch_domain::port::webhook::WebhookSource;
 /// be refused, and nobody would send it again.
 pub(super) fn sources(
     config: &HostConfig,
+    places: &Places,
 ) -> anyhow::Result<BTreeMap<DoorName, Arc<dyn WebhookSource>>> {
     let mut sources = BTreeMap::new();
     for (name, webhook) in &config.webhooks {
@@ -28,14 +30,18 @@ pub(super) fn sources(
             orch_config::WebhookKind::Plane => WebhookKind::Plane,
             orch_config::WebhookKind::Generic => WebhookKind::Generic,
         };
-        let source = Webhook::new(kind, secrets, speaks_for(config, webhook)?);
+        let source = Webhook::new(kind, secrets, speaks_for(config, webhook, places)?);
         let source: Arc<dyn WebhookSource> = Arc::new(source);
         sources.insert(DoorName::new(name.clone())?, source);
     }
     Ok(sources)
 }
 
-fn speaks_for(config: &HostConfig, webhook: &WebhookConfig) -> anyhow::Result<SpeaksFor> {
+fn speaks_for(
+    config: &HostConfig,
+    webhook: &WebhookConfig,
+    places: &Places,
+) -> anyhow::Result<SpeaksFor> {
     let mut repositories = BTreeMap::new();
     for repo in &webhook.repositories {
         let name = RepoName::new(repo.clone())?;
@@ -50,6 +56,7 @@ fn speaks_for(config: &HostConfig, webhook: &WebhookConfig) -> anyhow::Result<Sp
     let tracker = webhook.tracker.clone().map(DoorName::new).transpose()?;
     Ok(SpeaksFor {
         repositories,
+        places: places.clone(),
         tracker,
         projects: webhook.projects.clone(),
     })

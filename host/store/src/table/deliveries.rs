@@ -1,6 +1,7 @@
 //! Deliveries of webhooks: kept before they are answered, looked into afterwards.
 
-use orch_domain::id::UnixMs;
+use orch_domain::id::{DoorName, UnixMs};
+use orch_domain::message::Destination;
 use orch_domain::port::webhook::DeliveryState;
 
 use super::get;
@@ -13,6 +14,10 @@ pub(super) const WAITING: &str = "SELECT source, delivery_id, event, body_hash, 
 /// Whether another delivery with the same body was looked into lately.
 pub(super) const TWIN: &str = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE source = ? AND body_hash = ? \
      AND settled_ms >= ? AND state = 'looked')";
+
+/// What was done at a source that every source tells of: statuses and comments are told of by some only.
+const TOLD: &str = "SELECT count(*) FROM outbox WHERE destination = ? AND done_ms > ? AND done_ms < ? \
+     AND last_error IS NULL AND kind IN ('open-pull-request', 'describe-pull-request', 'close-pull-request', 'issue-state')";
 
 /// A delivery that has not been looked into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +56,37 @@ impl Tx {
         .await
         .doing("keep a delivery")?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// When the latest delivery of a source came; none if none is kept.
+    pub async fn latest_delivery_ms(
+        &mut self,
+        source: &DoorName,
+    ) -> Result<Option<UnixMs>, StoreError> {
+        let row = sqlx::query("SELECT max(received_ms) FROM deliveries WHERE source = ?")
+            .bind(source.as_str())
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("look for the latest delivery")?;
+        get(&row, 0)
+    }
+
+    /// How many messages of kinds that a source tells of were delivered to a destination between two times.
+    pub async fn told_of_itself(
+        &mut self,
+        destination: &Destination,
+        after_ms: UnixMs,
+        before_ms: UnixMs,
+    ) -> Result<u32, StoreError> {
+        let row = sqlx::query(TOLD)
+            .bind(destination.to_string())
+            .bind(after_ms)
+            .bind(before_ms)
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("count what a source was told")?;
+        let count: i64 = get(&row, 0)?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
     /// Deliveries that wait, oldest first, at most `most`.

@@ -128,6 +128,19 @@ fn notice_says_what_it_is_about_and_what_happened() {
             error: "repository `shop` does not answer: the wheel came off".to_owned(),
             is_credential: false,
         }),
+        of_host(NoticeKind::WebhookFails {
+            webhook: DoorName::new("gitea").unwrap(),
+            of: "repository `shop`".to_owned(),
+            fault: WebhookFault::Off,
+        }),
+        of_host(NoticeKind::WebhookFails {
+            webhook: DoorName::new("gitea").unwrap(),
+            of: "repository `shop`".to_owned(),
+            fault: WebhookFault::Silent {
+                acts: 4,
+                since_ms: None,
+            },
+        }),
         of_host(NoticeKind::TaskPanicked {
             task: "reaper".to_owned(),
             reason: detail(),
@@ -163,6 +176,8 @@ fn notice_says_what_it_is_about_and_what_happened() {
     SHOP-1: the state of production after aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa is unknown: the wheel came off
     SHOP-1: the state of the issue could not be delivered to tracker `plane` after 300 tries: the wheel came off
     repository `shop` does not answer: the wheel came off; tasks wait and go on by themselves
+    webhook `gitea` of repository `shop` is switched off there; `orch webhook register gitea` mends it; until then the host looks by itself
+    webhook `gitea` of repository `shop` has never told anything while the host itself did 4 things there: it is off, or what it sends does not arrive; look at its latest deliveries there; until then the host looks by itself
     background task `reaper` panicked and is started again: the wheel came off
     SHOP-1: as it was told before
     ");

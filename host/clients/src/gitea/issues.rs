@@ -1,0 +1,476 @@
+//! Issues of repositories on a Gitea or Forgejo server as a tracker: a label says where an issue stands.
+//!
+//! What happened to an issue is its timeline, whose numbers rise over the whole server. A label that somebody puts on an
+//! issue is a move; one that goes is none. The host's labels have a scope of their own, in which one drives out the
+//! others. People begin a task by the label `orch/start`, or by assigning the issue to the host's user.
+
+mod board;
+mod shapes;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use orch_domain::id::{IssueId, ItemPrefix, RepoName};
+use orch_domain::issue::TrackerState;
+use orch_domain::port::tracker::{Comment, Entry, Intents, IssueMove, Position, Tracker, Voice};
+use orch_domain::port::{HOST_ACTOR, PortAnswer, PortError, PortFailure, Receipt};
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::{Mutex, OnceCell};
+
+use self::board::Read;
+use self::shapes::{CommentRow, Happened, Issue, Label, Person};
+use super::{GiteaServer, PAGE, PAGES_MAX, Places};
+
+/// What the names of the host's labels begin with.
+const SCOPE: &str = "orch/";
+/// Label by which people begin a task.
+const START: &str = "start";
+/// Beginning of what makes a comment of the host's known again.
+const MARK: &str = "\n\n<!-- orch:comment ";
+/// Beginning of a comment in the name of a role.
+const IN_THE_NAME_OF: &str = "**Orch · ";
+/// Colour of the host's labels.
+const COLOUR: &str = "8b5cf6";
+
+/// A repository whose issues are tasks.
+#[derive(Debug, Clone)]
+pub struct IssuesOf {
+    /// Owner and name on the server, as configured.
+    pub repo: String,
+    /// What work items are called, before their number.
+    pub prefix: ItemPrefix,
+}
+
+/// What the tracker is made from.
+#[derive(Debug)]
+pub struct GiteaIssuesSetup {
+    /// The server.
+    pub server: GiteaServer,
+    /// Repositories by their names in `orch.yaml`.
+    pub repositories: BTreeMap<RepoName, IssuesOf>,
+    /// Where they are now.
+    pub places: Places,
+}
+
+/// The tracker.
+pub struct GiteaIssues {
+    name: String,
+    setup: GiteaIssuesSetup,
+    intents: Arc<dyn Intents>,
+    me: OnceCell<Person>,
+    /// Numbers of the host's labels, by repository and name.
+    labels: Mutex<BTreeMap<(RepoName, String), i64>>,
+    read: Mutex<Read>,
+}
+
+impl fmt::Debug for GiteaIssues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GiteaIssues")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where an issue is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    repo: RepoName,
+    number: u64,
+}
+
+impl Place {
+    fn issue(&self) -> Option<IssueId> {
+        IssueId::new(format!("{}/{}", self.repo, self.number)).ok()
+    }
+}
+
+impl GiteaIssues {
+    /// The tracker; nothing is asked yet. `name` is its own.
+    pub fn new(name: &str, setup: GiteaIssuesSetup, intents: Arc<dyn Intents>) -> Self {
+        Self {
+            name: name.to_owned(),
+            setup,
+            intents,
+            me: OnceCell::new(),
+            labels: Mutex::default(),
+            read: Mutex::default(),
+        }
+    }
+
+    fn source(&self) -> String {
+        format!("tracker `{}`", self.name)
+    }
+
+    fn failure(&self, failure: PortFailure, reason: impl Into<String>) -> PortError {
+        PortError::new(self.source(), failure, reason)
+    }
+
+    fn shape<T: DeserializeOwned>(&self, json: serde_json::Value) -> Result<T, PortError> {
+        serde_json::from_value(json).map_err(|error| {
+            let reason = format!("its answer has another form than known: {error}");
+            self.failure(PortFailure::Unavailable, reason)
+        })
+    }
+
+    /// Path of a repository in the API.
+    fn at(&self, repo: &RepoName, rest: &str) -> String {
+        let configured = self.setup.repositories.get(repo);
+        let configured = configured.map(|of| of.repo.clone()).unwrap_or_default();
+        let now = self.setup.places.now(repo).unwrap_or(configured);
+        format!("/repos/{now}{rest}")
+    }
+
+    fn of(&self, place: &Place, rest: &str) -> String {
+        self.at(&place.repo, &format!("/issues/{}{rest}", place.number))
+    }
+
+    /// Where an issue is, if it is of a repository that is configured.
+    fn place(&self, issue: &IssueId) -> Result<Place, PortError> {
+        let parts = issue.as_str().rsplit_once('/');
+        let place = parts.and_then(|(repo, number)| {
+            let repo = RepoName::new(repo).ok()?;
+            let number = number.parse().ok()?;
+            let is_known = self.setup.repositories.contains_key(&repo);
+            is_known.then_some(Place { repo, number })
+        });
+        place.ok_or_else(|| {
+            let reason = format!("`{issue}` is of no repository that this tracker names");
+            self.failure(PortFailure::NotFound, reason)
+        })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, PortError> {
+        let answer = self.setup.server.get(&self.source(), path).await?;
+        self.shape(answer.json)
+    }
+
+    /// Every row of a list, which `path` has a query for; bounded.
+    async fn rows<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, PortError> {
+        let mut all = Vec::new();
+        for page in 1..=PAGES_MAX {
+            let asked = format!("{path}page={page}&limit={PAGE}");
+            let answer = self.setup.server.get(&self.source(), &asked).await?;
+            let rows: Option<Vec<T>> = self.shape(answer.json)?;
+            let rows = rows.unwrap_or_default();
+            let is_last = rows.is_empty();
+            all.extend(rows);
+            if is_last || answer.total.is_some_and(|total| all.len() as u64 >= total) {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The host's own user.
+    async fn me(&self) -> Result<&Person, PortError> {
+        self.me.get_or_try_init(|| self.get("/user")).await
+    }
+
+    async fn issue(&self, place: &Place) -> Result<Issue, PortError> {
+        self.get(&self.of(place, "")).await
+    }
+
+    async fn timeline(&self, place: &Place, query: &str) -> Result<Vec<Happened>, PortError> {
+        let path = self.of(place, &format!("/timeline?{query}"));
+        let mut rows: Vec<Happened> = self.rows(&path).await?;
+        rows.sort_by_key(|row| row.id);
+        Ok(rows)
+    }
+
+    /// The number of a label of the host's; one that is not there is made. Names are not unique on a server: the first
+    /// of a name is the one.
+    async fn label(&self, repo: &RepoName, name: &str) -> Result<i64, PortError> {
+        let key = (repo.clone(), name.to_owned());
+        let mut labels = self.labels.lock().await;
+        if let Some(id) = labels.get(&key) {
+            return Ok(*id);
+        }
+        let path = self.at(repo, "/labels?");
+        let there: Vec<Label> = self.rows(&path).await?;
+        let found = there.iter().filter(|label| label.name == name);
+        if let Some(id) = found.map(|label| label.id).min() {
+            labels.insert(key, id);
+            return Ok(id);
+        }
+        let order = json!({"name": name, "color": COLOUR, "exclusive": true,
+            "description": "Where Orch is with it"});
+        let answer = self
+            .setup
+            .server
+            .order(&self.source(), Method::POST, &self.at(repo, "/labels"), &order)
+            .await?;
+        if !answer.status.is_success() {
+            let said = format!(
+                "it answered {} to the label `{name}`: {}; make it by hand, or let the host's user write to the repository",
+                answer.status, answer.words
+            );
+            return Err(self.failure(PortFailure::Refused, said));
+        }
+        let made: Label = self.shape(answer.json)?;
+        labels.insert(key, made.id);
+        Ok(made.id)
+    }
+
+    /// Makes the labels that people use, where they are missing.
+    ///
+    /// # Errors
+    /// [`PortError`] if the server does not answer, or the host's user may make none.
+    pub async fn make_labels(&self) -> Result<(), PortError> {
+        for repo in self.setup.repositories.keys() {
+            self.label(repo, &format!("{SCOPE}{START}")).await?;
+            for state in TrackerState::ALL {
+                self.label(repo, &format!("{SCOPE}{state}")).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn move_to(
+        &self,
+        issue: &IssueId,
+        state: TrackerState,
+        key: &str,
+    ) -> Result<Position, PortError> {
+        let place = self.place(issue)?;
+        let before = self.issue(&place).await?;
+        let timeline = self.timeline(&place, "").await?;
+        let (me, name) = (self.me().await?.id, format!("{SCOPE}{state}"));
+        let latest = timeline.last().map_or(0, |row| row.id);
+        let key = format!("{}:{}/{}:{key}", self.name, place.repo, place.number);
+        if let Some(since) = self.intents.begin(&key, &latest.to_string()).await? {
+            // It may have been made: whoever died then would take somebody's later move back.
+            let since: i64 = since.parse().unwrap_or(0);
+            let made = timeline.iter().rev().find(|row| {
+                row.id > since && row.by() == Some(me) && row.put() == Some(name.as_str())
+            });
+            if let Some(made) = made {
+                return Ok(made.position());
+            }
+        }
+        let others: Vec<i64> = before
+            .labels
+            .iter()
+            .filter(|label| label.name.starts_with(SCOPE) && label.name != name)
+            .map(|label| label.id)
+            .collect();
+        let is_there = before.labels.iter().any(|label| label.name == name);
+        if !is_there {
+            let id = self.label(&place.repo, &name).await?;
+            let path = self.of(&place, "/labels");
+            self.order(Method::POST, &path, &json!({"labels": [id]})).await?;
+        }
+        // Only what stood there when it was looked at goes: a label that somebody puts now is an answer.
+        for other in others {
+            let path = self.of(&place, &format!("/labels/{other}"));
+            self.order(Method::DELETE, &path, &json!({})).await?;
+        }
+        if state == TrackerState::Done && before.state == "open" {
+            let path = self.of(&place, "");
+            self.order(Method::PATCH, &path, &json!({"state": "closed"})).await?;
+        }
+        // What stands there says whether it was done, not what was answered.
+        let now = self.issue(&place).await?;
+        if !now.labels.iter().any(|label| label.name == name) {
+            let reason = format!(
+                "it took the label `{name}` for issue {} and has it not; look at the rights of the host's user",
+                place.number
+            );
+            return Err(self.failure(PortFailure::Refused, reason));
+        }
+        let timeline = self.timeline(&place, "").await?;
+        let put = timeline.iter().rev().find(|row| row.put() == Some(name.as_str()));
+        let shown = match is_there {
+            // People have seen it all the while; what they did so far is no answer to this.
+            true => timeline.last(),
+            false => put.filter(|row| row.by() == Some(me)).or(timeline.last()),
+        };
+        Ok(shown.map_or(0, Happened::position))
+    }
+
+    /// Orders; an answer that is no success is looked at by whoever reads back, unless the credential is at fault.
+    async fn order(
+        &self,
+        method: Method,
+        path: &str,
+        said: &serde_json::Value,
+    ) -> Result<(), PortError> {
+        let source = self.source();
+        let answer = self.setup.server.order(&source, method, path, said).await?;
+        match answer.status.as_u16() {
+            403 => self.setup.server.judged(&source, answer).map(drop),
+            status if status >= 500 => {
+                let reason = format!("it answered {status}: {}", answer.words);
+                Err(self.failure(PortFailure::Unavailable, reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn write_comment(
+        &self,
+        issue: &IssueId,
+        voice: Voice,
+        text: &str,
+        key: &str,
+    ) -> Result<Receipt, PortError> {
+        let place = self.place(issue)?;
+        self.issue(&place).await?;
+        let mark = format!("{MARK}{key} -->");
+        if let Some(id) = self.comment_marked(&place, &mark).await? {
+            return Ok(Some(id));
+        }
+        let head = match voice {
+            Voice::Host => String::new(),
+            Voice::Role(role) => format!("{IN_THE_NAME_OF}{role}**\n\n"),
+        };
+        let path = self.of(&place, "/comments");
+        let body = json!({"body": format!("{head}{text}{mark}")});
+        let source = self.source();
+        let answer = self
+            .setup
+            .server
+            .order(&source, Method::POST, &path, &body)
+            .await?;
+        // Servers have stored comments and answered 500.
+        if let Some(id) = self.comment_marked(&place, &mark).await? {
+            return Ok(Some(id));
+        }
+        let said = format!(
+            "it answered {} to a comment: {}",
+            answer.status, answer.words
+        );
+        let failure = match answer.status.as_u16() {
+            403 => PortFailure::Unauthorised,
+            400..=499 => PortFailure::Refused,
+            _ => PortFailure::Unavailable,
+        };
+        Err(self.failure(failure, said))
+    }
+
+    async fn comment_rows(&self, place: &Place) -> Result<Vec<CommentRow>, PortError> {
+        let rows: Option<Vec<CommentRow>> = self.get(&self.of(place, "/comments")).await?;
+        let mut rows = rows.unwrap_or_default();
+        rows.sort_by_key(|row| row.id);
+        Ok(rows)
+    }
+
+    /// The host's own comment with this mark.
+    async fn comment_marked(&self, place: &Place, mark: &str) -> Result<Option<String>, PortError> {
+        let me = self.me().await?.id;
+        let rows = self.comment_rows(place).await?;
+        let found = rows
+            .iter()
+            .find(|row| row.by() == Some(me) && row.body.ends_with(mark));
+        Ok(found.map(|row| row.id.to_string()))
+    }
+
+    async fn read_comments(&self, issue: &IssueId) -> Result<Vec<Comment>, PortError> {
+        let place = self.place(issue)?;
+        self.issue(&place).await?;
+        let me = self.me().await?.id;
+        let rows = self.comment_rows(&place).await?;
+        Ok(rows.into_iter().map(|row| comment(row, me)).collect())
+    }
+
+    /// Whether an issue is gone while its repository is shown.
+    async fn is_gone(&self, place: &Place) -> Result<bool, PortError> {
+        match self.issue(place).await {
+            Ok(_) => return Ok(false),
+            Err(error) if error.failure == PortFailure::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let _shown: serde_json::Value = self.get(&self.at(&place.repo, "")).await?;
+        Ok(true)
+    }
+}
+
+/// A comment as people read it: the host's own without what it is known by.
+fn comment(row: CommentRow, me: i64) -> Comment {
+    let own = row.body.rfind(MARK).filter(|_| row.by() == Some(me));
+    let text = match own {
+        None => row.body.clone(),
+        Some(at) => {
+            let text = &row.body[..at];
+            let role = text.strip_prefix(IN_THE_NAME_OF);
+            let without = role.and_then(|text| text.split_once("**\n\n"));
+            without.map_or(text, |(_, text)| text).to_owned()
+        }
+    };
+    Comment {
+        author: match own {
+            Some(_) => HOST_ACTOR.to_owned(),
+            None => row.by().unwrap_or_default().to_string(),
+        },
+        is_own: own.is_some(),
+        text,
+        at_ms: row.created_at.as_millisecond(),
+    }
+}
+
+impl Tracker for GiteaIssues {
+    fn moves(&self, position: Position, most: u32) -> PortAnswer<'_, Vec<IssueMove>> {
+        Box::pin(board::moves(self, position, most))
+    }
+
+    fn beginning(&self) -> PortAnswer<'_, Position> {
+        Box::pin(board::beginning(self))
+    }
+
+    fn entries(&self, most: u32) -> PortAnswer<'_, Vec<Entry>> {
+        Box::pin(board::entries(self, most))
+    }
+
+    fn is_deleted<'a>(&'a self, issue: &'a IssueId) -> PortAnswer<'a, bool> {
+        Box::pin(async move {
+            let place = self.place(issue)?;
+            self.is_gone(&place).await
+        })
+    }
+
+    fn state<'a>(&'a self, issue: &'a IssueId) -> PortAnswer<'a, Option<TrackerState>> {
+        Box::pin(async move {
+            let place = self.place(issue)?;
+            let found = self.issue(&place).await?;
+            let states = found.labels.iter().filter_map(|label| state_of(&label.name));
+            let states: Vec<TrackerState> = states.collect();
+            if let [one] = states[..] {
+                return Ok(Some(one));
+            }
+            // A server that knows no scopes leaves several: the last one counts.
+            let timeline = self.timeline(&place, "").await?;
+            let put = timeline.iter().rev().filter_map(Happened::put);
+            Ok(put.filter_map(state_of).find(|state| states.contains(state)))
+        })
+    }
+
+    fn set_state<'a>(
+        &'a self,
+        issue: &'a IssueId,
+        state: TrackerState,
+        key: &'a str,
+    ) -> PortAnswer<'a, Position> {
+        Box::pin(self.move_to(issue, state, key))
+    }
+
+    fn comment<'a>(
+        &'a self,
+        issue: &'a IssueId,
+        voice: Voice,
+        text: &'a str,
+        key: &'a str,
+    ) -> PortAnswer<'a, Receipt> {
+        Box::pin(self.write_comment(issue, voice, text, key))
+    }
+
+    fn comments<'a>(&'a self, issue: &'a IssueId) -> PortAnswer<'a, Vec<Comment>> {
+        Box::pin(self.read_comments(issue))
+    }
+}
+
+/// Which state a label stands for; none if it is no state of the host's.
+fn state_of(label: &str) -> Option<TrackerState> {
+    TrackerState::parse(label.strip_prefix(SCOPE)?)
+}
