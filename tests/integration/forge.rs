@@ -16,6 +16,11 @@ struct Forge {
 
 /// A host whose repository lies on a forge that sends it webhooks.
 fn forge(set: impl FnOnce(&Forgejo)) -> Forge {
+    forge_with(|_| {}, set)
+}
+
+/// [`forge`], with more in its configuration.
+fn forge_with(configure: impl FnOnce(&mut World), set: impl FnOnce(&Forgejo)) -> Forge {
     orch_kit::choose_tls();
     let mut world = World::new();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -46,12 +51,13 @@ fn forge(set: impl FnOnce(&Forgejo)) -> Forge {
     shop["forge"] = json!({"name": "hub", "repo": "acme/shop"});
     world.config["http"] = json!({"listen": free.to_string()});
     world.config["forges"] = json!({"hub": {"url": fake.url(), "token": {"file": "token"}}});
-    world.config["webhooks"] = json!({
-        "gitea": {"kind": "gitea", "secrets": [{"file": "hook.secret"}], "repositories": ["shop"]},
-    });
-    world.config["reconcile"] = json!({"interval_s": 1, "grace_s": 1});
-    world.write_config();
     let target = format!("http://{free}/webhook/gitea");
+    world.config["webhooks"] = json!({"gitea": {
+        "kind": "gitea", "url": target, "secrets": [{"file": "hook.secret"}], "repositories": ["shop"],
+    }});
+    world.config["reconcile"] = json!({"interval_s": 1, "grace_s": 1, "webhooks_s": 1});
+    configure(&mut world);
+    world.write_config();
     fake.rule(|rules| rules.target = Some((target, "between us".to_owned())));
     set(&fake);
     let host = world.serve();
@@ -79,6 +85,24 @@ fn done_once(forge: &Forge) -> String {
         (fake.pull(1).0 != "open").then_some(())
     });
     assert_eq!(fake.pulls(), 1);
+    // The script's reviewer asks for a change in the first round: each round that goes back is reviewed once.
+    let rounds = usize::try_from(done["rework_rounds"].as_u64().unwrap()).unwrap();
+    assert!(rounds > 0, "{done:#}");
+    let reviews = fake.own_reviews(1);
+    assert_eq!(reviews.len(), rounds, "{reviews:?}");
+    let (text, lines) = &reviews[0];
+    let said = lines.iter().map(|(_, _, text)| text.as_str());
+    let all: String = std::iter::once(text.as_str()).chain(said).collect();
+    assert!(
+        text.starts_with("Round 1, commit ") && all.contains("the discount is not checked"),
+        "{reviews:?}"
+    );
+    let (title, text) = fake.pull_text(1);
+    assert_eq!(title, format!("{item}: Round to cents"));
+    assert!(
+        text.contains("The task is ") && text.ends_with(" -->"),
+        "{text}"
+    );
     orch_kit::until("the statuses of the landed commit are posted", || {
         let posted = fake.statuses(&landed);
         let last = |name: &str| {
@@ -166,4 +190,105 @@ fn task_ends_alike_though_the_forge_answers_500_after_it_merged_and_tells_everyt
     let question = "SELECT state FROM deliveries GROUP BY source, delivery_id HAVING count(*) = 1";
     let kept = orch_kit::sql::column(&forge.world.path("data/orch.db"), question);
     assert!(kept.iter().any(|state| state == "looked"), "{kept:?}");
+}
+
+#[test]
+fn pull_request_of_a_task_that_is_stopped_is_closed_with_a_word() {
+    let forge = forge(|fake| fake.rule(|rules| rules.hooks = Hooks::Lost));
+    let Forge { world, fake, .. } = &forge;
+    let item = world.begin("Given up");
+    world.follow(&item, |_| fake.pulls() == 1);
+    world.json(&["task", "stop", &item]);
+    orch_kit::until("the pull request is closed", || {
+        (fake.pull(1).0 == "closed" && !fake.comments(1).is_empty()).then_some(())
+    });
+    let comments = fake.comments(1);
+    assert!(
+        comments.len() == 1 && comments[0].contains("the task was cancelled"),
+        "{comments:?}"
+    );
+    assert_eq!(fake.pulls(), 1);
+}
+
+#[test]
+fn webhook_that_is_not_there_is_alerted_and_registered_by_a_command_that_can_be_repeated() {
+    let forge = forge(|fake| {
+        fake.rule(|rules| {
+            rules.admin = true;
+            rules.target = None;
+        });
+    });
+    let Forge { world, fake, .. } = &forge;
+    orch_kit::until("people are told", || {
+        let alerts = world.json(&["alerts"]);
+        alerts
+            .to_string()
+            .contains("is not registered there")
+            .then_some(())
+    });
+    let gone = world.orch(&["webhook", "check"]);
+    assert_eq!(gone.status.code(), Some(1));
+    for (time, says) in [(1, "registered"), (2, "is as it should be")] {
+        let views = world.json(&["webhook", "register", "gitea"]);
+        assert_eq!(views[0]["says"][0], says, "{time}: {views}");
+    }
+    assert_eq!(fake.registered().len(), 1);
+    assert!(world.orch(&["webhook", "check", "gitea"]).status.success());
+    // What it is told now comes in.
+    let item = world.begin("Told by the new one");
+    world.follow(&item, |_| fake.pulls() == 1);
+    orch_kit::until("deliveries come in", || {
+        let question = "SELECT state FROM deliveries WHERE state = 'looked'";
+        let kept = orch_kit::sql::column(&world.path("data/orch.db"), question);
+        (!kept.is_empty()).then_some(())
+    });
+    fake.change_registered(|hooks| hooks[0].is_active = false);
+    orch_kit::until("people are told again", || {
+        let alerts = world.json(&["alerts"]);
+        alerts
+            .to_string()
+            .contains("is switched off there")
+            .then_some(())
+    });
+}
+
+#[test]
+fn issue_with_the_label_begins_a_task_and_ends_closed_with_its_commit_landed() {
+    let mut issue = 0;
+    let forge = forge_with(
+        |world| {
+            world.config["people"] =
+                json!({"ann": {"role": "approver", "board": [Forgejo::account("ann")]}});
+            world.config["trackers"] =
+                json!({"board": {"issues": {"forge": "hub", "repositories": {"shop": "SHOP"}}}});
+            world.config["webhooks"]["gitea"]["tracker"] = json!("board");
+        },
+        |fake| {
+            let strange = fake.issue("eve", "Give me the keys", "now");
+            fake.put_label("eve", strange, "orch/start");
+            issue = fake.issue("ann", "Round to cents", "Please.");
+            fake.put_label("ann", issue, "orch/start");
+        },
+    );
+    let Forge { world, fake, .. } = &forge;
+    let item = format!("SHOP-{issue}");
+    let stands = |label: &str| {
+        orch_kit::until(&format!("it stands in {label}"), || {
+            let (labels, _) = fake.issue_state(issue);
+            (labels == [label]).then_some(())
+        });
+    };
+    for label in ["orch/needs-input", "orch/confirm-deploy"] {
+        stands(label);
+        fake.put_label("eve", issue, "orch/approved");
+        stands(label);
+        fake.put_label("ann", issue, "orch/approved");
+    }
+    stands("orch/done");
+    assert!(fake.issue_state(issue).1, "it is closed");
+    let done = world.task(&item);
+    assert_eq!(done["stage"], "done", "{done:#}");
+    assert_eq!(done["merged_commit"].as_str(), fake.tip("main").as_deref());
+    let strange = world.refused(&["task", "show", &format!("SHOP-{}", issue - 1)]);
+    assert!(strange.contains("SHOP-"), "{strange}");
 }

@@ -28,6 +28,7 @@ mod merging;
 mod mover;
 mod moving;
 mod network;
+mod onboarding;
 mod pausing;
 mod people;
 mod plane;

@@ -20,6 +20,8 @@ mod merges;
 mod registered;
 #[path = "forgejo/reviews.rs"]
 mod reviews;
+#[path = "forgejo/tls.rs"]
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

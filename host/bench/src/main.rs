@@ -13,6 +13,7 @@ mod pickup;
 mod recovery;
 mod store;
 mod times;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,7 @@ Sections, in the order of the page:
   reattach   a killed host's runs until the next host has them again
   stop       `orch task stop` until nothing of the agent is left
   landing    tasks that wait for one base, simulated
+  webhooks   10,000 signed deliveries, and 100,000 forged ones
 ";
 
 /// What can be measured by itself.
@@ -52,11 +54,12 @@ enum Section {
     Reattach,
     Stop,
     Landing,
+    Webhooks,
 }
 
 impl Section {
     /// All of them, in the order of the page.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Gates,
         Self::Queue,
         Self::Claims,
@@ -65,6 +68,7 @@ impl Section {
         Self::Reattach,
         Self::Stop,
         Self::Landing,
+        Self::Webhooks,
     ];
 
     fn as_str(self) -> &'static str {
@@ -77,6 +81,7 @@ impl Section {
             Self::Reattach => "reattach",
             Self::Stop => "stop",
             Self::Landing => "landing",
+            Self::Webhooks => "webhooks",
         }
     }
 
@@ -95,6 +100,7 @@ impl Section {
             Self::Reattach => vec![recovery::reattach::run(orch).await?],
             Self::Stop => vec![recovery::stop::run(orch).await?],
             Self::Landing => vec![landing::run()?],
+            Self::Webhooks => vec![webhooks::run(orch).await?],
         })
     }
 }

@@ -3,7 +3,9 @@
 //! Branches are read and moved by git over HTTP; pull requests, statuses and reviews by the API. What an answer says
 //! of an order is a hint: the tip of the base says what landed, and what stands on the server says what was written.
 
+mod find;
 mod git;
+mod issues;
 mod land;
 mod place;
 mod pulls;
@@ -28,6 +30,8 @@ use orch_process::git::{Git, GitError};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
+pub use find::{RepositoryFound, UserFound};
+pub use issues::{GiteaIssues, GiteaIssuesSetup, IssuesOf};
 pub use place::Places;
 pub use registration::{HookRegistered, WantedHook};
 use server::Answer;

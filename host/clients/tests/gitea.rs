@@ -18,8 +18,14 @@ use orch_domain::port::forge::{
 )]
 #[path = "../../../tests/kit/forgejo.rs"]
 mod forgejo;
+#[path = "gitea/issues.rs"]
+mod issues;
+#[path = "gitea/registered.rs"]
+mod registered;
 #[path = "gitea/site.rs"]
 mod site;
+#[path = "gitea/tls.rs"]
+mod tls;
 
 use forgejo::Fault;
 use site::{Site, forge, site};

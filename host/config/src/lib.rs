@@ -64,7 +64,9 @@ pub use repositories::{
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use sandbox::{SandboxConfig, SandboxGrants, SandboxMode};
 pub use strict::ConfigError;
-pub use trackers::{ENTRY_STATE, LOCAL_TRACKER, PlaneConfig, PlaneProjectConfig, TrackerConfig};
+pub use trackers::{
+    ENTRY_STATE, IssuesConfig, LOCAL_TRACKER, PlaneConfig, PlaneProjectConfig, TrackerConfig,
+};
 pub use webhooks::{SecretFrom, WebhookConfig, WebhookKind};
 
 /// Name of the repository's own configuration file, read at the trusted base only.

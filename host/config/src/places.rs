@@ -28,7 +28,12 @@ impl HostConfig {
             .values()
             .map(|forge| &forge.token)
             .chain(of_webhooks)
-            .chain(self.trackers.values().map(|tracker| &tracker.plane.key))
+            .chain(
+                self.trackers
+                    .values()
+                    .filter_map(|tracker| tracker.plane.as_ref())
+                    .map(|plane| &plane.key),
+            )
             .chain(self.notifiers.values().flat_map(|n| n.secrets()))
     }
 
@@ -42,7 +47,11 @@ impl HostConfig {
         }
         let webhooks = self.webhooks.values_mut();
         let of_notifiers = self.notifiers.values_mut().flat_map(|n| n.secrets_mut());
-        let of_trackers = self.trackers.values_mut().map(|t| &mut t.plane.key);
+        let of_trackers = self
+            .trackers
+            .values_mut()
+            .filter_map(|t| t.plane.as_mut())
+            .map(|plane| &mut plane.key);
         let of_webhooks = webhooks.flat_map(|webhook| &mut webhook.secrets);
         for secret in of_webhooks.chain(of_trackers).chain(of_notifiers) {
             secret.place(folder);

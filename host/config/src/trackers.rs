@@ -6,6 +6,7 @@ use orch_domain::id::{DoorName, ItemPrefix};
 use orch_domain::issue::TrackerState;
 use serde::{Deserialize, Serialize};
 
+use crate::forges::ForgePlace;
 use crate::repositories::RepositoryConfig;
 use crate::strict::{self, ConfigError};
 use crate::webhooks::SecretFrom;
@@ -15,12 +16,26 @@ pub const LOCAL_TRACKER: &str = "local";
 /// Word for the state from which the host begins tasks.
 pub const ENTRY_STATE: &str = "entry";
 
-/// A tracker.
+/// A tracker: exactly one of these.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrackerConfig {
     /// A workspace of Plane.
-    pub plane: PlaneConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plane: Option<PlaneConfig>,
+    /// Issues of repositories on a forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issues: Option<IssuesConfig>,
+}
+
+/// Issues of repositories on a forge.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuesConfig {
+    /// Name under `forges`.
+    pub forge: String,
+    /// What work items are called before their number, by repository.
+    pub repositories: BTreeMap<String, String>,
 }
 
 /// A workspace of Plane.
@@ -79,7 +94,17 @@ pub(crate) fn check(
             let text = "`local` is the host's own tracker; give this one another name";
             return Err(invalid("", text.to_owned()));
         }
-        let plane = &tracker.plane;
+        let plane = match (&tracker.plane, &tracker.issues) {
+            (Some(plane), None) => plane,
+            (None, Some(issues)) => {
+                check_issues(issues, repositories, file, &place)?;
+                continue;
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                let text = "give one of `plane` and `issues`".to_owned();
+                return Err(invalid("", text));
+            }
+        };
         plane.key.check(file, &format!("{place}.plane.key"))?;
         let ids = plane.projects.keys();
         let ids = ids.chain(plane.projects.values().flat_map(|p| p.states.values()));
@@ -140,6 +165,47 @@ pub(crate) fn check(
     Ok(())
 }
 
+fn check_issues(
+    issues: &IssuesConfig,
+    repositories: &BTreeMap<String, RepositoryConfig>,
+    file: &str,
+    place: &str,
+) -> Result<(), ConfigError> {
+    let place = format!("{place}.issues");
+    let invalid = |at: &str, problem: String| {
+        Err(ConfigError::invalid(file, format!("{place}{at}"), problem))
+    };
+    if issues.repositories.is_empty() {
+        return invalid(
+            ".repositories",
+            "name a repository with its prefix".to_owned(),
+        );
+    }
+    for (repo, prefix) in &issues.repositories {
+        let at = format!(".repositories.{repo}");
+        let forge = repositories.get(repo).map(|repository| &repository.forge);
+        match forge {
+            Some(ForgePlace::On(on)) if on.name == issues.forge => {}
+            Some(_) => {
+                let text = format!("`{repo}` does not lie on forge `{}`", issues.forge);
+                return invalid(&at, text);
+            }
+            None => {
+                let known: Vec<&str> = repositories.keys().map(String::as_str).collect();
+                let text = format!(
+                    "there is no repository `{repo}`; registered are: {}",
+                    known.join(", ")
+                );
+                return invalid(&at, text);
+            }
+        }
+        if let Err(error) = ItemPrefix::new(prefix.clone()) {
+            return invalid(&at, error.to_string());
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +248,44 @@ mod tests {
         ] {
             let error = HostConfig::parse("orch.yaml", &text).unwrap_err();
             assert!(error.to_string().contains(what), "{what}: {error}");
+        }
+    }
+
+    #[test]
+    fn issues_are_of_repositories_that_lie_on_their_forge() {
+        let parse = |tracker: &str| {
+            let text = format!(
+                "forges: {{hub: {{url: \"http://127.0.0.1:1\", token: {{env: T}}}}}}\nrepositories:\n  shop: {{forge: {{name: hub, \
+                 repo: acme/shop}}}}\n  till: {{path: till.git}}\ntrackers: {{board: {tracker}}}\n"
+            );
+            HostConfig::parse("orch.yaml", &text).map_err(|e| e.to_string())
+        };
+        parse("{issues: {forge: hub, repositories: {shop: SHOP}}}").unwrap();
+        for (wrong, says) in [
+            (
+                "{issues: {forge: hub, repositories: {till: T}}}",
+                "does not lie on forge `hub`",
+            ),
+            (
+                "{issues: {forge: hut, repositories: {shop: SHOP}}}",
+                "does not lie on forge `hut`",
+            ),
+            (
+                "{issues: {forge: hub, repositories: {toys: T}}}",
+                "no repository `toys`",
+            ),
+            (
+                "{issues: {forge: hub, repositories: {}}}",
+                "name a repository",
+            ),
+            (
+                "{issues: {forge: hub, repositories: {shop: \"a b\"}}}",
+                "prefix",
+            ),
+            ("{}", "one of `plane` and `issues`"),
+        ] {
+            let error = parse(wrong).unwrap_err();
+            assert!(error.contains(says), "{wrong}: {error}");
         }
     }
 }

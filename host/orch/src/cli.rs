@@ -1,6 +1,7 @@
 //! The command line: verbs, their arguments, and what each is for.
 
 pub(crate) mod args;
+pub(crate) mod edges;
 pub(crate) mod gate;
 pub(crate) mod task;
 pub(crate) mod token;
@@ -14,6 +15,7 @@ use orch_views::costs::CostsBy;
 use orch_views::status::StatusState;
 
 use self::args::Part;
+use self::edges::{Forge, Project, Webhook};
 use self::gate::Gate;
 use self::task::Task;
 use self::token::Token;
@@ -97,6 +99,15 @@ pub(crate) enum Command {
     /// Set up trackers beyond this machine.
     #[command(subcommand)]
     Tracker(Tracker),
+    /// Set up Gitea and Forgejo servers.
+    #[command(subcommand)]
+    Forge(Forge),
+    /// Take repositories of forges on, with their webhooks and issues.
+    #[command(subcommand)]
+    Project(Project),
+    /// Register webhooks at forges, and look at them.
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Give persons tokens of their own, and take them back.
     #[command(subcommand)]
     Token(Token),

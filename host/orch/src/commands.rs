@@ -3,14 +3,17 @@
 mod author;
 mod config;
 mod doctor;
+mod forge;
 mod gate;
 mod gate_run;
 mod migrate;
+mod project;
 mod replay;
 mod repo;
 mod task;
 mod token;
 mod tracker;
+mod webhook;
 
 use std::path::Path;
 
@@ -54,6 +57,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             print(json, &done, show::message::done)?;
         }
         Command::Config(verb) => return config::run(file, verb, json).await,
+        Command::Forge(verb) => forge::run(file, verb, json).await?,
+        Command::Project(verb) => project::run(file, verb, json).await?,
+        Command::Webhook(verb) => return webhook::run(file, verb, json).await,
         Command::Tracker(verb) => tracker::run(file, verb, json).await?,
         Command::MigrateEnv { env, secrets } => migrate::run(file, &env, &secrets, json)?,
         Command::Queue(part) => show_queue(&Host::find(file).await?, part, json).await?,

@@ -15,6 +15,7 @@ use orch_engine::{Paths, Setup};
 use orch_gates::{GateRuntime, RuntimeConfig};
 use orch_judge::Outside;
 
+pub(crate) use self::forges::{Servers, server};
 pub(crate) use self::webhooks::secret;
 
 /// What the engine of this configuration is made from.

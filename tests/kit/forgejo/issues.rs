@@ -189,6 +189,11 @@ impl Forgejo {
         number
     }
 
+    /// Number of somebody's account.
+    pub fn account(login: &str) -> u64 {
+        user(login)["id"].as_u64().unwrap_or(0)
+    }
+
     /// Somebody puts a label on an issue.
     pub fn put_label(&self, who: &str, number: u64, name: &str) {
         {

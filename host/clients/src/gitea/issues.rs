@@ -200,7 +200,12 @@ impl GiteaIssues {
         let answer = self
             .setup
             .server
-            .order(&self.source(), Method::POST, &self.at(repo, "/labels"), &order)
+            .order(
+                &self.source(),
+                Method::POST,
+                &self.at(repo, "/labels"),
+                &order,
+            )
             .await?;
         if !answer.status.is_success() {
             let said = format!(
@@ -260,7 +265,8 @@ impl GiteaIssues {
         if !is_there {
             let id = self.label(&place.repo, &name).await?;
             let path = self.of(&place, "/labels");
-            self.order(Method::POST, &path, &json!({"labels": [id]})).await?;
+            self.order(Method::POST, &path, &json!({"labels": [id]}))
+                .await?;
         }
         // Only what stood there when it was looked at goes: a label that somebody puts now is an answer.
         for other in others {
@@ -269,7 +275,8 @@ impl GiteaIssues {
         }
         if state == TrackerState::Done && before.state == "open" {
             let path = self.of(&place, "");
-            self.order(Method::PATCH, &path, &json!({"state": "closed"})).await?;
+            self.order(Method::PATCH, &path, &json!({"state": "closed"}))
+                .await?;
         }
         // What stands there says whether it was done, not what was answered.
         let now = self.issue(&place).await?;
@@ -281,7 +288,10 @@ impl GiteaIssues {
             return Err(self.failure(PortFailure::Refused, reason));
         }
         let timeline = self.timeline(&place, "").await?;
-        let put = timeline.iter().rev().find(|row| row.put() == Some(name.as_str()));
+        let put = timeline
+            .iter()
+            .rev()
+            .find(|row| row.put() == Some(name.as_str()));
         let shown = match is_there {
             // People have seen it all the while; what they did so far is no answer to this.
             true => timeline.last(),
@@ -434,7 +444,10 @@ impl Tracker for GiteaIssues {
         Box::pin(async move {
             let place = self.place(issue)?;
             let found = self.issue(&place).await?;
-            let states = found.labels.iter().filter_map(|label| state_of(&label.name));
+            let states = found
+                .labels
+                .iter()
+                .filter_map(|label| state_of(&label.name));
             let states: Vec<TrackerState> = states.collect();
             if let [one] = states[..] {
                 return Ok(Some(one));
@@ -442,7 +455,9 @@ impl Tracker for GiteaIssues {
             // A server that knows no scopes leaves several: the last one counts.
             let timeline = self.timeline(&place, "").await?;
             let put = timeline.iter().rev().filter_map(Happened::put);
-            Ok(put.filter_map(state_of).find(|state| states.contains(state)))
+            Ok(put
+                .filter_map(state_of)
+                .find(|state| states.contains(state)))
         })
     }
 

@@ -88,6 +88,14 @@ impl Hook {
 
 impl GiteaServer {
     /// How the webhook of a repository to this address is.
+    ///
+    /// # Errors
+    /// [`PortError`] if the server does not answer or does not show the repository.
+    pub async fn registered(&self, repo: &str, url: &str) -> Result<Registered, PortError> {
+        self.hook_state(&self.shown(), repo, url).await
+    }
+
+    /// How the webhook of a repository to this address is.
     pub(super) async fn hook_state(
         &self,
         source: &str,

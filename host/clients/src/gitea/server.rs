@@ -126,6 +126,11 @@ impl GiteaServer {
         })))
     }
 
+    /// The server, for people.
+    pub(super) fn shown(&self) -> String {
+        format!("forge `{}`", self.0.config.name)
+    }
+
     /// Address of a repository for git, without a credential.
     pub(super) fn clone_url(&self, repo: &str) -> String {
         format!("{}/{repo}.git", self.0.config.url)

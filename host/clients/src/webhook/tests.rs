@@ -7,6 +7,7 @@ use orch_domain::port::webhook::{About, Arrived, Look, LookAt, NotAdmitted, Webh
 use serde_json::Value;
 
 use super::{SpeaksFor, Webhook, WebhookKind};
+use crate::gitea::Places;
 use crate::secret::SecretPlace;
 
 const FORGEJO: &str = "hook-fixture-secret";
@@ -41,7 +42,8 @@ fn source(folder: &tempfile::TempDir, kind: WebhookKind, secrets: &[&str]) -> We
             ("acme/ledger".to_owned(), shop),
         ]
         .into(),
-        tracker: Some(DoorName::new("plane").unwrap()),
+        places: Places::default(),
+        tracker: (kind != WebhookKind::Gitea).then(|| DoorName::new("plane").unwrap()),
         projects: vec!["PROJECT".to_owned()],
     };
     Webhook::new(kind, places.collect(), speaks_for)

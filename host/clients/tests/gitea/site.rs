@@ -1,6 +1,6 @@
 //! A repository on a fake server, with the host's mirror of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use orch_clients::SecretPlace;
@@ -43,13 +43,23 @@ fn git(folder: &Path, args: &[&str]) -> String {
 }
 
 pub(crate) fn forge(folder: &Path, fake: &Forgejo, land: GiteaLanding) -> GiteaForge {
+    forge_at(folder, &fake.url(), None, land)
+}
+
+/// The forge at an address, with the certificates of an authority.
+pub(crate) fn forge_at(
+    folder: &Path,
+    url: &str,
+    ca: Option<PathBuf>,
+    land: GiteaLanding,
+) -> GiteaForge {
     let token = folder.join("token");
     std::fs::write(&token, "fake-token-of-the-bot\n").expect("it works");
     let server = GiteaServer::new(GiteaServerConfig {
         name: "hub".to_owned(),
-        url: format!("{}/", fake.url()),
+        url: format!("{url}/"),
         token: SecretPlace::File(token),
-        ca: None,
+        ca,
     });
     let made = GiteaForge::new(GiteaForgeConfig {
         name: RepoName::new("shop").expect("it works"),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use orch_clients::plane::Finder;
+use orch_clients::plane::{Finder, FoundProject};
 use orch_config::{HostConfig, SecretFrom};
 use orch_domain::id::DoorName;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use self::states::{Wanted, assigned};
 use crate::cli::tracker::{AddPlane, Tracker};
 use crate::client::load_config;
+use crate::init::edit;
 use crate::setup::secret;
 use crate::show::{plain, print};
 
@@ -98,21 +99,8 @@ async fn plane(file: &Path, add: &AddPlane) -> anyhow::Result<Added> {
                 known.join(", ")
             );
         };
-        let there = finder.states(&project.id).await?;
-        let (mut states, missing) = assigned(&there);
-        if !missing.is_empty() && !add.create {
-            let names: Vec<&str> = missing.iter().map(|wanted| wanted.name).collect();
-            bail!(
-                "project `{}` has no states for: {}; make states of these names, or say --create",
-                project.identifier,
-                names.join(", ")
-            );
-        }
-        for Wanted { word, name, group } in missing {
-            let id = finder.make_state(&project.id, name, group, COLOUR).await?;
-            states.insert(word, id);
-            made.push(format!("{} {name}", project.identifier));
-        }
+        let (states, of_project) = states_of(&finder, project, add.create).await?;
+        made.extend(of_project);
         let project_config = json!({"repo": repo, "prefix": project.identifier, "states": states});
         projects.insert(project.id.clone(), project_config);
     }
@@ -137,6 +125,86 @@ async fn plane(file: &Path, add: &AddPlane) -> anyhow::Result<Added> {
         written,
         notes,
     })
+}
+
+/// Adds a project of Plane to a tracker that is there; says what was done.
+pub(crate) async fn add_project(
+    file: &Path,
+    tracker: &str,
+    identifier: &str,
+    repo: &str,
+    create: bool,
+) -> anyhow::Result<Vec<String>> {
+    let config = load_config(file)?;
+    let there = config.trackers.get(tracker);
+    let there = there.and_then(|there| there.plane.as_ref()).with_context(|| {
+        format!("there is no workspace of Plane `{tracker}` in orch.yaml; `orch tracker add plane --write` adds one")
+    })?;
+    let key = secret(&there.key);
+    key.check().context("the key of Plane is not there")?;
+    let finder = Finder::new(&there.url, &there.workspace, key)?;
+    let found = finder.look().await?;
+    let project = found.projects.iter().find(|project| {
+        project.identifier.eq_ignore_ascii_case(identifier) || project.name == identifier
+    });
+    let project = project.with_context(|| {
+        format!(
+            "the key of `{}` sees no project `{identifier}` in `{}`; add that user to the project",
+            found.me.name, there.workspace
+        )
+    })?;
+    if let Some(known) = there.projects.get(&project.id) {
+        if known.repo != repo {
+            bail!(
+                "project `{}` is about repository `{}` already",
+                project.identifier,
+                known.repo
+            );
+        }
+        return Ok(vec![format!(
+            "project `{}` is about it already",
+            project.identifier
+        )]);
+    }
+    let (states, made) = states_of(&finder, project, create).await?;
+    let mut entry = serde_json::to_value(config.trackers.get(tracker))?;
+    entry["plane"]["projects"][&project.id] =
+        json!({"repo": repo, "prefix": project.identifier, "states": states});
+    let written = edit::put(file, "trackers", tracker, &entry)?;
+    let mut done: Vec<String> = made
+        .iter()
+        .map(|state| format!("made the state `{state}`"))
+        .collect();
+    done.push(format!(
+        "project `{}` is about it, written to {written}",
+        project.identifier
+    ));
+    Ok(done)
+}
+
+/// The states of a project by their words, and the names of those that were made.
+async fn states_of(
+    finder: &Finder,
+    project: &FoundProject,
+    create: bool,
+) -> anyhow::Result<(BTreeMap<&'static str, String>, Vec<String>)> {
+    let there = finder.states(&project.id).await?;
+    let (mut states, missing) = assigned(&there);
+    if !missing.is_empty() && !create {
+        let names: Vec<&str> = missing.iter().map(|wanted| wanted.name).collect();
+        bail!(
+            "project `{}` has no states for: {}; make states of these names, or say --create",
+            project.identifier,
+            names.join(", ")
+        );
+    }
+    let mut made = Vec::new();
+    for Wanted { word, name, group } in missing {
+        let id = finder.make_state(&project.id, name, group, COLOUR).await?;
+        states.insert(word, id);
+        made.push(format!("{} {name}", project.identifier));
+    }
+    Ok((states, made))
 }
 
 /// `A=B` of an option, several times.

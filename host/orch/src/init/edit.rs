@@ -1,35 +1,58 @@
-//! Adds a repository to a configuration that is there, and takes one out: comments and order are kept.
+//! Adds an entry to a part of a configuration that is there, such as a repository, and takes one out: comments and order
+//! are kept.
 
 use std::path::Path;
 
 use anyhow::Context;
 
+/// The part with the repositories.
+const REPOSITORIES: &str = "repositories";
+
+/// Writes `entry` as `name` into the part `part` of the configuration `file`, in the place of one that is there; answers
+/// the file's name.
+pub(crate) fn put(
+    file: &Path,
+    part: &str,
+    name: &str,
+    entry: &serde_json::Value,
+) -> anyhow::Result<String> {
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("`{shown}`"))?;
+    let rest = without_in(&text, part, name).unwrap_or_else(|| text.clone());
+    let next = with_in(&rest, part, name, entry).with_context(|| {
+        format!("`{shown}` has a form that is not edited here; add under `{part}`: {name}: {entry}")
+    })?;
+    orch_config::HostConfig::parse(&shown, &next)?;
+    replace(file, &next)?;
+    Ok(shown)
+}
+
 /// The text with `entry`, the value of the repository `name` in one line of JSON; none if the file has a form in which
 /// there is no place for it.
 pub(crate) fn with(text: &str, name: &str, entry: &serde_json::Value) -> Option<String> {
+    with_in(text, REPOSITORIES, name, entry)
+}
+
+fn with_in(text: &str, part: &str, name: &str, entry: &serde_json::Value) -> Option<String> {
+    let top = format!("{part}:");
     if let Ok(serde_json::Value::Object(mut map)) = serde_json::from_str(text) {
-        let list = map
-            .entry("repositories")
-            .or_insert_with(|| serde_json::json!({}));
+        let list = map.entry(part).or_insert_with(|| serde_json::json!({}));
         list.as_object_mut()?.insert(name.to_owned(), entry.clone());
         return serde_json::to_string_pretty(&map)
             .ok()
             .map(|text| text + "\n");
     }
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    match lines
-        .iter()
-        .position(|line| line.trim_end() == "repositories:")
-    {
+    match lines.iter().position(|line| line.trim_end() == top) {
         Some(at) => {
             // As deep as the entries that are there.
             let next = lines[at + 1..].iter().find(|line| is_content(line));
             let indent = next.map_or(2, |line| indent_of(line)).max(1);
             lines.insert(at + 1, format!("{}{name}: {entry}", " ".repeat(indent)));
         }
-        None if lines.iter().any(|line| line.starts_with("repositories:")) => return None,
+        None if lines.iter().any(|line| line.starts_with(&top)) => return None,
         None => {
-            lines.push("repositories:".to_owned());
+            lines.push(top);
             lines.push(format!("  {name}: {entry}"));
         }
     }
@@ -38,8 +61,12 @@ pub(crate) fn with(text: &str, name: &str, entry: &serde_json::Value) -> Option<
 
 /// The text without the repository `name`; none if it stands there in another form.
 pub(crate) fn without(text: &str, name: &str) -> Option<String> {
+    without_in(text, REPOSITORIES, name)
+}
+
+fn without_in(text: &str, part: &str, name: &str) -> Option<String> {
     if let Ok(serde_json::Value::Object(mut map)) = serde_json::from_str(text) {
-        map.get_mut("repositories")?.as_object_mut()?.remove(name)?;
+        map.get_mut(part)?.as_object_mut()?.remove(name)?;
         return serde_json::to_string_pretty(&map)
             .ok()
             .map(|text| text + "\n");
@@ -47,10 +74,13 @@ pub(crate) fn without(text: &str, name: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
     let top = lines
         .iter()
-        .position(|line| line.trim_end() == "repositories:")?;
+        .position(|line| line.trim_end().strip_suffix(':') == Some(part))?;
     let entry = format!("{name}:");
     let is_entry = |line: &&str| line.trim_start().starts_with(&entry);
-    let at = top + 1 + lines[top + 1..].iter().position(is_entry)?;
+    // No further than the part itself, or another one would lose an entry of this name.
+    let of_part = lines[top + 1..].iter();
+    let of_part = of_part.take_while(|line| !is_content(line) || indent_of(line) > 0);
+    let at = top + 1 + of_part.copied().position(|line| is_entry(&line))?;
     let depth = indent_of(lines[at]);
     let deeper = |line: &&&str| !is_content(line) || indent_of(line) > depth;
     let of_entry = lines[at + 1..].iter().take_while(deeper).count();

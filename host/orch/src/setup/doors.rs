@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use orch_clients::SecretPlace;
-use orch_clients::gitea::Places;
+use orch_clients::gitea::{GiteaIssues, Places};
 use orch_clients::notify::{
     CommandNotifier, CommandNotifierConfig, EmailNotifier, EmailNotifierConfig, LogNotifier,
     Telegram, TelegramSetup, WebhookNotifier,
@@ -63,7 +63,14 @@ pub(super) fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
         .insert(DoorName::new(orch_config::LOCAL_TRACKER)?, tracker);
     for (name, tracker) in &site.config.trackers {
         let intents = StoreIntents::new(site.store.clone(), site.now.clone());
-        let tracker: Arc<dyn Tracker> = Arc::new(plane(name, &tracker.plane, intents)?);
+        let tracker: Arc<dyn Tracker> = match (&tracker.plane, &tracker.issues) {
+            (Some(config), _) => Arc::new(plane(name, config, intents)?),
+            (None, Some(config)) => {
+                let made = servers.issues(site.config, config, &places)?;
+                Arc::new(GiteaIssues::new(name, made, Arc::new(intents)))
+            }
+            (None, None) => anyhow::bail!("tracker `{name}` is none that is known"),
+        };
         doors.trackers.insert(DoorName::new(name.clone())?, tracker);
     }
     let log = DoorName::new(LOG_NOTIFIER)?;

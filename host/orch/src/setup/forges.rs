@@ -6,39 +6,64 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use orch_clients::gitea::{
-    GiteaForge, GiteaForgeConfig, GiteaLanding, GiteaServer, GiteaServerConfig, Places,
+    GiteaForge, GiteaForgeConfig, GiteaIssuesSetup, GiteaLanding, GiteaServer, GiteaServerConfig,
+    IssuesOf, Places,
 };
-use orch_config::{ForgeKind, HostConfig, LandBy, RemotePlace};
-use orch_domain::id::RepoName;
+use orch_config::{
+    ForgeConfig, ForgeKind, ForgePlace, HostConfig, IssuesConfig, LandBy, RemotePlace,
+};
+use orch_domain::id::{ItemPrefix, RepoName};
 use orch_domain::port::forge::Forge;
 
 use super::webhooks::secret;
 
 /// Servers by name. Repositories of one server share its limits.
-pub(super) struct Servers(BTreeMap<String, GiteaServer>);
+pub(crate) struct Servers(BTreeMap<String, GiteaServer>);
 
 impl Servers {
     /// The servers of this configuration. Nothing is asked of them yet, and one that is down keeps no host from
     /// starting.
-    pub(super) fn of(config: &HostConfig) -> anyhow::Result<Self> {
+    pub(crate) fn of(config: &HostConfig) -> anyhow::Result<Self> {
         let mut servers = BTreeMap::new();
         for (name, forge) in &config.forges {
-            let token = secret(&forge.token);
-            let read = token.check();
-            read.with_context(|| {
-                format!("the token of `forges.{name}` in orch.yaml is not there")
-            })?;
-            let server = match forge.kind {
-                ForgeKind::Gitea => GiteaServer::new(GiteaServerConfig {
-                    name: name.clone(),
-                    url: forge.url.clone(),
-                    token,
-                    ca: forge.ca.clone(),
-                })?,
-            };
+            let server = server(name, forge)?;
             servers.insert(name.clone(), server);
         }
         Ok(Self(servers))
+    }
+
+    /// A server by its name.
+    pub(crate) fn get(&self, name: &str) -> anyhow::Result<&GiteaServer> {
+        let server = self.0.get(name);
+        server.with_context(|| format!("there is no forge `{name}`; `orch forge add` adds one"))
+    }
+
+    /// What a tracker of issues on a server is made from.
+    pub(super) fn issues(
+        &self,
+        config: &HostConfig,
+        issues: &IssuesConfig,
+        places: &Places,
+    ) -> anyhow::Result<GiteaIssuesSetup> {
+        let server = self.0.get(&issues.forge);
+        let server = server.with_context(|| format!("there is no forge `{}`", issues.forge))?;
+        let mut repositories = BTreeMap::new();
+        for (name, prefix) in &issues.repositories {
+            let place = config.repositories.get(name).map(|repo| &repo.forge);
+            let Some(ForgePlace::On(place)) = place else {
+                anyhow::bail!("repository `{name}` lies on no forge");
+            };
+            let of = IssuesOf {
+                repo: place.repo.clone(),
+                prefix: ItemPrefix::new(prefix.clone())?,
+            };
+            repositories.insert(RepoName::new(name.clone())?, of);
+        }
+        Ok(GiteaIssuesSetup {
+            server: server.clone(),
+            repositories,
+            places: places.clone(),
+        })
     }
 
     /// The forge of a repository.
@@ -65,4 +90,19 @@ impl Servers {
         })?;
         Ok(Arc::new(forge))
     }
+}
+
+/// The server of a forge.
+pub(crate) fn server(name: &str, forge: &ForgeConfig) -> anyhow::Result<GiteaServer> {
+    let token = secret(&forge.token);
+    let read = token.check();
+    read.with_context(|| format!("the token of `forges.{name}` in orch.yaml is not there"))?;
+    Ok(match forge.kind {
+        ForgeKind::Gitea => GiteaServer::new(GiteaServerConfig {
+            name: name.to_owned(),
+            url: forge.url.clone(),
+            token,
+            ca: forge.ca.clone(),
+        })?,
+    })
 }

@@ -89,6 +89,16 @@ impl Tx {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
+    /// How many deliveries are kept.
+    pub async fn count_deliveries(&mut self) -> Result<u32, StoreError> {
+        let row = sqlx::query("SELECT count(*) FROM deliveries")
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("count deliveries")?;
+        let count: i64 = get(&row, 0)?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     /// Deliveries that wait, oldest first, at most `most`.
     pub async fn waiting_deliveries(&mut self, most: u32) -> Result<Vec<Delivery>, StoreError> {
         let rows = sqlx::query(WAITING)

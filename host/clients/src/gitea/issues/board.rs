@@ -75,7 +75,7 @@ pub(super) async fn moves(
                     Some(IssueMove {
                         position: row.position(),
                         issue: id.clone(),
-                        state: state_of(row.put()?)?,
+                        state: row.moved_to(me)?,
                         actor: actor(row, me),
                         at_ms: row.created_at.as_millisecond(),
                         is_past: false,

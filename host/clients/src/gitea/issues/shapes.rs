@@ -1,13 +1,21 @@
 //! What is read of issues and their timelines.
 
 use jiff::Timestamp;
+use orch_domain::issue::TrackerState;
 use orch_domain::port::tracker::Position;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// Second from which positions count: 2020-01-01.
 const FROM_S: i64 = 1_577_836_800;
 /// Bits of a position for the number of what happened.
 const NUMBER_BITS: u32 = 34;
+
+/// Servers write times in their own zone.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(D::Error::custom)
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Person {
@@ -36,6 +44,7 @@ pub(super) struct Issue {
     pub(super) assignees: Option<Vec<Person>>,
     #[serde(default)]
     pub(super) state: String,
+    #[serde(deserialize_with = "time")]
     pub(super) updated_at: Timestamp,
 }
 
@@ -52,6 +61,7 @@ pub(super) struct Happened {
     pub(super) assignee: Option<Person>,
     #[serde(default)]
     pub(super) removed_assignee: bool,
+    #[serde(deserialize_with = "time")]
     pub(super) created_at: Timestamp,
 }
 
@@ -61,6 +71,7 @@ pub(super) struct CommentRow {
     pub(super) user: Option<Person>,
     #[serde(default)]
     pub(super) body: String,
+    #[serde(deserialize_with = "time")]
     pub(super) created_at: Timestamp,
 }
 
@@ -84,6 +95,14 @@ impl Happened {
             .as_ref()
             .filter(|_| is_put)
             .map(|label| label.name.as_str())
+    }
+
+    /// Where it moved the issue to; none if it is no move. To close an issue is to stop its task, unless the host does.
+    pub(super) fn moved_to(&self, me: i64) -> Option<TrackerState> {
+        match self.kind.as_str() {
+            "close" if self.by() != Some(me) => Some(TrackerState::Stopped),
+            _ => super::state_of(self.put()?),
+        }
     }
 
     /// Its place in the order of all: its second, and within that its number on the server.

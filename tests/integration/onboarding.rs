@@ -1,0 +1,187 @@
+//! A repository of a forge is taken on by commands that can be repeated, from a host that knows nothing of it to a
+//! configuration that holds.
+
+use orch_kit::World;
+use orch_kit::forgejo::Forgejo;
+
+struct Site {
+    world: World,
+    fake: Forgejo,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn site() -> Site {
+    orch_kit::choose_tls();
+    let world = World::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    std::fs::create_dir(world.path("forge")).unwrap();
+    let clone = [
+        "clone",
+        "--quiet",
+        "--bare",
+        "shop.git",
+        "forge/acme/store.git",
+    ];
+    world.git(".", &clone);
+    let fake = runtime.block_on(Forgejo::start(&world.path("forge"), "acme/store"));
+    fake.rule(|rules| rules.admin = true);
+    world.write("token", "fake-token-of-the-bot\n", 0o600);
+    Site {
+        world,
+        fake,
+        _runtime: runtime,
+    }
+}
+
+impl Site {
+    fn add_forge(&self) -> serde_json::Value {
+        let token = self.world.path("token");
+        let token = token.to_str().unwrap();
+        self.world.json(&[
+            "forge",
+            "add",
+            "hub",
+            "--url",
+            &self.fake.url(),
+            "--token-file",
+            token,
+        ])
+    }
+
+    fn add_project(&self) -> serde_json::Value {
+        self.world.json(&[
+            "project",
+            "add",
+            "store",
+            "--forge",
+            "hub",
+            "--repo",
+            "acme/store",
+            "--prefix",
+            "ST",
+            "--reached-at",
+            "http://127.0.0.1:9",
+            "--issues",
+            "board",
+        ])
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.world.path("orch.yaml")).unwrap()
+    }
+}
+
+#[test]
+fn project_is_taken_on_by_two_commands_and_again_without_harm() {
+    for as_yaml in [false, true] {
+        let site = site();
+        let world = &site.world;
+        if as_yaml {
+            let shop = world.path("shop.git");
+            let text = format!(
+                "# ours\ndata: data\nrepositories:\n  shop: {{path: {}, prefix: SHOP}} # the shop\nagents: {{script: {{driver: command, \
+                 program: ./agent.sh}}}}\nroles: {{default: {{agent: script}}}}\n",
+                shop.display()
+            );
+            world.write("orch.yaml", &text, 0o644);
+        }
+        let added = site.add_forge();
+        assert_eq!(added["user"], orch_kit::forgejo::BOT);
+        let first = site.add_project();
+        let (text, done) = (site.text(), first["done"].to_string());
+        assert!(
+            done.contains("registered") && done.contains("orch/start"),
+            "{first:#}"
+        );
+        let again = (site.add_forge(), site.add_project());
+        assert_eq!(site.text(), text, "{again:?}");
+        assert_eq!(site.fake.registered().len(), 1);
+        let secret = std::fs::read_to_string(world.path("gitea-webhook.secret")).unwrap();
+        assert_eq!(site.fake.registered()[0].secret, secret.trim_end());
+        assert!(
+            !text.contains(secret.trim_end()),
+            "no secret in the configuration"
+        );
+        assert_eq!(text.contains("# ours"), as_yaml);
+        assert_eq!(text.contains("# the shop"), as_yaml);
+        let shown = world.orch(&["config", "show"]);
+        assert!(
+            shown.status.success(),
+            "{}",
+            String::from_utf8_lossy(&shown.stderr)
+        );
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        for part in ["acme/store", "/webhook/gitea", "board"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn what_could_never_work_is_said_with_its_remedy_and_nothing_is_written() {
+    let site = site();
+    let token = site.world.path("wrong");
+    std::fs::write(&token, "wrong\n").unwrap();
+    let before = site.text();
+    let add = [
+        "forge",
+        "add",
+        "hub",
+        "--url",
+        &site.fake.url(),
+        "--token-file",
+        token.to_str().unwrap(),
+    ];
+    let refused = site.world.refused(&add);
+    assert!(refused.contains("token"), "{refused}");
+    assert_eq!(site.text(), before);
+    site.add_forge();
+    let before = site.text();
+    let add = |repo: &str| {
+        site.world
+            .refused(&["project", "add", "store", "--forge", "hub", "--repo", repo])
+    };
+    assert!(add("acme/none").contains("--repo"));
+    site.fake.rule(|rules| rules.may_write = false);
+    assert!(add("acme/store").contains("collaborator"));
+    site.fake.rule(|rules| rules.may_write = true);
+    site.world
+        .git("forge/acme/store.git", &["branch", "orch", "main"]);
+    assert!(add("acme/store").contains("rename that branch"));
+    let other = site.world.refused(&[
+        "project",
+        "add",
+        "x",
+        "--forge",
+        "hut",
+        "--repo",
+        "acme/store",
+    ]);
+    assert!(other.contains("orch forge add"), "{other}");
+    assert_eq!(site.text(), before);
+}
+
+#[test]
+fn token_of_somebody_who_is_known_here_is_refused() {
+    let mut site = site();
+    let account = Forgejo::account(orch_kit::forgejo::BOT);
+    site.world.config["people"] =
+        serde_json::json!({"ann": {"role": "approver", "gitea": [account]}});
+    site.world.write_config();
+    let token = site.world.path("token");
+    let add = [
+        "forge",
+        "add",
+        "hub",
+        "--url",
+        &site.fake.url(),
+        "--token-file",
+        token.to_str().unwrap(),
+    ];
+    let refused = site.world.refused(&add);
+    assert!(refused.contains("a user of its own"), "{refused}");
+}
