@@ -316,10 +316,16 @@ impl Forgejo {
         answers::open(self, user, head, base, "Opened by somebody", "")
     }
 
+    /// Somebody aims a pull request at another base.
+    pub fn retarget(&self, number: u64, base: &str) {
+        answers::change(self, number, |pull| base.clone_into(&mut pull.base));
+        self.happened(number, "ann", "change_target_branch");
+    }
+
     /// Somebody reviews a pull request.
     pub fn review(&self, number: u64, user: &str, state: &str, commit: &str, is_official: bool) {
         let row = serde_json::json!({"user": {"login": user}, "state": state, "commit_id": commit,
-            "official": is_official, "dismissed": false, "stale": false});
+            "official": is_official, "dismissed": false, "stale": false, "submitted_at": self.time()});
         held(&self.0.reviews).entry(number).or_default().push(row);
     }
 }

@@ -221,6 +221,7 @@ fn status(context: &str, state: CheckState) -> Status {
         description: "so it is".to_owned(),
         url: None,
         reporter: None,
+        at_ms: None,
     }
 }
 
@@ -478,5 +479,31 @@ async fn pull_request_of_a_cancelled_task_is_closed_with_one_word_about_it() {
     assert_eq!(
         site.forge.close_pull_request(BRANCH, "Cancelled.").await,
         Ok(())
+    );
+}
+
+#[tokio::test]
+async fn approval_does_not_outlive_a_change_of_the_base_and_a_no_does() {
+    let (site, commit, number) = opened().await;
+    let approve = || {
+        site.fake
+            .review(number, "ann", "APPROVED", commit.as_str(), true)
+    };
+    let said = async || {
+        let reviews = site.forge.reviews(number).await.expect("answered");
+        let states: Vec<ReviewState> = reviews.into_iter().map(|r| r.state).collect();
+        states
+    };
+    approve();
+    assert_eq!(said().await, [ReviewState::Approved]);
+    site.fake
+        .review(number, "bob", "REQUEST_CHANGES", commit.as_str(), true);
+    site.fake.retarget(number, "dev");
+    site.fake.retarget(number, "main");
+    assert_eq!(said().await, [ReviewState::ChangesRequested]);
+    approve();
+    assert_eq!(
+        said().await,
+        [ReviewState::ChangesRequested, ReviewState::Approved]
     );
 }

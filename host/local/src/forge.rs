@@ -327,6 +327,7 @@ impl Forge for LocalForge {
                 description: row.description,
                 url: row.url,
                 reporter: row.reporter,
+                at_ms: None,
             };
             Ok(rows.into_iter().map(status).collect())
         })
@@ -392,6 +393,7 @@ impl Forge for LocalForge {
                 number: found.number,
                 state: found.state,
                 head: self.branch_tip(branch).await?,
+                base: None,
             }))
         })
     }

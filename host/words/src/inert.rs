@@ -4,6 +4,35 @@
 /// Stands between a sign and its name: shown as nothing, and no part of a name.
 const APART: char = '\u{200b}';
 
+/// Words by which systems of continuous integration leave a commit out.
+const SKIPS: [&str; 6] = [
+    "[skip ci]",
+    "[ci skip]",
+    "[no ci]",
+    "[skip actions]",
+    "[actions skip]",
+    "***no_ci***",
+];
+
+/// A line as the host writes it above a commit or a pull request: whoever asked for the task decides neither whether it
+/// is tested nor what it closes.
+pub fn subject(text: &str) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for skip in SKIPS {
+        while let Some(at) = line.to_lowercase().find(skip) {
+            // Lower case of what is found has as many bytes, for it is plain ASCII; what stands before may not.
+            let Some(end) = at
+                .checked_add(skip.len())
+                .filter(|end| line.is_char_boundary(at) && line.is_char_boundary(*end))
+            else {
+                return inert(&line.replace(['[', '*'], "("));
+            };
+            line.replace_range(at..end, "");
+        }
+    }
+    inert(line.trim())
+}
+
 /// The text without power: `@ann` calls nobody, `#7` and `!7` refer to nothing, and no comment of HTML begins.
 pub fn inert(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
@@ -37,6 +66,25 @@ mod tests {
             assert!(!made.contains(power), "{power}: {made}");
         }
         assert_eq!(made.replace(APART, ""), text);
+    }
+
+    #[test]
+    fn subject_cannot_keep_a_commit_from_being_tested_nor_close_what_is_anothers() {
+        for (text, expected) in [
+            ("SHOP-1: Discount", "SHOP-1: Discount"),
+            ("Fix [skip ci]", "Fix"),
+            ("[CI Skip] a\n[no ci] b", "a  b"),
+            ("[skip [skip ci]ci]", ""),
+            ("***NO_CI*** x", "x"),
+            ("closes #12", "closes #\u{200b}12"),
+        ] {
+            assert_eq!(subject(text), expected);
+        }
+        assert!(
+            !subject("İİİ [skip ci] [skip ci]")
+                .to_lowercase()
+                .contains("[skip ci]")
+        );
     }
 
     #[test]

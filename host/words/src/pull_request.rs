@@ -2,7 +2,7 @@
 
 use orch_domain::notice::Progress;
 
-use crate::inert::inert;
+use crate::inert::subject;
 use crate::progress;
 
 /// Why the pull request of a task that was stopped is closed.
@@ -10,7 +10,7 @@ pub const CLOSED: &str = "Closed: the task was cancelled, and nothing lands from
 
 /// The title.
 pub fn title(progress: &Progress) -> String {
-    inert(&format!("{}: {}", progress.work_item, progress.title))
+    subject(&format!("{}: {}", progress.work_item, progress.title))
 }
 
 /// The text of one that is worked on.

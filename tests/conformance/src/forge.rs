@@ -219,6 +219,7 @@ fn status(context: &str, state: CheckState, description: &str) -> Status {
         description: description.to_owned(),
         url: None,
         reporter: None,
+        at_ms: None,
     }
 }
 

@@ -415,7 +415,7 @@ async fn edit(
     (StatusCode::CREATED, Json(pull)).into_response()
 }
 
-fn change(fake: &Forgejo, number: u64, change: impl FnOnce(&mut Pull)) {
+pub(super) fn change(fake: &Forgejo, number: u64, change: impl FnOnce(&mut Pull)) {
     if let Some(pull) = held(&fake.0.pulls).iter_mut().find(|p| p.number == number) {
         change(pull);
     }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use serde_json::{Value, json};
 
-use super::answers::{Asked, Named, Pages, allowed, page, refused, said};
+use super::answers::{Asked, Named, Pages, allowed, find, page, refused, said};
 use super::{BOT, Forgejo, held, hooks};
 
 /// Second at which the server's clock begins.
@@ -192,6 +192,16 @@ impl Forgejo {
     /// Number of somebody's account.
     pub fn account(login: &str) -> u64 {
         user(login)["id"].as_u64().unwrap_or(0)
+    }
+
+    /// Something happens to a pull request.
+    pub(super) fn happened(&self, number: u64, who: &str, kind: &str) {
+        held(&self.0.issues).happened(number, who, kind, json!({}));
+    }
+
+    /// The server's time, which goes on by it.
+    pub(super) fn time(&self) -> String {
+        time(held(&self.0.issues).now())
     }
 
     /// Somebody puts a label on an issue.
@@ -409,7 +419,7 @@ async fn timeline(
 ) -> Response {
     allowed!(fake, headers, owner, name, false);
     let issues = held(&fake.0.issues);
-    if !issues.issues.contains_key(&number) {
+    if !issues.issues.contains_key(&number) && find(&fake, number).is_none() {
         return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
     }
     let since = pages

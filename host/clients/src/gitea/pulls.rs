@@ -5,6 +5,7 @@ use std::time::Duration;
 use orch_domain::id::ObjectId;
 use orch_domain::port::forge::{NewPullRequest, PullRequest, PullRequestState};
 use orch_domain::port::{PortError, PortFailure};
+use orch_words::inert::subject;
 use reqwest::Method;
 use serde_json::json;
 
@@ -20,16 +21,6 @@ const PAUSE: Duration = Duration::from_millis(700);
 const TITLE_MAX: usize = 200;
 /// Numbers of pull requests that are remembered.
 const NUMBERS_MAX: usize = 1000;
-/// Words in a title by which systems of continuous integration leave a commit out.
-const SKIPS: [&str; 6] = [
-    "[skip ci]",
-    "[ci skip]",
-    "[no ci]",
-    "[skip actions]",
-    "[actions skip]",
-    "***no_ci***",
-];
-
 impl GiteaForge {
     pub(super) async fn pull_request_of(
         &self,
@@ -53,6 +44,7 @@ impl GiteaForge {
             number: found.number,
             state,
             head: self.branch_tip(branch).await?,
+            base: Some(found.base.name),
         }))
     }
 
@@ -371,46 +363,14 @@ fn noted(body: &str) -> Option<ObjectId> {
     ObjectId::new(rest.split(' ').next()?).ok()
 }
 
-/// A title as the host writes it: whoever asked for the task does not decide whether its commits are tested.
+/// A title as the host writes it.
 fn title(text: &str) -> String {
-    let mut title: String = text.chars().take(TITLE_MAX).collect();
-    for skip in SKIPS {
-        while let Some(at) = title.to_lowercase().find(skip) {
-            // Lower case of what is found has as many bytes, for it is plain ASCII; what stands before may not.
-            let Some(end) = at
-                .checked_add(skip.len())
-                .filter(|end| title.is_char_boundary(at) && title.is_char_boundary(*end))
-            else {
-                return title.replace(['[', '*'], "(");
-            };
-            title.replace_range(at..end, "");
-        }
-    }
-    title.trim().to_owned()
+    subject(text).chars().take(TITLE_MAX).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn title_cannot_keep_a_commit_from_being_tested() {
-        for (text, expected) in [
-            ("SHOP-1: Discount", "SHOP-1: Discount"),
-            ("Fix [skip ci]", "Fix"),
-            ("[CI Skip] a [no ci] b", "a  b"),
-            ("[skip [skip ci]ci]", ""),
-            ("***NO_CI*** x", "x"),
-        ] {
-            assert_eq!(title(text), expected);
-        }
-        assert!(
-            !title("İİİ [skip ci] [skip ci]")
-                .to_lowercase()
-                .contains("[skip ci]")
-        );
-        assert_eq!(title(&"x".repeat(900)).len(), TITLE_MAX);
-    }
 
     #[test]
     fn landing_is_read_back_from_its_mark() {

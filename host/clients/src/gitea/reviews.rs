@@ -1,5 +1,6 @@
 //! Reviews of pull requests: what others said, and the host's own, given once.
 
+use jiff::Timestamp;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::ReviewState;
 use orch_domain::port::forge::{NewReview, Review};
@@ -17,6 +18,11 @@ impl GiteaForge {
         let rows: Vec<shapes::Review> = self
             .rows(&self.at(&format!("/pulls/{number}/reviews?")))
             .await?;
+        let approved = rows.iter().any(|row| row.state == "APPROVED");
+        let retargeted = match approved {
+            true => self.retargeted(number).await?,
+            false => None,
+        };
         let reviews = rows.into_iter().filter_map(|row| {
             let state = match row.state.as_str() {
                 "APPROVED" => ReviewState::Approved,
@@ -26,7 +32,11 @@ impl GiteaForge {
                 _ => return None,
             };
             let is_dismissed = row.dismissed && state != ReviewState::Commented;
-            (!is_dismissed).then(|| Review {
+            // An approval was given for the base that was there then; a no holds for any.
+            let is_of_another_base = state == ReviewState::Approved
+                && retargeted
+                    .is_some_and(|at| time(&row.submitted_at).is_none_or(|given| given <= at));
+            (!is_dismissed && !is_of_another_base).then(|| Review {
                 author: row.user.map(|user| user.login).unwrap_or_default(),
                 state,
                 commit: ObjectId::new(row.commit_id).ok(),
@@ -34,6 +44,18 @@ impl GiteaForge {
             })
         });
         Ok(reviews.collect())
+    }
+
+    /// When a pull request was aimed at another base last: who may approve, and what is approved, is another then.
+    async fn retargeted(&self, number: u64) -> Result<Option<Timestamp>, PortError> {
+        let path = self.at(&format!("/issues/{number}/timeline?"));
+        let rows: Vec<shapes::Happened> = self.rows(&path).await?;
+        let retargets = rows
+            .iter()
+            .filter(|row| row.kind == "change_target_branch")
+            // What cannot be read is taken for the latest that can be.
+            .map(|row| time(&row.created_at).unwrap_or(Timestamp::MAX));
+        Ok(retargets.max())
     }
 
     /// Gives a review once. Its author opened the pull request, so it comments: servers let nobody approve or refuse
@@ -94,4 +116,8 @@ impl GiteaForge {
         });
         Ok(found.map(|row| row.id.to_string()))
     }
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
 }

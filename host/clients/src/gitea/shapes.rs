@@ -68,6 +68,8 @@ pub(super) struct Review {
     pub(super) user: Option<User>,
     pub(super) state: String,
     #[serde(default)]
+    pub(super) submitted_at: String,
+    #[serde(default)]
     pub(super) commit_id: String,
     #[serde(default)]
     pub(super) official: bool,
@@ -92,6 +94,17 @@ pub(super) struct CommitStatus {
     #[serde(default)]
     pub(super) target_url: String,
     pub(super) creator: Option<User>,
+    pub(super) created_at: Option<String>,
+    pub(super) updated_at: Option<String>,
+}
+
+/// Something that happened to a pull request.
+#[derive(Debug, Deserialize)]
+pub(super) struct Happened {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) created_at: String,
 }
 
 #[derive(Debug, Deserialize)]

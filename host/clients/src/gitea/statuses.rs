@@ -100,12 +100,15 @@ fn status(row: CommitStatus) -> Status {
         // Servers take any word, and none: nothing but a success is one.
         _ => CheckState::None,
     };
+    let at = row.updated_at.or(row.created_at);
+    let at = at.and_then(|text| text.parse::<jiff::Timestamp>().ok());
     Status {
         context: row.context,
         state,
         description: row.description,
         url: Some(row.target_url).filter(|url| !url.is_empty()),
         reporter: row.creator.map(|user| user.login),
+        at_ms: at.map(|at| at.as_millisecond()),
     }
 }
 

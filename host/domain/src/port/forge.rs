@@ -98,6 +98,8 @@ pub struct Status {
     pub url: Option<String>,
     /// Login of whoever posted it, as far as the forge says.
     pub reporter: Option<String>,
+    /// When it was posted, by the forge's clock, as far as it says.
+    pub at_ms: Option<UnixMs>,
 }
 
 /// Where a pull request is in its life.
@@ -123,6 +125,8 @@ pub struct PullRequest {
     pub state: PullRequestState,
     /// Tip of its branch; none if the branch is gone.
     pub head: Option<ObjectId>,
+    /// The branch that it is aimed at: anybody may have changed that. None if it stays where it was opened.
+    pub base: Option<String>,
 }
 
 /// What somebody said of a pull request.

@@ -51,6 +51,7 @@ impl Statuses {
             description: request.description,
             url: request.url,
             reporter: Some(caller.person.to_string()),
+            at_ms: None,
         };
         let posted = repo.forge.post_status(&commit, &status).await;
         posted.map_err(refused)?;

@@ -62,7 +62,12 @@ impl AgentRun<'_> {
             agent: &agent,
         };
         let message = commit_message(
-            &format!("{}: {} of {}", task.work_item, self.role, task.title),
+            &format!(
+                "{}: {} of {}",
+                task.work_item,
+                self.role,
+                orch_words::inert::subject(&task.title)
+            ),
             &trailers,
         );
         let fork = match (&merged, purges) {

@@ -4,15 +4,18 @@
 
 use orch_config::LOCAL_CI_CONTEXT;
 use orch_domain::artefact;
-use orch_domain::id::ObjectId;
-use orch_domain::imports::{Check, CheckState, CommitStatus, PullRequestInfo, Review};
-use orch_domain::port::forge::PullRequestState;
+use orch_domain::id::{ObjectId, UnixMs};
+use orch_domain::imports::{Check, CheckState, CommitStatus, PullRequestInfo, Review, ReviewState};
+use orch_domain::port::forge::{PullRequestState, Status};
 use orch_store::TaskRecord;
 
 use super::subject::Subject as Asked;
 use crate::ledger::Ledger;
 use crate::ledger::evidence::prepared_of;
 use crate::ledger::repos::Repo;
+
+/// How long a failure of somebody else's has to stand, milliseconds.
+const QUIET_MS: i64 = 30_000;
 
 /// Combines the required contexts of a commit. Nothing required is `none` without checks; a required context
 /// that nobody posted is pending.
@@ -33,6 +36,7 @@ pub(super) async fn commit_status(
         None => prepared(ledger, record, sha).await?,
     };
     let is_foreign = |context: &String| context != LOCAL_CI_CONTEXT;
+    let now = ledger.now();
     let posted = match required.iter().any(is_foreign) {
         true => repo.forge.statuses(sha).await?,
         false => Vec::new(),
@@ -41,7 +45,7 @@ pub(super) async fn commit_status(
         true => posted
             .iter()
             .find(|status| status.context == *context)
-            .map(|status| status.state),
+            .map(|status| settled(status, now)),
         false => own,
     };
     let checks: Vec<Check> = required
@@ -70,6 +74,18 @@ pub(super) async fn commit_status(
         state,
         checks,
     })
+}
+
+/// How a status counts now. A run that was broken off fails before the one that takes its place begins: a failure
+/// counts when it has stood for a while, or when nobody can say for how long.
+fn settled(status: &Status, now: UnixMs) -> CheckState {
+    let is_young = status
+        .at_ms
+        .is_some_and(|at| now.saturating_sub(at).abs() < QUIET_MS);
+    match status.state {
+        CheckState::Failure | CheckState::Error if is_young => CheckState::Pending,
+        state => state,
+    }
 }
 
 /// How the tests ended under which the commit was prepared for landing: in a batch they ran on a commit that has this
@@ -103,8 +119,14 @@ pub(super) async fn pull_request(
     };
     let folder = artefact::folder(&record.task.work_item);
     let mut reviews = told;
+    let is_elsewhere = request
+        .base
+        .as_ref()
+        .is_some_and(|base| *base != record.base_branch);
     for review in repo.forge.reviews(request.number).await? {
-        if !review.is_official {
+        // Who may approve, and what, is said for one base.
+        let is_void = is_elsewhere && review.state == ReviewState::Approved;
+        if !review.is_official || is_void {
             continue;
         }
         let is_fresh = match &review.commit {
@@ -124,4 +146,45 @@ pub(super) async fn pull_request(
         head_sha: head.to_string(),
         reviews,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_of_others_counts_when_it_has_stood_for_a_while_and_a_success_at_once() {
+        let status = |state, at_ms| Status {
+            context: "ci/build".to_owned(),
+            state,
+            description: String::new(),
+            url: None,
+            reporter: None,
+            at_ms,
+        };
+        let now = 10 * QUIET_MS;
+        for (state, at_ms, expected) in [
+            (CheckState::Failure, Some(now - 1_000), CheckState::Pending),
+            (CheckState::Error, Some(now + 1_000), CheckState::Pending),
+            (
+                CheckState::Failure,
+                Some(now - QUIET_MS),
+                CheckState::Failure,
+            ),
+            // A clock that is far off says nothing.
+            (
+                CheckState::Failure,
+                Some(now + QUIET_MS),
+                CheckState::Failure,
+            ),
+            (CheckState::Failure, None, CheckState::Failure),
+            (CheckState::Success, Some(now), CheckState::Success),
+        ] {
+            assert_eq!(
+                settled(&status(state, at_ms), now),
+                expected,
+                "{state} {at_ms:?}"
+            );
+        }
+    }
 }

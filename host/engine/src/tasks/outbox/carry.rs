@@ -122,6 +122,7 @@ impl Delivery {
                     description: orch_words::status::text(note),
                     url: None,
                     reporter: None,
+                    at_ms: None,
                 };
                 let posted = self.doors.forge(repo)?.post_status(commit, &status).await;
                 posted.map(|()| there(None))
