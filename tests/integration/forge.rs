@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use orch_kit::forgejo::{Fault, Forgejo, Hooks};
+use orch_kit::forgejo::{Fault, Forgejo, Hooks, OwnReview};
 use orch_kit::{Orch, World};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -90,7 +90,7 @@ fn done_once(forge: &Forge) -> String {
     assert!(rounds > 0, "{done:#}");
     let reviews = fake.own_reviews(1);
     assert_eq!(reviews.len(), rounds, "{reviews:?}");
-    let (text, lines) = &reviews[0];
+    let OwnReview { text, lines } = &reviews[0];
     let said = lines.iter().map(|(_, _, text)| text.as_str());
     let all: String = std::iter::once(text.as_str()).chain(said).collect();
     assert!(
@@ -291,4 +291,41 @@ fn issue_with_the_label_begins_a_task_and_ends_closed_with_its_commit_landed() {
     assert_eq!(done["merged_commit"].as_str(), fake.tip("main").as_deref());
     let strange = world.refused(&["task", "show", &format!("SHOP-{}", issue - 1)]);
     assert!(strange.contains("SHOP-"), "{strange}");
+}
+
+#[test]
+fn pull_request_that_a_person_closes_blocks_its_task_until_it_is_open_again() {
+    let forge = forge_with(
+        |world| {
+            world.write(
+                "seed/.orch.yaml",
+                "ci:\n  test: tests/run.sh\nrequired_contexts: [local/ci, ci/build]\n",
+                0o644,
+            );
+            world.push_seed("Ask for a second status");
+            world.git(
+                "forge/acme/shop.git",
+                &["fetch", "--quiet", "../../../shop.git", "+main:main"],
+            );
+        },
+        |_| {},
+    );
+    let Forge { world, fake, .. } = &forge;
+    let item = world.begin("Closed by somebody");
+    world.follow(&item, |view| {
+        view["step"] == "ci-green" && view["status"] == "waiting" && fake.pulls() == 1
+    });
+    fake.set_open(1, false);
+    let blocked = orch_kit::until("the task is blocked", || {
+        let view = world.task(&item);
+        (view["status"] == "blocked").then_some(view)
+    });
+    let why = blocked["why"].as_str().unwrap();
+    assert!(why.contains("pull-request-closed"), "{why}");
+    assert_eq!(fake.pulls(), 1, "nobody opened another one");
+    fake.set_open(1, true);
+    world.json(&["task", "resume", &item]);
+    let head = world.task(&item)["head"].as_str().unwrap().to_owned();
+    fake.post_status(&head, "ci/build", "success", "ci-bot");
+    world.follow(&item, |view| view["step"] != "ci-green");
 }

@@ -102,6 +102,15 @@ pub struct Rules {
     pub target: Option<(String, String)>,
 }
 
+/// A review that the host gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnReview {
+    /// What is said of the whole.
+    pub text: String,
+    /// What is said of lines: file, line, text.
+    pub lines: Vec<(String, u64, String)>,
+}
+
 /// A pull request.
 #[derive(Debug, Clone)]
 struct Pull {
@@ -270,8 +279,8 @@ impl Forgejo {
         (pull.title, pull.body)
     }
 
-    /// Reviews of a pull request that the host gave: text, and what is said at which line.
-    pub fn own_reviews(&self, number: u64) -> Vec<(String, Vec<(String, u64, String)>)> {
+    /// Reviews of a pull request that the host gave.
+    pub fn own_reviews(&self, number: u64) -> Vec<OwnReview> {
         let reviews = held(&self.0.reviews);
         let own = reviews.get(&number).into_iter().flatten();
         let own = own.filter(|row| row["user"]["login"] == BOT);
@@ -282,7 +291,10 @@ impl Forgejo {
                 let line = at["new_position"].as_u64().unwrap_or(0);
                 (text(at, "path"), line, text(at, "body"))
             });
-            (text(row, "body"), lines.collect())
+            OwnReview {
+                text: text(row, "body"),
+                lines: lines.collect(),
+            }
         })
         .collect()
     }
@@ -314,6 +326,12 @@ impl Forgejo {
     /// Somebody opens a pull request.
     pub fn open(&self, user: &str, head: &str, base: &str) -> u64 {
         answers::open(self, user, head, base, "Opened by somebody", "")
+    }
+
+    /// Somebody closes a pull request, or opens it again.
+    pub fn set_open(&self, number: u64, is_open: bool) {
+        answers::change(self, number, |pull| pull.is_open = is_open);
+        answers::told(self, number, if is_open { "reopened" } else { "closed" });
     }
 
     /// Somebody aims a pull request at another base.

@@ -32,6 +32,8 @@ pub struct Seen {
     pub own: Vec<ObjectId>,
     /// Whether its current step is a gate that waits for a person.
     pub asks_person: bool,
+    /// Whether its pull request is closed and its branch has not landed, as far as anybody looked.
+    pub is_request_closed: bool,
 }
 
 /// What does not fit.
@@ -43,6 +45,8 @@ pub enum Drift {
     BranchMoved(ObjectId),
     /// Somebody removed the branch.
     BranchGone,
+    /// Somebody closed the pull request, and nothing of it landed.
+    RequestClosed,
 }
 
 impl Drift {
@@ -52,6 +56,7 @@ impl Drift {
             Self::JobLost => "job-lost",
             Self::BranchMoved(_) => "branch-moved",
             Self::BranchGone => "branch-gone",
+            Self::RequestClosed => "pull-request-closed",
         }
     }
 }
@@ -80,6 +85,7 @@ pub fn drift(task: &Task, seen: &Seen) -> Option<Drift> {
     let head = task.head.as_ref()?;
     match &seen.tip {
         None => Some(Drift::BranchGone),
+        Some(tip) if tip == head && seen.is_request_closed => Some(Drift::RequestClosed),
         Some(tip) if tip == head || seen.own.contains(tip) => None,
         Some(tip) => Some(Drift::BranchMoved(tip.clone())),
     }
@@ -187,6 +193,7 @@ mod tests {
             tip: Some(sha(tip)),
             own: vec![sha("b")],
             asks_person: false,
+            is_request_closed: false,
         }
     }
 
@@ -254,6 +261,15 @@ mod tests {
         };
         let found = drift(&task(Stage::Testing, waiting()), &gone);
         assert_eq!(found, Some(Drift::BranchGone));
+        let closed = |tip, job| Seen {
+            is_request_closed: true,
+            ..seen(job, tip)
+        };
+        let at = |seen: &Seen| drift(&task(Stage::Testing, waiting()), seen);
+        let found = at(&closed("a", StepJob::PutOff));
+        assert_eq!(found, Some(Drift::RequestClosed));
+        assert_eq!(at(&closed("a", StepJob::Busy)), None);
+        assert_eq!(at(&closed("c", StepJob::PutOff)), moved);
     }
 
     #[test]

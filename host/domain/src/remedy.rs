@@ -25,6 +25,8 @@ words! {
         MendRequest = "mend-request",
         /// The branch is pushed back to the task's head.
         PushBranch = "push-branch",
+        /// Whoever closed the pull request opens it again.
+        ReopenPullRequest = "reopen-pull-request",
         /// The branch is moved back to the task's head, or removed if the task has none.
         MoveBranchBack = "move-branch-back",
         /// Somebody looks how far the deploy came.
@@ -69,6 +71,7 @@ pub fn remedies(task: &Task, pipeline: &Pipeline) -> Vec<Remedy> {
             BlockReason::BaseRewritten => (None, Ask::Rebase),
             BlockReason::BranchMoved => (Some(First::MoveBranchBack), resume(None, 0)),
             BlockReason::BranchGone => (Some(First::PushBranch), resume(None, 0)),
+            BlockReason::PullRequestClosed => (Some(First::ReopenPullRequest), resume(None, 0)),
             BlockReason::Unknown => (Some(First::LookAtProduction), resume(None, 0)),
             BlockReason::Dependency | BlockReason::WaitDeadline => (None, resume(None, 0)),
             BlockReason::InfraExhausted

@@ -34,6 +34,8 @@ words! {
         BranchGone = "branch-gone",
         /// Somebody else moved the task's branch before there was a change that they could have added to.
         BranchMoved = "branch-moved",
+        /// Somebody closed the task's pull request.
+        PullRequestClosed = "pull-request-closed",
         /// The base fails its own tests, or they cannot be run on it.
         BaseRed = "base-red",
         /// The tests of the change cannot be run.
@@ -58,6 +60,7 @@ impl BlockReason {
             | Self::Dependency
             | Self::BaseRewritten
             | Self::BranchGone
+            | Self::PullRequestClosed
             | Self::BranchMoved => false,
         }
     }

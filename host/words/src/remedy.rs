@@ -12,6 +12,7 @@ pub fn first(first: First, task: &Task, branch: &str) -> String {
             Some(head) => format!("push `{branch}` back to {head}"),
             None => format!("push `{branch}` back"),
         },
+        First::ReopenPullRequest => "open the pull request again on the forge".to_owned(),
         First::MoveBranchBack => match &task.head {
             Some(head) => format!("move `{branch}` back to {head}"),
             None => format!("remove `{branch}`"),

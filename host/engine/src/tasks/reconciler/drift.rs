@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use orch_domain::id::{ObjectId, RepoName, TaskId};
 use orch_domain::job::{JobKind, JobState};
 use orch_domain::notice::Missed;
-use orch_domain::port::forge::Tips;
+use orch_domain::port::forge::{PullRequestState, Tips};
 use orch_domain::port::webhook::LookAt;
 use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
 use orch_domain::remedy::asks_person;
@@ -22,6 +22,8 @@ use crate::ledger::intent::own_pushes;
 use crate::ledger::repos::Repo;
 use crate::ledger::unwritten::Unwritten;
 
+/// How often pull requests are looked at that nobody told of, milliseconds.
+const REQUESTS_EVERY_MS: i64 = 120_000;
 /// Tasks that are read at once.
 const PAGE: u32 = 100;
 
@@ -179,11 +181,20 @@ async fn one(
     };
     let tip = tips.get(&record.branch).cloned();
     test_again(reconciler, record, now - grace_ms).await?;
+    let is_request_closed = is_closed(reconciler, repo, record, tip.as_ref(), was_told).await?;
     let seen = reconciler
         .ledger
         .read_or({
             let (record, job) = (record.clone(), under_way.job);
-            move |tx| Box::pin(async move { seen(tx, &record, job, tip).await })
+            move |tx| {
+                Box::pin(async move {
+                    let seen = seen(tx, &record, job, tip).await?;
+                    Ok(Seen {
+                        is_request_closed,
+                        ..seen
+                    })
+                })
+            }
         })
         .await?;
     let Some(found) = drift(task, &seen) else {
@@ -193,12 +204,49 @@ async fn one(
         Some((before, since)) if *before == found => *since,
         _ => now,
     };
-    let is_told = was_told && matches!(found, Drift::BranchMoved(_));
+    let is_told = was_told && matches!(found, Drift::BranchMoved(_) | Drift::RequestClosed);
     if !is_told && now - since < grace_ms {
         return Ok(Some((found, since)));
     }
     make_good(reconciler, record, &found).await?;
     Ok(None)
+}
+
+/// Whether somebody closed a task's pull request. Asked when somebody told of it, and every few minutes: it costs calls
+/// for each task. That it is closed says nothing before the base is read, which may have what it asked for.
+async fn is_closed(
+    reconciler: &Reconciler,
+    repo: &Repo,
+    record: &TaskRecord,
+    tip: Option<&ObjectId>,
+    was_told: bool,
+) -> anyhow::Result<bool> {
+    let period = i64::from(reconciler.config.now().reconcile.interval_s) * 1000;
+    let now = reconciler.ledger.now();
+    let is_due = was_told || now / REQUESTS_EVERY_MS != (now - period) / REQUESTS_EVERY_MS;
+    let is_worth = repo.forge.shows_pull_requests()
+        && matches!(record.task.status, Status::Waiting { .. })
+        && tip == record.task.head.as_ref();
+    let (true, true, Some(head)) = (is_due, is_worth, tip) else {
+        return Ok(false);
+    };
+    let id = record.task.id;
+    let branches = reconciler
+        .ledger
+        .read(move |tx| Box::pin(tx.task_branches(id)))
+        .await?;
+    let is_open = |b: &TaskBranch| {
+        b.branch == record.branch && b.pull_request.is_some() && b.landed.is_none()
+    };
+    if !branches.iter().any(is_open) {
+        return Ok(false);
+    }
+    let found = repo.forge.pull_request(&record.branch).await?;
+    if found.is_none_or(|found| found.state != PullRequestState::Closed) {
+        return Ok(false);
+    }
+    let base = repo.base_tip().await?;
+    Ok(!repo.mirror.is_ancestor(head, &base).await?)
 }
 
 async fn seen(
@@ -221,6 +269,7 @@ async fn seen(
         tip,
         own,
         asks_person: asks_person(&record.task, &pipeline),
+        is_request_closed: false,
     })
 }
 
@@ -254,6 +303,14 @@ async fn make_good(
             // A block tells people by itself.
             (Event::Halted { reason, detail }, None, None)
         }
+        Drift::RequestClosed => {
+            let detail = format!(
+                "the pull request of `{}` was closed on the forge by somebody else",
+                record.branch
+            );
+            let reason = BlockReason::PullRequestClosed;
+            (Event::Halted { reason, detail }, None, None)
+        }
     };
     let (by, wanted) = (
         reconciler.ledger.by("reconciler"),
@@ -269,12 +326,14 @@ async fn make_good(
                 let job = tx.step_job(id).await?;
                 let stands = match expected {
                     Drift::JobLost => job.is_none(),
-                    Drift::BranchMoved(_) | Drift::BranchGone => job == Some(JobState::Scheduled),
+                    Drift::BranchMoved(_) | Drift::BranchGone | Drift::RequestClosed => {
+                        job == Some(JobState::Scheduled)
+                    }
                 };
                 if present.version != version || !stands {
                     return Ok(false);
                 }
-                if matches!(expected, Drift::BranchGone) {
+                if matches!(expected, Drift::BranchGone | Drift::RequestClosed) {
                     tx.cancel_jobs(id, by.now, Cancel::Steps).await?;
                 }
                 if matches!(apply(tx, id, &event, &by).await?, Applied::Ignored(_)) {
