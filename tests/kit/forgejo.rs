@@ -139,6 +139,8 @@ struct Inner {
     faults: Mutex<Vec<(String, Fault)>>,
     requests: Mutex<Vec<String>>,
     deliveries: Mutex<u64>,
+    /// Where webhooks are sent from, whoever caused them.
+    runtime: tokio::runtime::Handle,
     registered: Mutex<Vec<registered::Hook>>,
     issues: Mutex<issues::Issues>,
 }
@@ -193,6 +195,7 @@ impl Forgejo {
             faults: Mutex::default(),
             requests: Mutex::default(),
             deliveries: Mutex::default(),
+            runtime: tokio::runtime::Handle::current(),
             registered: Mutex::default(),
             issues: Mutex::default(),
         });

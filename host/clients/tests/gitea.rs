@@ -344,7 +344,17 @@ async fn what_a_person_has_to_mend_is_said_with_what_would_help_and_without_the_
         rules.archived = false;
         rules.renamed_to = Some("acme/store".to_owned());
     });
-    let moved = site.forge.check().await.expect_err("renamed");
+    assert_eq!(
+        site.forge.check().await,
+        Ok(()),
+        "it is followed by its number"
+    );
+    // Nobody who never saw it can know which it was.
+    let noted = site.folder.path().join("mirror.git/orch-repository.json");
+    std::fs::remove_file(noted).expect("it is kept beside the mirror");
+    let anew = forge(site.folder.path(), &site.fake, GiteaLanding::Auto);
+    std::fs::write(site.folder.path().join("token"), "another").expect("written");
+    let moved = anew.check().await.expect_err("renamed");
     assert!(moved.reason.contains("acme/store"), "{moved}");
     assert_eq!(moved.failure, PortFailure::Unavailable);
     std::fs::remove_file(site.folder.path().join("token")).expect("removed");

@@ -25,13 +25,11 @@ pub fn tries_max(kind: MessageKind) -> u32 {
         | MessageKind::Comment
         | MessageKind::OpenPullRequest
         | MessageKind::MarkMerged
+        | MessageKind::DescribePullRequest
         | MessageKind::ClosePullRequest
         | MessageKind::Review
         | MessageKind::PostStatus => 300,
-        MessageKind::Announcement
-        | MessageKind::Notice
-        | MessageKind::Progress
-        | MessageKind::DescribePullRequest => 100,
+        MessageKind::Announcement | MessageKind::Notice | MessageKind::Progress => 100,
         MessageKind::RemoveWorkspace => 20,
     }
 }

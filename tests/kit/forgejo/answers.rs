@@ -20,7 +20,7 @@ pub(super) fn router() -> Router<Forgejo> {
     let repo = "/api/v1/repos/{owner}/{name}";
     let at = |rest: &str| format!("{repo}{rest}");
     Router::new()
-        .route("/api/v1/user", get(async || Json(issues::user(BOT))))
+        .route("/api/v1/user", get(me))
         .route(repo, get(repository))
         .route(&at("/branches/{*branch}"), get(branch))
         .route(&at("/commits/{sha}/status"), get(combined))
@@ -117,6 +117,19 @@ fn whole(fake: &Forgejo) -> Response {
     Json(json!({"id": rules.repository_id, "full_name": name, "archived": rules.archived, "default_branch": "main",
         "permissions": {"admin": rules.admin, "push": rules.may_write, "pull": true}}))
     .into_response()
+}
+
+/// Whose the token is.
+async fn me(State(fake): Asked, headers: HeaderMap) -> Response {
+    let given = headers.get("authorization").and_then(|v| v.to_str().ok());
+    let expected = format!("token {}", held(&fake.0.rules).token);
+    match given == Some(&expected) {
+        true => Json(issues::user(BOT)).into_response(),
+        false => said(
+            StatusCode::UNAUTHORIZED,
+            "user does not exist [uid: 0, name: ]",
+        ),
+    }
 }
 
 /// A repository by its id, which a new name leaves as it is.

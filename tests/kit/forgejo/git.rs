@@ -87,7 +87,20 @@ pub(super) async fn backend(
         let ask = [("www-authenticate", "Basic realm=\"Gitea\"")];
         return (StatusCode::UNAUTHORIZED, ask, "Unauthorized").into_response();
     }
-    let path = uri.path().to_owned();
+    let mut path = uri.path().to_owned();
+    let (old, now) = {
+        let now = held(&fake.0.rules).renamed_to.clone();
+        (format!("/{}.git/", fake.0.repo), now)
+    };
+    if let Some(now) = now.map(|now| format!("/{now}.git/")) {
+        // Git follows this when it asks, and stops at it when it sends.
+        if let Some(rest) = path.strip_prefix(&old) {
+            let query = uri.query().map(|query| format!("?{query}"));
+            let to = format!("{}{now}{rest}{}", super::BELOW, query.unwrap_or_default());
+            return axum::response::Redirect::temporary(&to).into_response();
+        }
+        path = path.replacen(&now, &old, 1);
+    }
     if !path.starts_with(&format!("/{}.git/", fake.0.repo)) {
         return (StatusCode::NOT_FOUND, "Not found.").into_response();
     }

@@ -114,7 +114,7 @@ pub(super) fn tell(fake: &Forgejo, event: &'static str, mut body: Value) {
         let signature = mac.finalize().into_bytes();
         let signature: String = signature.iter().map(|b| format!("{b:02x}")).collect();
         let text = text.clone();
-        tokio::spawn(async move {
+        fake.0.runtime.spawn(async move {
             for _ in 0..times {
                 let request = reqwest::Client::new()
                     .post(&url)

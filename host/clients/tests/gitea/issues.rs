@@ -184,9 +184,10 @@ async fn label_or_assignment_asks_for_a_task_in_the_name_of_whoever_put_it_there
         board.fake.issue_state(labelled),
         (vec!["orch/in-progress".to_owned()], false)
     );
+    let other = board.issue(assigned);
     let moved = board
         .tracker
-        .set_state(&board.issue(assigned), TrackerState::InProgress, "k");
+        .set_state(&other, TrackerState::InProgress, "k");
     moved.await.expect("moved");
     assert_eq!(board.tracker.entries(10).await.expect("answered"), []);
 }
@@ -208,9 +209,8 @@ async fn text_that_was_changed_after_somebody_asked_names_its_author_too() {
 async fn issue_that_somebody_closes_stops_and_the_host_closes_what_is_done() {
     let board = board().await;
     let [first, second] = board.numbers;
-    let done = board
-        .tracker
-        .set_state(&board.issue(first), TrackerState::Done, "k");
+    let issue = board.issue(first);
+    let done = board.tracker.set_state(&issue, TrackerState::Done, "k");
     done.await.expect("moved");
     assert_eq!(
         board.fake.issue_state(first),

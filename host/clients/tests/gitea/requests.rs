@@ -60,10 +60,11 @@ async fn review_is_given_once_whatever_the_server_answers_to_it() {
 async fn review_of_what_has_no_pull_request_or_no_commit_is_no_success() {
     let (site, _, _) = opened().await;
     let absent = ObjectId::new("f".repeat(40)).expect("an id");
-    let none = site.forge.post_review("orch/none", &review(&absent), "r:1");
+    let review = review(&absent);
+    let none = site.forge.post_review("orch/none", &review, "r:1");
     let error = none.await.expect_err("there is none");
     assert_eq!(error.failure, PortFailure::NotFound, "{error}");
-    let unknown = site.forge.post_review(BRANCH, &review(&absent), "r:1");
+    let unknown = site.forge.post_review(BRANCH, &review, "r:1");
     let error = unknown.await.expect_err("nobody knows the commit");
     assert_eq!(error.failure, PortFailure::Unavailable, "{error}");
 }
