@@ -241,7 +241,15 @@ async fn is_closed(
     if !branches.iter().any(is_open) {
         return Ok(false);
     }
-    let found = repo.forge.pull_request(&record.branch).await?;
+    let found = match repo.forge.pull_request(&record.branch).await {
+        Ok(found) => found,
+        // An outage closes nothing, and is said once.
+        Err(error) => {
+            let source = format!("forge:{}", repo.name);
+            reconciler.status.failed(&source, &error);
+            return Ok(false);
+        }
+    };
     if found.is_none_or(|found| found.state != PullRequestState::Closed) {
         return Ok(false);
     }
