@@ -100,8 +100,10 @@ impl GiteaForge {
         }
         if let Some(known) = known {
             tracing::warn!(
-                repo = %self.name, before = known.now, now = now.now,
-                "a repository has another name on its forge and is followed"
+                repo = %self.name,
+                "a repository is called `{}` on its forge now, and `{}` before; it is followed",
+                now.now,
+                known.now
             );
         }
         let kept = self.places.keep(&self.name, self.mirror.git_dir(), now);

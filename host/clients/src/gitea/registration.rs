@@ -13,9 +13,10 @@ use super::GiteaServer;
 use super::server::Answer;
 use crate::secret::SecretPlace;
 
+const PUSH: &str = "push";
 /// What the host wants to be told of. A server drops what it does not know.
 const EVENTS: [&str; 14] = [
-    "push",
+    PUSH,
     "create",
     "delete",
     "pull_request",
@@ -31,7 +32,7 @@ const EVENTS: [&str; 14] = [
     "repository",
 ];
 /// Without these a look comes late by a whole period.
-const NEEDED: [&str; 3] = ["push", "pull_request", "issue_comment"];
+const NEEDED: [&str; 3] = [PUSH, "pull_request", "issue_comment"];
 
 /// A webhook as the host wants it.
 #[derive(Debug, Clone)]

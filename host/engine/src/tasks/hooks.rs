@@ -109,7 +109,7 @@ impl Hooks {
                 }
                 // That it does not answer is told by whoever needs it.
                 Err(error) => {
-                    tracing::debug!(%error, webhook = %name, "a webhook cannot be looked at");
+                    tracing::debug!(source = %name, error = %error, "a webhook cannot be looked at");
                     continue;
                 }
             };
