@@ -204,7 +204,9 @@ async fn one(
         Some((before, since)) if *before == found => *since,
         _ => now,
     };
-    let is_told = was_told && matches!(found, Drift::BranchMoved(_) | Drift::RequestClosed);
+    // That it is closed was read twice: at the pull request, and at the base.
+    let is_told = matches!(found, Drift::RequestClosed)
+        || (was_told && matches!(found, Drift::BranchMoved(_)));
     if !is_told && now - since < grace_ms {
         return Ok(Some((found, since)));
     }
