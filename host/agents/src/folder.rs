@@ -7,6 +7,9 @@
 //! identity.json  who the supervisor is
 //! stdout.raw     the agent's output, capped
 //! stderr.raw
+//! events.ndjson  what the agent does, if the driver's output tells; bounded
+//! log.txt        the same for people
+//! log.index.json where the lines of the log begin, once the run has ended
 //! stop.json      a request to end the run, with its reason
 //! refused.txt    why the agent could not be confined, if it could not; written by what confines
 //! result.json    how it ended; written by fsync and rename, so it is whole or not there
@@ -41,6 +44,12 @@ pub const STDOUT: &str = "stdout.raw";
 pub const REFUSED: &str = "refused.txt";
 /// Name of the error output file.
 pub const STDERR: &str = "stderr.raw";
+/// Name of the file that tells what the agent does, one event in a line, if its driver can tell.
+pub const EVENTS: &str = "events.ndjson";
+/// Name of the log that people read, if there are events.
+pub const LOG: &str = "log.txt";
+/// Name of the file that says where the lines of the log begin, once it is whole.
+pub const INDEX: &str = "log.index.json";
 /// Bytes that are read of it.
 const REFUSED_BYTES_MAX: u64 = 8 * 1024;
 const LAUNCH: &str = "launch.json";
@@ -346,6 +355,12 @@ impl RunFolder {
         } else {
             RunState::NotStarted
         })
+    }
+
+    /// Whether output of it was dropped, once it has ended.
+    pub fn is_truncated(&self) -> bool {
+        let result = self.result();
+        result.is_ok_and(|result| result.is_some_and(|result| result.truncated))
     }
 
     /// How the run ended; a result that cannot be read is none.

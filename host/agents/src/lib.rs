@@ -8,6 +8,7 @@ pub mod classify;
 pub mod driver;
 pub mod folder;
 pub mod launcher;
+pub mod log;
 pub mod logins;
 pub mod preflight;
 pub mod supervise;

@@ -56,6 +56,8 @@ stored_by_name! {
     crate::verdict::EvaluationOutcome,
     crate::verdict::InconclusiveReason,
     crate::verdict::Severity,
+    crate::waiting::Risk,
+    crate::waiting::Wanted,
 }
 
 #[cfg(test)]

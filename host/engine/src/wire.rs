@@ -84,6 +84,9 @@ pub struct Api {
 #[expect(missing_docs, reason = "each is named after what it shows")]
 pub struct Views {
     pub tasks: views::TaskViews,
+    pub runs: views::RunViews,
+    pub diffs: views::DiffViews,
+    pub inbox: views::InboxViews,
     pub queue: views::QueueViews,
     pub gates: views::GateViews,
     /// What gates decided lately.
@@ -372,6 +375,16 @@ impl Views {
                 ledger: ledger.clone(),
             },
             tasks: views::TaskViews {
+                ledger: ledger.clone(),
+            },
+            runs: views::RunViews {
+                ledger: ledger.clone(),
+            },
+            diffs: views::DiffViews {
+                ledger: ledger.clone(),
+                repos: repos.clone(),
+            },
+            inbox: views::InboxViews {
                 ledger: ledger.clone(),
             },
             queue: views::QueueViews {

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Begin tasks, look at them, approve, resume and stop them.
     #[command(subcommand)]
     Task(Task),
+    /// List what waits for a person, the most pressing first, with what can be done.
+    Inbox(Part),
     /// Show the queue: what is at work and what comes next.
     Queue(Part),
     /// List what people have to see, newest first, or acknowledge it.

@@ -6,6 +6,7 @@ mod doctor;
 mod forge;
 mod gate;
 mod gate_run;
+mod log;
 mod migrate;
 mod project;
 mod replay;
@@ -20,6 +21,7 @@ use std::path::Path;
 use orch_views::alert::{self, AcknowledgeRequest};
 use orch_views::costs::{self, CostsRequest};
 use orch_views::disk::{self, GcRequest};
+use orch_views::inbox;
 use orch_views::issue::{self, MoveRequest};
 use orch_views::lease::{self, ReleaseRequest};
 use orch_views::message::Nothing;
@@ -62,6 +64,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Webhook(verb) => return webhook::run(file, verb, json).await,
         Command::Tracker(verb) => tracker::run(file, verb, json).await?,
         Command::MigrateEnv { env, secrets } => migrate::run(file, &env, &secrets, json)?,
+        Command::Inbox(part) => {
+            let host = Host::find(file).await?;
+            let inbox = host.ask(&inbox::INBOX, [], &part.page()).await?;
+            print(json, &inbox, show::inbox::list)?;
+        }
         Command::Queue(part) => show_queue(&Host::find(file).await?, part, json).await?,
         Command::Alerts { all, part, verb } => {
             let host = Host::find(file).await?;

@@ -14,6 +14,7 @@ use crate::costs::{CostView, TokensView};
 use crate::endpoint::Endpoint;
 use crate::message::Nothing;
 use crate::page::{ListRequest, Page};
+use crate::run::ActivityView;
 
 /// Tasks, newest first.
 pub const LIST: Endpoint<0, ListRequest, Page<TaskLine>> = Endpoint::get("/tasks");
@@ -94,6 +95,8 @@ pub struct TaskLine {
     pub rework_rounds: u32,
     pub priority: i64,
     pub updated: String,
+    /// What its agent does now; none while no agent works on it.
+    pub activity: Option<ActivityView>,
 }
 
 /// A task with everything that belongs to it. Of each list the latest are shown; `totals` says how many there are.
@@ -266,6 +269,10 @@ pub struct RunView {
     pub tokens: Option<TokensView>,
     pub reattached: i64,
     pub folder: String,
+    /// What its agent did last.
+    pub activity: Option<ActivityView>,
+    /// Bytes of its log.
+    pub log_bytes: u64,
     pub started_ms: i64,
     pub finished_ms: Option<i64>,
 }

@@ -20,7 +20,7 @@ use orch_views::task::{
 };
 use serde::Deserialize;
 
-use super::{batches, costs, decisions, pages, pauses, remedies};
+use super::{batches, costs, decisions, pages, pauses, remedies, runs};
 use crate::commands::{CommandError, named, status_of};
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
@@ -61,8 +61,12 @@ impl TaskViews {
         });
         let (records, total, pipelines) = read.await?;
         let place = |record: &TaskRecord| record.task.id.to_string();
+        let now = runs::activities(&self.ledger).await?;
         Ok(pages::page(records, limit, total, place, |record| {
-            line(&record, &pipelines)
+            TaskLine {
+                activity: now.get(&record.task.id).cloned(),
+                ..line(&record, &pipelines)
+            }
         }))
     }
 
@@ -78,7 +82,15 @@ impl TaskViews {
                 view(tx, record, &item, now).await
             })
         });
-        Ok(read.await?)
+        let mut view = read.await?;
+        let folders = view.runs.iter().map(|run| (run.id, run.folder.clone()));
+        let mut seen = runs::look(folders.collect()).await;
+        for run in &mut view.runs {
+            (run.activity, run.log_bytes) = seen.remove(&run.id).unwrap_or_default();
+        }
+        let at_work = view.runs.iter().rev().find(|run| run.finished_ms.is_none());
+        view.line.activity = at_work.and_then(|run| run.activity.clone());
+        Ok(view)
     }
 
     /// What a task waits for, since when, and what would move it.
@@ -103,10 +115,10 @@ impl TaskViews {
 }
 
 /// Pipelines by the digest of the configuration that they are in.
-type Pipelines = BTreeMap<String, Pipeline>;
+pub(super) type Pipelines = BTreeMap<String, Pipeline>;
 
 /// The pipelines of some tasks, each read once.
-async fn pipelines(tx: &mut Tx, records: &[TaskRecord]) -> Result<Pipelines, Unwritten> {
+pub(super) async fn pipelines(tx: &mut Tx, records: &[TaskRecord]) -> Result<Pipelines, Unwritten> {
     let mut pipelines = Pipelines::new();
     for record in records {
         if !pipelines.contains_key(&record.config_digest) {
@@ -117,7 +129,7 @@ async fn pipelines(tx: &mut Tx, records: &[TaskRecord]) -> Result<Pipelines, Unw
     Ok(pipelines)
 }
 
-fn step_name(record: &TaskRecord, pipelines: &Pipelines) -> String {
+pub(super) fn step_name(record: &TaskRecord, pipelines: &Pipelines) -> String {
     let pipeline = pipelines.get(&record.config_digest);
     pipeline
         .and_then(|p| p.step(record.task.stage, record.task.step))
@@ -143,6 +155,7 @@ fn line(record: &TaskRecord, pipelines: &Pipelines) -> TaskLine {
         rework_rounds: task.rework_rounds,
         priority: record.priority,
         updated: stamp(record.updated_ms),
+        activity: None,
     }
 }
 
@@ -243,6 +256,8 @@ fn run(r: RunRow) -> RunView {
         tokens: r.tokens.map(costs::tokens_view),
         reattached: r.attached,
         folder: r.folder,
+        activity: None,
+        log_bytes: 0,
         started_ms: r.started_ms,
         finished_ms: r.finished_ms,
     }
@@ -259,7 +274,12 @@ fn denial(d: Denial) -> DenialView {
 }
 
 /// What a task waits for, and since when.
-async fn why(tx: &mut Tx, record: &TaskRecord, step: &str, now: i64) -> Result<String, StoreError> {
+pub(super) async fn why(
+    tx: &mut Tx,
+    record: &TaskRecord,
+    step: &str,
+    now: i64,
+) -> Result<String, StoreError> {
     let task = &record.task;
     Ok(match &task.status {
         Status::Ended if task.stage == Stage::Done => "it is done".to_owned(),

@@ -1,6 +1,6 @@
 //! Tasks: looked at, begun, decided about.
 
-use orch_views::task;
+use orch_views::{diff, inbox, run, task};
 
 use crate::routes::Routes;
 
@@ -17,6 +17,18 @@ pub(super) fn add(routes: Routes) -> Routes {
         })
         .on(&task::WHY, async |api, [item], _| {
             api.views.tasks.why(&item).await
+        })
+        .on(&run::LOG, async |api, [item, run], range| {
+            api.views.runs.log(&item, &run, range).await
+        })
+        .on(&run::EVENTS, async |api, [item, run], range| {
+            api.views.runs.events(&item, &run, range).await
+        })
+        .on(&diff::DIFF, async |api, [item], which| {
+            api.views.diffs.show(&item, which).await
+        })
+        .on(&inbox::INBOX, async |api, [], page| {
+            api.views.inbox.list(page).await
         })
         .on_by(&task::APPROVE, async |api, caller, [item], d| {
             api.tasks.approve(&item, &d, &caller).await

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use orch_views::run::LogSource;
 
 use super::args::{Part, Seen};
 
@@ -49,6 +50,31 @@ pub(crate) enum Task {
     Why {
         /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
+    },
+    /// Show the log of a task's run: what its agent does, or its output.
+    Log {
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
+        id: String,
+        /// Go on with what comes until the run ends.
+        #[arg(long, short)]
+        follow: bool,
+        /// Number of the run, as `orch task show` prints it; the last one if not given.
+        #[arg(long)]
+        run: Option<i64>,
+        /// What to read: log, stdout or stderr.
+        #[arg(long, default_value = "log", value_parser = log_source)]
+        source: LogSource,
+        /// From this line on, instead of the last 1,000 lines.
+        #[arg(long)]
+        line: Option<u64>,
+    },
+    /// Show what a task changed, against the base on which it was judged.
+    Diff {
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
+        id: String,
+        /// What one round of work changed.
+        #[arg(long)]
+        round: Option<u32>,
     },
     /// Approve what the task waits for: its analysis or its deploy.
     Approve {
@@ -111,4 +137,14 @@ pub(crate) enum Task {
         /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
         id: String,
     },
+}
+
+fn log_source(text: &str) -> Result<LogSource, String> {
+    let known = LogSource::ALL
+        .into_iter()
+        .find(|source| source.as_str() == text);
+    known.ok_or_else(|| {
+        let names = LogSource::ALL.map(LogSource::as_str).join(", ");
+        format!("no log `{text}`; use {names}")
+    })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use orch_engine::commands::BODY_BYTES_MAX;
+use orch_views::diff::{self, DiffRequest};
 use orch_views::message::Nothing;
 use orch_views::task::{
     self, ApproveRequest, NewRequest, PriorityRequest, RejectRequest, ResumeRequest, ReviewRequest,
@@ -21,6 +22,8 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
         Task::List { .. }
         | Task::Show { .. }
         | Task::Why { .. }
+        | Task::Log { .. }
+        | Task::Diff { .. }
         | Task::Approve { .. }
         | Task::Reject { .. }
         | Task::Review { .. }
@@ -41,6 +44,22 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
         Task::Why { id } => {
             let view = host.ask(&task::WHY, [&id], &Nothing {}).await?;
             return print(json, &view, show::message::why);
+        }
+        Task::Log {
+            id,
+            follow,
+            run,
+            source,
+            line,
+        } => {
+            let run = run.map_or_else(|| "latest".to_owned(), |run| run.to_string());
+            let names = [id.as_str(), run.as_str()];
+            return super::log::show(&host, names, (source, line), follow, json).await;
+        }
+        Task::Diff { id, round } => {
+            let request = DiffRequest { round };
+            let view = host.ask(&diff::DIFF, [&id], &request).await?;
+            return print(json, &view, show::diff::diff);
         }
         Task::New {
             repo,

@@ -81,6 +81,12 @@ fn head(view: &TaskView) -> String {
     if let Some(code) = &view.code_tree {
         rows.push(("code", plain::line(code)));
     }
+    if let Some(now) = &line.activity {
+        rows.push((
+            "now",
+            plain::line(&format!("{}, since {}", now.text, now.at)),
+        ));
+    }
     if view.cost_usd > 0.0 {
         rows.push(("cost", cost(view)));
     }
@@ -200,6 +206,7 @@ mod tests {
             rework_rounds: 1,
             priority: 5,
             updated: "2026-11-21T10:00:00Z".into(),
+            activity: None,
         }
     }
 
@@ -307,6 +314,8 @@ mod tests {
             tokens: None,
             reattached: 0,
             folder: "/data/runs/shop/3".into(),
+            activity: None,
+            log_bytes: 0,
             started_ms: 0,
             finished_ms: None,
         }

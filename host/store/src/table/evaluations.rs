@@ -150,6 +150,23 @@ impl Tx {
         row.map(|row| get(&row, 0)).transpose()
     }
 
+    /// The base on which a commit of a task was judged last, if it ever was.
+    pub async fn judged_base(
+        &mut self,
+        task: TaskId,
+        head: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(
+            "SELECT base_sha FROM evaluations WHERE task_id = ? AND head_sha = ? ORDER BY id DESC LIMIT 1",
+        )
+        .bind(task.0)
+        .bind(head)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("read the base on which a commit was judged")?;
+        row.map(|row| get(&row, 0)).transpose()
+    }
+
     /// Records an evaluation.
     pub async fn insert_evaluation(
         &mut self,

@@ -135,6 +135,32 @@ impl Tx {
         rows.iter().map(tasks::record).collect()
     }
 
+    /// Tasks that wait for a person or may do so, those that changed longest ago first.
+    pub async fn tasks_that_wait(&mut self, most: u32) -> Result<Vec<TaskRecord>, StoreError> {
+        let rest = "WHERE status IN ('awaiting-approval', 'needs-input', 'blocked', 'waiting') \
+            AND stage NOT IN ('done', 'cancelled') ORDER BY updated_ms, id LIMIT ?";
+        let rows = sqlx::query(tasks::select(rest))
+            .bind(most)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list tasks that wait")?;
+        rows.iter().map(tasks::record).collect()
+    }
+
+    /// Runs whose results are not taken in, the latest `most` of them, newest first.
+    pub async fn runs_under_way(&mut self, most: u32) -> Result<Vec<RunRow>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM runs WHERE state = 'started' ORDER BY id DESC LIMIT ?",
+            runs::COLUMNS
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(most)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("list runs under way")?;
+        rows.iter().map(run_row).collect()
+    }
+
     /// Work items of these tasks, the first 500 of them.
     pub async fn work_items(
         &mut self,
