@@ -50,7 +50,9 @@ async fn real_command_line_carries_a_task_from_analysis_to_done() {
     let view = tokio::task::spawn_blocking(move || {
         let _host = world.serve();
         let item = world.begin("Discounts");
-        world.follow(&item, |view| view["status"] == "ended")
+        let view = world.follow(&item, |view| view["status"] == "ended");
+        assert_told(&world, &item, &view);
+        view
     })
     .await
     .unwrap();
@@ -71,6 +73,36 @@ async fn real_command_line_carries_a_task_from_analysis_to_done() {
         runs.iter().all(|r| r["outcome"] == "completed"),
         "{runs:#?}"
     );
+}
+
+/// What the command line did is told event by event, in words in the log, and as what was done last.
+fn assert_told(world: &World, item: &str, view: &serde_json::Value) {
+    let runs = view["runs"].as_array().unwrap();
+    // The hook that deploys has a run too.
+    for run in runs.iter().filter(|run| run["agent"] == "claude") {
+        let folder = PathBuf::from(run["folder"].as_str().unwrap());
+        let events = std::fs::read_to_string(folder.join("events.ndjson")).unwrap();
+        let kinds: Vec<String> = events
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|event| event["kind"].as_str().unwrap().to_owned())
+            .collect();
+        for kind in ["calls-tool", "tool-ended", "says", "tokens"] {
+            assert!(kinds.iter().any(|k| k == kind), "{kind} of {kinds:?}");
+        }
+        assert_eq!(run["activity"]["kind"], "says", "{run:#}");
+        assert_eq!(run["activity"]["text"], "The work is done.");
+        let id = run["id"].to_string();
+        let log = world.json(&["task", "log", item, "--run", &id]);
+        let lines = log["lines"].as_array().unwrap();
+        let said = |what: &str| {
+            lines
+                .iter()
+                .any(|l| l["text"].as_str().unwrap().starts_with(what))
+        };
+        assert!(said("> Bash printf") && said("< Bash ended:"), "{log:#}");
+        assert_eq!(log["total_lines"], lines.len(), "it is sealed");
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod init;
 mod items;
 mod layers;
 mod left;
+mod live;
 mod merging;
 mod mover;
 mod moving;

@@ -11,6 +11,7 @@ use orch_domain::outcome::ResultFault;
 use serde::{Deserialize, Serialize};
 
 use crate::folder::RESULT_BYTES_MAX;
+use crate::stream::Format;
 
 /// Which agent, and how to talk to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +56,8 @@ pub struct Plan {
     pub prompt_on_stdin: bool,
     /// Start of the output line after which nothing more is expected.
     pub terminal_line: Option<String>,
+    /// How the output tells of events, if it does.
+    pub events: Option<Format>,
 }
 
 /// What an operator declares that an exit code means.
@@ -232,6 +235,15 @@ impl Driver {
             Self::Claude { model, budget_usd } => {
                 claude::plan(input, model.as_deref(), *budget_usd)
             }
+        }
+    }
+
+    /// Milliseconds until the first sign of life and between two of them after which a run is taken for hung, where
+    /// the operator says nothing else; 0 for none. A plain program may be silent and well.
+    pub fn silence_ms(&self) -> (u64, u64) {
+        match self {
+            Self::Command { .. } => (0, 0),
+            Self::Claude { .. } => (claude::START_UP_MS, claude::IDLE_MS),
         }
     }
 

@@ -75,6 +75,9 @@ pub struct Launch {
     pub prompt_on_stdin: bool,
     /// Start of the output line after which nothing more is expected.
     pub terminal_line: Option<String>,
+    /// How the output tells of events, if it does; the name of a newer version tells nothing to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<String>,
     /// Marks every process of the run in its environment.
     pub token: String,
     /// Limits.

@@ -11,6 +11,7 @@ pub mod launcher;
 pub mod log;
 pub mod logins;
 pub mod preflight;
+pub mod stream;
 pub mod supervise;
 mod words;
 pub mod workspace;

@@ -21,8 +21,10 @@ use rustix::process::{Pid, Signal};
 use crate::folder::{
     FolderError, Launch, PROMPT, PROTOCOL, RunFolder, RunResult, STDERR, STDOUT, Supervisor,
 };
+use crate::log::seal;
+use crate::stream::{Format, Teller};
 use disk::Disk;
-use pump::Pump;
+use pump::{Life, Pump};
 
 /// How often limits and requests are looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -125,13 +127,21 @@ fn start(folder: &RunFolder, launch: &Launch) -> std::io::Result<(Pid, [Pump; 2]
     orch_durable::point("agent-spawn: after");
     let max = launch.limits.output_bytes_max;
     let terminal = launch.terminal_line.clone();
-    let out = Pump::start(
-        child.stdout.take(),
-        &folder.path().join(STDOUT),
-        max,
-        terminal,
-    )?;
-    let err = Pump::start(child.stderr.take(), &folder.path().join(STDERR), max, None)?;
+    let format = launch.events.as_deref().and_then(Format::parse);
+    // Without it the run is as good; the log is its output then.
+    let teller = format.and_then(|format| Teller::begin(folder, format, &launch.cwd).ok());
+    let life = match teller {
+        Some(teller) => Life::Events(Box::new(teller)),
+        None => Life::Bytes,
+    };
+    // Where events are told of, noise on the error output is no sign of life.
+    let noise = match life {
+        Life::Events(_) => Life::None,
+        Life::Bytes | Life::None => Life::Bytes,
+    };
+    let path = |name| folder.path().join(name);
+    let out = Pump::start(child.stdout.take(), &path(STDOUT), max, terminal, life)?;
+    let err = Pump::start(child.stderr.take(), &path(STDERR), max, None, noise)?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| std::io::Error::other("the child has no process id"))?;
     Ok((pid, [out, err]))
@@ -189,6 +199,8 @@ fn watch(folder: &RunFolder, launch: &Launch, pid: Pid, pumps: [Pump; 2], result
     for pump in pumps {
         result.truncated |= pump.finish();
     }
+    // A log without its seal is read all the same.
+    seal(folder).ok();
     // The program that confines has ended by now, and with it whatever it confined.
     result.launch_error = folder.refused();
 }

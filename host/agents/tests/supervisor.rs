@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use orch_agents::folder::{
     Launch, Limits, PROTOCOL, RunFolder, RunResult, RunState, STDOUT, StopReason,
 };
-use orch_agents::{launcher, supervise};
+use orch_agents::{launcher, log, supervise};
 use orch_domain::outcome::KillReason;
 use orch_process::mark::sweep_marked;
 
 type Case = (&'static str, fn(&Path));
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 14] = [
     (
         "ended_run_leaves_its_exit_code_and_output",
         ended_run_leaves_its_exit_code_and_output,
@@ -31,6 +31,14 @@ const CASES: [Case; 12] = [
         daemon_that_left_the_tree_is_swept_up,
     ),
     ("silence_and_time_are_limited", silence_and_time_are_limited),
+    (
+        "events_are_told_while_the_run_goes_on_and_sealed_at_its_end",
+        events_are_told_while_the_run_goes_on_and_sealed_at_its_end,
+    ),
+    (
+        "noise_without_an_event_is_silence",
+        noise_without_an_event_is_silence,
+    ),
     (
         "process_that_stays_after_its_result_is_ended",
         process_that_stays_after_its_result_is_ended,
@@ -110,6 +118,7 @@ fn prepare(folder: &Path, script: &str, limits: Limits) -> RunFolder {
         cwd: folder.to_owned(),
         prompt_on_stdin: true,
         terminal_line: Some("{\"type\":\"result\"".into()),
+        events: None,
         token: format!("token-{}", folder.display()),
         limits,
         writes: vec![folder.to_owned()],
@@ -239,6 +248,49 @@ fn silence_and_time_are_limited(folder: &Path) {
         case("start", "exec sleep 600", start).as_deref(),
         Some("start-up")
     );
+}
+
+const SAYS: &str =
+    r#"{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"at work"}]}}"#;
+
+/// A run whose output tells of events.
+fn prepare_telling(folder: &Path, script: &str, limits: Limits) -> RunFolder {
+    let run = prepare(folder, script, limits);
+    let mut launch = run.launch().expect("it was written");
+    launch.events = Some("claude-stream-json".into());
+    run.create(&launch, "go on").expect("written again");
+    run
+}
+
+fn events_are_told_while_the_run_goes_on_and_sealed_at_its_end(folder: &Path) {
+    // The agent waits for the word that is given once its event was read.
+    let script = format!("echo '{SAYS}'; while [ ! -e go ]; do sleep 0.02; done; echo '{SAYS}'");
+    let run = prepare_telling(folder, &script, limits());
+    let mut supervisor = std::process::Command::new(me())
+        .arg("supervise")
+        .arg(run.path())
+        .spawn()
+        .expect("started");
+    until("the event is told", || log::activity(&run).is_some());
+    assert_eq!(run.state().expect("read"), RunState::Running);
+    let now = log::activity(&run).expect("it is told");
+    assert_eq!((now.kind, now.text.as_str()), ("says", "at work"));
+    fs::write(folder.join("go"), "").expect("written");
+    assert!(supervisor.wait().expect("ended").success());
+    let events = log::events(&run, log::Begin::Byte(0), 10).expect("read");
+    assert_eq!(events.events.len(), 2);
+    let range = log::read(&run, log::Source::Log, log::Begin::Tail, 10, true).expect("read");
+    assert_eq!((range.lines.len(), range.total_lines), (2, Some(2)));
+}
+
+fn noise_without_an_event_is_silence(folder: &Path) {
+    let idle = Limits {
+        idle_ms: 300,
+        ..limits()
+    };
+    let script = format!("echo '{SAYS}'; while :; do echo noise; echo noise >&2; sleep 0.05; done");
+    let result = finish(&prepare_telling(folder, &script, idle));
+    assert_eq!(result.killed.as_deref(), Some("idle"));
 }
 
 fn process_that_stays_after_its_result_is_ended(folder: &Path) {

@@ -1,4 +1,5 @@
-//! The driver for the Claude command line, headless: `-p`, JSON output, prompt on standard input.
+//! The driver for the Claude command line, headless: `-p`, one JSON event in each line of output, prompt on standard
+//! input.
 //!
 //! `is_error` decides. The sub-type reads `success` and the exit code 0 in some versions even when the API
 //! answered with an error.
@@ -6,11 +7,17 @@
 mod result;
 
 use super::{Plan, PlanInput};
+use crate::stream::Format;
 
 pub(super) use result::read;
 
 /// Start of the line that ends a run.
 const RESULT_LINE: &str = r#"{"type":"result""#;
+
+/// How long it may take to say that it is there: the first event needs no model.
+pub(super) const START_UP_MS: u64 = 5 * 60_000;
+/// How long it may do nothing that it tells of. A tool's call may last ten minutes, and a model's answer some.
+pub(super) const IDLE_MS: u64 = 20 * 60_000;
 
 /// Tools that wait for a person or for a later call-back, which a headless run never gets.
 const NEVER: &str = "AskUserQuestion,EnterPlanMode,ExitPlanMode,CronCreate,ScheduleWakeup,Monitor,WebSearch,WebFetch";
@@ -19,7 +26,8 @@ pub(super) fn plan(input: &PlanInput, model: Option<&str>, budget_usd: Option<f6
     let fixed = [
         "-p",
         "--output-format",
-        "json",
+        "stream-json",
+        "--verbose",
         "--strict-mcp-config",
         "--permission-mode",
         "acceptEdits",
@@ -53,5 +61,6 @@ pub(super) fn plan(input: &PlanInput, model: Option<&str>, budget_usd: Option<f6
         env,
         prompt_on_stdin: true,
         terminal_line: Some(RESULT_LINE.to_owned()),
+        events: Some(Format::Claude),
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn plan(input: &PlanInput, prompt_as_file: bool) -> Plan {
         env: Vec::new(),
         prompt_on_stdin: !prompt_as_file,
         terminal_line: None,
+        events: None,
     }
 }
 

@@ -11,11 +11,22 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::folder::RESULT_BYTES_MAX;
+use crate::stream::Teller;
 
 /// How long the stream is read after the tree is gone.
 const DRAIN: Duration = Duration::from_secs(2);
 /// Longest start of a line that is compared with the terminal line.
 const LINE_START_MAX: usize = 256;
+
+/// What of a stream is a sign of life.
+pub(super) enum Life {
+    /// Every byte.
+    Bytes,
+    /// The events that it tells of.
+    Events(Box<Teller>),
+    /// Nothing.
+    None,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -37,6 +48,7 @@ impl Pump {
         path: &Path,
         bytes_max: u64,
         terminal_line: Option<String>,
+        life: Life,
     ) -> std::io::Result<Self> {
         let file = File::create(path)?;
         let stream = stream.ok_or_else(|| std::io::Error::other("the stream is not there"))?;
@@ -44,11 +56,11 @@ impl Pump {
         let copied = seen.clone();
         let thread = std::thread::Builder::new()
             .name("pump".to_owned())
-            .spawn(move || copy(stream, file, bytes_max, terminal_line, &copied))?;
+            .spawn(move || copy(stream, file, bytes_max, terminal_line, life, &copied))?;
         Ok(Self { seen, thread })
     }
 
-    /// When something last came.
+    /// When it last gave a sign of life.
     pub(super) fn last_at(&self) -> Option<Instant> {
         lock(&self.seen).last
     }
@@ -83,6 +95,7 @@ fn copy(
     mut file: File,
     bytes_max: u64,
     terminal: Option<String>,
+    mut life: Life,
     seen: &Mutex<Seen>,
 ) {
     let mut buffer = [0; 16 * 1024];
@@ -106,13 +119,23 @@ fn copy(
                 }
             }
         }
+        let lives = match &mut life {
+            Life::Bytes => true,
+            Life::Events(teller) => teller.feed(&buffer[..read]),
+            Life::None => false,
+        };
         let mut seen = lock(seen);
-        seen.last = Some(Instant::now());
+        if lives {
+            seen.last = Some(Instant::now());
+        }
         seen.bytes += read as u64;
         seen.truncated |= kept.dropped || !stored;
         if found && seen.terminal.is_none() {
             seen.terminal = Some(Instant::now());
         }
+    }
+    if let Life::Events(teller) = &mut life {
+        teller.finish();
     }
     let (first, second) = kept.tail.as_slices();
     if file

@@ -212,6 +212,7 @@ impl DeployStep {
             cwd: tree,
             prompt_on_stdin: false,
             terminal_line: None,
+            events: None,
             token: self.launchpad.run_token(&folder),
             limits: Limits {
                 wall_ms: u64::from(deploy.timeout_s) * 1000,

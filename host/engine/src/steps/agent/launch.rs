@@ -126,8 +126,9 @@ impl AgentRun<'_> {
             cwd: self.workspace.tree(),
             prompt_on_stdin: plan.prompt_on_stdin,
             terminal_line: plan.terminal_line,
+            events: plan.events.map(|format| format.as_str().to_owned()),
             token: self.step.launchpad.run_token(&folder),
-            limits: limits_of(role_config, limits_of_host(&config.disk)),
+            limits: limits_of(role_config, &driver, limits_of_host(&config.disk)),
             writes: vec![self.workspace.root().to_owned()],
         };
         folder.create(&launch, &prompt)?;
@@ -345,12 +346,13 @@ pub(super) fn driver_of(
     }
 }
 
-fn limits_of(role: &config::RoleConfig, defaults: Limits) -> Limits {
+fn limits_of(role: &config::RoleConfig, driver: &Driver, defaults: Limits) -> Limits {
+    let (start_up_ms, idle_ms) = driver.silence_ms();
     let ms = |seconds: Option<u32>, default: u64| seconds.map_or(default, |s| u64::from(s) * 1000);
     Limits {
         wall_ms: ms(role.limits.timeout_s, defaults.wall_ms),
-        start_up_ms: ms(role.limits.start_up_s, defaults.start_up_ms),
-        idle_ms: ms(role.limits.idle_s, defaults.idle_ms),
+        start_up_ms: ms(role.limits.start_up_s, start_up_ms),
+        idle_ms: ms(role.limits.idle_s, idle_ms),
         ..defaults
     }
 }
