@@ -93,9 +93,12 @@ fn inbox_holds_what_waits_for_a_person_with_what_can_be_done_until_it_is_decided
 fn difference_is_shown_in_all_and_for_each_round() {
     let world = World::new();
     let _host = world.serve();
+    // Held back, so that there is surely no commit yet.
+    world.json(&["pause", "lane:agents"]);
     let item = world.begin("Discounts");
     let said = world.refused(&["task", "diff", &item]);
     assert!(said.contains("no commit yet"), "{said}");
+    world.json(&["unpause", "lane:agents"]);
     world.follow(&item, |view| view["status"] == "ended");
     let all = world.json(&["task", "diff", &item]);
     let file = |diff: &Value, path: &str| {

@@ -150,14 +150,14 @@ impl Tx {
         row.map(|row| get(&row, 0)).transpose()
     }
 
-    /// The base on which a commit of a task was judged last, if it ever was.
+    /// The base on which a commit of a task was judged first, if it ever was: after its landing it is its own base.
     pub async fn judged_base(
         &mut self,
         task: TaskId,
         head: &str,
     ) -> Result<Option<String>, StoreError> {
         let row = sqlx::query(
-            "SELECT base_sha FROM evaluations WHERE task_id = ? AND head_sha = ? ORDER BY id DESC LIMIT 1",
+            "SELECT base_sha FROM evaluations WHERE task_id = ? AND head_sha = ? ORDER BY id LIMIT 1",
         )
         .bind(task.0)
         .bind(head)
