@@ -2,6 +2,7 @@
 //!
 //! Texts in it are the agent's: they are shown as text, and nothing is decided by them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::UnixMs;
@@ -10,7 +11,7 @@ use crate::id::UnixMs;
 pub const TEXT_BYTES_MAX: usize = 4 * 1024;
 
 /// Something that an agent did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum RunEvent {
     /// It says something.

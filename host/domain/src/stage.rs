@@ -103,6 +103,14 @@ impl Word for RunRole {
     fn word(&self) -> &'static str {
         self.as_str()
     }
+
+    fn names() -> Vec<&'static str> {
+        let roles = Role::ALL.map(Role::as_str);
+        roles
+            .into_iter()
+            .chain([Self::DeployHook.as_str()])
+            .collect()
+    }
 }
 
 #[cfg(test)]

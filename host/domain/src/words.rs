@@ -10,6 +10,9 @@ pub trait Word: Sized {
 
     /// Its name.
     fn word(&self) -> &'static str;
+
+    /// The names of all of them.
+    fn names() -> Vec<&'static str>;
 }
 
 /// Makes an enum without data of a list of words: `ALL`, `as_str`, `parse`, `Display` and [`Word`].
@@ -55,6 +58,10 @@ macro_rules! words {
 
             fn word(&self) -> &'static str {
                 self.as_str()
+            }
+
+            fn names() -> Vec<&'static str> {
+                Self::ALL.map(Self::as_str).to_vec()
             }
         }
     };

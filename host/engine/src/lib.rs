@@ -17,6 +17,7 @@ pub use commands::CommandError;
 pub use ledger::clock::Clock;
 pub use ledger::doors::{DoorSite, Doors, OpenDoors};
 pub use ledger::paths::Paths;
+pub use orch_store::{move_run_folders, snapshot};
 pub use tasks::bases::Repositories;
 pub use tasks::driver::TaskDied;
 pub use tasks::gc::Collector;

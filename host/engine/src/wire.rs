@@ -67,6 +67,8 @@ pub struct Api {
     pub issues: commands::Issues,
     /// Who asks, and orders about tokens.
     pub people: commands::People,
+    /// Orders that are given again.
+    pub requests: commands::Requests,
     /// Deliveries of webhooks.
     pub webhooks: commands::Webhooks,
     /// Orders about repositories and their bases.
@@ -229,6 +231,9 @@ impl Host {
                 ledger: ledger.clone(),
                 config: config.clone(),
                 token_file: paths.token(),
+            },
+            requests: commands::Requests {
+                ledger: ledger.clone(),
             },
             webhooks: commands::Webhooks {
                 ledger: ledger.clone(),

@@ -14,16 +14,22 @@ mod repositories;
 mod statuses;
 mod tasks;
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
+use orch_domain::person::PersonRole;
 use orch_engine::Api;
 use orch_views::problem::ProblemCode;
 
 use crate::refusal::Refusal;
 use crate::routes::Routes;
-use crate::webhook;
+use crate::{metrics, openapi, webhook};
+
+/// What the endpoints say of themselves, as it is served.
+static DESCRIPTION: LazyLock<String> = LazyLock::new(|| routes().description.text());
 
 /// Every endpoint, answered by a host.
 pub(crate) fn router(api: Api) -> Router {
@@ -35,7 +41,7 @@ pub(crate) fn router(api: Api) -> Router {
 }
 
 fn routes() -> Routes {
-    let nouns: [fn(Routes) -> Routes; 14] = [
+    let nouns: [fn(Routes) -> Routes; 15] = [
         host::add,
         tasks::add,
         queue::add,
@@ -50,10 +56,28 @@ fn routes() -> Routes {
         evaluations::add,
         |routes| routes.foreign(webhook::PATH, webhook::take),
         repositories::add,
+        for_machines,
     ];
     nouns
         .into_iter()
         .fold(Routes::default(), |routes, add| add(routes))
+}
+
+/// What programs read that were not made for this host.
+fn for_machines(routes: Routes) -> Routes {
+    routes
+        .text(
+            openapi::PATH,
+            PersonRole::Viewer,
+            "application/json",
+            async |_| Ok(DESCRIPTION.clone()),
+        )
+        .text(
+            metrics::PATH,
+            PersonRole::Viewer,
+            metrics::KIND,
+            metrics::text,
+        )
 }
 
 async fn nowhere(uri: Uri) -> Response {
@@ -75,6 +99,23 @@ async fn not_so(uri: Uri, request: Request) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn description_in_the_repository_is_the_one_that_is_served() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/reference/openapi.json"
+        );
+        let served = DESCRIPTION.as_str();
+        if std::env::var_os("ORCH_BLESS").is_some() {
+            std::fs::write(path, served).unwrap();
+        }
+        let there = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            there == served,
+            "docs/reference/openapi.json is not what is served; run `ORCH_BLESS=1 cargo test -p orch-http`"
+        );
+    }
 
     #[test]
     fn every_endpoint_is_documented_with_its_role_and_nothing_else_is() {

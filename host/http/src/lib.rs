@@ -5,8 +5,11 @@
 //! is refused on the socket.
 
 mod access;
+mod again;
 mod api;
 mod call;
+mod metrics;
+mod openapi;
 mod refusal;
 mod request;
 mod routes;

@@ -1,10 +1,35 @@
 //! How is a refusal answered? One type for whatever goes wrong, as JSON with a stable code, a text and a remedy.
 
-use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use orch_engine::CommandError;
-use orch_views::problem::{Problem, ProblemCode, Refused};
+use orch_views::problem::{Problem, ProblemCode};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A refusal as it crosses the wire: a problem of RFC 9457 with the host's code and remedy, and the same once more as
+/// `error`, as `orch … --json` prints it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemDocument {
+    /// Names the kind of problem.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// What is wrong.
+    detail: String,
+    /// What programs match on.
+    code: ProblemCode,
+    /// What would help, if anything would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+    /// Code, message and remedy once more.
+    error: Problem,
+}
 
 /// A request that is not carried out.
 #[derive(Debug)]
@@ -65,6 +90,18 @@ fn status(code: ProblemCode) -> StatusCode {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (status(self.0.code), Json(Refused { error: self.0 })).into_response()
+        let status = status(self.0.code);
+        let document = ProblemDocument {
+            kind: format!("urn:orch:problem:{}", self.0.code.as_str()),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            detail: self.0.message.clone(),
+            code: self.0.code,
+            remedy: self.0.remedy.clone(),
+            error: self.0,
+        };
+        // Plain data can always be written.
+        let body = serde_json::to_string(&document).unwrap_or_default();
+        (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response()
     }
 }

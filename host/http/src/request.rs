@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::refusal::Refusal;
 
 /// Largest request body, bytes: the text of a task, escaped, fits.
-const BODY_BYTES_MAX: usize = 512 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 512 * 1024;
 /// What is read of a larger one and thrown away, so that its sender reads the refusal and no broken pipe.
 const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -67,6 +67,12 @@ async fn json<Q: DeserializeOwned>(parts: &Parts, body: Body) -> Result<Q, Refus
 }
 
 fn parsed<Q: DeserializeOwned>(bytes: &[u8]) -> Result<Q, Refusal> {
+    // A list would be read as the values of a request in their order, which nobody means.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let text = "the body is no JSON object";
+        return Err(Refusal::new(ProblemCode::Invalid, text)
+            .with_remedy("send an object with the names of the request"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         Refusal::new(
             ProblemCode::Invalid,

@@ -4,15 +4,20 @@
 use std::future::Future;
 
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use orch_domain::person::Caller;
+use orch_domain::person::{Caller, PersonRole};
 use orch_engine::{Api, CommandError};
 use orch_views::endpoint::{Endpoint, Method};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::allowed;
+use crate::again::once;
+use crate::openapi::Description;
 use crate::refusal::Refusal;
 use crate::request::read;
 
@@ -20,6 +25,7 @@ use crate::request::read;
 #[derive(Default)]
 pub(crate) struct Routes {
     pub(crate) router: Router<Api>,
+    pub(crate) description: Description,
     #[cfg(test)]
     pub(crate) paths: Vec<(String, &'static str)>,
 }
@@ -32,8 +38,8 @@ impl Routes {
         answer: F,
     ) -> Self
     where
-        Q: DeserializeOwned + Send + 'static,
-        A: Serialize + 'static,
+        Q: DeserializeOwned + JsonSchema + Send + 'static,
+        A: Serialize + JsonSchema + 'static,
         F: Fn(Api, [String; N], Q) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<A, CommandError>> + Send,
     {
@@ -52,8 +58,8 @@ impl Routes {
         answer: F,
     ) -> Self
     where
-        Q: DeserializeOwned + Send + 'static,
-        A: Serialize + 'static,
+        Q: DeserializeOwned + JsonSchema + Send + 'static,
+        A: Serialize + JsonSchema + 'static,
         F: Fn(Api, Caller, [String; N], Q) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<A, CommandError>> + Send,
     {
@@ -66,11 +72,12 @@ impl Routes {
 
     fn add<const N: usize, Q, A, F, Fut>(mut self, endpoint: &Endpoint<N, Q, A>, answer: F) -> Self
     where
-        Q: DeserializeOwned + Send + 'static,
-        A: Serialize + 'static,
+        Q: DeserializeOwned + JsonSchema + Send + 'static,
+        A: Serialize + JsonSchema + 'static,
         F: Fn(Api, Option<Caller>, [String; N], Q) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<A, CommandError>> + Send,
     {
+        self.description.add(endpoint);
         let (method, sent, least) = (endpoint.method, endpoint.sent, endpoint.least);
         let handler = move |State(api): State<Api>, request: Request| async move {
             let caller = least.map(|least| allowed(&request, least)).transpose()?;
@@ -84,9 +91,22 @@ impl Routes {
                 let path = request.uri().path();
                 tracing::info!(%person, %channel, path, "a person orders");
             }
-            let (names, request) = read::<N, Q>(sent, request).await?;
-            let answer = answer(api, caller, names, request).await?;
-            Ok::<_, Refusal>(Json(answer))
+            let by = caller.clone();
+            let answered = |request: Request| {
+                let api = api.clone();
+                async move {
+                    let (names, request) = read::<N, Q>(sent, request).await?;
+                    let answer = answer(api, by, names, request).await?;
+                    Ok::<_, Refusal>(Json(answer))
+                }
+            };
+            Ok::<_, Refusal>(match (method, caller) {
+                (Method::Post, Some(caller)) => {
+                    let answered = async |request| answered(request).await.into_response();
+                    once(api.clone(), &caller, request, answered).await
+                }
+                (Method::Get | Method::Post, _) => answered(request).await.into_response(),
+            })
         };
         let route = match method {
             Method::Get => get(handler),
@@ -96,8 +116,31 @@ impl Routes {
         #[cfg(test)]
         self.paths.push((
             format!("{} {}", method.as_str(), endpoint.path),
-            least.map_or("everybody", orch_domain::person::PersonRole::as_str),
+            least.map_or("everybody", PersonRole::as_str),
         ));
+        self
+    }
+
+    /// Answers a look with a text that is no view: who may look is said by role.
+    pub(crate) fn text<F, Fut>(
+        mut self,
+        path: &'static str,
+        least: PersonRole,
+        kind: &'static str,
+        answer: F,
+    ) -> Self
+    where
+        F: Fn(Api) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, CommandError>> + Send,
+    {
+        let handler = move |State(api): State<Api>, request: Request| async move {
+            allowed(&request, least)?;
+            let text = answer(api).await?;
+            Ok::<_, Refusal>(([(CONTENT_TYPE, kind)], text))
+        };
+        self.router = self.router.route(path, get(handler));
+        #[cfg(test)]
+        self.paths.push((format!("GET {path}"), least.as_str()));
         self
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use orch_config::Waiver;
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use orch_gates::{GateRuntime, LoadedGate, Recording, judge};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::waivers;
@@ -44,7 +45,7 @@ impl Kept {
 }
 
 /// An evaluation with everything that is needed to make it again.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct KeptEvaluation {
     /// Number of the evaluation.
     pub id: i64,
@@ -70,7 +71,8 @@ pub struct KeptEvaluation {
     pub artefact: String,
     /// File with the gate's bytes, if the host still has them.
     pub gate_file: Option<PathBuf>,
-    /// What it is made again from.
+    /// What it is made again from; the form is the host's own.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub kept: Kept,
 }
 

@@ -7,12 +7,14 @@
 mod error;
 mod migrations;
 mod open;
+mod snapshot;
 mod table;
 mod tx;
 mod writer;
 
 pub use error::StoreError;
 pub use open::{Owner, Store};
+pub use snapshot::{move_run_folders, snapshot};
 pub use table::alerts::{Acknowledged, AlertRow};
 pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
 pub use table::base_tests::BaseTestRow;
@@ -37,6 +39,7 @@ pub use table::pages::{QueuedJob, TaskTally, WaitingPlace};
 pub use table::pauses::Pause;
 pub use table::reap::{OpenRun, Reaping, RunningJob};
 pub use table::reconcile::UnderWay;
+pub use table::request_keys::KeyOutcome;
 pub use table::runs::{NewRun, RunEnd, RunFolderRow, RunRow};
 pub use table::tasks::{CasOutcome, NewTask, TaskRecord};
 pub use table::tokens::{NewToken, TokenRow};

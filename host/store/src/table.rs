@@ -30,6 +30,7 @@ pub(crate) mod pauses;
 mod plans;
 pub(crate) mod reap;
 pub(crate) mod reconcile;
+pub(crate) mod request_keys;
 pub(crate) mod runs;
 pub(crate) mod step_failures;
 pub(crate) mod tasks;

@@ -2,6 +2,7 @@
 
 use orch_domain::notice::{Level, NoticeName};
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -18,7 +19,7 @@ pub const ACKNOWLEDGE: Endpoint<0, AcknowledgeRequest, Message> =
     Endpoint::post(PersonRole::Operator, "/alerts/acknowledge");
 
 /// An alert. Those that are alike are one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct AlertView {
     pub id: i64,
@@ -44,7 +45,7 @@ pub struct AlertView {
 }
 
 /// Which alerts somebody has seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcknowledgeRequest {
     /// Their numbers, 1 to [`ACKNOWLEDGED_MAX`] of them.

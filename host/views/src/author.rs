@@ -1,9 +1,10 @@
 //! What gate authors see of their projects: checks and measurements.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a host would say of a gate file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckView {
     /// The file.
     pub file: String,
@@ -14,7 +15,7 @@ pub struct CheckView {
 }
 
 /// Something that was noted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteView {
     /// How bad it is.
     pub level: NoteLevel,
@@ -23,7 +24,7 @@ pub struct NoteView {
 }
 
 /// How bad something is that was noted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoteLevel {
     /// A host would not take the gate.
@@ -46,7 +47,7 @@ impl NoteLevel {
 }
 
 /// A gate's measurements.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BenchView {
     /// The gate.
     pub gate: AboutGate,
@@ -55,7 +56,7 @@ pub struct BenchView {
 }
 
 /// Which gate it is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each is what it says")]
 pub struct AboutGate {
     pub gate: String,
@@ -64,7 +65,7 @@ pub struct AboutGate {
 }
 
 /// Measurements of one case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct MeasureView {
     pub name: String,
@@ -78,14 +79,14 @@ pub struct MeasureView {
 }
 
 /// A project that was begun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BegunView {
     /// Its folder.
     pub folder: String,
 }
 
 /// A component that was built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuiltView {
     /// Its file.
     pub file: String,

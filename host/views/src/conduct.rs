@@ -3,6 +3,7 @@
 
 use orch_domain::conduct::Proposal;
 use orch_domain::pipeline::Mode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -12,7 +13,7 @@ use crate::page::{Page, PageRequest};
 pub const CONDUCT: Endpoint<0, PageRequest, Page<ConductView>> = Endpoint::get("/gates/conduct");
 
 /// What one entry decided lately.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct ConductView {
     pub entry: String,

@@ -1,5 +1,6 @@
 //! What runs cost and used, added up.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -9,7 +10,7 @@ use crate::page::Page;
 pub const COSTS: Endpoint<0, CostsRequest, Page<CostView>> = Endpoint::get("/costs");
 
 /// By what costs are added up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each is what it says")]
 pub enum CostsBy {
@@ -35,7 +36,7 @@ impl CostsBy {
 }
 
 /// Which costs, and how they are added up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CostsRequest {
     /// By what.
@@ -54,7 +55,7 @@ pub struct CostsRequest {
 }
 
 /// Runs added up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CostView {
     /// Day, stage, work item or agent.
     pub name: String,
@@ -69,7 +70,7 @@ pub struct CostView {
 }
 
 /// Tokens by class.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct TokensView {
     pub input: i64,

@@ -1,5 +1,6 @@
 //! What did a task change? In all, against the base on which it was judged, or in one round.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -8,7 +9,7 @@ use crate::endpoint::Endpoint;
 pub const DIFF: Endpoint<1, DiffRequest, DiffView> = Endpoint::get("/tasks/{item}/diff");
 
 /// Which difference.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiffRequest {
     /// One round, from 1 on; all of them if not given.
@@ -17,7 +18,7 @@ pub struct DiffRequest {
 }
 
 /// A difference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DiffView {
     /// The task.
     pub work_item: String,
@@ -44,7 +45,7 @@ pub struct DiffView {
 }
 
 /// A round of work on the branch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoundView {
     /// From 1 on.
     pub number: u32,
@@ -59,7 +60,7 @@ pub struct RoundView {
 }
 
 /// How a file differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileChange {
     /// It came.
@@ -71,7 +72,7 @@ pub enum FileChange {
 }
 
 /// A file that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileDiff {
     /// Its path; to be shown as text.
     pub path: String,
@@ -90,7 +91,7 @@ pub struct FileDiff {
 }
 
 /// A part of a file with what is around a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of unified differences")]
 pub struct Hunk {
     pub old_start: u32,
@@ -103,7 +104,7 @@ pub struct Hunk {
 }
 
 /// What became of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LineChange {
     /// It is in both.
@@ -115,7 +116,7 @@ pub enum LineChange {
 }
 
 /// A line of a difference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DiffLine {
     /// What became of it.
     pub change: LineChange,

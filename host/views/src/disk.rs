@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -11,7 +12,7 @@ use crate::endpoint::Endpoint;
 pub const GC: Endpoint<0, GcRequest, GcView> = Endpoint::post(PersonRole::Admin, "/gc");
 
 /// How to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GcRequest {
     /// Only say what would go.
@@ -19,7 +20,7 @@ pub struct GcRequest {
 }
 
 /// What a look found, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GcView {
     /// Whether it was only a look.
     pub dry_run: bool,
@@ -45,7 +46,7 @@ pub struct GcView {
 pub const ITEMS_MAX: usize = 1_000;
 
 /// Rows of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TableRows {
     /// The table.
     pub table: String,
@@ -54,7 +55,7 @@ pub struct TableRows {
 }
 
 /// Something that could go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GcItem {
     /// What it is.
     pub kind: LeftoverKind,
@@ -72,7 +73,7 @@ pub struct GcItem {
 }
 
 /// Kinds of what could go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeftoverKind {
     /// A task's workspace.
@@ -88,7 +89,7 @@ pub enum LeftoverKind {
 }
 
 /// What becomes of an item, with the proof or the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "fate", content = "because", rename_all = "kebab-case")]
 pub enum Fate {
     /// It would go; the proof that nothing is lost.

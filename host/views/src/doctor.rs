@@ -1,10 +1,11 @@
 //! Whether judged processes are confined on this machine, and what they see of it.
 
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a trial of the confinement showed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DoctorView {
     /// Version of Landlock, if the kernel has it.
     pub landlock: Option<String>,
@@ -23,7 +24,7 @@ pub struct DoctorView {
 }
 
 /// One thing that a confined program tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfinementCheck {
     /// What it must not be able to do, or must be.
     pub name: String,
@@ -34,7 +35,7 @@ pub struct ConfinementCheck {
 }
 
 /// A file or folder that judged processes read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SeenPlace {
     /// Where it lies.
     pub path: String,
@@ -43,7 +44,7 @@ pub struct SeenPlace {
 }
 
 /// Something of the host that the operator has opened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SandboxGrant {
     /// Key in `orch.yaml`.
     pub key: String,
@@ -54,7 +55,7 @@ pub struct SandboxGrant {
 }
 
 /// A person, and how the host knows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KnownPerson {
     /// Who.
     pub name: String,

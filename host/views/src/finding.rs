@@ -1,9 +1,10 @@
 //! A finding of a gate, as it is shown.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are the contract's")]
 pub struct FindingView {
     pub rule: String,

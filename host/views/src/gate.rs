@@ -1,6 +1,7 @@
 //! Gates: what is loaded, what a file says of itself, and what is ordered of them.
 
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -22,7 +23,7 @@ pub const RELEASE: Endpoint<1, Nothing, GateDone> =
     Endpoint::post(PersonRole::Admin, "/gates/{name}/release");
 
 /// How a gate stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateState {
     /// It judges where a pipeline names it.
@@ -51,7 +52,7 @@ impl GateState {
 }
 
 /// A gate of the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct GateView {
     pub name: String,
@@ -66,7 +67,7 @@ pub struct GateView {
 }
 
 /// What an order about gates came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GateDone {
     /// Gate, or empty for all.
     pub gate: String,
@@ -75,7 +76,7 @@ pub struct GateDone {
 }
 
 /// Where a gate is to judge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnableRequest {
     /// The gate.
@@ -98,7 +99,7 @@ fn enforce() -> String {
 }
 
 /// Which version to go back to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackRequest {
     /// Its digest, or the beginning of it.
@@ -106,7 +107,7 @@ pub struct RollbackRequest {
 }
 
 /// What a gate file says of itself and what it may do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the description")]
 pub struct InspectionView {
     pub file: String,
@@ -125,7 +126,7 @@ pub struct InspectionView {
 }
 
 /// An import of a gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportView {
     /// The interface.
     pub name: String,
@@ -134,7 +135,7 @@ pub struct ImportView {
 }
 
 /// What an evaluation may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the limits")]
 pub struct LimitsView {
     pub memory_bytes: u64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -13,14 +14,14 @@ pub const HEALTH: Endpoint<0, Nothing, HealthView> = Endpoint::open("/health");
 pub const STATUS: Endpoint<0, Nothing, StatusView> = Endpoint::get("/status");
 
 /// The host answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthView {
     /// How it is.
     pub status: Health,
 }
 
 /// How the host is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// It answers.
@@ -28,7 +29,7 @@ pub enum Health {
 }
 
 /// What the host is and how much it carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusView {
     /// Version of the program.
     pub version: String,
@@ -50,7 +51,7 @@ pub struct StatusView {
 }
 
 /// What came in from a source of webhooks since the host started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WebhookView {
     /// Deliveries that were kept.
     pub accepted: u64,
@@ -67,7 +68,7 @@ pub struct WebhookView {
 }
 
 /// A background task of the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackgroundView {
     /// Its name.
     pub name: String,
@@ -84,7 +85,7 @@ pub struct BackgroundView {
 }
 
 /// What a background task is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackgroundState {
     /// At work.
@@ -96,7 +97,7 @@ pub enum BackgroundState {
 }
 
 /// A panic.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PanicView {
     /// When, Unix milliseconds.
     pub at_ms: i64,
@@ -105,7 +106,7 @@ pub struct PanicView {
 }
 
 /// How many tasks there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskCounts {
     /// Under way.
     pub live: u64,
@@ -114,7 +115,7 @@ pub struct TaskCounts {
 }
 
 /// How many gates there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GateCounts {
     /// Those that judge.
     pub loaded: u64,

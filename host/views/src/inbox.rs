@@ -2,6 +2,7 @@
 
 use orch_domain::stage::Stage;
 use orch_domain::waiting::{Risk, Wanted};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -12,7 +13,7 @@ use crate::task::{RemedyView, TaskStatus};
 pub const INBOX: Endpoint<0, PageRequest, Page<InboxItem>> = Endpoint::get("/inbox");
 
 /// Something that waits for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InboxItem {
     /// What is asked of the person.
     pub wanted: Wanted,
@@ -37,7 +38,7 @@ pub struct InboxItem {
 }
 
 /// The task that waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct InboxTask {
     pub work_item: String,
@@ -54,7 +55,7 @@ pub struct InboxTask {
 }
 
 /// What a gate said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceView {
     /// Number of the evaluation.
     pub evaluation: i64,

@@ -2,6 +2,7 @@
 
 use orch_domain::issue::TrackerState;
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -15,7 +16,7 @@ pub const MOVE: Endpoint<1, MoveRequest, Message> =
     Endpoint::post(PersonRole::Operator, "/issues/{item}/move");
 
 /// An issue in one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct IssueView {
     pub work_item: String,
@@ -27,7 +28,7 @@ pub struct IssueView {
 }
 
 /// Where an issue goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoveRequest {
     /// The state.

@@ -1,6 +1,7 @@
 //! Jobs of the queue: how many, which run, which comes next.
 
 use orch_domain::job::{JobKind, Lane};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -11,7 +12,7 @@ use crate::pause::PauseView;
 pub const LIST: Endpoint<0, PageRequest, JobsView> = Endpoint::get("/queue/jobs");
 
 /// Where a job is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the states are those of the queue")]
 pub enum JobState {
@@ -38,7 +39,7 @@ impl JobState {
 }
 
 /// How many jobs are in each state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the states")]
 pub struct JobCounts {
     pub scheduled: i64,
@@ -50,7 +51,7 @@ pub struct JobCounts {
 }
 
 /// What runs and what comes next, read at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobsView {
     /// How many are in each state.
     pub counts: JobCounts,
@@ -65,7 +66,7 @@ pub struct JobsView {
 }
 
 /// A job with what it is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct JobView {
     pub id: i64,
@@ -86,7 +87,7 @@ pub struct JobView {
 }
 
 /// A job among the latest of the queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct RecentJob {
     pub id: i64,

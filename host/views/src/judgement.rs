@@ -1,12 +1,13 @@
 //! A judgement of a plain repository, made without a host.
 
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::FindingView;
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JudgementView {
     /// Name of the gate that judged.
     pub gate: String,

@@ -2,6 +2,7 @@
 
 use orch_domain::job::JobKind;
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -18,7 +19,7 @@ pub const RELEASE_TRANSITION: Endpoint<0, TransitionRequest, Message> =
     Endpoint::post_by_query(PersonRole::Operator, "/transition-lease/release");
 
 /// A lease that is held.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseView {
     /// `merge:REPOSITORY` or `task:WORK-ITEM`.
     pub resource: String,
@@ -39,7 +40,7 @@ pub struct LeaseView {
 }
 
 /// Which lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRequest {
     /// As it is listed.
@@ -47,7 +48,7 @@ pub struct ReleaseRequest {
 }
 
 /// Which task's transition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransitionRequest {
     /// The task.

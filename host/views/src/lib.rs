@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod author;
+pub mod backup;
 pub mod conduct;
 pub mod costs;
 pub mod diff;

@@ -1,5 +1,6 @@
 //! How much of a list is shown, and how is the rest asked for?
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Rows of a page that asks for no number.
@@ -8,7 +9,7 @@ pub const LIMIT_DEFAULT: u32 = 50;
 pub const LIMIT_MAX: u32 = 500;
 
 /// A part of a list, and how much there is in all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Page<T> {
     /// The rows shown, in the list's order.
     pub items: Vec<T>,
@@ -33,7 +34,7 @@ impl<T> Page<T> {
 }
 
 /// Which part of a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PageRequest {
     /// Rows at most, 1 to [`LIMIT_MAX`]; [`LIMIT_DEFAULT`] if not given.
@@ -45,7 +46,7 @@ pub struct PageRequest {
 }
 
 /// Which part of a list that leaves out what has ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListRequest {
     /// What has ended too.

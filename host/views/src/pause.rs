@@ -1,6 +1,7 @@
 //! Lanes and repositories that are held back.
 
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -17,7 +18,7 @@ pub const UNPAUSE: Endpoint<0, UnpauseRequest, Message> =
     Endpoint::post(PersonRole::Operator, "/pauses/release");
 
 /// What is held back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct PauseView {
     pub scope: String,
@@ -28,7 +29,7 @@ pub struct PauseView {
 }
 
 /// What to hold back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     /// `lane:agents`, `lane:gates`, `lane:effects`, each with `@REPOSITORY` for one repository alone, or
@@ -43,7 +44,7 @@ pub struct PauseRequest {
 }
 
 /// What to let go on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnpauseRequest {
     /// As it was paused.

@@ -1,6 +1,7 @@
 //! Persons: who asks, and the tokens that they are known by.
 
 use orch_domain::person::{Channel, PersonRole};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -20,7 +21,7 @@ pub const REVOKE: Endpoint<1, Nothing, Message> =
     Endpoint::post(PersonRole::Admin, "/tokens/{token}/revoke");
 
 /// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeView {
     /// Name.
     pub person: String,
@@ -31,7 +32,7 @@ pub struct MeView {
 }
 
 /// Whether a token counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenState {
     /// It does.
@@ -54,7 +55,7 @@ impl TokenState {
 }
 
 /// A token, without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenView {
     /// Its number.
     pub id: i64,
@@ -73,7 +74,7 @@ pub struct TokenView {
 }
 
 /// Which token to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTokenRequest {
     /// Whose it is.
@@ -86,7 +87,7 @@ pub struct NewTokenRequest {
 }
 
 /// A token that was made, with its secret: it is shown this once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewTokenView {
     /// The token itself.
     pub token: String,

@@ -1,9 +1,10 @@
 //! What does a refusal look like? A code that programs match on, a text for people, and what would help.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why something was refused. The codes are stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemCode {
     /// The request makes no sense as it was given.
@@ -30,8 +31,28 @@ pub enum ProblemCode {
     Failed,
 }
 
+impl ProblemCode {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::TooMany => "too-many",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::Conflict => "conflict",
+            Self::TooLarge => "too-large",
+            Self::NotJson => "not-json",
+            Self::Host => "host",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// A refusal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Refusal")]
 pub struct Problem {
     /// What programs match on.
     pub code: ProblemCode,
@@ -43,7 +64,7 @@ pub struct Problem {
 }
 
 /// A refusal as it crosses the wire and as `--json` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refused {
     /// The refusal.
     pub error: Problem,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -14,7 +15,7 @@ use crate::resilience::ResilienceView;
 pub const QUEUE: Endpoint<0, Nothing, QueueView> = Endpoint::get("/queue");
 
 /// The queue, read at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueView {
     /// How many jobs are in each state.
     pub counts: JobCounts,
@@ -43,7 +44,7 @@ pub struct QueueView {
 }
 
 /// Who asks forge and tracker for what no notice told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReconcileView {
     /// Whether it looks at all.
     pub enabled: bool,
@@ -64,7 +65,7 @@ pub struct ReconcileView {
 }
 
 /// A difference that was made good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MadeGood {
     /// The task.
     pub work_item: String,
@@ -73,7 +74,7 @@ pub struct MadeGood {
 }
 
 /// Who recovers abandoned work.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReaperView {
     /// Whether it looks at all.
     pub enabled: bool,
@@ -90,7 +91,7 @@ pub struct ReaperView {
 }
 
 /// A job that was taken from its owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastReaped {
     /// The job.
     pub job_id: i64,
@@ -101,7 +102,7 @@ pub struct LastReaped {
 }
 
 /// Watches after deploys.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PostDeployView {
     /// Whether any repository is watched.
     pub enabled: bool,
@@ -112,7 +113,7 @@ pub struct PostDeployView {
 }
 
 /// Leases, and what waits for steps that nothing may interrupt.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TransitionLeaseView {
     /// Leases that are held, at most as many as a page may have.
     pub leases: Vec<LeaseView>,
@@ -123,21 +124,21 @@ pub struct TransitionLeaseView {
 }
 
 /// Stops under way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StopView {
     /// Tasks that are being stopped.
     pub stopping: u64,
 }
 
 /// What people have to see.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertsView {
     /// Alerts that nobody has acknowledged.
     pub open: u64,
 }
 
 /// The security gate.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecurityView {
     /// Whether it judges anywhere.
     pub enabled: bool,

@@ -1,6 +1,7 @@
 //! Evaluations of the past made again: the same verdict or another one.
 
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -11,7 +12,7 @@ pub const RECORDED: Endpoint<1, PageRequest, Page<i64>> =
     Endpoint::get("/gates/{name}/evaluations");
 
 /// What an evaluation comes to when it is made again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplayView {
     /// Number of the evaluation.
     pub id: i64,
@@ -32,7 +33,7 @@ pub struct ReplayView {
 }
 
 /// What another gate file would have decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BacktestView {
     /// Gate whose evaluations were looked at.
     pub gate: String,
@@ -47,7 +48,7 @@ pub struct BacktestView {
 }
 
 /// A gate file that is tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each is what it says")]
 pub struct CandidateView {
     pub file: String,
@@ -56,7 +57,7 @@ pub struct CandidateView {
 }
 
 /// One evaluation of a backtest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BacktestRow {
     /// Number of the evaluation.
     pub id: i64,

@@ -1,6 +1,7 @@
 //! Repositories: which are registered, what their pipelines are, how their bases stand.
 
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -18,7 +19,7 @@ pub const CHECK: Endpoint<1, Nothing, BaseView> =
     Endpoint::post(PersonRole::Operator, "/repositories/{name}/check");
 
 /// A repository.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RepositoryView {
     /// Its name here.
     pub name: String,
@@ -35,7 +36,7 @@ pub struct RepositoryView {
 }
 
 /// How a base stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BaseView {
     /// The repository.
     pub repo: String,
@@ -54,7 +55,7 @@ pub struct BaseView {
 }
 
 /// The pipeline of a repository as it is in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PipelineView {
     /// The repository.
     pub repo: String,
@@ -69,7 +70,7 @@ pub struct PipelineView {
 }
 
 /// A step of a pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepView {
     /// Its stage.
     pub stage: String,
@@ -88,7 +89,7 @@ pub struct StepView {
 }
 
 /// Something because of which no task can come to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PipelineProblem {
     /// Where in the pipeline.
     pub place: String,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::pause::PauseView;
 
 /// What keeps agents from starting, and how busy the store is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResilienceView {
     /// What was spent, and what may be.
     pub budget: BudgetView,
@@ -22,7 +23,7 @@ pub struct ResilienceView {
 }
 
 /// Money, dollars.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BudgetView {
     /// What today's runs said they cost.
     pub spent_today_usd: f64,
@@ -39,7 +40,7 @@ pub struct BudgetView {
 }
 
 /// Writes of the store since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreView {
     /// Writes that were asked for since the start.
     pub commands: u64,
@@ -48,7 +49,7 @@ pub struct StoreView {
 }
 
 /// What was found when an agent was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PreflightView {
     /// Whether it may start.
     pub ok: bool,
@@ -59,7 +60,7 @@ pub struct PreflightView {
 }
 
 /// How a circuit breaker stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BreakerView {
     /// Whose it is.
     pub key: BreakerKey,
@@ -68,7 +69,7 @@ pub struct BreakerView {
 }
 
 /// What shares the fate of a breaker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BreakerKey {
     /// The program.
     pub program: String,
@@ -77,7 +78,7 @@ pub struct BreakerKey {
 }
 
 /// How a breaker stands at a moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BreakerState {
     /// The phase.
     pub phase: BreakerPhase,
@@ -94,7 +95,7 @@ pub struct BreakerState {
 }
 
 /// Phase of a breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerPhase {
     /// Runs start.
@@ -106,7 +107,7 @@ pub enum BreakerPhase {
 }
 
 /// Why a breaker lets nothing start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerReason {
     /// The provider failed several times in a row.

@@ -1,6 +1,7 @@
 //! A run from near: its log by range, its events, and what its agent does now.
 
 use orch_domain::run_event::RunEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -17,7 +18,7 @@ pub const EVENTS: Endpoint<2, EventsRequest, EventsView> =
     Endpoint::get("/tasks/{item}/runs/{run}/events");
 
 /// Which part of what a run left is read as its log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogSource {
     /// What people read: the events in words if the agent's command line tells of them, else its output.
@@ -44,7 +45,7 @@ impl LogSource {
 }
 
 /// Which lines of a log. At most one of `from`, `line` and `tail` says where the range begins; else it is the start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogRequest {
     /// What to read.
@@ -65,7 +66,7 @@ pub struct LogRequest {
 }
 
 /// A range of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogView {
     /// The run.
     pub run: i64,
@@ -88,7 +89,7 @@ pub struct LogView {
 }
 
 /// A line of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogLine {
     /// Its first byte in the log.
     pub at: u64,
@@ -108,7 +109,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 /// Which events of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventsRequest {
     /// First byte of the events: the `to` of the range before.
@@ -123,7 +124,7 @@ pub struct EventsRequest {
 }
 
 /// A range of what a run's agent did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventsView {
     /// The run.
     pub run: i64,
@@ -140,7 +141,7 @@ pub struct EventsView {
 }
 
 /// Something that an agent did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventView {
     /// When, Unix milliseconds.
     pub at_ms: i64,
@@ -150,7 +151,7 @@ pub struct EventView {
 }
 
 /// What an agent does now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActivityView {
     /// The run that does it.
     pub run: i64,

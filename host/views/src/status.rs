@@ -1,6 +1,7 @@
 //! Commit statuses that somebody outside of the host posts.
 
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -18,7 +19,7 @@ pub const SET: Endpoint<0, StatusRequest, Message> =
     Endpoint::post(PersonRole::Operator, "/statuses");
 
 /// How a check of a commit stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatusRequest {
     /// Work item, whose present commit is meant, or the whole id of a commit.
@@ -39,7 +40,7 @@ pub struct StatusRequest {
 }
 
 /// How a check stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are those of every forge")]
 pub enum StatusState {

@@ -8,6 +8,7 @@ use orch_domain::reach::Reached;
 use orch_domain::remedy::First;
 use orch_domain::stage::{RunRole, Stage};
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::costs::{CostView, TokensView};
@@ -47,7 +48,7 @@ pub const PRIORITY: Endpoint<1, PriorityRequest, Done> =
     Endpoint::post(PersonRole::Operator, "/tasks/{item}/priority");
 
 /// What a task does, without its data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskStatus {
     /// A job for its step is queued or running.
@@ -82,7 +83,7 @@ impl TaskStatus {
 }
 
 /// A task in one line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct TaskLine {
     pub work_item: String,
@@ -100,7 +101,7 @@ pub struct TaskLine {
 }
 
 /// A task with everything that belongs to it. Of each list the latest are shown; `totals` says how many there are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct TaskView {
     #[serde(flatten)]
@@ -132,7 +133,7 @@ pub struct TaskView {
 }
 
 /// What a person decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionView {
     /// What: `approved`, `rejected`, `resumed` or `stop-requested`.
     pub what: String,
@@ -147,7 +148,7 @@ pub struct DecisionView {
 }
 
 /// A task's part in a batch that is tested and lands as one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct BatchView {
     pub id: i64,
@@ -168,7 +169,7 @@ pub struct BatchView {
 }
 
 /// A run of the tests on the first members of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct BatchRunView {
     /// How many members, the lowest of the stack first, stood in the tested commit.
@@ -180,7 +181,7 @@ pub struct BatchRunView {
 }
 
 /// How many there are of what a [`TaskView`] lists.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the lists")]
 pub struct TaskTotals {
     pub stages: u64,
@@ -190,7 +191,7 @@ pub struct TaskTotals {
 }
 
 /// Something that a person can do about a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RemedyView {
     /// What has to be done outside of the host before; none if nothing has.
     pub first: Option<Outside>,
@@ -201,7 +202,7 @@ pub struct RemedyView {
 }
 
 /// What has to be done outside of the host before it is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outside {
     /// What.
     pub kind: First,
@@ -210,7 +211,7 @@ pub struct Outside {
 }
 
 /// What a task waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WhyView {
     /// The task.
     pub work_item: String,
@@ -221,7 +222,7 @@ pub struct WhyView {
 }
 
 /// One stay in a stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct StageVisit {
     pub stage: Stage,
@@ -231,7 +232,7 @@ pub struct StageVisit {
 }
 
 /// One judgement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct VerdictView {
     /// Number of the evaluation, for `orch gate replay`.
@@ -254,7 +255,7 @@ pub struct VerdictView {
 }
 
 /// One run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub struct RunView {
     pub id: i64,
@@ -278,7 +279,7 @@ pub struct RunView {
 }
 
 /// What a run asked of the network and was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DenialView {
     /// The run.
     pub run: i64,
@@ -293,7 +294,7 @@ pub struct DenialView {
 }
 
 /// A request for a new task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRequest {
     /// Registered name of the repository that it changes.
@@ -315,7 +316,7 @@ pub struct NewRequest {
 }
 
 /// An approval.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApproveRequest {
     /// What was looked at: the code tree or the commit that was shown, or its first digits. Refused if it is another by
@@ -325,7 +326,7 @@ pub struct ApproveRequest {
 }
 
 /// A rejection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejectRequest {
     /// What to change; reaches the next run verbatim.
@@ -337,7 +338,7 @@ pub struct RejectRequest {
 }
 
 /// What a person thinks of a task's code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewRequest {
     /// Whether it is good.
@@ -351,7 +352,7 @@ pub struct ReviewRequest {
 }
 
 /// Whether code is good, as a person says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReviewVerdict {
     /// It is.
@@ -361,7 +362,7 @@ pub enum ReviewVerdict {
 }
 
 /// A way out of a block.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {
     /// Stage to go on at; where it stopped if not given.
@@ -376,7 +377,7 @@ pub struct ResumeRequest {
 }
 
 /// How urgent a task is from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriorityRequest {
     /// 1 (first) to 9.
@@ -384,7 +385,7 @@ pub struct PriorityRequest {
 }
 
 /// What a command about a task came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
     /// Work item.
     pub work_item: String,

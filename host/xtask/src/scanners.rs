@@ -1,5 +1,6 @@
-//! Installs the scanners that the security gate runs: `gitleaks` from a newer suite of the machine's own
-//! Debian mirror, `pip-audit` as a Python package.
+//! Installs programs that tests ask: the scanners of the security gate (`gitleaks` from a newer suite of the machine's
+//! own Debian mirror, `pip-audit` as a Python package), and what reads the interface for machines (`promtool`,
+//! `schemathesis`).
 
 use std::fs;
 use std::path::Path;
@@ -15,13 +16,53 @@ const SUITES: [&str; 2] = ["forky", "sid"];
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// The package of dependency audits.
 const PIP_AUDIT: &str = "pip-audit==2.10.1";
+/// The package that tries what the description of the interface allows.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 /// Installs what is missing, with links in `bin`.
 pub(crate) fn install(folder: &Path, python: &Python, bin: &Path) -> anyhow::Result<()> {
     gitleaks(folder, bin).context("gitleaks is needed to test the security gate")?;
     python
         .install(PIP_AUDIT, "pip-audit", bin)
-        .context("pip-audit is needed to test the security gate")
+        .context("pip-audit is needed to test the security gate")?;
+    python
+        .install(SCHEMATHESIS, "schemathesis", bin)
+        .context("schemathesis is needed to test the interface")?;
+    promtool(folder, bin).context("promtool is needed to test the alert rules")
+}
+
+/// From the package of Prometheus, unpacked without being installed.
+fn promtool(folder: &Path, bin: &Path) -> anyhow::Result<()> {
+    let home = folder.join("prometheus");
+    let program = home.join("usr/bin/promtool");
+    if program.exists() && bin.join("promtool").exists() {
+        return Ok(());
+    }
+    eprintln!("installing promtool");
+    fs::create_dir_all(&home)?;
+    let mut download = Command::new("apt-get");
+    download
+        .current_dir(&home)
+        .args(["download", "-qq", "prometheus"])
+        .stdout(Stdio::null());
+    run(&mut download)?;
+    unpack(&home)?;
+    // As large as the rest together, and asked by nobody.
+    fs::remove_file(home.join("usr/bin/prometheus")).ok();
+    if output(Command::new(&program).arg("--version")).is_none() {
+        bail!("`{}` was unpacked and does not start", program.display());
+    }
+    link(&program, bin, "promtool")
+}
+
+/// Unpacks the package that was downloaded into a folder.
+fn unpack(home: &Path) -> anyhow::Result<()> {
+    let package = fs::read_dir(home)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|e| e == "deb"))
+        .context("the package was not downloaded")?;
+    run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(home))?;
+    Ok(fs::remove_file(package)?)
 }
 
 fn gitleaks(folder: &Path, bin: &Path) -> anyhow::Result<()> {
@@ -64,11 +105,7 @@ fn gitleaks(folder: &Path, bin: &Path) -> anyhow::Result<()> {
     if let Some(failure) = failure {
         return Err(failure);
     }
-    let package = fs::read_dir(&home)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|e| e == "deb"))
-        .context("the package was not downloaded")?;
-    run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&home))?;
+    unpack(&home)?;
     for name in ["lists", "cache"] {
         // Only the program is needed further on.
         fs::remove_dir_all(home.join(name)).ok();

@@ -12,6 +12,8 @@ use crate::shell::{cargo, debian, output, root, run, works};
 
 /// The agent command line that the end-to-end test drives.
 const CLAUDE: &str = "@anthropic-ai/claude-code@2.1.329";
+/// The client that asks the host by the Model Context Protocol.
+const MCP_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
 /// The test runner.
 const NEXTEST: &str = "0.9.148";
 /// Its package for Python, which Astral builds and keeps: the same version, with the program in it.
@@ -40,7 +42,8 @@ pub(crate) fn install() -> anyhow::Result<()> {
     let python = Python::below(&folder())?;
     nextest(&python)?;
     scanners::install(&folder(), &python, &bin())?;
-    claude_code()
+    claude_code()?;
+    mcp_sdk()
 }
 
 /// As a package with the program in it; built from its sources, which takes minutes, where there is none for the
@@ -61,6 +64,30 @@ fn nextest(python: &Python) -> anyhow::Result<()> {
         .args(["--version", NEXTEST, "--root"])
         .arg(folder()))
     .context("cargo-nextest is needed to run the tests")
+}
+
+/// Beside the agent command line, which brings npm.
+fn mcp_sdk() -> anyhow::Result<()> {
+    let npm = folder().join("npm");
+    let stamp = npm.join("mcp-sdk-installed");
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == MCP_SDK) {
+        return Ok(());
+    }
+    eprintln!("installing {MCP_SDK}");
+    let mut command = Command::new("npm");
+    command
+        .args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--prefix",
+        ])
+        .arg(&npm)
+        .arg(MCP_SDK);
+    run(command.stdout(Stdio::null())).context("the SDK is needed to test the server of models")?;
+    fs::write(stamp, MCP_SDK)?;
+    Ok(())
 }
 
 fn claude_code() -> anyhow::Result<()> {

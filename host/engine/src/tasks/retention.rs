@@ -13,6 +13,8 @@ use crate::ledger::budget::DAY_MS;
 pub(crate) const EVERY: Duration = Duration::from_secs(3600);
 /// How long ended jobs, told messages, acknowledged alerts and recordings are kept, milliseconds.
 const KEEP_MS: i64 = 30 * DAY_MS;
+/// How long an order may be given again under its key, milliseconds.
+const KEEP_KEYS_MS: i64 = DAY_MS;
 /// Rows of each kind that one sweep removes, so that it never holds the writer for long.
 const SWEEP_ROWS: u32 = 1_000;
 /// Tasks whose history one sweep removes: each has some hundreds of rows.
@@ -33,6 +35,7 @@ pub(crate) async fn run(ledger: Ledger, config: LiveConfig, mut stop: Stop) {
 
 async fn sweep(ledger: &Ledger, config: &LiveConfig) -> Result<(), StoreError> {
     let before = ledger.now() - KEEP_MS;
+    let keys = ledger.now() - KEEP_KEYS_MS;
     let history = ledger.now() - i64::from(config.now().disk.history_days) * DAY_MS;
     let removed = ledger
         .write(move |tx| {
@@ -43,9 +46,10 @@ async fn sweep(ledger: &Ledger, config: &LiveConfig) -> Result<(), StoreError> {
                 let messages = tx.sweep_messages(before, SWEEP_ROWS).await?;
                 // What passed the tests of a batch is known for as long as the history of its tasks.
                 let batches = tx.sweep_batches(history, SWEEP_ROWS).await?;
+                let keys = tx.sweep_request_keys(keys, SWEEP_ROWS).await?;
                 let alerts = tx.sweep_alerts(before, history, SWEEP_ROWS).await?;
                 let history = tx.sweep_history(history, SWEEP_TASKS, SWEEP_ROWS).await?;
-                Ok(alerts + jobs + recordings + memory + messages + batches + history)
+                Ok(keys + alerts + jobs + recordings + memory + messages + batches + history)
             })
         })
         .await?;
