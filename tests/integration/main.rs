@@ -7,6 +7,7 @@
 mod admission;
 mod alerts;
 mod authors;
+mod backup;
 mod bad_input;
 mod batches;
 mod cage;
@@ -25,6 +26,8 @@ mod items;
 mod layers;
 mod left;
 mod live;
+mod machines;
+mod mcp;
 mod merging;
 mod mover;
 mod moving;

@@ -142,6 +142,24 @@ pub(crate) enum Command {
         #[arg(long, default_value = "secrets")]
         secrets: PathBuf,
     },
+    /// Copy everything that a host needs to go on into a new folder, while it runs.
+    Backup {
+        /// A folder that is not there yet.
+        folder: PathBuf,
+    },
+    /// Take a backup up as the data folder of this configuration, which must not have one yet.
+    Restore {
+        /// Folder that `orch backup` made.
+        folder: PathBuf,
+    },
+    /// Watch the board in the terminal: tasks, what their agents do now, and what waits for a person.
+    Watch,
+    /// Let a model look at the host: a server of the Model Context Protocol on standard input and output.
+    Mcp {
+        /// Only this task, and only to look.
+        #[arg(long)]
+        task: Option<String>,
+    },
     /// Carry a small real task through every stage, in a temporary folder.
     Demo(Demo),
     /// Prove on this machine that tools and tests are confined.

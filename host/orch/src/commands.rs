@@ -32,10 +32,10 @@ use orch_views::{job, queue};
 use crate::cli::args::Part;
 use crate::cli::gate::Gate;
 use crate::cli::{Alerts, Ci, Cli, Command, Issue, Lease, Status};
-use crate::client::{Host, Unborn};
+use crate::client::{Host, Unborn, load_config};
 use crate::exit::USAGE;
 use crate::show::print;
-use crate::{demo, init, serve, show};
+use crate::{backup, demo, init, mcp, serve, show, watch};
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
     let (json, file) = (cli.json, cli.config.as_path());
@@ -149,6 +149,16 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             let costs = host.ask(&costs::COSTS, [], &request).await?;
             print(json, &costs, show::costs::costs)?;
         }
+        Command::Backup { folder } => {
+            let made = backup::make(&load_config(file)?, file, &folder).await?;
+            print(json, &made, show::backup::made)?;
+        }
+        Command::Restore { folder } => {
+            let restored = backup::restore(&load_config(file)?, &folder).await?;
+            print(json, &restored, show::backup::restored)?;
+        }
+        Command::Watch => watch::run(Host::find(file).await?).await?,
+        Command::Mcp { task } => mcp::serve(Host::find(file).await?, task).await?,
         Command::Gc { dry_run } => {
             let host = Host::find(file).await?;
             let report = host.ask(&disk::GC, [], &GcRequest { dry_run }).await?;

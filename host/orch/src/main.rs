@@ -1,5 +1,6 @@
 //! The `orch` program: reads the command line, sets up logging, hands over.
 
+mod backup;
 mod cli;
 mod client;
 mod commands;
@@ -8,9 +9,11 @@ mod embedded;
 mod exit;
 mod init;
 mod logging;
+mod mcp;
 mod serve;
 mod setup;
 mod show;
+mod watch;
 
 use clap::Parser;
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod author;
+pub(crate) mod backup;
 pub(crate) mod conduct;
 pub(crate) mod costs;
 pub(crate) mod diff;
