@@ -1,0 +1,152 @@
+//! Outputs as their programs print them.
+
+use super::*;
+
+fn read(text: &str) -> (Vec<String>, Option<u64>) {
+    let failed = printed(text, true);
+    (failed.names, failed.ran)
+}
+
+#[test]
+fn failures_are_named_in_the_order_in_which_they_are_printed() {
+    let cases: [(&str, &str, &[&str], Option<u64>); 18] = [
+        (
+            "pytest",
+            "F.E                                   [100%]\n=================================== FAILURES ===================================\n___________________________________ test_a ___\nE   assert 1 == 2\n=========================== short test summary info ============================\nFAILED tests/test_x.py::TestCart::test_a[1 - 2] - assert 1 == 2\nERROR tests/test_y.py - ModuleNotFoundError: No module named 'y'\n==================== 1 failed, 1 passed, 1 error in 0.12s =====================\n",
+            &["tests/test_x.py::TestCart::test_a[1", "tests/test_y.py"],
+            Some(2),
+        ),
+        (
+            "pytest, coloured and quiet",
+            "\u{1b}[31mFAILED\u{1b}[0m test_x.py::\u{1b}[1mtest_a\u{1b}[0m - assert False\n1 failed, 2 passed in 0.01s\n",
+            &["test_x.py::test_a"],
+            Some(3),
+        ),
+        (
+            "unittest",
+            "======================================================================\nFAIL: test_a (tests.test_x.T.test_a)\n----------------------------------------------------------------------\nAssertionError: 1 != 2\n\nRan 3 tests in 0.001s\n\nFAILED (failures=1)\n",
+            &["tests.test_x.T.test_a"],
+            Some(3),
+        ),
+        (
+            "cargo test",
+            "running 2 tests\ntest cart::adds ... ok\ntest cart::pays ... FAILED\n\nfailures:\n    cart::pays\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
+            &["cart::pays"],
+            Some(2),
+        ),
+        (
+            "cargo test that does not compile",
+            "error[E0308]: mismatched types\nerror: could not compile `shop` (lib test) due to 1 previous error\n",
+            &["could not compile `shop` (lib test)"],
+            None,
+        ),
+        (
+            "nextest",
+            "        PASS [   0.003s] (1/2) shop cart::adds\n        FAIL [   0.004s] (2/2) shop::bin/shop cart::pays\n     Summary [   0.010s] 2 tests run: 1 passed, 1 failed, 0 skipped\n        FAIL [   0.004s] (2/2) shop::bin/shop cart::pays\n",
+            &["shop::bin/shop::cart::pays"],
+            Some(2),
+        ),
+        (
+            "go test",
+            "--- FAIL: TestPay (0.00s)\n    --- FAIL: TestPay/twice (0.00s)\n        cart_test.go:7: got 1\nFAIL\nFAIL\texample.com/shop/cart\t0.002s\nok  \texample.com/shop\t0.001s\nFAIL\texample.com/shop/till [build failed]\nFAIL\n",
+            &[
+                "example.com/shop/cart::TestPay",
+                "example.com/shop/cart::TestPay/twice",
+                "example.com/shop/till",
+            ],
+            None,
+        ),
+        (
+            "go test -json",
+            "{\"Time\":\"2026-01-01T00:00:00Z\",\"Action\":\"fail\",\"Package\":\"example.com/shop\",\"Test\":\"TestPay\",\"Elapsed\":0}\n{\"Time\":\"2026-01-01T00:00:00Z\",\"Action\":\"pass\",\"Package\":\"example.com/shop\",\"Test\":\"TestAdd\",\"Elapsed\":0}\n",
+            &["example.com/shop::TestPay"],
+            Some(2),
+        ),
+        (
+            "node --test",
+            "✔ adds (0.5ms)\n▶ cart\n  ✖ pays (1.2ms)\n✖ cart (2.1ms)\nℹ tests 2\nℹ pass 1\nℹ fail 1\n\n✖ failing tests:\n\ntest at cart.test.js:3:1\n✖ pays (1.2ms)\n",
+            &["pays", "cart"],
+            Some(2),
+        ),
+        (
+            "node --test as TAP",
+            "TAP version 13\nok 1 - adds\nnot ok 2 - pays\n  ---\n  ...\nnot ok 3 - later # TODO\n1..3\n# tests 3\n# pass 1\n# fail 1\n",
+            &["pays"],
+            Some(2),
+        ),
+        (
+            "bats",
+            "1..2\nok 1 adds\nnot ok 2 pays\n# (in test file cart.bats, line 3)\n",
+            &["pays"],
+            Some(2),
+        ),
+        (
+            "jest",
+            "FAIL src/cart.test.js\n  ● cart › pays\n\n    expect(received).toBe(expected)\n\nTests:       1 failed, 2 passed, 3 total\n",
+            &["src/cart.test.js", "cart › pays"],
+            Some(3),
+        ),
+        (
+            "vitest",
+            " FAIL  src/cart.test.ts > cart > pays\nAssertionError: expected 1 to be 2\n\n Test Files  1 failed (1)\n      Tests  1 failed | 2 passed (3)\n",
+            &["src/cart.test.ts > cart > pays"],
+            Some(3),
+        ),
+        (
+            "surefire",
+            "[INFO] Running shop.CartTest\n[ERROR] Tests run: 2, Failures: 1, Errors: 0, Skipped: 0, Time elapsed: 0.05 s <<< FAILURE! -- in shop.CartTest\n[ERROR] shop.CartTest.pays -- Time elapsed: 0.004 s <<< FAILURE!\norg.opentest4j.AssertionFailedError\n[INFO] Results:\n[ERROR] Failures: \n[ERROR]   CartTest.pays:12 expected: <1> but was: <2>\n[ERROR] Tests run: 2, Failures: 1, Errors: 0, Skipped: 0\n",
+            &["shop.CartTest.pays"],
+            Some(2),
+        ),
+        (
+            "surefire of old",
+            "pays(shop.CartTest)  Time elapsed: 0.004 sec  <<< FAILURE!\n\nTests run: 2, Failures: 1, Errors: 0, Skipped: 0\n",
+            &["pays(shop.CartTest)"],
+            Some(2),
+        ),
+        (
+            "rspec",
+            "Failed examples:\n\nrspec ./spec/cart_spec.rb:12 # Cart pays\n\n3 examples, 1 failure\n",
+            &["./spec/cart_spec.rb:12"],
+            None,
+        ),
+        (
+            "phpunit",
+            "There was 1 failure:\n\n1) Shop\\CartTest::testPays\nFailed asserting that 1 is 2.\n\nFAILURES!\nTests: 3, Assertions: 3, Failures: 1.\n",
+            &["Shop\\CartTest::testPays"],
+            Some(3),
+        ),
+        (
+            "dotnet test",
+            "  Failed Shop.CartTests.Pays [12 ms]\n  Error Message:\n\nFailed!  - Failed:     1, Passed:     2, Skipped:     0, Total:     3, Duration: 5 ms\n",
+            &["Shop.CartTests.Pays"],
+            Some(3),
+        ),
+    ];
+    for (what, text, names, ran) in cases {
+        let (found, count) = read(text);
+        assert_eq!(found, names, "{what}");
+        if what != "rspec" {
+            assert_eq!(count, ran, "{what}");
+        }
+    }
+}
+
+#[test]
+fn output_of_no_known_form_names_nothing() {
+    for text in [
+        "",
+        "FAILED\n",
+        "not ok\n",
+        "1 of 3 failed\n",
+        "error: something\nFAIL: x\n",
+    ] {
+        assert!(printed(text, true).is_unknown(), "{text}");
+    }
+}
+
+#[test]
+fn output_that_is_not_whole_leaves_its_names_open_and_counts_nothing() {
+    let failed = printed("FAILED a.py::b - x\n1 failed, 2 passed in 0.01s\n", false);
+    assert!(failed.more && failed.ran.is_none(), "{failed:?}");
+}
