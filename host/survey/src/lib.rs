@@ -3,9 +3,11 @@
 //! Nothing is run and nothing is fetched. What comes of it is a proposal that a person accepts.
 
 mod project;
+mod reads;
 mod rules;
 mod survey;
 mod tables;
 
 pub use project::Project;
+pub use reads::{Reads, setup_reads};
 pub use survey::{CiFile, Found, Surveyed, survey};

@@ -56,7 +56,7 @@ pub(crate) struct Rule {
 /// What a file says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Says {
+pub(crate) struct Says {
     file: Pattern,
     text: Expression,
 }
@@ -92,13 +92,13 @@ impl Pattern {
         self.0.is_match(name)
     }
 
-    fn is_there(&self, project: &Project<'_>) -> bool {
+    pub(crate) fn is_there(&self, project: &Project<'_>) -> bool {
         project.files.iter().any(|name| self.fits(name))
     }
 }
 
 impl Says {
-    fn holds(&self, project: &Project<'_>) -> bool {
+    pub(crate) fn holds(&self, project: &Project<'_>) -> bool {
         let files = project.files.iter().filter(|name| self.file.fits(name));
         files.take(FILES_READ_MAX).any(|name| {
             let text = (project.read)(name);
