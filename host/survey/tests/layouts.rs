@@ -47,6 +47,20 @@ fn python_library_with_dependency_groups_and_a_foreign_lock_is_set_up_with_pip()
 }
 
 #[test]
+fn project_that_reads_its_version_from_history_is_told_one() {
+    let (_, setup, _) = of(&[
+        (
+            "pyproject.toml",
+            "[build-system]\nrequires = [\"hatchling\", \"hatch-vcs\"]\n[project]\nname = \"x\"\ndynamic = [\"version\"]\n",
+        ),
+        ("tests/test_x.py", "def test_x(): pass\n"),
+    ]);
+    let setup = setup.unwrap();
+    let begin = "export SETUPTOOLS_SCM_PRETEND_VERSION=0.0.1 && python3 -m venv .venv";
+    assert!(setup.starts_with(begin), "{setup}");
+}
+
+#[test]
 fn uv_and_poetry_are_used_where_they_are_installed() {
     let files = [
         ("pyproject.toml", "[project]\nname = \"x\"\n"),
@@ -133,7 +147,9 @@ fn compiled_languages_are_tested_by_their_own_tools() {
         (
             &[("pom.xml", "<project/>"), ("src/main/java/X.java", "")],
             "Java",
-            Some("mvn -B -q test -Dmaven.test.failure.ignore=true"),
+            Some(
+                "mvn -B -q test -Dtest='*#orchFetchesOnly' -DfailIfNoTests=false -Dsurefire.failIfNoSpecifiedTests=false",
+            ),
             "mvn -B -o test",
         ),
         (
