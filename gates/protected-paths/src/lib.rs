@@ -14,6 +14,7 @@ mod globs;
 mod guards;
 mod languages;
 mod parts;
+mod ran;
 mod rules;
 mod text;
 mod weakened;
@@ -117,6 +118,7 @@ impl Gate for ProtectedPaths {
         let setups = languages::setups()?;
         let (weakened, looked) = weakened::findings(host, &changes, tests, setups, &allow);
         findings.extend(weakened);
+        findings.extend(ran::finding_of(host));
         let approver = match findings.is_empty() {
             true => None,
             false => approval::of(host)?,

@@ -178,3 +178,22 @@ fn new_file_that_decides_which_tests_run_is_found_if_it_leaves_some_out() {
     );
     assert_eq!(rules(&base), [WEAKENED]);
 }
+
+#[test]
+fn run_of_fewer_tests_than_on_the_base_waits_for_a_person() {
+    let judge = |evidence: &str| {
+        let fixture = Fixture::new().evidence("tests/local", evidence);
+        rules(&fixture)
+    };
+    let fell = r#"{"passed":true,"exit_code":0,"output_tail":"","failed":{"names":[],"ran":0},"base_ran":50}"#;
+    assert_eq!(judge(fell), ["protected/tests-fewer"]);
+    for evidence in [
+        r#"{"passed":true,"exit_code":0,"output_tail":"","failed":{"names":[],"ran":50},"base_ran":50}"#,
+        r#"{"passed":true,"exit_code":0,"output_tail":"","failed":{"names":[]},"base_ran":50}"#,
+        r#"{"passed":true,"exit_code":0,"output_tail":"","failed":{"names":[],"ran":3}}"#,
+        r#"{"passed":true,"exit_code":0,"output_tail":""}"#,
+        "no JSON",
+    ] {
+        assert!(judge(evidence).is_empty(), "{evidence}");
+    }
+}
