@@ -47,6 +47,18 @@ fn python_library_with_dependency_groups_and_a_foreign_lock_is_set_up_with_pip()
 }
 
 #[test]
+fn extra_for_tests_is_found_however_it_is_written() {
+    for extras in [
+        "[project]\nname = \"x\"\n[project.optional-dependencies]\ntests = [\"pytest\"]\n",
+        "[project]\nname = \"x\"\noptional-dependencies.tests = [\n  \"pytest\",\n]\n",
+    ] {
+        let (_, setup, _) = of(&[("pyproject.toml", extras), ("tests/test_x.py", "")]);
+        let setup = setup.unwrap();
+        assert!(setup.contains("-e '.[tests]'"), "{setup}");
+    }
+}
+
+#[test]
 fn project_that_reads_its_version_from_history_is_told_one() {
     let (_, setup, _) = of(&[
         (

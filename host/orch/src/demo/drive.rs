@@ -17,7 +17,7 @@ use crate::client::Host;
 use crate::show::plain;
 
 /// Longest demo.
-const TIME_MAX: Duration = Duration::from_secs(300);
+const TIME_MAX: Duration = Duration::from_secs(1800);
 /// How often the task is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// Stages of the progress bar.
@@ -68,7 +68,7 @@ async fn answering(place: &Place, process: &mut Process) -> anyhow::Result<Host>
             let log = std::fs::read_to_string(&place.log).unwrap_or_default();
             bail!("the host ended at once ({status}):\n{log}");
         }
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > Duration::from_secs(180) {
             bail!("the host does not answer; see {}", place.log.display());
         }
         tokio::time::sleep(Duration::from_millis(30)).await;
