@@ -39,6 +39,7 @@ mod plane;
 mod reaping;
 mod reconciling;
 mod recorded;
+mod repositories;
 mod results;
 mod rework;
 mod security;

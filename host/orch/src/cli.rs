@@ -163,7 +163,11 @@ pub(crate) enum Command {
     /// Carry a small real task through every stage, in a temporary folder.
     Demo(Demo),
     /// Prove on this machine that tools and tests are confined.
-    Doctor,
+    Doctor {
+        /// Test the base of this repository as well, as a task would begin with it.
+        #[arg(long)]
+        repo: Option<String>,
+    },
     /// Run one program confined (started by the host).
     #[command(hide = true)]
     SandboxExec {
@@ -328,7 +332,7 @@ pub(crate) struct RepoAdd {
 pub(crate) enum Ci {
     /// Test a task's commit again, whatever came of it before.
     Rerun {
-        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it; or the commit.
         id: String,
     },
 }

@@ -4,6 +4,8 @@ use orch_domain::person::PersonRole;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::repository::BaseView;
+
 /// What a trial of the confinement showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DoctorView {
@@ -21,6 +23,9 @@ pub struct DoctorView {
     pub people: Vec<KnownPerson>,
     /// What of that should be mended, in words.
     pub advice: Vec<String>,
+    /// How the base of the repository stands that was asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<BaseView>,
 }
 
 /// One thing that a confined program tried.

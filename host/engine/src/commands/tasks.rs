@@ -1,6 +1,7 @@
 //! What people can do: begin, approve, reject, resume and stop tasks. Each is one event or one durable row.
 
 mod adopt;
+mod rerun;
 
 use orch_config::LiveConfig;
 use orch_domain::event::EventKind;
@@ -25,7 +26,6 @@ use super::lookup::task_of_item;
 use super::unusable::unusable;
 use crate::ledger::Ledger;
 use crate::ledger::apply::apply;
-use crate::ledger::ci_request::ask_ci;
 use crate::ledger::decisions::{Decision, decide, refusal};
 use crate::ledger::evidence::Said;
 use crate::ledger::messages;
@@ -324,33 +324,6 @@ impl Tasks {
             message: "stop asked for",
         };
         self.decide(item, stopped, caller).await
-    }
-
-    /// Has the commit of a task tested again, whatever came of it before; whoever waits for it looks again.
-    ///
-    /// # Errors
-    /// [`CommandError::Conflict`] if the task has ended or has no commit yet.
-    pub async fn rerun_ci(&self, item: &str) -> Result<Done, CommandError> {
-        let task = task_of_item(&self.ledger, item).await?.task;
-        let (Some(head), false) = (task.head.clone(), task.stage.is_terminal()) else {
-            let text = format!("{item} is in `{}` and has no commit to test", task.stage);
-            return Err(CommandError::conflict(text));
-        };
-        let (id, repo, sha, now) = (task.id, task.repo.clone(), head.clone(), self.ledger.now());
-        self.ledger
-            .write(move |tx| {
-                Box::pin(async move {
-                    ask_ci(tx, &repo, id, &sha, now).await?;
-                    tx.make_due(id, now).await.map(|_| ())
-                })
-            })
-            .await?;
-        Ok(Done {
-            work_item: item.to_owned(),
-            stage: task.stage,
-            status: status_of(&task.status),
-            message: format!("{head} is tested again"),
-        })
     }
 
     /// Says how urgent a task is, 1 (first) to 9.

@@ -9,14 +9,16 @@ use orch_engine::Paths;
 use orch_engine::commands::{advice, own_person};
 use orch_process::sandbox::{self, Surroundings, Toolchains};
 use orch_views::doctor::{ConfinementCheck, DoctorView, KnownPerson, SandboxGrant, SeenPlace};
+use orch_views::message::Nothing;
 use orch_views::page::{LIMIT_MAX, PageRequest};
 use orch_views::person::{TOKENS, TokenState};
+use orch_views::repository::{self, BaseView};
 
-use crate::client::Host;
+use crate::client::{Host, Unborn};
 use crate::show::{self, print};
 
-/// Exit code 1 if something did not hold.
-pub(crate) async fn run(file: &Path, json: bool) -> anyhow::Result<u8> {
+/// Exit code 1 if something did not hold, or the base of `repo` does not pass.
+pub(crate) async fn run(file: &Path, repo: Option<&str>, json: bool) -> anyhow::Result<u8> {
     let orch = crate::setup::this_program()?;
     // Without a configuration the machine alone is looked at.
     let config = if file.exists() {
@@ -53,9 +55,23 @@ pub(crate) async fn run(file: &Path, json: bool) -> anyhow::Result<u8> {
         grants: grants(&config),
         people: people(&config).await,
         advice: advice(&config, &Paths::below(config.data_dir()).token()),
+        repository: match repo {
+            Some(name) => Some(base_of(file, name).await?),
+            None => None,
+        },
     };
     print(json, &view, show::doctor::doctor)?;
-    Ok(u8::from(!view.held))
+    let is_red = view
+        .repository
+        .as_ref()
+        .is_some_and(|base| base.problem.is_some());
+    Ok(u8::from(!view.held || is_red))
+}
+
+/// The base of a repository, tested now by the host, or by one that is opened for it.
+async fn base_of(file: &Path, name: &str) -> anyhow::Result<BaseView> {
+    let host = Host::find_or(file, Unborn::Make).await?;
+    host.ask(&repository::CHECK, [name], &Nothing {}).await
 }
 
 fn toolchains(config: &HostConfig) -> Vec<SeenPlace> {

@@ -82,6 +82,22 @@ fn without_in(text: &str, part: &str, name: &str) -> Option<String> {
     let of_part = of_part.take_while(|line| !is_content(line) || indent_of(line) > 0);
     let at = top + 1 + of_part.copied().position(|line| is_entry(&line))?;
     let depth = indent_of(lines[at]);
+        .position(|line| line.trim_end() == "repositories:")?;
+    let block = lines[top + 1..].iter();
+    // Up to the next key of the top: a name may stand in other places too.
+    let of_block = block.take_while(|line| !is_content(line) || indent_of(line) > 0);
+    let block = &lines[top + 1..top + 1 + of_block.count()];
+    let depth = indent_of(block.iter().find(|line| is_content(line))?);
+    let entry = [
+        format!("{name}:"),
+        format!("\"{name}\":"),
+        format!("'{name}':"),
+    ];
+    let is_entry = |line: &&str| {
+        let text = line.trim_start();
+        indent_of(line) == depth && entry.iter().any(|entry| text.starts_with(entry))
+    };
+    let at = top + 1 + block.iter().position(is_entry)?;
     let deeper = |line: &&&str| !is_content(line) || indent_of(line) > depth;
     let of_entry = lines[at + 1..].iter().take_while(deeper).count();
     // Blank lines and comments behind it belong to what follows.
@@ -139,6 +155,16 @@ mod tests {
                 assert_eq!(text.contains(comment), other.contains(comment), "{other}");
             }
         }
+        // A name that is a key of another one, or of another part, as well.
+        let text = "repositories:\n  till:\n    path: till.git\n    deploy: { hook: 'true' }\n  deploy:\n    path: d.git\n";
+        let left = without(text, "deploy").unwrap();
+        assert_eq!(
+            left,
+            "repositories:\n  till:\n    path: till.git\n    deploy: { hook: 'true' }\n"
+        );
+        let text =
+            "repositories:\n  till:\n    path: till.git\nagents:\n  shop: { driver: claude }\n";
+        assert_eq!(without(text, "shop"), None);
         assert_eq!(without("repositories: {shop: {path: a}}", "shop"), None);
         assert_eq!(
             with(

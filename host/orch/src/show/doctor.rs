@@ -39,6 +39,9 @@ pub(crate) fn doctor(view: &DoctorView) -> String {
     for advice in &view.advice {
         writeln!(page, "mend   {}", plain::line(advice)).ok();
     }
+    if let Some(base) = &view.repository {
+        writeln!(page, "base   {}", super::repository::base(base)).ok();
+    }
     page
 }
 
@@ -65,6 +68,7 @@ mod tests {
             grants: vec![],
             people: vec![],
             advice: vec![],
+            repository: None,
         };
         insta::assert_snapshot!(doctor(&view(None, vec![])), @"Landlock: none; judged processes cannot be confined on this kernel");
         insta::assert_snapshot!(doctor(&view(Some("6"), vec![check(true, "")])), @r"
