@@ -251,8 +251,13 @@ fn base_that_fails_its_own_tests_starts_no_agent_and_is_told_once() {
 #[test]
 fn setup_that_fails_costs_no_round_and_is_run_again_on_resume() {
     let world = solo("true", "true");
-    let at = world.path("mended");
-    let setup = format!("test ! -e notes.txt || test -e {}", at.display());
+    let (started, at) = (world.path("started"), world.path("mended"));
+    // Down for everybody, the base as well, once the agent has worked.
+    let setup = format!(
+        "test ! -e {} || test -e {}",
+        started.display(),
+        at.display()
+    );
     let file = json!({"ci": {"setup": setup, "test": "true"}}).to_string();
     world.write("seed/.orch.yaml", &file, 0o644);
     world.push_seed("Fetch what the change needs");

@@ -9,6 +9,7 @@ mod alerts;
 mod authors;
 mod backup;
 mod bad_input;
+mod bases;
 mod batches;
 mod cage;
 mod claude;

@@ -14,6 +14,8 @@ pub struct DiskConfig {
     pub run_mib: u64,
     /// What a run may print before it is ended, MiB; 0 for no limit.
     pub run_output_mib: u64,
+    /// What results of `ci.setup` that are kept may hold of the disk together, MiB; 0 to keep none.
+    pub setups_mib: u64,
     /// How long what was removed stays in `data/trash`, days; 0 until the next look.
     pub trash_days: u32,
     /// How long the folder of an ended run is kept with its logs, days.
@@ -33,6 +35,8 @@ impl Default for DiskConfig {
             run_mib: 32 * 1024,
             // Hours of a talkative build; a loop that prints reaches it in a minute.
             run_output_mib: 4 * 1024,
+            // The dependencies of some ten projects of ordinary size.
+            setups_mib: 8 * 1024,
             trash_days: 7,
             logs_days: 30,
             wip_days: 90,
@@ -80,6 +84,7 @@ pub(crate) fn check(disk: &DiskConfig, file: &str) -> Result<(), ConfigError> {
         ("floor_mib", floor),
         ("run_mib", held),
         ("run_output_mib", printed),
+        ("setups_mib", disk.setups_mib),
     ] {
         if mib > MIB_MAX {
             return refuse(key, "it is in MiB, not in bytes".to_owned());

@@ -37,6 +37,10 @@ pub struct CiConfig {
     /// number.
     #[serde(default)]
     pub coverage: Option<String>,
+    /// Reports of the tests that the test command writes, JUnit XML or a form that is known as output; a path in the
+    /// checkout, in which `*` stands for any text within a folder and `**` for any folders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
 }
 
 fn default_timeout() -> u32 {
@@ -73,11 +77,19 @@ impl RepoFile {
 
     /// Refuses what no commit could be tested by; `place` stands before the keys in `file`.
     pub(crate) fn check(&self, file: &str, place: &str) -> Result<(), ConfigError> {
-        let report = self.ci.as_ref().and_then(|ci| ci.coverage.as_deref());
-        if report.is_some_and(|path| !is_inside(path)) {
-            let problem = "name a file in the checkout, such as `coverage/lcov.info`";
-            let place = format!("{place}ci.coverage");
-            return Err(ConfigError::invalid(file, place, problem));
+        let Some(ci) = &self.ci else { return Ok(()) };
+        for (key, path, such) in [
+            ("coverage", &ci.coverage, "coverage/lcov.info"),
+            ("report", &ci.report, "target/junit.xml"),
+        ] {
+            if path.as_deref().is_some_and(|path| !is_inside(path)) {
+                let problem = format!("name a file in the checkout, such as `{such}`");
+                return Err(ConfigError::invalid(
+                    file,
+                    format!("{place}ci.{key}"),
+                    problem,
+                ));
+            }
         }
         Ok(())
     }
@@ -94,13 +106,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn coverage_report_outside_of_the_checkout_is_refused() {
-        let file =
-            |path: &str| RepoFile::parse(&format!("ci: {{test: 'true', coverage: '{path}'}}"));
-        assert!(file("target/lcov.info").is_ok());
-        for path in ["/etc/passwd", "../lcov.info", "a/../../b", ""] {
-            let error = file(path).unwrap_err().to_string();
-            assert!(error.contains("ci.coverage"), "{path}: {error}");
+    fn report_outside_of_the_checkout_is_refused() {
+        for key in ["coverage", "report"] {
+            let file =
+                |path: &str| RepoFile::parse(&format!("ci: {{test: 'true', {key}: '{path}'}}"));
+            assert!(file("target/lcov.info").is_ok());
+            for path in ["/etc/passwd", "../lcov.info", "a/../../b", ""] {
+                let error = file(path).unwrap_err().to_string();
+                assert!(error.contains(&format!("ci.{key}")), "{path}: {error}");
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod base;
 mod batch;
 mod checkout;
 mod ci;
+mod compare;
 mod deploy;
 mod docs_branch;
 mod gate;
@@ -145,12 +146,12 @@ impl Steps {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
                 lease: lease.clone(),
-                checkouts: checkouts.clone(),
+                bases: bases.clone(),
                 batches: BatchStep {
                     ledger: ledger.clone(),
                     config: config.clone(),
                     lease: lease.clone(),
-                    checkouts: checkouts.clone(),
+                    bases: bases.clone(),
                 },
                 hold: hold.clone(),
             },

@@ -54,6 +54,11 @@ const FILES: [(i64, &str, &str); 29] = files![
     (30, "windows and trackers", "0030_windows_and_trackers.sql"),
     (33, "round findings", "0033_round_findings.sql"),
     (39, "request keys", "0039_request_keys.sql"),
+    (
+        37,
+        "base tests by configuration",
+        "0037_base_tests_by_configuration.sql"
+    ),
 ];
 
 /// Everything that a database may still lack, in order.

@@ -5,6 +5,7 @@ use orch_domain::id::{BatchId, ObjectId, TaskId, UnixMs};
 use orch_domain::imports::{
     CatchUp, LeaseHolder, MergeLease, Preparation, Review, ReviewState, TestRun,
 };
+use orch_reports::FailedTests;
 use orch_store::{EvidenceRow, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +142,12 @@ pub(crate) struct StoredRun {
     /// Why it says nothing of the commit, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inability: Option<String>,
+    /// Which tests failed and how many ran, by what the run printed and left: for people and for comparing.
+    #[serde(default)]
+    pub(crate) failed: FailedTests,
+    /// How many tests ran on its base, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) base_ran: Option<u64>,
 }
 
 impl StoredRun {
@@ -178,6 +185,8 @@ pub(crate) fn write_preparation(preparation: &Preparation, batch: Option<BatchId
             output_tail: run.output_tail.clone(),
             duration_ms: run.duration_ms,
             inability: None,
+            failed: FailedTests::default(),
+            base_ran: None,
         }),
         batch: batch.map(|id| id.0),
     };

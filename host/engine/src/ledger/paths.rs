@@ -65,6 +65,10 @@ impl Paths {
     pub fn advisories(&self) -> PathBuf {
         self.data.join("advisories")
     }
+    /// Results of `ci.setup` that are kept.
+    pub(crate) fn setups(&self) -> PathBuf {
+        self.data.join("setups")
+    }
     pub(crate) fn checkouts(&self) -> PathBuf {
         self.data.join("checkouts")
     }

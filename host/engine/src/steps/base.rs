@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
-use orch_config::{HostConfig, LiveConfig};
+use orch_config::{CiConfig, HostConfig, LiveConfig};
 use orch_domain::commit_test::TestState;
 use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::notice::NoticeKind;
+use orch_reports::FailedTests;
 use orch_store::BaseTestRow;
 use tokio::sync::Mutex;
 
-use super::checkout::Checkouts;
+use sha2::{Digest, Sha256};
+
+use super::checkout::{Checkouts, Whose};
 use crate::ledger::Ledger;
 use crate::ledger::repos::{InForce, Repo};
 
@@ -64,8 +67,13 @@ impl BaseStanding {
                 ),
             ),
         };
+        let failed: FailedTests = serde_json::from_str(&row.failed).unwrap_or_default();
+        let mut told = failed.told(None);
+        if !told.is_empty() {
+            told.push('\n');
+        }
         let mut text = format!(
-            "{what} at {}; {remedy}; then `orch repo check {name}` and `orch task resume`\n{}",
+            "{what} at {}; {remedy}; then `orch repo check {name}` and `orch task resume`\n{told}{}",
             row.sha,
             end_of(&row.output)
         );
@@ -82,38 +90,60 @@ impl Bases {
     /// How the present base of a repository stands; tested now if nobody did before.
     pub(crate) async fn standing(&self, repo: &Repo) -> anyhow::Result<BaseStanding> {
         let commit = repo.base_tip().await?;
-        let tree = repo.mirror.tree_of(&commit).await?;
-        if let Some(known) = self.known(repo, &tree).await? {
-            return Ok(BaseStanding {
-                commit,
-                tested: Some(known),
-            });
-        }
-        let _held = self.testing.lock().await;
-        let known = match self.known(repo, &tree).await? {
-            Some(known) => Some(known),
-            None => self.test(repo, &commit, tree).await?,
+        let tested = match self.ci_at(repo, &commit).await? {
+            Some(ci) => Some(self.result(repo, &commit, &ci).await?),
+            None => None,
         };
-        Ok(BaseStanding {
-            commit,
-            tested: known,
-        })
+        Ok(BaseStanding { commit, tested })
     }
 
-    /// The same, whatever was found before.
+    /// The same, whatever was found and kept before.
     pub(crate) async fn anew(&self, repo: &Repo) -> anyhow::Result<BaseStanding> {
         let name = RepoName::new(repo.name.clone())?;
         self.ledger
             .write(move |tx| Box::pin(async move { tx.forget_base_tests(&name).await }))
             .await?;
+        self.checkouts.forget_setups(repo).await;
         self.standing(repo).await
     }
 
     /// Whether the present base is known to pass.
     pub(crate) async fn has_passed(&self, repo: &Repo) -> anyhow::Result<bool> {
-        let tree = repo.mirror.tree_of(&repo.base_tip().await?).await?;
-        let known = self.known(repo, &tree).await?;
+        let commit = repo.base_tip().await?;
+        let Some(ci) = self.ci_at(repo, &commit).await? else {
+            return Ok(false);
+        };
+        let known = self.known_result(repo, &commit, &ci).await?;
         Ok(known.is_some_and(|row| row.state == TestState::Passed))
+    }
+
+    /// How a commit of the base stands in these tests, if it was tested.
+    pub(super) async fn known_result(
+        &self,
+        repo: &Repo,
+        commit: &ObjectId,
+        ci: &CiConfig,
+    ) -> anyhow::Result<Option<BaseTestRow>> {
+        let tree = repo.mirror.tree_of(commit).await?;
+        self.known(repo, &tree, &digest(ci)).await
+    }
+
+    /// How a commit of the base stands in these tests; they are run now if nobody did before.
+    pub(super) async fn result(
+        &self,
+        repo: &Repo,
+        commit: &ObjectId,
+        ci: &CiConfig,
+    ) -> anyhow::Result<BaseTestRow> {
+        let (tree, digest) = (repo.mirror.tree_of(commit).await?, digest(ci));
+        if let Some(known) = self.known(repo, &tree, &digest).await? {
+            return Ok(known);
+        }
+        let _held = self.testing.lock().await;
+        match self.known(repo, &tree, &digest).await? {
+            Some(known) => Ok(known),
+            None => self.test(repo, commit, tree, ci).await,
+        }
     }
 
     /// Why no task of the repository can begin now; none if one can.
@@ -128,11 +158,26 @@ impl Bases {
         Ok(self.standing(repo).await?.problem(repo))
     }
 
-    async fn known(&self, repo: &Repo, tree: &ObjectId) -> anyhow::Result<Option<BaseTestRow>> {
-        let (name, tree) = (RepoName::new(repo.name.clone())?, tree.clone());
+    /// What is tested of the base now; none if the repository says that nothing is.
+    async fn ci_at(&self, repo: &Repo, commit: &ObjectId) -> anyhow::Result<Option<CiConfig>> {
+        let InForce { effective, .. } = repo.in_force(&self.config.now(), commit).await?;
+        Ok(effective.ci)
+    }
+
+    async fn known(
+        &self,
+        repo: &Repo,
+        tree: &ObjectId,
+        ci: &str,
+    ) -> anyhow::Result<Option<BaseTestRow>> {
+        let (name, tree, ci) = (
+            RepoName::new(repo.name.clone())?,
+            tree.clone(),
+            ci.to_owned(),
+        );
         let read = self
             .ledger
-            .read(|tx| Box::pin(async move { tx.base_test(&name, &tree).await }));
+            .read(|tx| Box::pin(async move { tx.base_test(&name, &tree, &ci).await }));
         Ok(read.await?)
     }
 
@@ -141,19 +186,19 @@ impl Bases {
         repo: &Repo,
         commit: &ObjectId,
         tree: ObjectId,
-    ) -> anyhow::Result<Option<BaseTestRow>> {
-        let InForce { effective, .. } = repo.in_force(&self.config.now(), commit).await?;
-        let Some(ci) = effective.ci else {
-            return Ok(None);
-        };
+        ci: &CiConfig,
+    ) -> anyhow::Result<BaseTestRow> {
         tracing::info!(repo = repo.name, sha = %commit, "the base is tested");
-        let tested = self.checkouts.test(repo, commit, &ci).await?;
+        let tested = self.checkouts.test(repo, commit, ci, Whose::Base).await?;
         let run = tested.run;
         let row = BaseTestRow {
             tree,
+            ci: digest(ci),
             sha: commit.clone(),
             state: run.state(),
             inability: run.inability(),
+            exit_code: run.exit_code,
+            failed: serde_json::to_string(&run.failed)?,
             output: run.output_tail,
             tested_ms: self.ledger.now(),
         };
@@ -173,11 +218,18 @@ impl Bases {
                 check: "base-red".to_owned(),
                 reason: format!("repository {}: {problem}", repo.name),
             };
-            let key = format!("base-red:{}:{}", repo.name, row.tree);
+            let key = format!("base-red:{}:{}:{}", repo.name, row.tree, row.ci);
             self.ledger.announce(None, key, kind).await?;
         }
-        Ok(Some(row))
+        Ok(row)
     }
+}
+
+/// Names what is run: another command is another question.
+fn digest(ci: &CiConfig) -> String {
+    // Neither part of it can fail to be written.
+    let text = serde_json::to_string(ci).unwrap_or_default();
+    hex::encode(Sha256::digest(text.as_bytes()))
 }
 
 /// The end of an output, whole lines.

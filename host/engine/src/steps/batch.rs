@@ -14,10 +14,12 @@ use orch_domain::imports::{CatchUp, MergeLease as Lease, Preparation, TestRun};
 use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::pipeline::HostWork;
 use orch_domain::transition::{Event, WorkFailure};
+use orch_reports::FailedTests;
 use orch_store::{Batch, BatchMember, BatchRun, ClaimedJob, EvidenceRow, TaskRecord};
 
 use self::form::Formed;
-use super::checkout::{Checkouts, Tested};
+use super::base::Bases;
+use super::checkout::Tested;
 use super::lease::MergeLease;
 use super::retest::retest;
 use crate::ledger::Ledger;
@@ -39,7 +41,7 @@ pub(super) struct BatchStep {
     pub(super) ledger: Ledger,
     pub(super) config: LiveConfig,
     pub(super) lease: MergeLease,
-    pub(super) checkouts: Checkouts,
+    pub(super) bases: Bases,
 }
 
 /// The task that holds the merge lease, with what it would land on.
@@ -178,7 +180,7 @@ impl BatchStep {
         let record = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
         let tested = retest(
             &self.ledger,
-            &self.checkouts,
+            &self.bases,
             &record,
             repo,
             effective,
@@ -293,6 +295,8 @@ impl BatchStep {
             },
             duration_ms: run.duration_ms,
             inability: None,
+            failed: FailedTests::default(),
+            base_ran: None,
         };
         let preparation = Preparation {
             lease: Lease::Held,

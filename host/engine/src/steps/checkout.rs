@@ -1,24 +1,26 @@
-//! Clean checkouts of commits, in which tests, hooks and probes run, and the tests themselves.
+//! Clean checkouts of commits, in which tests, hooks and probes run.
+
+mod reports;
+mod setups;
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_config::{CiConfig, LiveConfig};
-use orch_domain::commit_test::{Inability, Phase};
+use orch_config::{HostConfig, LiveConfig};
 use orch_domain::id::ObjectId;
 use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
 use orch_process::sandbox::{Limits, NOT_CONFINED, Network};
 use orch_process::{Finished, Spec, run};
 use tempfile::TempDir;
 
+use self::setups::Setups;
+pub(crate) use self::testing::{Tested, Whose};
 use crate::launch::cage::{Cage, Judged};
-use crate::ledger::evidence::StoredRun;
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repo;
 use crate::steps::judged::runs_files_of;
 
-/// Largest coverage report, bytes.
-const COVERAGE_BYTES_MAX: u64 = 3 * 1024 * 1024;
 /// Variables by which programs find what they fetch.
 const FETCHING: [&str; 24] = [
     "HTTP_PROXY",
@@ -46,9 +48,6 @@ const FETCHING: [&str; 24] = [
     "GONOSUMDB",
     "GOFLAGS",
 ];
-/// Bytes of output that are kept as evidence and reach the developer.
-const TAIL_BYTES: usize = 16 * 1024;
-
 /// What makes checkouts. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkouts {
@@ -56,13 +55,7 @@ pub(crate) struct Checkouts {
     /// The program that confines.
     orch: PathBuf,
     config: LiveConfig,
-}
-
-/// What came of testing a commit.
-pub(crate) struct Tested {
-    pub(crate) run: StoredRun,
-    /// The coverage report, if the repository has one and the tests ran.
-    pub(crate) coverage: Option<String>,
+    setups: Setups,
 }
 
 impl Checkouts {
@@ -71,6 +64,7 @@ impl Checkouts {
             folder: paths.checkouts(),
             orch,
             config,
+            setups: Setups::at(paths.setups()),
         }
     }
 
@@ -80,80 +74,6 @@ impl Checkouts {
         Ok(tempfile::Builder::new()
             .prefix(&format!("{name}-"))
             .tempdir_in(&self.folder)?)
-    }
-
-    /// Runs set-up and tests of a commit in a clean checkout.
-    pub(crate) async fn test(
-        &self,
-        repo: &Repo,
-        sha: &ObjectId,
-        ci: &CiConfig,
-    ) -> anyhow::Result<Tested> {
-        let checkout = self.make(repo, sha).await?;
-        let timeout = Duration::from_secs(u64::from(ci.timeout_s));
-        let mut output = String::new();
-        let mut duration_ms = 0;
-        let report = |passed| {
-            let name = ci.coverage.as_deref()?;
-            Some(coverage(&checkout.path().join("tree"), name, passed))
-        };
-        // Setting up may fetch what the tests need; the tests themselves talk to nobody but themselves.
-        let setup = ci.setup.iter();
-        let setup = setup.map(|command| (Phase::Setup, command, Network::Host));
-        for (phase, command, network) in setup.chain([(Phase::Test, &ci.test, Network::None)]) {
-            let spec = plain_environment(
-                Spec::shell(command, checkout.path().join("tree"), timeout),
-                &checkout,
-            );
-            let mut spec = spec;
-            if phase == Phase::Setup {
-                spec.env.extend(fetching(|name| std::env::var(name).ok()));
-            }
-            let token = token_of(checkout.path());
-            let spec = self.confined(repo, spec, &checkout, network, timeout);
-            let done = run(&spec).await?;
-            tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
-            let stderr = done.stderr.text();
-            if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
-                // The machine's fault and not the commit's.
-                anyhow::bail!("the tests could not be confined: {}", stderr.trim());
-            }
-            duration_ms += u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
-            output.push_str(&format!("$ {command}\n{}\n", done.tail(TAIL_BYTES)));
-            if done.timed_out {
-                output.push_str(&format!("(ended after {} s)\n", ci.timeout_s));
-            }
-            if !done.success() {
-                let exit_code = if done.timed_out {
-                    124
-                } else {
-                    done.exit.code()
-                };
-                let inability = Inability::of(phase, exit_code, free_bytes(checkout.path()));
-                let run = StoredRun {
-                    passed: false,
-                    exit_code,
-                    output_tail: output,
-                    duration_ms,
-                    inability: inability.map(|inability| inability.as_str().to_owned()),
-                };
-                return Ok(Tested {
-                    run,
-                    coverage: report(false),
-                });
-            }
-        }
-        let run = StoredRun {
-            passed: true,
-            exit_code: 0,
-            output_tail: output,
-            duration_ms,
-            inability: None,
-        };
-        Ok(Tested {
-            run,
-            coverage: report(true),
-        })
     }
 
     /// A hook or probe of the operator's, run to its end in a checkout. One that runs files of the branch is judged and
@@ -213,6 +133,7 @@ impl Checkouts {
     /// Ends what a dead host left running in its checkouts, and removes them: a hook of the past must not work
     /// beside the one that takes its place.
     pub(crate) async fn sweep(&self) -> anyhow::Result<()> {
+        self.setups.sweep(setups_bytes(&self.config.now())).await;
         let root = &self.folder;
         let Ok(entries) = std::fs::read_dir(root) else {
             // None was ever made.
@@ -255,6 +176,9 @@ pub(crate) fn plain_environment(spec: Spec, checkout: &TempDir) -> Spec {
         // A Java virtual machine asks the system for its home, which knows none of a user that nobody made.
         .env("MAVEN_OPTS", format!("-Duser.home={home}"))
         .env("GRADLE_USER_HOME", format!("{home}/.gradle"))
+        // Environments beside the project go and come with it.
+        .env("POETRY_VIRTUALENVS_IN_PROJECT", "true")
+        .env("PIPENV_VENV_IN_PROJECT", "1")
 }
 
 /// What the host's user has set so that programs find their registries, proxies and certificates: for setting up, which
@@ -267,40 +191,14 @@ fn fetching(variable: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> 
     set.collect()
 }
 
+/// Bytes that kept set-ups may hold together; 0 for none.
+fn setups_bytes(config: &HostConfig) -> u64 {
+    config.disk.setups_mib.saturating_mul(1024 * 1024)
+}
+
 /// Bytes that are free where a checkout lies; all there could be if nobody says.
 fn free_bytes(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(u64::MAX, |at| at.f_bavail.saturating_mul(at.f_frsize))
-}
-
-/// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
-fn coverage(tree: &Path, name: &str, passed: bool) -> String {
-    let read = || -> std::io::Result<String> {
-        let path = std::fs::canonicalize(tree.join(name))?;
-        let outside = || std::io::Error::other("it is a link that leads out of the checkout");
-        if !path.starts_with(std::fs::canonicalize(tree)?) {
-            return Err(outside());
-        }
-        let file = std::fs::File::open(&path)?;
-        if !file.metadata()?.is_file() {
-            return Err(std::io::Error::other("it is not a regular file"));
-        }
-        let mut content = Vec::new();
-        std::io::Read::read_to_end(
-            &mut std::io::Read::take(file, COVERAGE_BYTES_MAX + 1),
-            &mut content,
-        )?;
-        if content.len() as u64 > COVERAGE_BYTES_MAX {
-            let text = format!("it has more than {COVERAGE_BYTES_MAX} bytes");
-            return Err(std::io::Error::other(text));
-        }
-        String::from_utf8(content).map_err(std::io::Error::other)
-    };
-    let (content, problem) = match read() {
-        Ok(content) => (content, None),
-        Err(error) => (String::new(), Some(error.to_string())),
-    };
-    serde_json::json!({"path": name, "passed": passed, "content": content, "problem": problem})
-        .to_string()
 }
 
 /// Marks what runs in a folder of the checkouts: the name of such a folder is never used twice.

@@ -2,13 +2,14 @@
 
 use anyhow::Context;
 use orch_config::LOCAL_CI_CONTEXT;
+use orch_domain::commit_test::Inability;
 use orch_domain::id::{ObjectId, UnixMs};
 use orch_domain::notice::NoticeKind;
 use orch_store::{ClaimedJob, EvidenceRow};
 use serde::Deserialize;
 
 use super::base::Bases;
-use super::checkout::{Checkouts, Tested};
+use super::checkout::{Checkouts, Tested, Whose};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::LOCAL_TESTS;
@@ -44,17 +45,17 @@ impl CiStep {
         // A commit that somebody else pushed may not be in the mirror yet.
         repo.base_tip().await?;
         let ci = effective.ci.context("the repository has no test command")?;
-        let mut tested = self.checkouts.test(repo, &sha, &ci).await?;
+        let mut tested = self.checkouts.test(repo, &sha, &ci, Whose::Branch).await?;
+        let is_last_try = job.attempt >= TRIES_MAX;
+        let bases = &self.bases;
+        bases
+            .compare(repo, &sha, &ci, &mut tested.run, is_last_try)
+            .await?;
+        // That the base fails is known, and told, already.
         let inability = tested.run.inability();
+        let inability = inability.filter(|inability| *inability != Inability::BaseFails);
         if let Some(inability) = inability
-            && inability.may_be_the_branchs()
-            && self.bases.has_passed(repo).await?
-        {
-            tested.run.inability = None;
-        }
-        let inability = tested.run.inability();
-        if let Some(inability) = inability
-            && job.attempt < TRIES_MAX
+            && !is_last_try
         {
             anyhow::bail!("the tests could not be run ({inability})");
         }

@@ -9,6 +9,8 @@ mod subject;
 use orch_config::{Effective, ForgePlace, LOCAL_CI_CONTEXT};
 use orch_domain::commit_test::TestState;
 use orch_domain::id::{EntryId, ObjectId};
+use orch_domain::commit_test::{Inability, TestState};
+use orch_domain::id::ObjectId;
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::{HostWork, Mode, Pipeline, Step};
 use orch_domain::review::Noted;
@@ -65,9 +67,8 @@ impl GateStep {
             (head.unwrap_or_else(|| tip.clone()), tip)
         };
         if entry.gate == CI_GATE
-            && let Some(detail) = self.unable(&record, &effective, &head).await?
+            && let Some((reason, detail)) = self.unable(&record, &effective, &head).await?
         {
-            let reason = BlockReason::CiUnable;
             return Ok(Ending::event(Event::Halted { reason, detail }));
         }
         let subject = Subject {
@@ -123,13 +124,13 @@ impl GateStep {
 }
 
 impl GateStep {
-    /// Why the tests of the head could not be run, for people; none if they were, or are under way.
+    /// Why the tests of the head say nothing of it, for people; none if they do, or are under way.
     async fn unable(
         &self,
         record: &TaskRecord,
         effective: &Effective,
         head: &ObjectId,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<(BlockReason, String)>> {
         let required = &effective.required_contexts;
         if !required.iter().any(|context| context == LOCAL_CI_CONTEXT) {
             return Ok(None);
@@ -150,9 +151,20 @@ impl GateStep {
         let inability = run.as_ref().and_then(StoredRun::inability);
         let (kind, remedy) = inability.map_or(("unknown", ""), |i| (i.as_str(), i.remedy()));
         let output = run.map(|run| run.output_tail).unwrap_or_default();
-        Ok(Some(format!(
-            "the tests of {head} could not be run ({kind}); {remedy}; `orch task resume` runs them again\n{}",
-            output.trim_end()
+        let (reason, what) = match inability {
+            Some(Inability::BaseFails) => (
+                BlockReason::BaseRed,
+                format!("{head} fails the tests that its base fails, and no others"),
+            ),
+            Some(_) | None => (
+                BlockReason::CiUnable,
+                format!("the tests of {head} could not be run ({kind})"),
+            ),
+        };
+        let again = "`orch task resume` runs them again";
+        Ok(Some((
+            reason,
+            format!("{what}; {remedy}; {again}\n{}", output.trim_end()),
         )))
     }
 }

@@ -9,8 +9,9 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, EvidenceRow, TaskRecord};
 
 use super::approval::{self, Approval};
+use super::base::Bases;
 use super::batch::{BatchStep, Leader};
-use super::checkout::{Checkouts, Tested};
+use super::checkout::Tested;
 use super::ci::record_run;
 use super::hold::BaseHold;
 use super::image;
@@ -35,7 +36,7 @@ pub(super) struct MergeStep {
     pub(super) ledger: Ledger,
     pub(super) repos: Repos,
     pub(super) lease: MergeLease,
-    pub(super) checkouts: Checkouts,
+    pub(super) bases: Bases,
     pub(super) batches: BatchStep,
     pub(super) hold: BaseHold,
 }
@@ -188,8 +189,8 @@ impl MergeStep {
         effective: &Effective,
         tip: &ObjectId,
     ) -> anyhow::Result<Proof> {
-        let (ledger, checkouts) = (&self.ledger, &self.checkouts);
-        let tested = retest(ledger, checkouts, record, repo, effective, tip).await?;
+        let (ledger, checkouts) = (&self.ledger, &self.bases.checkouts);
+        let tested = retest(ledger, &self.bases, record, repo, effective, tip).await?;
         let image = match tested.as_ref().is_none_or(|tested| tested.run.passed) {
             true => image::look(ledger, checkouts, record, repo, tip).await?,
             false => None,

@@ -4,7 +4,8 @@ use orch_config::Effective;
 use orch_domain::id::ObjectId;
 use orch_store::TaskRecord;
 
-use super::checkout::{Checkouts, Tested};
+use super::base::Bases;
+use super::checkout::{Tested, Whose};
 use crate::ledger::Ledger;
 use crate::ledger::evidence::{LOCAL_TESTS, StoredRun};
 use crate::ledger::repos::Repo;
@@ -13,7 +14,7 @@ use crate::ledger::repos::Repo;
 /// and whoever asks goes by what others say of the commit.
 pub(super) async fn retest(
     ledger: &Ledger,
-    checkouts: &Checkouts,
+    bases: &Bases,
     record: &TaskRecord,
     repo: &Repo,
     effective: &Effective,
@@ -36,7 +37,9 @@ pub(super) async fn retest(
             coverage: None,
         }));
     }
-    let tested = checkouts.test(repo, tip, ci).await?;
+    let checkouts = &bases.checkouts;
+    let mut tested = checkouts.test(repo, tip, ci, Whose::Branch).await?;
+    bases.compare(repo, tip, ci, &mut tested.run, true).await?;
     if let Some(inability) = tested.run.inability() {
         // Says nothing of the commit: the machine's fault, which is tried again.
         anyhow::bail!(

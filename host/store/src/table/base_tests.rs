@@ -1,4 +1,4 @@
-//! How the base of each repository stood when it was tested, by its tree.
+//! How the base of each repository stood when it was tested, by its tree and by what was run.
 
 use orch_domain::commit_test::{Inability, TestState};
 use orch_domain::id::{ObjectId, RepoName, UnixMs};
@@ -17,12 +17,18 @@ const KEPT_MAX: u32 = 50;
 pub struct BaseTestRow {
     /// Its tree.
     pub tree: ObjectId,
+    /// Digest of what was run.
+    pub ci: String,
     /// The commit that was tested.
     pub sha: ObjectId,
     /// How it stood; never asked for.
     pub state: TestState,
     /// Why it could not be tested, if it could not.
     pub inability: Option<Inability>,
+    /// How the command ended that ended last.
+    pub exit_code: i32,
+    /// Which tests failed, as whoever reads them has written it.
+    pub failed: String,
     /// The end of what it printed.
     pub output: String,
     /// When.
@@ -37,23 +43,28 @@ impl Tx {
         row: &BaseTestRow,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO base_tests (repo, tree, sha, state, inability, output, tested_ms) VALUES (?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (repo, tree) DO UPDATE SET sha = excluded.sha, state = excluded.state, \
-             inability = excluded.inability, output = excluded.output, tested_ms = excluded.tested_ms",
+            "INSERT INTO base_tests (repo, tree, ci, sha, state, inability, exit_code, failed, output, tested_ms) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (repo, tree, ci) DO UPDATE SET sha = excluded.sha, state = excluded.state, \
+             inability = excluded.inability, exit_code = excluded.exit_code, failed = excluded.failed, \
+             output = excluded.output, tested_ms = excluded.tested_ms",
         )
         .bind(repo.as_str())
         .bind(row.tree.as_str())
+        .bind(&row.ci)
         .bind(row.sha.as_str())
         .bind(row.state.as_str())
         .bind(row.inability.map(Inability::as_str))
+        .bind(row.exit_code)
+        .bind(&row.failed)
         .bind(&row.output)
         .bind(row.tested_ms)
         .execute(&mut self.conn)
         .await
         .doing("keep how a base stood")?;
         sqlx::query(
-            "DELETE FROM base_tests WHERE repo = ?1 AND tree NOT IN \
-             (SELECT tree FROM base_tests WHERE repo = ?1 ORDER BY tested_ms DESC LIMIT ?2)",
+            "DELETE FROM base_tests WHERE repo = ?1 AND rowid NOT IN \
+             (SELECT rowid FROM base_tests WHERE repo = ?1 ORDER BY tested_ms DESC LIMIT ?2)",
         )
         .bind(repo.as_str())
         .bind(KEPT_MAX)
@@ -63,17 +74,20 @@ impl Tx {
         .doing("sweep how bases stood")
     }
 
-    /// How the base with this tree stood; none if it was not tested.
+    /// How the base with this tree stood in what has this digest; none if it was not tested so.
     pub async fn base_test(
         &mut self,
         repo: &RepoName,
         tree: &ObjectId,
+        ci: &str,
     ) -> Result<Option<BaseTestRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT tree, sha, state, inability, output, tested_ms FROM base_tests WHERE repo = ? AND tree = ?",
+            "SELECT tree, ci, sha, state, inability, exit_code, failed, output, tested_ms FROM base_tests \
+             WHERE repo = ? AND tree = ? AND ci = ?",
         )
         .bind(repo.as_str())
         .bind(tree.as_str())
+        .bind(ci)
         .fetch_optional(&mut self.conn)
         .await
         .doing("read how a base stood")?;
@@ -86,8 +100,8 @@ impl Tx {
         repo: &RepoName,
     ) -> Result<Option<BaseTestRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT tree, sha, state, inability, output, tested_ms FROM base_tests WHERE repo = ? \
-             ORDER BY tested_ms DESC LIMIT 1",
+            "SELECT tree, ci, sha, state, inability, exit_code, failed, output, tested_ms FROM base_tests \
+             WHERE repo = ? ORDER BY tested_ms DESC LIMIT 1",
         )
         .bind(repo.as_str())
         .fetch_optional(&mut self.conn)
@@ -108,9 +122,9 @@ impl Tx {
         get(&row, 0)
     }
 
-    /// Forgets every base of a repository that did not pass: somebody says that it was mended.
+    /// Forgets every base of a repository: somebody asks how it stands now.
     pub async fn forget_base_tests(&mut self, repo: &RepoName) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM base_tests WHERE repo = ? AND state <> 'passed'")
+        sqlx::query("DELETE FROM base_tests WHERE repo = ?")
             .bind(repo.as_str())
             .execute(&mut self.conn)
             .await
@@ -120,9 +134,9 @@ impl Tx {
 }
 
 fn base_test(row: &SqliteRow) -> Result<BaseTestRow, StoreError> {
-    let (tree, sha): (String, String) = (get(row, 0)?, get(row, 1)?);
-    let state: String = get(row, 2)?;
-    let inability: Option<String> = get(row, 3)?;
+    let (tree, sha): (String, String) = (get(row, 0)?, get(row, 2)?);
+    let state: String = get(row, 3)?;
+    let inability: Option<String> = get(row, 4)?;
     let id = |text: &str| {
         let parsed = ObjectId::new(text).ok();
         known(parsed, "base_tests", &tree, text, "id of an object")
@@ -133,6 +147,7 @@ fn base_test(row: &SqliteRow) -> Result<BaseTestRow, StoreError> {
     };
     Ok(BaseTestRow {
         tree: id(&tree)?,
+        ci: get(row, 1)?,
         sha: id(&sha)?,
         state: known(
             TestState::parse(&state),
@@ -142,7 +157,9 @@ fn base_test(row: &SqliteRow) -> Result<BaseTestRow, StoreError> {
             "state of a test",
         )?,
         inability: inability.as_ref().map(parsed).transpose()?,
-        output: get(row, 4)?,
-        tested_ms: get(row, 5)?,
+        exit_code: get(row, 5)?,
+        failed: get(row, 6)?,
+        output: get(row, 7)?,
+        tested_ms: get(row, 8)?,
     })
 }
