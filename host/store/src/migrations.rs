@@ -53,12 +53,12 @@ const FILES: [(i64, &str, &str); 29] = files![
     (29, "connections", "0029_connections.sql"),
     (30, "windows and trackers", "0030_windows_and_trackers.sql"),
     (33, "round findings", "0033_round_findings.sql"),
-    (39, "request keys", "0039_request_keys.sql"),
     (
         37,
         "base tests by configuration",
         "0037_base_tests_by_configuration.sql"
     ),
+    (39, "request keys", "0039_request_keys.sql"),
 ];
 
 /// Everything that a database may still lack, in order.

@@ -7,10 +7,8 @@ mod gather;
 mod subject;
 
 use orch_config::{Effective, ForgePlace, LOCAL_CI_CONTEXT};
-use orch_domain::commit_test::TestState;
-use orch_domain::id::{EntryId, ObjectId};
 use orch_domain::commit_test::{Inability, TestState};
-use orch_domain::id::ObjectId;
+use orch_domain::id::{EntryId, ObjectId};
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::{HostWork, Mode, Pipeline, Step};
 use orch_domain::review::Noted;

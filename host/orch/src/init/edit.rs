@@ -75,14 +75,6 @@ fn without_in(text: &str, part: &str, name: &str) -> Option<String> {
     let top = lines
         .iter()
         .position(|line| line.trim_end().strip_suffix(':') == Some(part))?;
-    let entry = format!("{name}:");
-    let is_entry = |line: &&str| line.trim_start().starts_with(&entry);
-    // No further than the part itself, or another one would lose an entry of this name.
-    let of_part = lines[top + 1..].iter();
-    let of_part = of_part.take_while(|line| !is_content(line) || indent_of(line) > 0);
-    let at = top + 1 + of_part.copied().position(|line| is_entry(&line))?;
-    let depth = indent_of(lines[at]);
-        .position(|line| line.trim_end() == "repositories:")?;
     let block = lines[top + 1..].iter();
     // Up to the next key of the top: a name may stand in other places too.
     let of_block = block.take_while(|line| !is_content(line) || indent_of(line) > 0);
