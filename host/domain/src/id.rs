@@ -218,6 +218,10 @@ row_id!(
     TokenId
 );
 row_id!(
+    /// Row id of a session in a browser, or of the link that begins one.
+    SessionId
+);
+row_id!(
     /// Row id of a batch of tasks that land together.
     BatchId
 );

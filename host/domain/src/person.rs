@@ -34,6 +34,8 @@ words! {
         Tracker = "tracker",
         /// A window said who pressed a button.
         Window = "window",
+        /// A page of the host's own, in a browser where the person is logged in.
+        Page = "page",
     }
 }
 

@@ -45,6 +45,7 @@ stored_by_name! {
     crate::batch::Part,
     crate::batch::WhyDissolved,
     crate::conduct::Proposal,
+    crate::event::EventKind,
     crate::imports::CheckState,
     crate::job::JobKind,
     crate::job::Lane,

@@ -59,6 +59,7 @@ const FILES: [(i64, &str, &str); 29] = files![
         "0037_base_tests_by_configuration.sql"
     ),
     (39, "request keys", "0039_request_keys.sql"),
+    (41, "sessions", "0041_sessions.sql"),
 ];
 
 /// Everything that a database may still lack, in order.

@@ -339,6 +339,32 @@ impl Tx {
         Ok(done.rows_affected())
     }
 
+    /// The evaluations of the same task and entry just before and just after one.
+    pub async fn evaluations_beside(
+        &mut self,
+        id: EvaluationId,
+    ) -> Result<(Option<Evaluation>, Option<EvaluationId>), StoreError> {
+        let before = sqlx::query(
+            "SELECT b.* FROM evaluations e JOIN evaluations b ON b.task_id = e.task_id AND b.entry = e.entry \
+             AND b.id < e.id WHERE e.id = ? ORDER BY b.id DESC LIMIT 1",
+        )
+        .bind(id.0)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("read the evaluation before")?;
+        let after = sqlx::query(
+            "SELECT a.id FROM evaluations e JOIN evaluations a ON a.task_id = e.task_id AND a.entry = e.entry \
+             AND a.id > e.id WHERE e.id = ? ORDER BY a.id LIMIT 1",
+        )
+        .bind(id.0)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("read the evaluation after")?;
+        let before = before.as_ref().map(evaluation).transpose()?;
+        let after = after.map(|row| get(&row, 0)).transpose()?;
+        Ok((before, after.map(EvaluationId)))
+    }
+
     /// The latest pass of this task that agrees in everything a reuse must agree in.
     pub async fn reusable_pass(
         &mut self,
