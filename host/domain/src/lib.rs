@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod path;
 pub mod person;
 pub mod pipeline;
+pub mod plain;
 pub mod port;
 pub mod prompt;
 pub mod reach;

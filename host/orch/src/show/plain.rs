@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use orch_domain::plain::acts;
+
 /// Longest text in a line or a cell, characters.
 const LINE_CHARS_MAX: usize = 200;
 /// Longest text that may have several lines, characters.
@@ -50,24 +52,6 @@ fn plain(text: &str, chars_max: usize, may_act: impl Fn(char) -> bool) -> String
         write!(out, "… ({left} more characters)").ok();
     }
     out
-}
-
-/// Whether a character does something instead of being seen: control characters, marks of direction, and what has
-/// no width.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]
