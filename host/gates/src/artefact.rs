@@ -143,9 +143,65 @@ pub fn frontmatter(artefact: &str) -> &str {
     }
 }
 
+/// The findings of an artefact, each as it was written, in its order: what [`findings`] wrote, taken apart again.
+pub fn findings_of(artefact: &str) -> Vec<String> {
+    let Some((_, below)) = artefact.split_once("\n## Findings\n\n") else {
+        return Vec::new();
+    };
+    let mut list: Vec<String> = Vec::new();
+    // Further lines of a finding are indented; whatever is not ends the list.
+    for line in below.lines() {
+        match (line.strip_prefix("- "), list.last_mut()) {
+            (Some(first), _) => list.push(first.to_owned()),
+            (None, Some(last)) if line.starts_with("  ") => {
+                last.push('\n');
+                last.push_str(&line[2..]);
+            }
+            (None, _) => break,
+        }
+    }
+    list
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn findings_are_taken_apart_as_they_were_put_together() {
+        let finding = |message: &str, help: Option<&str>| Finding {
+            rule: "r/x".into(),
+            severity: Severity::High,
+            message: message.into(),
+            path: Some("a.rs".into()),
+            line: Some(3),
+            help: help.map(str::to_owned),
+            blocking: true,
+        };
+        let verdict = Verdict {
+            decision: Decision::Fail,
+            summary: "bad".into(),
+            findings: vec![
+                finding("one\n- [low] not one", Some("do it")),
+                finding("two", None),
+            ],
+            fields: Vec::new(),
+            report: "- no finding\n\n## Findings\n\n- none".into(),
+        };
+        let stamp = Stamp {
+            gate: "x",
+            digest: "d",
+            head_sha: "h",
+        };
+        let text = render(&verdict, Status::Fail, &about(), &stamp);
+        let found = findings_of(&text);
+        let expected = [
+            "[high] r/x a.rs:3: one\n- [low] not one\nHelp: do it",
+            "[high] r/x a.rs:3: two",
+        ];
+        assert_eq!(found, expected, "{text}");
+        assert!(findings_of("---\n---\n\n# fine\n").is_empty());
+    }
     use orch_domain::verdict::{Decision, Finding, Severity};
 
     fn about() -> Descriptor {

@@ -142,7 +142,7 @@ fn remedies_of(record: &TaskRecord, pipelines: &Pipelines, item: &ItemRef) -> Ve
     pipeline.map_or_else(Vec::new, |pipeline| remedies::views(record, pipeline, item))
 }
 
-fn line(record: &TaskRecord, pipelines: &Pipelines) -> TaskLine {
+pub(super) fn line(record: &TaskRecord, pipelines: &Pipelines) -> TaskLine {
     let task = &record.task;
     TaskLine {
         work_item: task.work_item.to_string(),
@@ -221,7 +221,7 @@ fn latest<T>(mut list: Vec<T>) -> Vec<T> {
     list.split_off(list.len().saturating_sub(most))
 }
 
-fn verdict(e: Evaluation) -> VerdictView {
+pub(super) fn verdict(e: Evaluation) -> VerdictView {
     VerdictView {
         evaluation: e.id.0,
         frontmatter: orch_gates::artefact::frontmatter(&e.artefact).to_owned(),
