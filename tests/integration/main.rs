@@ -34,6 +34,8 @@ mod mover;
 mod moving;
 mod network;
 mod onboarding;
+mod pages;
+mod pages_door;
 mod pausing;
 mod people;
 mod plane;

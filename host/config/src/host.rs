@@ -13,6 +13,7 @@ use crate::forges::ForgeConfig;
 use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, ToolConfig};
 use crate::merge::MergeConfig;
 use crate::notifiers::NotifierConfig;
+use crate::origin::PublicOrigin;
 use crate::people::PersonConfig;
 use crate::pipeline::PipelineConfig;
 use crate::reconcile::ReconcileConfig;
@@ -109,6 +110,9 @@ pub struct ConfigSource {
 pub struct HttpConfig {
     /// Address to listen on; none means only the unix socket.
     pub listen: Option<SocketAddr>,
+    /// Where browsers find the host, if a proxy with TLS is in front of it, such as `https://orch.example.org`. Without it
+    /// the pages are for browsers on this machine.
+    pub origin: Option<PublicOrigin>,
 }
 
 /// How many jobs of each lane run at once.

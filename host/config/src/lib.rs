@@ -17,6 +17,7 @@ mod merge;
 mod moving;
 mod network;
 mod notifiers;
+mod origin;
 mod people;
 mod pipeline;
 mod places;
@@ -53,6 +54,7 @@ pub use notifiers::{
     CommandConfig, EmailConfig, LOG_NOTIFIER, NotifierConfig, TelegramConfig, USUAL,
     WebhookNotifierConfig,
 };
+pub use origin::PublicOrigin;
 pub use people::{Account, PersonConfig};
 pub use pipeline::PipelineConfig;
 pub use problems::{Problem, problems};

@@ -69,6 +69,8 @@ pub struct Api {
     pub people: commands::People,
     /// Orders that are given again.
     pub requests: commands::Requests,
+    /// Who is logged in at the pages.
+    pub sessions: commands::Sessions,
     /// Deliveries of webhooks.
     pub webhooks: commands::Webhooks,
     /// Orders about repositories and their bases.
@@ -89,6 +91,8 @@ pub struct Views {
     pub runs: views::RunViews,
     pub diffs: views::DiffViews,
     pub inbox: views::InboxViews,
+    pub board: views::BoardViews,
+    pub live: views::LiveViews,
     pub queue: views::QueueViews,
     pub gates: views::GateViews,
     /// What gates decided lately.
@@ -231,6 +235,12 @@ impl Host {
                 ledger: ledger.clone(),
                 config: config.clone(),
                 token_file: paths.token(),
+                wrong: Arc::default(),
+            },
+            sessions: commands::Sessions {
+                ledger: ledger.clone(),
+                config: config.clone(),
+                address: Arc::default(),
             },
             requests: commands::Requests {
                 ledger: ledger.clone(),
@@ -390,6 +400,12 @@ impl Views {
                 repos: repos.clone(),
             },
             inbox: views::InboxViews {
+                ledger: ledger.clone(),
+            },
+            board: views::BoardViews {
+                ledger: ledger.clone(),
+            },
+            live: views::LiveViews {
                 ledger: ledger.clone(),
             },
             queue: views::QueueViews {

@@ -2,46 +2,27 @@
 //! they may do is enough for what they ask.
 
 mod peer;
-mod wrong;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use orch_domain::person::{Caller, Channel, PersonRole};
-use orch_engine::commands::People;
+use orch_engine::commands::{People, Shown};
 use orch_views::host;
 use orch_views::problem::ProblemCode;
 
 pub(crate) use self::peer::Peer;
 pub use self::peer::was_started_by_host;
-use self::wrong::WrongTokens;
 use crate::refusal::Refusal;
 use crate::webhook;
-
-/// How tokens are looked up. Clones share what is known of wrong ones.
-#[derive(Debug, Clone)]
-pub(crate) struct Tokens {
-    people: People,
-    wrong: Arc<WrongTokens>,
-}
-
-impl Tokens {
-    pub(crate) fn new(people: People) -> Self {
-        Self {
-            people,
-            wrong: Arc::default(),
-        }
-    }
-}
 
 /// Lets through whoever has a token that counts, as the person whose it is; `/health` is open to everybody, and so
 /// is what is signed.
 pub(crate) async fn by_token(
-    State(Tokens { people, wrong }): State<Tokens>,
+    State(people): State<People>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     mut request: Request,
     next: Next,
@@ -55,22 +36,18 @@ pub(crate) async fn by_token(
     let Some(token) = given.strip_prefix("Bearer ") else {
         return without_token().into_response();
     };
-    if wrong.are_too_many(address.ip(), token) {
-        return Refusal::new(
+    match people.by_token(address.ip(), token).await {
+        Ok(Shown::Counts(caller, _)) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Ok(Shown::TooMany) => Refusal::new(
             ProblemCode::TooMany,
             "too many wrong tokens came from this address",
         )
         .with_remedy("wait a minute; `orch token list` on the host shows which tokens count")
-        .into_response();
-    }
-    match people.by_token(token).await {
-        Ok(Some(caller)) => {
-            wrong.was_right(token);
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Ok(None) => {
-            wrong.was_wrong(address.ip());
+        .into_response(),
+        Ok(Shown::Wrong) => {
             tracing::warn!(%address, path = request.uri().path(), "a wrong token was refused");
             without_token().into_response()
         }

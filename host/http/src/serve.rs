@@ -10,7 +10,7 @@ use orch_engine::Api;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use crate::access::{Peer, Tokens, by_peer, by_token};
+use crate::access::{Peer, by_peer, by_token};
 use crate::api::router;
 
 /// Why the host cannot listen.
@@ -75,16 +75,22 @@ impl Bound {
         self.tcp.as_ref().and_then(|tcp| tcp.local_addr().ok())
     }
 
-    /// Serves until `stopped` turns true.
+    /// Serves until `stopped` turns true: the endpoints, and over TCP `pages`, which look themselves at who asks.
     ///
     /// # Errors
     /// When accepting fails for good.
-    pub async fn serve(self, api: Api, stopped: watch::Receiver<bool>) -> std::io::Result<()> {
-        let tokens = Tokens::new(api.people.clone());
+    pub async fn serve(
+        self,
+        api: Api,
+        pages: Router,
+        stopped: watch::Receiver<bool>,
+    ) -> std::io::Result<()> {
+        let people = api.people.clone();
         let open: Router = router(api.clone());
         let guarded = open
             .clone()
-            .layer(middleware::from_fn_with_state(tokens, by_token));
+            .layer(middleware::from_fn_with_state(people, by_token));
+        let guarded = pages.merge(guarded);
         let checked = open.layer(middleware::from_fn_with_state(api.people, by_peer));
         let until = |mut stopped: watch::Receiver<bool>| async move {
             // A sender that is gone means the same.

@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Token(Token),
     /// Say as whom the host knows you, and what you may do.
     Whoami,
+    /// Print a link that logs you in at the host's pages, once.
+    Open,
     /// Look at gates and try them.
     #[command(subcommand)]
     Gate(Gate),
@@ -387,6 +389,9 @@ pub(crate) struct Demo {
     /// Kill the host in the middle of the developer's run and start it again.
     #[arg(long)]
     pub(crate) crash: bool,
+    /// Leave the host running with its pages, and print the link that logs in; ends with Ctrl-C.
+    #[arg(long, conflicts_with_all = ["crash", "json"])]
+    pub(crate) serve: bool,
     /// A project of somebody's instead of the demo's own: a path or an address. A script works on it, in a clone.
     #[arg(long, value_name = "PATH|URL", conflicts_with = "crash")]
     pub(crate) repo: Option<String>,

@@ -111,6 +111,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             token::run(&host, verb, json).await?;
         }
         Command::Whoami => token::whoami(&Host::find(file).await?, json).await?,
+        Command::Open => token::open(&Host::find(file).await?, json).await?,
         Command::Issue(verb) => run_issue(&Host::find(file).await?, verb, json).await?,
         Command::Pause {
             scope,

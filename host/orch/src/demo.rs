@@ -24,14 +24,14 @@ pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
         .tempdir()
         .context("a temporary folder")?;
     let place = match &options.repo {
-        None => setup::make(folder.path(), &gates, options.crash).await?,
-        Some(project) => setup::of_project(folder.path(), project).await?,
+        None => setup::make(folder.path(), &gates, options.crash, options.serve).await?,
+        Some(project) => setup::of_project(folder.path(), project, options.serve).await?,
     };
     let loud = !json;
     let interactive = std::io::stderr().is_terminal();
-    let outcome = drive::carry_through(&place, options.crash, loud, interactive).await;
-    let view = match outcome {
-        Ok(view) => view,
+    let outcome = drive::carry_through(&place, &options, loud, interactive).await;
+    let (view, host) = match outcome {
+        Ok(done) => done,
         Err(error) => {
             let kept = folder.keep();
             eprintln!("the demo's folder is kept at {}", kept.display());
@@ -41,5 +41,8 @@ pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
     let kept = options.keep.then(|| folder.keep());
     let summary = report::summary(view, &place, kept.is_some());
     print(json, &summary, report::text)?;
+    if options.serve {
+        host.stay(&place).await?;
+    }
     Ok(if summary.state == Stage::Done { 0 } else { 1 })
 }

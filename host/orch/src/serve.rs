@@ -117,7 +117,11 @@ async fn serve_once(file: &Path, asked: &mut Asked) -> anyhow::Result<Ended> {
     let mut running = host.start().await?;
     let (stop, stopped) = watch::channel(false);
     tracing::info!(socket = %host.paths().socket().display(), ?address, "the host serves");
-    let mut serving = tokio::spawn(bound.serve(host.api.clone(), stopped));
+    if let Some(address) = address {
+        host.api.sessions.serve_at(address);
+    }
+    let pages = orch_window::router(host.api.clone(), stopped.clone());
+    let mut serving = tokio::spawn(bound.serve(host.api.clone(), pages, stopped));
     let mut ended = Ok(Ended::Asked);
     tokio::select! {
         _ = asked.terminate.recv() => {}

@@ -1,5 +1,6 @@
 //! The task runner: `cargo xtask <verb>`. It depends on no other crate of the workspace.
 
+mod browser;
 mod demo;
 mod gates;
 mod mutants;
@@ -24,7 +25,7 @@ struct Cli {
 enum Verb {
     /// Build the gates and the host, and carry a real task through every stage.
     Demo {
-        /// Passed on to `orch demo`: --keep, --crash, --json.
+        /// Passed on to `orch demo`: --keep, --crash, --serve, --json.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

@@ -141,6 +141,7 @@ fn nextest_in(verb: &str) -> Command {
         .args(["nextest", verb])
         .env("PATH", path)
         .env("ORCH_TEST_CLAUDE", tools::claude())
+        .env("ORCH_TEST_BROWSER", tools::browser())
         .env("ORCH_TEST_ROOT", root());
     command
 }

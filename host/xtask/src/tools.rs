@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
+use crate::browser as pages;
 use crate::python::Python;
 use crate::scanners;
 use crate::shell::{cargo, debian, output, root, run, works};
@@ -33,6 +34,11 @@ pub(crate) fn claude() -> PathBuf {
     folder().join("npm/node_modules/.bin/claude")
 }
 
+/// Where the driver of the browser is.
+pub(crate) fn browser() -> PathBuf {
+    folder().join("browser/node_modules")
+}
+
 /// Installs everything that is missing.
 pub(crate) fn install() -> anyhow::Result<()> {
     fs::create_dir_all(bin())?;
@@ -44,6 +50,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
     scanners::install(&folder(), &python, &bin())?;
     claude_code()?;
     mcp_sdk()
+    pages::install(&folder().join("browser"))
 }
 
 /// As a package with the program in it; built from its sources, which takes minutes, where there is none for the

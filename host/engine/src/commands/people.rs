@@ -1,6 +1,8 @@
 //! Who is asking, and the tokens that persons are known by.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use orch_config::{HostConfig, LiveConfig};
 use orch_domain::event::EventKind;
@@ -12,6 +14,7 @@ use orch_views::person::{NewTokenRequest, NewTokenView, TokenState, TokenView};
 
 use super::error::CommandError;
 use super::period::period_ms;
+use super::wrong_tokens::WrongTokens;
 use crate::ledger::Ledger;
 use crate::ledger::clock::stamp;
 use crate::ledger::people::person_of_user;
@@ -35,21 +38,51 @@ pub struct People {
     pub(crate) config: LiveConfig,
     /// The token file of hosts from before; it need not be there.
     pub(crate) token_file: PathBuf,
+    /// From where wrong tokens came.
+    pub(crate) wrong: Arc<WrongTokens>,
+}
+
+/// Whose a token is that somebody shows.
+#[derive(Debug)]
+#[must_use]
+pub enum Shown {
+    /// A person's; with its number, if it is one of their own.
+    Counts(Caller, Option<TokenId>),
+    /// Nobody's, or it does not count any more.
+    Wrong,
+    /// So many wrong ones came from there that it was not looked up.
+    TooMany,
 }
 
 impl People {
-    /// Whose token this is; none if it is nobody's, or does not count any more.
+    /// Whose the token is that somebody at the address `from` shows.
     ///
     /// # Errors
     /// [`CommandError::Host`] when the store does not answer.
-    pub async fn by_token(&self, token: &str) -> Result<Option<Caller>, CommandError> {
+    pub async fn by_token(&self, from: IpAddr, token: &str) -> Result<Shown, CommandError> {
+        if self.wrong.are_too_many(from, token) {
+            return Ok(Shown::TooMany);
+        }
+        let Some((caller, id)) = self.whose(token).await? else {
+            self.wrong.was_wrong(from);
+            return Ok(Shown::Wrong);
+        };
+        self.wrong.was_right(token);
+        Ok(Shown::Counts(caller, id))
+    }
+
+    /// Whose a token is, and its number; none if it is nobody's, or does not count any more.
+    async fn whose(&self, token: &str) -> Result<Option<(Caller, Option<TokenId>)>, CommandError> {
         let Some((id, secret)) = Secret::parse(token) else {
             let known = file_token(&self.token_file).is_some_and(|own| same(&own, token));
             let person = PersonName::new(FILE_PERSON).ok().filter(|_| known);
-            return Ok(person.map(|person| Caller {
-                person,
-                role: PersonRole::Admin,
-                channel: Channel::TokenFile,
+            return Ok(person.map(|person| {
+                let caller = Caller {
+                    person,
+                    role: PersonRole::Admin,
+                    channel: Channel::TokenFile,
+                };
+                (caller, None)
             }));
         };
         let now = self.ledger.now();
@@ -59,10 +92,13 @@ impl People {
         let row = row
             .await?
             .filter(|row| secret.is_of(&row.hash) && row.counts(now));
-        Ok(row.map(|row| Caller {
-            person: row.person,
-            role: row.role,
-            channel: Channel::Token,
+        Ok(row.map(|row| {
+            let caller = Caller {
+                person: row.person,
+                role: row.role,
+                channel: Channel::Token,
+            };
+            (caller, Some(id))
         }))
     }
 

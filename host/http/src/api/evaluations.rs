@@ -3,6 +3,7 @@
 use orch_engine::CommandError;
 use orch_judge::KeptEvaluation;
 use orch_views::endpoint::Endpoint;
+use orch_views::evaluation;
 use orch_views::message::Nothing;
 
 use crate::routes::Routes;
@@ -11,14 +12,21 @@ use crate::routes::Routes;
 pub const EVALUATION: Endpoint<1, Nothing, KeptEvaluation> = Endpoint::get("/evaluations/{id}");
 
 pub(super) fn add(routes: Routes) -> Routes {
-    routes.on(&EVALUATION, async |api, [id], _| kept(&api, &id).await)
+    routes
+        .on(&EVALUATION, async |api, [id], _| kept(&api, &id).await)
+        .on(&evaluation::VERDICT, async |api, [id], _| {
+            api.views.evaluations.judged(number(&id)?).await
+        })
 }
 
 async fn kept(api: &orch_engine::Api, id: &str) -> Result<KeptEvaluation, CommandError> {
-    let id = id.parse().map_err(|_| {
+    api.views.evaluations.kept(number(id)?).await
+}
+
+fn number(id: &str) -> Result<i64, CommandError> {
+    id.parse().map_err(|_| {
         CommandError::invalid(format!(
             "an evaluation is named by its number, as `orch task show` prints it, not `{id}`"
         ))
-    })?;
-    api.views.evaluations.kept(id).await
+    })
 }

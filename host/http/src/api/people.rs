@@ -1,6 +1,7 @@
 //! Who asks, and the tokens of persons.
 
 use orch_views::person::{self, MeView};
+use orch_views::session;
 
 use crate::routes::Routes;
 
@@ -18,6 +19,9 @@ pub(super) fn add(routes: Routes) -> Routes {
         })
         .on_by(&person::NEW_TOKEN, async |api, caller, [], new| {
             api.people.new_token(new, &caller).await
+        })
+        .on_by(&session::NEW_LINK, async |api, caller, [], _| {
+            api.sessions.link(&caller).await
         })
         .on_by(&person::REVOKE, async |api, caller, [token], _| {
             api.people.revoke(&token, &caller).await

@@ -1,6 +1,6 @@
 //! Tasks: looked at, begun, decided about.
 
-use orch_views::{diff, inbox, run, task};
+use orch_views::{board, diff, history, inbox, run, task};
 
 use crate::routes::Routes;
 
@@ -14,6 +14,12 @@ pub(super) fn add(routes: Routes) -> Routes {
         })
         .on(&task::SHOW, async |api, [item], _| {
             api.views.tasks.show(&item).await
+        })
+        .on(&board::BOARD, async |api, [], _| {
+            api.views.board.show().await
+        })
+        .on(&history::HISTORY, async |api, [item], page| {
+            api.views.tasks.history(&item, page).await
         })
         .on(&task::WHY, async |api, [item], _| {
             api.views.tasks.why(&item).await

@@ -2,6 +2,7 @@
 
 use orch_views::message::Nothing;
 use orch_views::person::{self, NewTokenRequest};
+use orch_views::session;
 
 use crate::cli::token::Token;
 use crate::client::Host;
@@ -36,4 +37,9 @@ pub(crate) async fn run(host: &Host, verb: Token, json: bool) -> anyhow::Result<
 pub(crate) async fn whoami(host: &Host, json: bool) -> anyhow::Result<()> {
     let me = host.ask(&person::ME, [], &Nothing {}).await?;
     print(json, &me, show::token::me)
+}
+
+pub(crate) async fn open(host: &Host, json: bool) -> anyhow::Result<()> {
+    let link = host.ask(&session::NEW_LINK, [], &Nothing {}).await?;
+    print(json, &link, show::token::link)
 }

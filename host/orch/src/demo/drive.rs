@@ -10,9 +10,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use orch_domain::stage::{Role, RunRole, Stage};
 use orch_engine::Paths;
 use orch_views::message::Nothing;
+use orch_views::session;
 use orch_views::task::{self, ApproveRequest, NewRequest, TaskStatus, TaskView};
 
 use super::setup::Place;
+use crate::cli::Demo;
 use crate::client::Host;
 use crate::show::plain;
 
@@ -33,7 +35,23 @@ const STAGES: [Stage; 8] = [
 ];
 
 /// The host's process; killed when dropped, so that a failed demo leaves none behind.
-struct Process(Child);
+pub(super) struct Process(Child);
+
+impl Process {
+    /// Stays until somebody ends it, with a task that waits for a person.
+    pub(super) async fn stay(mut self, place: &Place) -> anyhow::Result<()> {
+        let host = answering(place, &mut self).await?;
+        let item = begin(&host, place).await?;
+        let link = host.ask(&session::NEW_LINK, [], &Nothing {}).await?;
+        eprintln!(
+            "\nThe host stays, and {item} will wait there for you. This logs you in, once:\n\n  {}\n\n\
+             `orch --config {} open` prints another one. Ctrl-C ends it.",
+            plain::line(&link.url),
+            place.config.display(),
+        );
+        tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")
+    }
+}
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -77,17 +95,21 @@ async fn answering(place: &Place, process: &mut Process) -> anyhow::Result<Host>
 
 pub(super) async fn carry_through(
     place: &Place,
-    crash: bool,
+    options: &Demo,
     loud: bool,
     interactive: bool,
-) -> anyhow::Result<TaskView> {
+) -> anyhow::Result<(TaskView, Process)> {
     let mut process = start(place)?;
     let mut host = answering(place, &mut process).await?;
     let item = begin(&host, place).await?;
     let progress = Progress::new(loud, interactive);
     progress.say(&format!("{item}: {}", place.title));
+    if options.serve {
+        let link = host.ask(&session::NEW_LINK, [], &Nothing {}).await?;
+        progress.say(&format!("watch it at {}", plain::line(&link.url)));
+    }
     let started = Instant::now();
-    let mut crashed = !crash;
+    let mut crashed = !options.crash;
     let mut person = Person::default();
     loop {
         let view = host.ask(&task::SHOW, [&item], &Nothing {}).await?;
@@ -95,7 +117,7 @@ pub(super) async fn carry_through(
         match view.line.status {
             TaskStatus::Ended => {
                 progress.finish();
-                return Ok(view);
+                return Ok((view, process));
             }
             TaskStatus::Blocked | TaskStatus::NeedsInput => {
                 bail!("the task stands still: {}", view.why)

@@ -33,7 +33,12 @@ pub(super) const BODY: &str = "Customers with a voucher should pay less.\n\n\
     `cart.sh --discount PERCENT PRICE...` prints the sum of the prices less PERCENT percent, rounded down.\n\
     Without `--discount` everything stays as it is.\n";
 
-pub(super) async fn make(folder: &Path, gates: &Path, crash: bool) -> anyhow::Result<Place> {
+pub(super) async fn make(
+    folder: &Path,
+    gates: &Path,
+    crash: bool,
+    serve: bool,
+) -> anyhow::Result<Place> {
     let seed = folder.join("seed");
     write(&seed.join("cart.sh"), PROGRAM, 0o755)?;
     write(&seed.join("tests/run.sh"), TESTS, 0o755)?;
@@ -77,8 +82,11 @@ pub(super) async fn make(folder: &Path, gates: &Path, crash: bool) -> anyhow::Re
         );
     }
     let config = folder.join("orch.yaml");
-    let text = configuration(&bare, gates, &agent, folder, crash);
-    write(&config, &text, 0o644)?;
+    let mut text = configuration(&bare, gates, &agent, folder, crash);
+    if serve {
+        text["http"] = pages();
+    }
+    write(&config, &text.to_string(), 0o644)?;
     Ok(Place {
         config,
         data: folder.join("data"),
@@ -92,7 +100,7 @@ pub(super) async fn make(folder: &Path, gates: &Path, crash: bool) -> anyhow::Re
 }
 
 /// Sets a host up for a project of somebody's, with a script that adds a line to it.
-pub(super) async fn of_project(folder: &Path, project: &str) -> anyhow::Result<Place> {
+pub(super) async fn of_project(folder: &Path, project: &str, serve: bool) -> anyhow::Result<Place> {
     let agent = folder.join("agent.sh");
     write(&agent, NOTE_WRITER, 0o755)?;
     let project = match std::path::absolute(project) {
@@ -119,6 +127,11 @@ pub(super) async fn of_project(folder: &Path, project: &str) -> anyhow::Result<P
     let mut wanted = options(clone.display().to_string(), folder.to_owned());
     wanted.name = Some(own);
     let made = crate::init::set_up(wanted, Path::new("orch.yaml")).await?;
+    if serve {
+        let config = Path::new(&made.config);
+        let text = std::fs::read_to_string(config)?;
+        write(config, &format!("{text}\nhttp: {}\n", pages()), 0o644)?;
+    }
     Ok(Place {
         config: made.config.into(),
         data: folder.join("orch-data"),
@@ -131,7 +144,18 @@ pub(super) async fn of_project(folder: &Path, project: &str) -> anyhow::Result<P
     })
 }
 
-fn configuration(bare: &Path, gates: &Path, agent: &Path, folder: &Path, crash: bool) -> String {
+/// Pages on a port that is free.
+fn pages() -> serde_json::Value {
+    serde_json::json!({"listen": "127.0.0.1:0"})
+}
+
+fn configuration(
+    bare: &Path,
+    gates: &Path,
+    agent: &Path,
+    folder: &Path,
+    crash: bool,
+) -> serde_json::Value {
     // Long enough to be killed in the middle of; otherwise the script only does its work.
     let pause = if crash { 4 } else { 0 };
     serde_json::json!({
@@ -154,7 +178,6 @@ fn configuration(bare: &Path, gates: &Path, agent: &Path, folder: &Path, crash: 
             },
         }},
     })
-    .to_string()
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {

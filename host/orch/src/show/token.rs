@@ -2,6 +2,7 @@
 
 use orch_views::page::Page;
 use orch_views::person::{MeView, NewTokenView, TokenView};
+use orch_views::session::LinkView;
 
 use super::plain;
 use super::table::page;
@@ -40,6 +41,16 @@ pub(crate) fn list(tokens: &Page<TokenView>) -> String {
 pub(crate) fn me(me: &MeView) -> String {
     let (person, channel) = (plain::line(&me.person), me.channel);
     format!("{person}, {}, by {channel}", me.role)
+}
+
+/// The link alone on its line, so that a terminal opens it whole.
+pub(crate) fn link(link: &LinkView) -> String {
+    format!(
+        "{}\n\nOpen it before {}: it logs {} in, once.",
+        plain::line(&link.url),
+        plain::line(&link.expires),
+        plain::line(&link.person)
+    )
 }
 
 #[cfg(test)]

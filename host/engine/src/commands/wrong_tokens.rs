@@ -21,7 +21,7 @@ const RIGHT_MAX: usize = 1024;
 
 /// What is known of tokens that came.
 #[derive(Debug, Default)]
-pub(super) struct WrongTokens(Mutex<Known>);
+pub(crate) struct WrongTokens(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {

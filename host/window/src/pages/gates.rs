@@ -1,0 +1,94 @@
+//! The gates: which serve, what they may do, what they decided, and what an operator can order of them.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use orch_views::gate::{self, GateState, GateView};
+use orch_views::page::{LIMIT_MAX, PageRequest};
+
+use crate::Window;
+use crate::act::{Act, Acts, Look};
+use crate::page::{Asked, Follows, Here, Page};
+use crate::problem::Problem;
+use crate::text::{bytes, in_path, line, short};
+
+#[derive(Template)]
+#[template(path = "gates.html")]
+struct Gates {
+    gates: Vec<Gate>,
+    modes: Vec<(String, String)>,
+    decisions: Vec<(String, i64)>,
+}
+
+struct Gate {
+    name: String,
+    version: String,
+    digest: String,
+    size: String,
+    summary: String,
+    imports: Vec<String>,
+    state: &'static str,
+    error: String,
+    acts: Vec<Act>,
+}
+
+/// Shows the gates.
+pub(crate) async fn show(State(window): State<Window>, asked: Asked) -> Result<Response, Problem> {
+    let all = PageRequest {
+        limit: Some(LIMIT_MAX),
+        after: None,
+    };
+    let view = window.api.views.gates.page(&all)?;
+    let security = window.api.views.queue.show().await?.security;
+    let acts = Acts {
+        viewer: &asked.viewer,
+        back: "/ui/gates",
+    };
+    let body = Gates {
+        gates: view.items.into_iter().map(|g| gate(g, acts)).collect(),
+        modes: security.repositories.into_iter().collect(),
+        decisions: security.decisions.into_iter().collect(),
+    };
+    let page = Page {
+        here: Here::Gates,
+        title: "Gates",
+        follows: Follows::Everything,
+    };
+    page.answer(&window, &asked, &body).await
+}
+
+fn gate(view: GateView, acts: Acts<'_>) -> Gate {
+    let name = view.name.as_str();
+    let url = |verb: &str| format!("/ui/gates/{}/{verb}", in_path(name));
+    let back = acts.order(
+        gate::ROLLBACK.least,
+        (name, &url("rollback")),
+        "Roll back",
+        &["gate", "rollback", name, "DIGEST"],
+    );
+    let back = back.map(|act| {
+        act.looking(Look::Bad).asking(
+            "digest",
+            "Digest of the version to go back to, or its beginning",
+        )
+    });
+    let free = acts.order(
+        gate::RELEASE.least,
+        (name, &url("release")),
+        "Lift quarantine",
+        &["gate", "release", name],
+    );
+    let free = free.filter(|_| view.state == GateState::Quarantined);
+    let acts = free.into_iter().chain(back).collect();
+    Gate {
+        digest: short(&view.digest),
+        size: bytes(view.size),
+        summary: line(&view.summary),
+        state: view.state.as_str(),
+        error: view.error.as_deref().map(line).unwrap_or_default(),
+        imports: view.imports,
+        version: view.version,
+        name: view.name,
+        acts,
+    }
+}

@@ -1,0 +1,170 @@
+//! One run: its log, the end of it first, and how to follow it.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use orch_views::run::{LogRequest, LogSource};
+use serde::Deserialize;
+
+use crate::Window;
+use crate::page::{Asked, Follows, Here, Page};
+use crate::problem::Problem;
+use crate::text::{bytes, in_path, line, long, usd};
+
+/// Lines on one page.
+const LINES: u32 = 500;
+
+/// Which part of which log.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Part {
+    #[serde(default)]
+    line: Option<u64>,
+    #[serde(default)]
+    from: Option<u64>,
+    #[serde(default)]
+    source: LogSource,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct Run {
+    item: String,
+    path: String,
+    run: i64,
+    facts: Vec<(&'static str, String)>,
+    sources: Vec<(&'static str, bool)>,
+    source: &'static str,
+    lines: Vec<Line>,
+    ended: bool,
+    truncated: bool,
+    size: String,
+    total: Option<u64>,
+    earlier: Option<u64>,
+    later: Option<u64>,
+    is_tail: bool,
+    follow: String,
+}
+
+struct Line {
+    number: Option<u64>,
+    text: String,
+    cut: u64,
+}
+
+/// Shows a run.
+pub(crate) async fn show(
+    State(window): State<Window>,
+    Path((item, run)): Path<(String, String)>,
+    Query(part): Query<Part>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let is_tail = part.line.is_none() && part.from.is_none();
+    let request = LogRequest {
+        source: part.source,
+        from: part.from.filter(|_| part.line.is_none()),
+        line: part.line,
+        tail: is_tail,
+        lines: Some(LINES),
+    };
+    let log = window.api.views.runs.log(&item, &run, request).await?;
+    let task = window.api.views.tasks.show(&item).await?;
+    let now_ms = window.api.views.host.status().await?.now_ms;
+    let mut facts = Vec::new();
+    if let Some(of) = task.runs.iter().find(|of| of.id == log.run) {
+        facts.push(("Role", of.role.to_string()));
+        facts.push(("Agent", of.agent.clone()));
+        facts.push(("Stage", format!("{}, attempt {}", of.stage, of.attempt)));
+        let outcome = of.outcome.map(|o| o.to_string());
+        facts.push(("Outcome", outcome.unwrap_or_else(|| "at work".to_owned())));
+        facts.push((
+            "Took",
+            long(of.finished_ms.unwrap_or(now_ms) - of.started_ms),
+        ));
+        facts.push((
+            "Cost",
+            of.cost_usd.map_or_else(|| "unknown".to_owned(), usd),
+        ));
+        facts.push(("Taken up again", of.reattached.to_string()));
+        facts.push(("Folder", of.folder.clone()));
+    }
+    let mut number = log.first_line;
+    let first = log.first_line;
+    let lines: Vec<Line> = log
+        .lines
+        .iter()
+        .map(|l| {
+            let this = number;
+            number = number.map(|n| n + 1);
+            Line {
+                number: this,
+                text: crate::text::block(&plain(&l.text)),
+                cut: l.cut,
+            }
+        })
+        .collect();
+    let later = (log.to < log.size && !is_tail).then_some(log.to);
+    let title = format!("Run {} of {item}", log.run);
+    let body = Run {
+        path: in_path(&item),
+        run: log.run,
+        facts,
+        sources: LogSource::ALL
+            .map(|source| (source.as_str(), source == part.source))
+            .to_vec(),
+        source: part.source.as_str(),
+        earlier: first
+            .filter(|n| *n > 1)
+            .map(|n| n.saturating_sub(u64::from(LINES)).max(1)),
+        later,
+        lines,
+        ended: log.ended,
+        truncated: log.truncated,
+        size: bytes(log.size),
+        total: log.total_lines,
+        is_tail,
+        follow: line(&format!("orch task log {item} --run {} -f", log.run)),
+        item: item.clone(),
+    };
+    let page = Page {
+        here: Here::Tasks,
+        title: &title,
+        follows: Follows::Task(&task.line.work_item),
+    };
+    page.answer(&window, &asked, &body).await
+}
+
+/// A line without the codes that colour it on a terminal; every other code is shown as what it is.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\x1b[") {
+        let after = &rest[at + 2..];
+        let end = after.find(|c: char| !c.is_ascii_digit() && c != ';');
+        match end {
+            Some(end) if after[end..].starts_with('m') => {
+                out.push_str(&rest[..at]);
+                rest = &after[end + 1..];
+            }
+            _ => {
+                out.push_str(&rest[..at + 2]);
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn colours_are_left_out_and_nothing_else_is() {
+        assert_eq!(
+            plain("\x1b[1;31mred\x1b[0m and \x1b[2Jcleared"),
+            "red and \x1b[2Jcleared"
+        );
+        assert_eq!(plain("\x1b["), "\x1b[");
+    }
+}
