@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use orch_domain::stage::Stage;
+use orch_views::task::TaskView;
 
 use crate::cli::Demo;
 use crate::show::print;
@@ -38,11 +39,28 @@ pub(crate) async fn run(options: Demo, json: bool) -> anyhow::Result<u8> {
             return Err(error);
         }
     };
-    let kept = options.keep.then(|| folder.keep());
-    let summary = report::summary(view, &place, kept.is_some());
+    if options.keep {
+        // Nothing removes it any more.
+        let _kept = folder.keep();
+        return end(view, &place, &options, host, json).await;
+    }
+    // The folder goes when everything in it has ended.
+    let ended = end(view, &place, &options, host, json).await;
+    drop(folder);
+    ended
+}
+
+async fn end(
+    view: TaskView,
+    place: &setup::Place,
+    options: &Demo,
+    host: drive::Process,
+    json: bool,
+) -> anyhow::Result<u8> {
+    let summary = report::summary(view, place, options.keep);
     print(json, &summary, report::text)?;
     if options.serve {
-        host.stay(&place).await?;
+        host.stay(place).await?;
     }
     Ok(if summary.state == Stage::Done { 0 } else { 1 })
 }

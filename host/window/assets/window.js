@@ -7,6 +7,7 @@
   if (!main) return;
   const live = document.getElementById("live");
   const REFRESH_MS = 200;
+  const SAID_MS = 12_000;
   const RETRY_MS = [1000, 2000, 5000, 10000];
 
   // ---- what follows ----
@@ -101,11 +102,23 @@
     const count = document.getElementById("waiting");
     const waits = Number(content.dataset.waiting || 0);
     if (count && content.dataset.waiting !== undefined) count.textContent = waits > 0 ? String(waits) : "";
+    if (content.dataset.said) tell(content.dataset.said);
     const log = main.querySelector("[data-follow]");
     if (log && isAtEnd) log.scrollTop = log.scrollHeight;
     clearTimeout(poll);
     const polled = main.querySelector("[data-poll]");
     if (polled) poll = setTimeout(refresh, Number(polled.dataset.poll));
+  }
+
+  // What an order came to stays for a while, whatever follows meanwhile.
+  let telling = 0;
+  function tell(text) {
+    const said = document.getElementById("said");
+    said.textContent = text;
+    clearTimeout(telling);
+    telling = setTimeout(() => {
+      said.textContent = "";
+    }, SAID_MS);
   }
 
   let poll = 0;

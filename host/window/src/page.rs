@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_TYPE, SET_COOKIE, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use orch_views::page::PageRequest;
 
 use crate::door::{Viewer, Way};
 use crate::problem::Problem;
@@ -93,6 +94,7 @@ struct Shell<'p> {
     htmx: String,
     script: String,
     mark: String,
+    said: &'p str,
     content: &'p str,
 }
 
@@ -129,7 +131,11 @@ impl Page<'_> {
         asked: &Asked,
         body: &impl Template,
     ) -> Result<Response, Problem> {
-        let status = window.api.views.host.status().await?;
+        let first = PageRequest {
+            limit: Some(1),
+            after: None,
+        };
+        let waiting = window.api.views.inbox.list(first).await?.total;
         let failed = |error: askama::Error| {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
         };
@@ -137,7 +143,7 @@ impl Page<'_> {
         let content = Content {
             title: self.title,
             said: asked.said.as_deref().unwrap_or_default(),
-            waiting: status.tasks.blocked,
+            waiting,
             body: &body,
         };
         let content = content.render().map_err(failed)?;
@@ -193,6 +199,7 @@ impl Page<'_> {
             htmx: assets::address("htmx-4.0.1.min.js"),
             script: assets::address("window.js"),
             mark: assets::address("mark.svg"),
+            said: asked.said.as_deref().unwrap_or_default(),
             content,
         }
         .render()

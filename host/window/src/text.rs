@@ -69,6 +69,20 @@ impl When {
     }
 }
 
+/// A text of the host's with its moments as people read them: how long ago, or in how long. Machines read the same text
+/// with the moments themselves.
+pub(crate) fn near(text: &str, now_ms: i64) -> String {
+    let moment = |word: &str| -> Option<String> {
+        let bare = word.trim_end_matches([',', ';', '.', ':']);
+        let at: jiff::Timestamp = bare.parse().ok()?;
+        let near = When::of(at.as_millisecond(), now_ms).near;
+        Some(format!("{near}{}", &word[bare.len()..]))
+    };
+    let words = text.split(' ');
+    let words = words.map(|word| moment(word).unwrap_or_else(|| word.to_owned()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A length of time in its two largest units.
 pub(crate) fn long(ms: i64) -> String {
     let s = ms / 1000;
@@ -207,6 +221,15 @@ mod tests {
             ("1970-01-01T00:16:40Z", "2 min ago")
         );
         assert_eq!(When::of(60_000, 0).near, "in 1 min");
+    }
+
+    #[test]
+    fn moments_in_a_text_of_the_hosts_are_said_as_people_say_them() {
+        let text = "`ci` waits since 1970-01-01T00:01:00Z, until 1970-01-01T00:04:00.5Z at the latest: 12.5";
+        assert_eq!(
+            near(text, 120_000),
+            "`ci` waits since 1 min ago, until in 2 min at the latest: 12.5"
+        );
     }
 
     #[test]

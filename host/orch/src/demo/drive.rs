@@ -12,6 +12,7 @@ use orch_engine::Paths;
 use orch_views::message::Nothing;
 use orch_views::session;
 use orch_views::task::{self, ApproveRequest, NewRequest, TaskStatus, TaskView};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::setup::Place;
 use crate::cli::Demo;
@@ -49,7 +50,11 @@ impl Process {
             plain::line(&link.url),
             place.config.display(),
         );
-        tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")
+        let mut ends = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed.context("waiting for Ctrl-C"),
+            _ = ends.recv() => Ok(()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::lamps::Lamp;
 use crate::Window;
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
-use crate::text::{When, in_path, line, usd};
+use crate::text::{When, in_path, line, near, usd};
 
 /// Columns: what is under way from left to right.
 const COLUMNS: [(&str, &[Stage]); 8] = [
@@ -161,7 +161,7 @@ fn card(card: &CardView, now_ms: i64) -> Card {
             Stage::Cancelled => "stopped",
             _ => in_words(card.held_by),
         },
-        why: line(&card.why),
+        why: line(&near(&card.why, now_ms)),
         activity: task
             .activity
             .as_ref()

@@ -10,7 +10,7 @@ use super::lamps::mark;
 use crate::Window;
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
-use crate::text::{When, block, in_path, line, long_us};
+use crate::text::{When, block, in_path, line, long_us, short};
 
 /// Host calls that are shown, the first.
 const CALLS_MAX: usize = 500;
@@ -58,13 +58,13 @@ pub(crate) async fn show(
     let verdict = &view.verdict;
     let mut facts = vec![
         ("Gate", format!("{} {}", verdict.gate, verdict.version)),
-        ("Digest", verdict.digest.clone()),
+        ("Digest", short(&verdict.digest)),
         ("Mode", verdict.mode.to_string()),
         (
             "Stage",
             format!("{}, attempt {}", verdict.stage, verdict.attempt),
         ),
-        ("Commit", verdict.head_sha.clone()),
+        ("Commit", short(&verdict.head_sha)),
         ("Took", long_us(verdict.elapsed_us)),
     ];
     if let Some(reason) = verdict.reason {

@@ -14,7 +14,7 @@ use crate::Window;
 use crate::act::{Act, Acts};
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
-use crate::text::{When, block, in_path, line, short};
+use crate::text::{When, block, in_path, line, near, short};
 
 /// Which part of it.
 #[derive(Debug, Default, Deserialize)]
@@ -110,7 +110,7 @@ fn item(waits: InboxItem, acts: Acts<'_>, now_ms: i64) -> Item {
         risk: waits.risk.as_str(),
         since: When::of(waits.since_ms, now_ms),
         deadline: waits.deadline_ms.map(|ms| When::of(ms, now_ms)),
-        text: block(&waits.text),
+        text: block(&near(&waits.text, now_ms)),
         evidence: evidence.collect(),
         task: waits.task.map(about),
         acts: orders,

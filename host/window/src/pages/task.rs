@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use orch_domain::stage::Stage;
 use orch_views::evaluation::EvaluationView;
 use orch_views::history::HappenedView;
 use orch_views::page::PageRequest;
@@ -19,7 +20,7 @@ use crate::Window;
 use crate::act::{Act, Acts};
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
-use crate::text::{When, block, in_path, line, long, long_us, short, usd};
+use crate::text::{When, block, in_path, line, long, long_us, near, short, usd};
 
 /// Rows of the history on one page.
 const HISTORY_ROWS: u32 = 100;
@@ -132,7 +133,7 @@ pub(crate) async fn show(
         path: in_path(&item),
         title: line(&view.line.title),
         status: view.line.status.as_str(),
-        why: block(&view.why),
+        why: block(&near(&view.why, now_ms)),
         firsts: firsts(&view),
         others: others(&view, &item, acts, orders.is_empty()),
         acts: orders,
@@ -200,7 +201,7 @@ fn facts(view: &TaskView) -> Vec<(&'static str, String)> {
     let task = &view.line;
     let mut facts = vec![
         ("Repository", task.repo.clone()),
-        ("Stage", format!("{} › {}", task.stage, task.step)),
+        ("Stage", place(task.stage, &task.step)),
         ("Attempt", task.attempt.to_string()),
         ("Rework rounds", task.rework_rounds.to_string()),
         ("Priority", task.priority.to_string()),
@@ -299,8 +300,17 @@ fn happened(h: HappenedView, now_ms: i64) -> Happened {
         kind: h.kind.as_str(),
         actor: line(&h.actor),
         channel: h.channel.map_or("", |c| c.as_str()),
-        to: to.map_or_else(String::new, |to| format!("{} › {}", to.stage, to.step)),
+        to: to.map_or_else(String::new, |to| place(to.stage, &to.step)),
         detail: line(&details(&h.detail)),
+    }
+}
+
+/// A stage, with the step if there is one.
+fn place(stage: Stage, step: &str) -> String {
+    if step.is_empty() {
+        stage.to_string()
+    } else {
+        format!("{stage} › {step}")
     }
 }
 
