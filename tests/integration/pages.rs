@@ -56,10 +56,11 @@ fn tasks_that_wait_are_decided_by_keys_alone() {
     all["evaluation"] = json!(format!("/ui/evaluations/{verdict}"));
     let steps = json!([["look", {"pages": all}], ["decide", {"items": items}]]);
     browser.takes(&world, "waiting", &steps, nothing);
-    let decisions: Vec<Value> = items
-        .iter()
-        .flat_map(|item| world.task(item)["decisions"].as_array().unwrap().clone())
-        .collect();
+    let decisions = until("both are written down", || {
+        let of = |item: &String| world.task(item)["decisions"].as_array().unwrap().clone();
+        let all: Vec<Value> = items.iter().flat_map(of).collect();
+        (all.len() == 2).then_some(all)
+    });
     let mut what: Vec<&str> = decisions
         .iter()
         .filter_map(|d| d["what"].as_str())

@@ -2,8 +2,8 @@
 
 mod alerts;
 mod batches;
-mod conduct;
 mod board;
+mod conduct;
 mod costs;
 mod decisions;
 mod diff;
@@ -26,8 +26,8 @@ mod tasks;
 mod verdicts;
 
 pub use self::alerts::AlertViews;
-pub use self::conduct::ConductViews;
 pub use self::board::BoardViews;
+pub use self::conduct::ConductViews;
 pub use self::costs::CostViews;
 pub use self::diff::DiffViews;
 pub use self::evaluations::EvaluationViews;

@@ -11,6 +11,7 @@ pub mod author;
 pub mod backup;
 pub mod conduct;
 pub mod board;
+pub mod conduct;
 pub mod costs;
 pub mod diff;
 pub mod disk;

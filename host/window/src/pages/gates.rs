@@ -3,6 +3,8 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use orch_domain::conduct::Proposal;
+use orch_views::conduct::ConductView;
 use orch_views::gate::{self, GateState, GateView};
 use orch_views::page::{LIMIT_MAX, PageRequest};
 
@@ -10,14 +12,31 @@ use crate::Window;
 use crate::act::{Act, Acts, Look};
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
-use crate::text::{bytes, in_path, line, short};
+use crate::text::{bytes, in_path, line, long_us, short};
 
 #[derive(Template)]
 #[template(path = "gates.html")]
 struct Gates {
     gates: Vec<Gate>,
+    conduct: Vec<Conduct>,
     modes: Vec<(String, String)>,
     decisions: Vec<(String, i64)>,
+}
+
+/// What an entry decided lately.
+struct Conduct {
+    entry: String,
+    gate: String,
+    mode: &'static str,
+    changes: u64,
+    held: u64,
+    passed: u64,
+    failed: u64,
+    waited: u64,
+    inconclusive: u64,
+    half: String,
+    most: String,
+    proposal: &'static str,
 }
 
 struct Gate {
@@ -39,6 +58,7 @@ pub(crate) async fn show(State(window): State<Window>, asked: Asked) -> Result<R
         after: None,
     };
     let view = window.api.views.gates.page(&all)?;
+    let conduct = window.api.views.conduct.page(all.clone()).await?;
     let security = window.api.views.queue.show().await?.security;
     let acts = Acts {
         viewer: &asked.viewer,
@@ -46,6 +66,7 @@ pub(crate) async fn show(State(window): State<Window>, asked: Asked) -> Result<R
     };
     let body = Gates {
         gates: view.items.into_iter().map(|g| gate(g, acts)).collect(),
+        conduct: conduct.items.into_iter().map(decided).collect(),
         modes: security.repositories.into_iter().collect(),
         decisions: security.decisions.into_iter().collect(),
     };
@@ -55,6 +76,30 @@ pub(crate) async fn show(State(window): State<Window>, asked: Asked) -> Result<R
         follows: Follows::Everything,
     };
     page.answer(&window, &asked, &body).await
+}
+
+fn decided(c: ConductView) -> Conduct {
+    let took = |us: Option<u64>| us.and_then(|us| i64::try_from(us).ok()).map(long_us);
+    Conduct {
+        mode: c.mode.as_str(),
+        changes: c.changes,
+        held: c.held,
+        passed: c.passed,
+        failed: c.failed,
+        waited: c.waited,
+        inconclusive: c.inconclusive,
+        half: took(c.p50_us).unwrap_or_default(),
+        most: took(c.p99_us).unwrap_or_default(),
+        proposal: match c.proposal {
+            Proposal::Nothing => "",
+            Proposal::WatchOn => "let it watch on",
+            Proposal::Mend => "mend it: it could not decide",
+            Proposal::LookFirst => "look at what it would have held up",
+            Proposal::Enforce => "enforce it",
+        },
+        entry: c.entry,
+        gate: c.gate,
+    }
 }
 
 fn gate(view: GateView, acts: Acts<'_>) -> Gate {
