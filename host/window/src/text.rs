@@ -76,7 +76,12 @@ pub(crate) fn near(text: &str, now_ms: i64) -> String {
         let bare = word.trim_end_matches([',', ';', '.', ':']);
         let at: jiff::Timestamp = bare.parse().ok()?;
         let near = When::of(at.as_millisecond(), now_ms).near;
-        Some(format!("{near}{}", &word[bare.len()..]))
+        // It stands behind a word such as `until` or `due`.
+        let said = match near.strip_prefix("in ") {
+            Some(later) => format!("{later} from now"),
+            None => near,
+        };
+        Some(format!("{said}{}", &word[bare.len()..]))
     };
     let words = text.split(' ');
     let words = words.map(|word| moment(word).unwrap_or_else(|| word.to_owned()));
@@ -228,7 +233,7 @@ mod tests {
         let text = "`ci` waits since 1970-01-01T00:01:00Z, until 1970-01-01T00:04:00.5Z at the latest: 12.5";
         assert_eq!(
             near(text, 120_000),
-            "`ci` waits since 1 min ago, until in 2 min at the latest: 12.5"
+            "`ci` waits since 1 min ago, until 2 min from now at the latest: 12.5"
         );
     }
 
