@@ -9,7 +9,6 @@
 pub mod alert;
 pub mod author;
 pub mod backup;
-pub mod conduct;
 pub mod board;
 pub mod conduct;
 pub mod costs;

@@ -49,7 +49,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
     nextest(&python)?;
     scanners::install(&folder(), &python, &bin())?;
     claude_code()?;
-    mcp_sdk()
+    mcp_sdk()?;
     pages::install(&folder().join("browser"))
 }
 
