@@ -6,6 +6,10 @@ use std::str::FromStr;
 
 use crate::words::words;
 
+/// Where every listed name is found by a run that looks it up: an address of its own loopback. What it begins with
+/// there goes to the proxy, which looks the name up itself.
+pub const DOOR: Ipv4Addr = Ipv4Addr::new(127, 61, 128, 1);
+
 /// Port of a rule that names none.
 const PORT: u16 = 443;
 /// Longest name, bytes: what the domain name system has room for.
@@ -84,14 +88,17 @@ pub struct Rule {
 impl Rule {
     /// Whether it allows a target.
     pub fn allows(&self, target: &Target) -> bool {
-        let same_port = self.name.port == target.port;
-        let fits = if self.below {
+        self.name.port == target.port && self.names(target)
+    }
+
+    /// Whether it is about the host of a target, whatever the port.
+    pub fn names(&self, target: &Target) -> bool {
+        if self.below {
             let rest = target.host.strip_suffix(&self.name.host);
             rest.is_some_and(|rest| rest.ends_with('.'))
         } else {
             self.name.host == target.host
-        };
-        same_port && fits
+        }
     }
 }
 
@@ -147,6 +154,12 @@ words! {
         TooMany = "too-many",
         /// It sent or received as much as a run may.
         TooMuch = "too-much",
+        /// It asked a model that the operator does not list.
+        ModelNotListed = "model-not-listed",
+        /// It asked something of the provider that agents do not need.
+        CallNotListed = "call-not-listed",
+        /// Its money is spent.
+        OverBudget = "over-budget",
     }
 }
 
@@ -161,7 +174,7 @@ impl Reached {
         match self {
             Self::Allowed => "it is allowed",
             Self::NoName => "only names of hosts are reached, no addresses",
-            Self::NotListed => "the operator does not list it under `network.reach` of this agent",
+            Self::NotListed => "the operator does not list it under `network.reach`",
             Self::PrivateAddress => {
                 "the name leads to an address of the machine or of a private network"
             }
@@ -174,6 +187,13 @@ impl Reached {
             Self::Unreachable => "nobody answers there",
             Self::TooMany => "the run has as many connections as it may have",
             Self::TooMuch => "the run has moved as many bytes as it may",
+            Self::ModelNotListed => {
+                "the operator does not list the model under `gateway.models` of this agent"
+            }
+            Self::CallNotListed => {
+                "the model gateway lets answers of models through, and nothing else"
+            }
+            Self::OverBudget => "the money of the run is spent",
         }
     }
 }
