@@ -14,6 +14,7 @@ mod calls;
 mod canary;
 mod enter;
 mod first;
+mod loopback;
 mod owner;
 mod places;
 mod plan;
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use belt::{Kernel, kernel};
-pub use bridge::{SOCKET, variables as proxy_variables};
+pub use bridge::{GATEWAY_SOCKET, SOCKET, gateway_address, variables as proxy_variables};
 pub use canary::{Check, canary};
 pub use enter::exec;
 pub use toolchains::{Surroundings, Toolchains};
@@ -135,6 +136,9 @@ pub struct Confinement {
     /// Folder of the host in which the socket of its proxy lies; needed with [`Network::Proxied`].
     #[serde(default)]
     pub proxy: Option<PathBuf>,
+    /// Whether the socket of a model gateway lies there as well.
+    #[serde(default)]
+    pub gateway: bool,
     /// Limits.
     pub limits: Limits,
 }
@@ -165,6 +169,7 @@ impl Confinement {
             refusal: None,
             network: Network::None,
             proxy: None,
+            gateway: false,
             limits,
         }
     }

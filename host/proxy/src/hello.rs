@@ -13,32 +13,42 @@ pub(crate) const HELLO_BYTES_MAX: usize = 32 * 1024;
 pub(crate) enum Hello {
     /// Not all of it.
     Part,
-    /// It begins TLS with the server that was asked for.
-    Fits,
-    /// It does not.
-    Refused(Reached),
+    /// It begins TLS with this server.
+    Names(String),
+    /// It is no TLS, or says not with which server.
+    NoName,
 }
 
-/// Reads `bytes`, all that has come so far, as the beginning of TLS with `target`.
-pub(crate) fn read(bytes: &[u8], target: &Target) -> Hello {
+impl Hello {
+    /// Whether it is for the server that was asked for; none as long as not all of it has come.
+    pub(crate) fn fits(&self, target: &Target) -> Option<Result<(), Reached>> {
+        match self {
+            Self::Part => None,
+            Self::NoName => Some(Err(Reached::NoServerName)),
+            Self::Names(name) if name.eq_ignore_ascii_case(target.host()) => Some(Ok(())),
+            Self::Names(_) => Some(Err(Reached::OtherServerName)),
+        }
+    }
+}
+
+/// Reads `bytes`, all that has come so far, as the beginning of TLS.
+pub(crate) fn read(bytes: &[u8]) -> Hello {
     let mut acceptor = Acceptor::default();
     let mut from = Cursor::new(bytes);
     loop {
         match acceptor.read_tls(&mut from) {
             Ok(0) => return Hello::Part,
             Ok(_) => {}
-            Err(_) => return Hello::Refused(Reached::NoServerName),
+            Err(_) => return Hello::NoName,
         }
         match acceptor.accept() {
             Ok(None) => {}
             Ok(Some(accepted)) => {
-                return match accepted.client_hello().server_name() {
-                    None => Hello::Refused(Reached::NoServerName),
-                    Some(name) if name.eq_ignore_ascii_case(target.host()) => Hello::Fits,
-                    Some(_) => Hello::Refused(Reached::OtherServerName),
-                };
+                let hello = accepted.client_hello();
+                let name = hello.server_name().map(str::to_owned);
+                return name.map_or(Hello::NoName, Hello::Names);
             }
-            Err(_) => return Hello::Refused(Reached::NoServerName),
+            Err(_) => return Hello::NoName,
         }
     }
 }
@@ -70,15 +80,16 @@ mod tests {
     #[test]
     fn tunnel_is_for_the_server_that_it_was_asked_for() {
         let target = Target::new("a.test", 443).unwrap();
+        let fits = |bytes: &[u8]| read(bytes).fits(&target);
         let hello = first_message("A.test");
-        assert_eq!(read(&hello, &target), Hello::Fits);
+        assert_eq!(fits(&hello), Some(Ok(())));
         for cut in [0, 1, 5, 40, hello.len() - 1] {
-            assert_eq!(read(&hello[..cut], &target), Hello::Part, "{cut}");
+            assert_eq!(read(&hello[..cut]), Hello::Part, "{cut}");
         }
-        let other = Hello::Refused(Reached::OtherServerName);
-        assert_eq!(read(&first_message("b.test"), &target), other);
-        let none = Hello::Refused(Reached::NoServerName);
-        assert_eq!(read(&first_message("192.0.2.1"), &target), none);
-        assert_eq!(read(b"SSH-2.0-x\r\n GET / HTTP/1.1\r\n\r\n", &target), none);
+        let other = Some(Err(Reached::OtherServerName));
+        assert_eq!(fits(&first_message("b.test")), other);
+        let none = Some(Err(Reached::NoServerName));
+        assert_eq!(fits(&first_message("192.0.2.1")), none);
+        assert_eq!(fits(b"SSH-2.0-x\r\n GET / HTTP/1.1\r\n\r\n"), none);
     }
 }

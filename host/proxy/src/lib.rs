@@ -1,7 +1,8 @@
 //! The way of one run to the network: a proxy on a socket of its own, which lets through what the operator lists.
 //!
 //! It speaks HTTP: `CONNECT` for tunnels of TLS, and requests with an absolute address for the rest; each request is
-//! judged. Nothing is decrypted. What was judged is what is looked up and dialled, by one parser
+//! judged. For programs that know no proxy of HTTP it speaks SOCKS 5, answers questions for names, and takes TLS that is
+//! begun at once. Nothing is decrypted. What was judged is what is looked up and dialled, by one parser
 //! ([`orch_domain::reach`]), and an address of the machine or of a private network is refused after it was looked up.
 //!
 //! Not here: who may reach what (the configuration), how a run gets to the socket (the sandbox), and what becomes of the
@@ -10,13 +11,15 @@
 mod dial;
 mod hello;
 mod metered;
+mod names;
 mod request;
 mod serve;
+mod socks;
 mod tunnel;
 
 use orch_domain::reach::{Reached, Rule};
 
-pub use serve::Proxy;
+pub use serve::{Proxy, listen};
 
 /// Name of the socket in its folder.
 pub const SOCKET: &str = "proxy.sock";

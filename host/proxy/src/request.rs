@@ -98,14 +98,19 @@ impl Run {
         let rule = why.as_str();
         let words = why.in_words();
         let body = format!("orch: {host}:{port} is not reached ({rule}): {words}\n");
+        self.refused(host, port, why);
+        text(status, body)
+    }
+
+    /// Writes down what the run was not let through to.
+    pub(crate) fn refused(&self, host: String, port: u16, reached: Reached) {
         self.meter.record(Record {
-            host,
+            host: host.chars().take(NAME_MAX).collect(),
             port,
-            reached: why,
+            reached,
             sent: 0,
             received: 0,
         });
-        text(status, body)
     }
 }
 

@@ -13,13 +13,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use orch_domain::reach::Reached;
 use rustix::fs::{Mode, OFlags};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::metered::Meter;
 use crate::request::{Run, answer};
-use crate::{Policy, Record, SOCKET};
+use crate::{Policy, Record, SOCKET, names, socks, tunnel};
 
 /// Largest head of a request, bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -38,6 +41,25 @@ pub struct Proxy {
     connections: JoinSet<()>,
 }
 
+/// Takes the socket `name` in `folder`, from a host before that is dead. Whoever sees the folder may connect.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn listen(folder: &Path, name: &str) -> io::Result<UnixListener> {
+    match std::fs::remove_file(folder.join(name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    // By a descriptor: the whole path is often longer than an address of a socket may be.
+    let opened = rustix::fs::open(folder, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let near = format!("/proc/self/fd/{}/{name}", opened.as_raw_fd());
+    let listener = UnixListener::bind(near)?;
+    // The run may be another user; nobody else sees the folder.
+    let open = std::fs::Permissions::from_mode(0o666);
+    std::fs::set_permissions(folder.join(name), open)?;
+    Ok(listener)
+}
+
 impl Proxy {
     /// Takes the socket in `folder`, from a host before that is dead; answers the records beside it, which whoever has
     /// the proxy served takes meanwhile.
@@ -45,17 +67,7 @@ impl Proxy {
     /// # Errors
     /// When the socket cannot be made.
     pub fn bind(folder: &Path, policy: Policy) -> io::Result<(Self, mpsc::Receiver<Record>)> {
-        match std::fs::remove_file(folder.join(SOCKET)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        // By a descriptor: the whole path is often longer than an address of a socket may be.
-        let opened = rustix::fs::open(folder, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        let near = format!("/proc/self/fd/{}/{SOCKET}", opened.as_raw_fd());
-        let listener = UnixListener::bind(near)?;
-        // The run may be another user; nobody else sees the folder.
-        let open = std::fs::Permissions::from_mode(0o666);
-        std::fs::set_permissions(folder.join(SOCKET), open)?;
+        let listener = listen(folder, SOCKET)?;
         let (send, records) = mpsc::channel(RECORDS_MAX);
         let run = Run {
             meter: Arc::new(Meter::new(policy.limits, send)),
@@ -88,20 +100,35 @@ impl Proxy {
 
     fn take(&mut self, stream: UnixStream) {
         if self.connections.len() >= self.run.policy.limits.connections {
-            self.run.meter.record(Record {
-                host: String::new(),
-                port: 0,
-                reached: Reached::TooMany,
-                sent: 0,
-                received: 0,
-            });
+            self.run.refused(String::new(), 0, Reached::TooMany);
             return;
         }
         self.connections.spawn(connection(stream, self.run.clone()));
     }
 }
 
+/// What a connection speaks is seen by its first byte: names are asked for with the length of the question, SOCKS begins
+/// with its version, TLS with its kind of message, and HTTP with a letter.
 async fn connection(stream: UnixStream, run: Arc<Run>) {
+    match timeout(HEAD_MAX, first_byte(&stream)).await {
+        Ok(Ok(Some(0..=4))) => names::answer(stream, &run).await,
+        Ok(Ok(Some(5))) => socks::carry(stream, &run).await,
+        Ok(Ok(Some(0x16))) => tunnel::carry_unasked(stream, &run).await,
+        Ok(Ok(Some(_))) => http(stream, run).await,
+        // Whoever says nothing asks for nothing.
+        Ok(Ok(None) | Err(_)) | Err(_) => {}
+    }
+}
+
+/// The first byte that comes, left where it is; none at the end.
+async fn first_byte(stream: &UnixStream) -> io::Result<Option<u8>> {
+    let mut byte = [0];
+    let look = || Ok(recv(stream, &mut byte, RecvFlags::PEEK)?.0);
+    let count = stream.async_io(Interest::READABLE, look).await?;
+    Ok(byte.first().copied().filter(|_| count > 0))
+}
+
+async fn http(stream: UnixStream, run: Arc<Run>) {
     let tunnel = Mutex::new(None);
     let service =
         service_fn(async |request| Ok::<_, Infallible>(answer(&run, request, &tunnel).await));

@@ -296,3 +296,79 @@ async fn run_that_sends_too_much_is_cut_off() {
     stream.read_to_end(&mut said).await.ok();
     assert_eq!(site.records.recv().await.unwrap().sent, 0);
 }
+
+/// Asks for a tunnel by SOCKS; answers what the proxy says of it, and the stream.
+async fn socks(site: &Site, kind: u8, host: &[u8], port: u16) -> (u8, UnixStream) {
+    let mut stream = site.connect().await;
+    stream.write_all(&[5, 2, 0, 2]).await.unwrap();
+    assert_eq!(
+        stream.read_u16().await.unwrap(),
+        0x0500,
+        "no login is asked"
+    );
+    let mut ask = vec![5, 1, 0, kind];
+    if kind == 3 {
+        ask.push(u8::try_from(host.len()).unwrap());
+    }
+    ask.extend(host);
+    ask.extend(port.to_be_bytes());
+    stream.write_all(&ask).await.unwrap();
+    let mut said = [0; 10];
+    stream.read_exact(&mut said).await.unwrap();
+    (said[1], stream)
+}
+
+#[tokio::test]
+async fn socks_reaches_listed_names_by_tls_and_nothing_else() {
+    let mut site = Site::of(&["localhost:PORT"]).await;
+    let port = site.port;
+    let (said, mut stream) = socks(&site, 3, b"LocalHost", port).await;
+    assert_eq!(said, 0);
+    let first = hello("localhost");
+    stream.write_all(&first).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.ends_with(b"pong"));
+    assert_eq!(site.came.recv().await.unwrap(), first);
+    drop(stream);
+    assert_eq!(site.record().await.2, Reached::Allowed);
+    for (kind, host, why) in [
+        (3, &b"evil.test"[..], Reached::NotListed),
+        (3, b"evil\0.localhost", Reached::NoName),
+        (3, b"127.0.0.1", Reached::NoName),
+        (1, &[127, 0, 0, 1], Reached::NoName),
+        (4, &[0; 16], Reached::NoName),
+    ] {
+        let (said, mut stream) = socks(&site, kind, host, port).await;
+        assert_eq!(said, 2, "{host:?}: not allowed");
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+        assert_eq!(site.record().await.2, why, "{host:?}");
+    }
+    let (said, mut stream) = socks(&site, 3, b"localhost", port).await;
+    assert_eq!(said, 0);
+    stream.write_all(b"SSH-2.0-x\r\n").await.unwrap();
+    stream.read_to_end(&mut answer).await.ok();
+    assert_eq!(site.record().await.2, Reached::NoServerName);
+}
+
+#[tokio::test]
+async fn tls_without_asking_goes_to_the_server_that_it_names_if_that_is_listed() {
+    let mut site = Site::with(&["localhost"], &[], Limits::default()).await;
+    for (name, why) in [
+        ("evil.test", Reached::NotListed),
+        // It is listed, and leads to this machine.
+        ("localhost", Reached::PrivateAddress),
+    ] {
+        let mut stream = site.connect().await;
+        stream.write_all(&hello(name)).await.unwrap();
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.ok();
+        assert!(said.is_empty());
+        assert_eq!(site.record().await, (name.to_owned(), 443, why));
+    }
+    // Without a name: no TLS that could be judged.
+    let mut stream = site.connect().await;
+    stream.write_all(&hello("192.0.2.1")).await.unwrap();
+    stream.read_to_end(&mut Vec::new()).await.ok();
+    assert_eq!(site.record().await.2, Reached::NoServerName);
+}

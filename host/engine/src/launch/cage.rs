@@ -71,6 +71,7 @@ impl Cage {
             user: Some(all.user.unwrap_or_else(|| user_of(judged.workspace))),
             network: judged.network,
             proxy: judged.proxy,
+            gateway: false,
             limits: judged.limits,
         };
         Some(Self {

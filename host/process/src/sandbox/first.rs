@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::plan::Plan;
 use super::root::{Sources, Unmade, enter};
 use super::{
-    CONFINEMENT_VARIABLE, Confinement, Network, TOLD_VARIABLE, belt, bridge, calls, raw, told,
+    CONFINEMENT_VARIABLE, Confinement, Network, TOLD_VARIABLE, belt, bridge, calls, loopback, raw,
+    told,
 };
 
 /// How it ended inside, as the process outside is told.
@@ -115,7 +116,9 @@ fn confine(inside: &Inside<'_>) -> Result<(), String> {
     enter(inside.plan, sources).map_err(unmade)?;
     if inside.confinement.network != Network::Host {
         // Tests that talk to a server of their own need it; a namespace begins with it down.
-        loopback_up().map_err(|e| failed("a loopback of its own", DEFECT)(e.to_string()))?;
+        let has_door = inside.confinement.network == Network::Proxied;
+        loopback::up(has_door)
+            .map_err(|e| failed("a loopback of its own", DEFECT)(e.to_string()))?;
     }
     std::env::set_current_dir(&inside.cwd).map_err(|e| {
         let what = format!("the working folder `{}`", inside.cwd.display());
@@ -147,7 +150,7 @@ fn confine(inside: &Inside<'_>) -> Result<(), String> {
 fn bridge(confinement: &Confinement) -> Result<(), String> {
     match (confinement.network, &confinement.proxy) {
         (Network::None | Network::Host, _) => Ok(()),
-        (Network::Proxied, Some(folder)) => bridge::start(folder)
+        (Network::Proxied, Some(folder)) => bridge::start(folder, confinement.gateway)
             .map_err(|e| failed("the way to the host's proxy", DEFECT)(e.to_string())),
         (Network::Proxied, None) => Err(failed("the way to the host's proxy", DEFECT)(
             "it is named nowhere".to_owned(),
@@ -234,37 +237,5 @@ fn attend(program: Pid, mut refused: File) -> Ended {
                 };
             }
         }
-    }
-}
-
-/// Brings the loopback interface up, by the kernel's routing socket.
-fn loopback_up() -> rustix::io::Result<()> {
-    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, socket};
-    const RTM_NEWLINK: u16 = 16;
-    const NLM_F_REQUEST_ACK: u16 = 1 | 4;
-    const IFF_UP: u32 = 1;
-    const LOOPBACK_INDEX: u32 = 1;
-    let mut message = Vec::with_capacity(32);
-    message.extend_from_slice(&32_u32.to_ne_bytes());
-    message.extend_from_slice(&RTM_NEWLINK.to_ne_bytes());
-    message.extend_from_slice(&NLM_F_REQUEST_ACK.to_ne_bytes());
-    message.extend_from_slice(&1_u32.to_ne_bytes());
-    message.extend_from_slice(&0_u32.to_ne_bytes());
-    // Family and kind are left open; then index, flags and which flags change.
-    message.extend_from_slice(&0_u32.to_ne_bytes());
-    for word in [LOOPBACK_INDEX, IFF_UP, IFF_UP] {
-        message.extend_from_slice(&word.to_ne_bytes());
-    }
-    let socket = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
-    send(socket.as_fd(), &message, SendFlags::empty())?;
-    let mut answer = [0_u8; 64];
-    let (length, _) = recv(socket.as_fd(), &mut answer, RecvFlags::empty())?;
-    // After the header of 16 bytes stands the error, negative, or 0.
-    let code = answer.get(16..20).filter(|_| length >= 20);
-    let code = code.map_or(-1, |b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
-    if code == 0 {
-        Ok(())
-    } else {
-        Err(rustix::io::Errno::from_raw_os_error(-code))
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::places::Place;
 use super::resolve::resolve;
-use super::{Confinement, secrets, sockets};
+use super::{Confinement, Network, bridge, secrets, sockets};
 
 /// What every program needs to start at all; what is not there is left out.
 const SYSTEM: [&str; 14] = [
@@ -82,6 +82,9 @@ impl Plan {
         }
         plan.without_repetitions(&confinement.hide);
         plan.cover(confinement);
+        if confinement.network == Network::Proxied {
+            plan.name_servers();
+        }
         plan.own(confinement)?;
         Ok(plan)
     }
@@ -120,6 +123,26 @@ impl Plan {
                 self.read(&entry.path());
             }
         }
+    }
+
+    /// Names are asked of the bridge. Where the machine names no servers, programs ask on loopback by themselves.
+    fn name_servers(&mut self) {
+        let file = Path::new("/etc/resolv.conf");
+        let place = match (resolve(file), std::fs::read_link(file)) {
+            (Some(seen), _) => seen.path,
+            // It leads to what a service of the host would write.
+            (None, Ok(target)) => Path::new("/etc").join(target),
+            (None, Err(_)) => return,
+        };
+        let mut lexical = PathBuf::new();
+        for part in place.components() {
+            match part {
+                std::path::Component::ParentDir => drop(lexical.pop()),
+                part => lexical.push(part),
+            }
+        }
+        self.places
+            .insert(lexical, Place::File(bridge::name_servers()));
     }
 
     /// Takes out what a place above shows already, with the same rights or more, unless something between the two is

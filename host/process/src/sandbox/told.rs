@@ -17,14 +17,15 @@ struct Told<'a> {
     write: Vec<&'a PathBuf>,
     sockets: &'a [PathBuf],
     network: Network,
-    notes: [&'static str; 5],
+    notes: [&'static str; 6],
 }
 
-const NOTES: [&str; 5] = [
+const NOTES: [&str; 6] = [
     "what is not listed is not there; a grant is the operator's, in orch.yaml: `sandbox`, or `sandbox` of the agent",
     "a browser's own sandbox cannot work inside of this one: start Chromium with --no-sandbox",
     "own descendants may be traced; namespaces, mounts, io_uring, bpf and keys are refused",
     "a network that is `proxied` is reached by the proxy in HTTPS_PROXY; what the operator does not list is refused with the rule",
+    "the same address speaks SOCKS 5 (`socks5h://`); names are found if they are listed, and TLS to port 443 works without a proxy",
     "everything ends with the program: a daemon does not outlive it",
 ];
 
