@@ -5,6 +5,7 @@
 //! What is in the files is not looked at here.
 
 mod carry;
+mod beneath;
 mod handle;
 mod remove;
 mod stamps;
@@ -12,6 +13,7 @@ mod usage;
 mod walk;
 
 pub use carry::{Carry, CarryError, carry};
+pub use beneath::{put_beneath, read_beneath};
 pub use remove::{RemoveError, make_usable, remove};
 pub use stamps::Stamps;
 pub use usage::used_bytes;
