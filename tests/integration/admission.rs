@@ -279,3 +279,31 @@ fn tokens_and_money_are_added_up_by_day_stage_task_and_agent() {
     let page = String::from_utf8(world.orch(&["costs", "--by", "stage"]).stdout).unwrap();
     assert!(page.contains("development"), "{page}");
 }
+
+#[test]
+fn home_is_lent_to_one_run_at_a_time() {
+    let mut world = World::new();
+    let (go, overlap) = (world.path("go"), world.path("overlap"));
+    let (go, overlap_text) = (go.display(), overlap.display());
+    let alone = format!(
+        "prompt=$(cat)\nmkdir \"$HOME/busy\" || touch {overlap_text}\ntrap 'rmdir \"$HOME/busy\"' EXIT\n\
+         until test -e {go}; do sleep 0.05; done\n"
+    );
+    let agent = orch_kit::world::AGENT.replacen("prompt=$(cat)\n", &alone, 1);
+    world.write("agent.sh", &agent, 0o755);
+    world.config["agents"]["script"]["home"] = json!(world.path("home"));
+    world.config["concurrency"] = json!({"agents": 2});
+    world.write_config();
+    let _host = world.serve();
+    let (first, second) = (world.begin("The first"), world.begin("The second"));
+    let waits = |view: &Value| view["why"].as_str().unwrap().contains("works in its home");
+    until("one of them waits", || {
+        let views = [world.task(&first), world.task(&second)];
+        views.iter().any(waits).then_some(())
+    });
+    world.write("go", "", 0o644);
+    for item in [&first, &second] {
+        world.follow(item, |view| view["stage"] == "architecture");
+    }
+    assert!(!overlap.exists(), "two runs were in one home");
+}

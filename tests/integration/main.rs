@@ -21,6 +21,7 @@ mod dropping;
 mod evidence;
 mod forge;
 mod gate_run;
+mod gateway;
 mod http;
 mod init;
 mod items;

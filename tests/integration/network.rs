@@ -87,3 +87,91 @@ fi
     let page = String::from_utf8(world.orch(&["task", "show", &item]).stdout).unwrap();
     assert!(page.contains("Refused of the network"), "{page}");
 }
+
+#[test]
+fn set_up_and_judged_hooks_reach_what_is_listed_and_tell_of_the_rest() {
+    let mut world = World::new();
+    let port = server();
+    // Ends badly if anything is otherwise than it has to be.
+    let script = format!(
+        r#"#!/bin/bash
+set -e
+at=${{HTTPS_PROXY#http://}}
+ask() {{ exec 3<>/dev/tcp/${{at%:*}}/${{at#*:}} && printf "$1" >&3 && cat <&3; }}
+(ask 'GET http://localhost:{port}/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n') | grep -q pong
+(ask 'CONNECT evil.test:443 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n') | grep -q not-listed
+if (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; then echo "reached the host"; exit 1; fi
+test "$(getent ahostsv4 packages.test | head -n 1 | cut -d ' ' -f 1)" = 127.61.128.1
+if getent hosts "$1.evil.test"; then echo "a name was found"; exit 1; fi
+"#
+    );
+    world.write("seed/reach.sh", &script, 0o755);
+    world.write(
+        "seed/.orch.yaml",
+        "ci:\n  setup: ./reach.sh setup\n  test: tests/run.sh\n",
+        0o644,
+    );
+    world.push_seed("Set up by the network");
+    let shop = &mut world.config["repositories"]["shop"];
+    shop["network"] = json!({
+        "mode": "proxied",
+        "registries": ["cargo"],
+        "reach": ["packages.test"],
+        "reach_private": [format!("localhost:{port}")],
+    });
+    shop["require_green_base"] = json!(true);
+    shop["staging"]["hook"] = json!("./reach.sh staging");
+    shop["deploy"]["hook"] = json!("./reach.sh deploy");
+    world.write_config();
+    let _host = world.serve();
+    let item = world.begin("Fetches");
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    let denied = view["denied"].as_array().unwrap();
+    let hosts: Vec<&str> = denied.iter().map(|d| d["host"].as_str().unwrap()).collect();
+    for host in [
+        "setup.evil.test",
+        "staging.evil.test",
+        "deploy.evil.test",
+        "evil.test",
+    ] {
+        assert!(hosts.contains(&host), "{host}: {denied:#?}");
+    }
+    let database = world.path("data/orch.db");
+    let of_base = "SELECT DISTINCT host FROM connections WHERE repo = 'shop' AND task_id IS NULL AND reached = 'allowed'";
+    assert_eq!(sql::column(&database, of_base), ["localhost"]);
+    let of_hook = "SELECT CAST(count(*) AS TEXT) FROM connections c JOIN runs r ON r.id = c.run_id WHERE r.role = 'deploy-hook' \
+                   AND c.reached = 'allowed'";
+    assert_eq!(sql::column(&database, of_hook), ["1"]);
+}
+
+#[test]
+fn run_that_was_allowed_more_than_today_is_ended_when_a_host_takes_it_up() {
+    let mut world = World::new();
+    let go = world.path("go").display().to_string();
+    let wait = format!("prompt=$(cat)\nuntil test -e {go}; do sleep 0.05; done\n");
+    let agent = AGENT.replacen("prompt=$(cat)\n", &wait, 1);
+    world.write("agent.sh", &agent, 0o755);
+    let network = |reach: &[&str]| json!({"mode": "proxied", "reach": reach});
+    world.config["agents"]["script"]["network"] = network(&["a.test", "b.test"]);
+    world.write_config();
+    let host = world.serve();
+    let item = world.begin("Outlives its host");
+    world.follow(&item, |view| view["runs"].as_array().unwrap().len() == 1);
+    drop(host);
+    world.config["agents"]["script"]["network"] = network(&["a.test"]);
+    world.write_config();
+    let _host = world.serve();
+    let view = world.follow(&item, |view| view["runs"].as_array().unwrap().len() == 2);
+    let runs = view["runs"].as_array().unwrap();
+    let first = runs.iter().find(|run| run["outcome"] == "killed");
+    assert!(first.is_some(), "{view:#}");
+    let why = "SELECT detail FROM runs WHERE id = 1";
+    assert_eq!(
+        sql::column(&world.path("data/orch.db"), why),
+        ["killed(policy)"]
+    );
+    world.write("go", "", 0o644);
+    let view = world.follow(&item, |view| view["stage"] == "architecture");
+    assert_eq!(view["rework_rounds"], 0, "{view:#}");
+}

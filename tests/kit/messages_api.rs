@@ -19,6 +19,8 @@ const REQUESTS_MAX: usize = 1000;
 struct Inner {
     script: Box<Script>,
     requests: Mutex<Vec<Value>>,
+    /// What the requests logged in with.
+    keys: Mutex<Vec<String>>,
     fault: Mutex<Option<u16>>,
 }
 
@@ -46,6 +48,7 @@ impl MessagesApi {
         let inner = Arc::new(Inner {
             script: Box::new(script),
             requests: Mutex::default(),
+            keys: Mutex::default(),
             fault: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -75,6 +78,22 @@ impl MessagesApi {
         *self.inner.fault.lock().expect("no panic under the lock") = Some(status);
     }
 
+    /// What the requests logged in with, each once.
+    ///
+    /// # Panics
+    /// Never: no other test holds the lock.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys = self
+            .inner
+            .keys
+            .lock()
+            .expect("no panic under the lock")
+            .clone();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
     /// How many requests there were.
     ///
     /// # Panics
@@ -90,9 +109,15 @@ impl MessagesApi {
 
 async fn messages(
     State(inner): State<Arc<Inner>>,
-    _headers: HeaderMap,
+    headers: HeaderMap,
     Json(request): Json<Value>,
 ) -> Response {
+    let key = headers.get("x-api-key").and_then(|key| key.to_str().ok());
+    let mut keys = inner.keys.lock().expect("no panic under the lock");
+    if keys.len() < REQUESTS_MAX {
+        keys.push(key.unwrap_or_default().to_owned());
+    }
+    drop(keys);
     if let Some(status) = *inner.fault.lock().expect("no panic under the lock") {
         let status = StatusCode::from_u16(status).expect("a status");
         let kind = if status == StatusCode::UNAUTHORIZED {

@@ -10,6 +10,7 @@ mod edges;
 mod effective;
 mod forges;
 mod gates;
+mod gateway;
 mod grants;
 mod host;
 mod live;
@@ -42,6 +43,7 @@ pub use effective::steps::Origin;
 pub use effective::{Effective, LOCAL_CI_CONTEXT};
 pub use forges::{ForgeConfig, ForgeKind, ForgePlace, LandBy, RemotePlace};
 pub use gates::{AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, ToolConfig};
+pub use gateway::{GatewayConfig, ModelApi, ModelPrice};
 pub use grants::GateGrants;
 pub use host::{Concurrency, ConfigSource, HostConfig, HttpConfig, RulesConfig};
 pub use live::{LiveConfig, Replaced};
@@ -49,7 +51,7 @@ pub use merge::MergeConfig;
 pub use moving::{
     Dotenv, Doubt, Moved, SETTINGS, SecretFile, Setting, VariableNotice, moved, notices,
 };
-pub use network::{NetworkConfig, NetworkMode};
+pub use network::{NetworkConfig, NetworkMode, Registry};
 pub use notifiers::{
     CommandConfig, EmailConfig, LOG_NOTIFIER, NotifierConfig, TelegramConfig, USUAL,
     WebhookNotifierConfig,

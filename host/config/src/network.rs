@@ -1,11 +1,11 @@
-//! What an operator may say of the network of an agent.
+//! What an operator may say of the network of an agent, or of what sets a repository up and its hooks.
 
 use orch_domain::reach::Rule;
 use serde::{Deserialize, Serialize};
 
 use crate::strict::ConfigError;
 
-/// What an agent reaches.
+/// What is reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkMode {
@@ -18,12 +18,79 @@ pub enum NetworkMode {
     None,
 }
 
-/// The network of an agent.
+/// Where packages of a language are fetched from: a preset of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registry {
+    /// All of them.
+    All,
+    /// Rust.
+    Cargo,
+    /// PHP.
+    Composer,
+    /// Go.
+    Go,
+    /// Elixir and Erlang.
+    Hex,
+    /// Java and Kotlin, with the plugins of Gradle.
+    Maven,
+    /// JavaScript.
+    Npm,
+    /// .NET.
+    Nuget,
+    /// Python.
+    Pypi,
+    /// Ruby.
+    Rubygems,
+}
+
+/// The names of each, by the settings that its tools come with.
+const REGISTRIES: [(Registry, &[&str]); 9] = [
+    (
+        Registry::Cargo,
+        &["index.crates.io", "static.crates.io", "crates.io"],
+    ),
+    (Registry::Composer, &["repo.packagist.org", "packagist.org"]),
+    (Registry::Go, &["proxy.golang.org", "sum.golang.org"]),
+    (Registry::Hex, &["hex.pm", "repo.hex.pm", "builds.hex.pm"]),
+    (
+        Registry::Maven,
+        &[
+            "repo.maven.apache.org",
+            "repo1.maven.org",
+            "plugins.gradle.org",
+            "plugins-artifacts.gradle.org",
+            "services.gradle.org",
+        ],
+    ),
+    (
+        Registry::Npm,
+        &["registry.npmjs.org", "registry.yarnpkg.com"],
+    ),
+    (Registry::Nuget, &["api.nuget.org"]),
+    (Registry::Pypi, &["pypi.org", "files.pythonhosted.org"]),
+    (Registry::Rubygems, &["rubygems.org", "index.rubygems.org"]),
+];
+
+impl Registry {
+    /// The names that it stands for.
+    pub fn hosts(self) -> impl Iterator<Item = &'static str> {
+        let meant = REGISTRIES
+            .iter()
+            .filter(move |(registry, _)| self == Self::All || self == *registry);
+        meant.flat_map(|(_, hosts)| hosts.iter().copied())
+    }
+}
+
+/// What a judged process reaches of the network.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkConfig {
     /// How much of it there is.
     pub mode: NetworkMode,
+    /// Registries that are reached by the proxy, beside what is listed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub registries: Vec<Registry>,
     /// What is reached by the proxy: a host, or `*.` with what stands above it; port 443 unless said.
     pub reach: Vec<String>,
     /// The same, for names whose addresses are those of a private network or of this machine.
@@ -33,8 +100,13 @@ pub struct NetworkConfig {
 impl NetworkConfig {
     /// The rules of both lists. What is no rule has been refused with the file.
     pub fn rules(&self) -> (Vec<Rule>, Vec<Rule>) {
-        let rules = |list: &[String]| list.iter().filter_map(|text| text.parse().ok()).collect();
-        (rules(&self.reach), rules(&self.reach_private))
+        let rules = |list: &[String]| -> Vec<Rule> {
+            list.iter().filter_map(|text| text.parse().ok()).collect()
+        };
+        let of_registries = self.registries.iter().flat_map(|registry| registry.hosts());
+        let mut reach = rules(&self.reach);
+        reach.extend(of_registries.filter_map(|host| host.parse().ok()));
+        (reach, rules(&self.reach_private))
     }
 }
 
@@ -46,7 +118,8 @@ pub(crate) fn check(network: &NetworkConfig, place: &str, file: &str) -> Result<
     ];
     for (key, list) in lists {
         let place = format!("{place}.{key}");
-        if !list.is_empty() && network.mode != NetworkMode::Proxied {
+        let is_empty = list.is_empty() && (key != "reach" || network.registries.is_empty());
+        if !is_empty && network.mode != NetworkMode::Proxied {
             let why = "it is read with `mode: proxied` only; add that, or take the list out";
             return Err(ConfigError::invalid(file, place, why));
         }
@@ -83,6 +156,19 @@ mod tests {
                 "{error}"
             );
         }
+        let rules = |network: &str| {
+            let text = format!("repositories: {{shop: {{path: /a, network: {{{network}}}}}}}");
+            let config = HostConfig::parse("orch.yaml", &text).unwrap();
+            let (reach, _) = config.repositories["shop"].network.rules();
+            reach.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let pypi = ["own.test:443", "pypi.org:443", "files.pythonhosted.org:443"];
+        let own = rules("mode: proxied, registries: [pypi], reach: [own.test]");
+        assert_eq!(own, pypi);
+        let all = rules("mode: proxied, registries: [all]").len();
+        // None of them is mistyped.
+        let listed: usize = super::REGISTRIES.iter().map(|(_, hosts)| hosts.len()).sum();
+        assert_eq!(all, listed);
         let off = format!("sandbox: {{mode: off}}\n{}", text("mode: proxied"));
         let error = HostConfig::parse("orch.yaml", &off)
             .unwrap_err()

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::gateway::GatewayConfig;
 use crate::host::HostConfig;
+use crate::network::NetworkConfig;
 use crate::sandbox::SandboxConfig;
 use crate::webhooks::SecretFrom;
 
@@ -35,6 +37,24 @@ impl HostConfig {
                     .map(|plane| &plane.key),
             )
             .chain(self.notifiers.values().flat_map(|n| n.secrets()))
+            .chain(self.gateways().map(|gateway| &gateway.key))
+    }
+
+    /// The model gateways of agents.
+    fn gateways(&self) -> impl Iterator<Item = &GatewayConfig> {
+        let of_agents = self.agents.values();
+        of_agents.filter_map(|agent| agent.gateway.as_ref())
+    }
+
+    /// The networks of judged processes, each with its place in the file.
+    pub fn networks(&self) -> impl Iterator<Item = (String, &NetworkConfig)> {
+        let of_agents = self.agents.iter();
+        let of_agents =
+            of_agents.map(|(name, agent)| (format!("agents.{name}.network"), &agent.network));
+        let of_repositories = self.repositories.iter();
+        of_agents.chain(of_repositories.map(|(name, repository)| {
+            (format!("repositories.{name}.network"), &repository.network)
+        }))
     }
 
     /// Files of credentials are named from the folder of the configuration.
@@ -53,7 +73,10 @@ impl HostConfig {
             .filter_map(|t| t.plane.as_mut())
             .map(|plane| &mut plane.key);
         let of_webhooks = webhooks.flat_map(|webhook| &mut webhook.secrets);
-        for secret in of_webhooks.chain(of_trackers).chain(of_notifiers) {
+        let gateways = self.agents.values_mut().filter_map(|a| a.gateway.as_mut());
+        let of_gateways = gateways.map(|gateway| &mut gateway.key);
+        let secrets = of_webhooks.chain(of_trackers).chain(of_notifiers);
+        for secret in secrets.chain(of_gateways) {
             secret.place(folder);
         }
     }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use orch_domain::id::{EntryId, RepoName};
 use orch_domain::stage::Role;
 
-use crate::agents::AgentConfig;
 use crate::effective::combine::pipeline_of;
 use crate::grants::GateGrants;
 use crate::host::{ConfigSource, HostConfig};
@@ -14,8 +13,8 @@ use crate::repository::RepoFile;
 use crate::sandbox::SandboxMode;
 use crate::strict::{self, ConfigError, unknown};
 use crate::{
-    agents, bounds, disk, edges, merge, moving, notifiers, people, reconcile, repositories,
-    sandbox, trackers,
+    agents, bounds, disk, edges, gateway, merge, moving, network, notifiers, people, reconcile,
+    repositories, sandbox, trackers,
 };
 
 impl HostConfig {
@@ -118,17 +117,14 @@ impl HostConfig {
         disk::check(&self.disk, file)?;
         merge::check(&self.merge, file)?;
         sandbox::check(&self.sandbox, file)?;
-        let uncaged = |agent: &AgentConfig| agent.network.mode != NetworkMode::Host;
-        if self.sandbox.mode == SandboxMode::Off
-            && let Some((name, _)) = self.agents.iter().find(|(_, agent)| uncaged(agent))
-        {
-            let why = "without `sandbox.mode: enforce` nothing keeps it from the host's network; take the key out";
-            return Err(ConfigError::invalid(
-                file,
-                format!("agents.{name}.network"),
-                why,
-            ));
+        for (place, network) in self.networks() {
+            network::check(network, &place, file)?;
+            if self.sandbox.mode == SandboxMode::Off && network.mode != NetworkMode::Host {
+                let why = "without `sandbox.mode: enforce` nothing keeps it from the host's network; take the key out";
+                return Err(ConfigError::invalid(file, place, why));
+            }
         }
+        gateway::check(self, file)?;
         notifiers::check(&self.notifiers, file)?;
         trackers::check(&self.trackers, &self.repositories, file)?;
         let doors = [

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::forges::ForgePlace;
+use crate::network::NetworkConfig;
 use crate::pipeline::PipelineConfig;
 use crate::repository::RepoFile;
 use crate::sandbox::SandboxGrants;
@@ -59,6 +60,9 @@ pub struct RepositoryConfig {
     /// What tests, hooks and probes that run files of the branch may see and do beside what every judged process may.
     #[serde(default)]
     pub sandbox: SandboxGrants,
+    /// What setting up, and hooks and checks that run files of the branch, reach of the network.
+    #[serde(default)]
+    pub network: NetworkConfig,
 }
 
 fn default_true() -> bool {

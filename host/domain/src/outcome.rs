@@ -22,6 +22,8 @@ words! {
         Budget = "budget",
         /// The disk budget was used up.
         Disk = "disk",
+        /// What it was allowed when it began is no longer what it is allowed.
+        Policy = "policy",
         /// The host asked its runs to end with it.
         Shutdown = "shutdown",
     }
@@ -221,7 +223,9 @@ impl RunOutcome {
             Self::NoChange => RunPolicy::Advance,
             Self::Cancelled => RunPolicy::Nothing,
             // Its account is held back until it is logged in, so that the next run starts no sooner.
-            Self::Killed(KillReason::Shutdown) | Self::AuthRequired(_) => RunPolicy::Again,
+            Self::Killed(KillReason::Shutdown | KillReason::Policy) | Self::AuthRequired(_) => {
+                RunPolicy::Again
+            }
             Self::Killed(KillReason::Budget) => RunPolicy::Block,
             Self::RateLimited { .. } => RunPolicy::Defer,
             Self::QuotaExhausted | Self::PermissionBlocked(_) | Self::BoundaryViolation(_) => {

@@ -19,6 +19,7 @@ mod land_batch;
 mod lease;
 mod merge;
 mod monitor;
+mod network;
 mod onto;
 mod overtaken;
 mod prepared;

@@ -189,7 +189,7 @@ impl Host {
             reaper: reaper.clone(),
             reconciler: reconciler.clone(),
         };
-        let checkouts = Checkouts::new(&paths, orch, config.clone());
+        let checkouts = Checkouts::new(&paths, orch, config.clone(), ledger.clone());
         let bases = Bases {
             ledger: ledger.clone(),
             config: config.clone(),

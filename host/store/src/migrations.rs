@@ -60,6 +60,9 @@ const FILES: [(i64, &str, &str); 29] = files![
     ),
     (39, "request keys", "0039_request_keys.sql"),
     (41, "sessions", "0041_sessions.sql"),
+        35,
+        "connections of anybody",
+        "0035_connections_of_anybody.sql"
 ];
 
 /// Everything that a database may still lack, in order.

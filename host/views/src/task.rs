@@ -126,7 +126,7 @@ pub struct TaskView {
     pub stages: Vec<StageVisit>,
     pub verdicts: Vec<VerdictView>,
     pub runs: Vec<RunView>,
-    /// What its runs asked of the network and were refused, the latest first.
+    /// What its runs, its set-up and its hooks asked of the network and were refused, the latest first.
     pub denied: Vec<DenialView>,
     pub comments: Vec<String>,
     pub totals: TaskTotals,
@@ -280,9 +280,11 @@ pub struct RunView {
 
 /// What a run asked of the network and was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What was asked of the network for a task and refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DenialView {
-    /// The run.
-    pub run: i64,
+    /// The run; none if a hook asked, or what sets the repository up.
+    pub run: Option<i64>,
     /// Host, as it was asked for.
     pub host: String,
     /// Port; 0 if none could be read.

@@ -17,6 +17,8 @@ pub enum StopReason {
     Budget,
     /// It holds too much of the disk.
     Disk,
+    /// What it was allowed when it began is no longer what it is allowed.
+    Policy,
     /// What another version wrote.
     Other(String),
 }
@@ -26,12 +28,13 @@ const TOO_OLD_BEFORE: &str = "it ran for longer than anything may";
 
 impl StopReason {
     /// Every reason that has a word.
-    pub const WORDS: [Self; 5] = [
+    pub const WORDS: [Self; 6] = [
         Self::Person,
         Self::TooOld,
         Self::Shutdown,
         Self::Budget,
         Self::Disk,
+        Self::Policy,
     ];
 
     /// Stable word for storage, or what stands in its place.
@@ -42,6 +45,7 @@ impl StopReason {
             Self::Shutdown => "shutdown",
             Self::Budget => "budget",
             Self::Disk => "disk",
+            Self::Policy => "policy",
             Self::Other(text) => text,
         }
     }
@@ -54,6 +58,7 @@ impl StopReason {
             Self::Shutdown => Some(KillReason::Shutdown),
             Self::Budget => Some(KillReason::Budget),
             Self::Disk => Some(KillReason::Disk),
+            Self::Policy => Some(KillReason::Policy),
         }
     }
 }

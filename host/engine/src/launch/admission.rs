@@ -213,6 +213,13 @@ impl Launchpad {
         }
     }
 
+    /// Takes in what the provider said to a run that goes on.
+    pub(crate) fn provider_said(&self, agent: &AgentConfig, signal: Signal) {
+        let (key, now) = (key_of(agent), self.ledger.now());
+        self.admission
+            .with_breakers(|b| b.record(&key, signal, now));
+    }
+
     /// Tells a person of a refusal, if it is news.
     async fn tell(&self, task: Option<TaskId>, name: &str, marker: &'static str, reason: &str) {
         if !self.admission.is_news(name, marker) {

@@ -28,6 +28,8 @@ pub(crate) struct Judged<'a> {
     pub(crate) network: Network,
     /// Folder of the socket of the host's proxy, with a network that is proxied.
     pub(crate) proxy: Option<PathBuf>,
+    /// Whether the socket of a model gateway lies there as well.
+    pub(crate) gateway: bool,
     pub(crate) limits: Limits,
 }
 
@@ -71,7 +73,7 @@ impl Cage {
             user: Some(all.user.unwrap_or_else(|| user_of(judged.workspace))),
             network: judged.network,
             proxy: judged.proxy,
-            gateway: false,
+            gateway: judged.gateway,
             limits: judged.limits,
         };
         Some(Self {

@@ -82,10 +82,16 @@ impl Admission {
 
 /// What shares the fate of a breaker: the program and what it logs in with.
 pub(crate) fn key_of(agent: &AgentConfig) -> Key {
-    let account = match (&agent.credential_env, &agent.home) {
-        (Some(variable), _) => variable.clone(),
-        (None, Some(home)) => home.display().to_string(),
-        (None, None) => String::new(),
+    let of_gateway = agent.gateway.as_ref().map(|gateway| &gateway.key);
+    let of_gateway = of_gateway.map(|key| match (&key.file, &key.env) {
+        (Some(file), _) => file.display().to_string(),
+        (None, variable) => variable.clone().unwrap_or_default(),
+    });
+    let account = match (of_gateway, &agent.credential_env, &agent.home) {
+        (Some(key), _, _) => key,
+        (None, Some(variable), _) => variable.clone(),
+        (None, None, Some(home)) => home.display().to_string(),
+        (None, None, None) => String::new(),
     };
     Key {
         program: agent.program.display().to_string(),

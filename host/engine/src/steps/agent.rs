@@ -1,13 +1,16 @@
 //! Runs an agent: launch or re-attachment, and what its end means for the branch.
 
 mod commit;
+mod gateway;
 mod launch;
 mod network;
+mod policy;
 mod take_in;
 
 use anyhow::Context;
 use orch_agents::driver::Driver;
-use orch_agents::folder::{RunFolder, RunState};
+use orch_agents::folder::{RunFolder, RunState, StopReason};
+use orch_agents::launcher;
 use orch_agents::workspace::Workspace;
 use orch_config::LiveConfig;
 use orch_domain::id::RunId;
@@ -39,9 +42,15 @@ struct Began {
     /// Where the task's own commits begin, if they were put on a base that was rewritten.
     #[serde(default)]
     since: Option<String>,
+    /// What the run was allowed; none of one that a version before began.
+    #[serde(default)]
+    policy: Option<String>,
 }
 
 const BEGAN: &str = "began.json";
+
+/// How often a run looks whether the home that it needs is free, milliseconds.
+const HOME_MS: i64 = 2_000;
 
 /// Runs an agent in the task's workspace.
 #[derive(Debug, Clone)]
@@ -127,6 +136,16 @@ impl AgentRun<'_> {
         }
         match self.launch().await {
             Ok(Launched::Started(started)) => Ok(Ok(started)),
+            Ok(Launched::HomeTaken(item)) => {
+                self.report(&RunOutcome::Cancelled, "");
+                let name = self.agent_name();
+                let reason = format!(
+                    "agent `{name}`: {item} works in its home; give each agent a home of its own"
+                );
+                let why = PutOff::new(PutOffKind::AgentUnavailable, reason);
+                let until_ms = self.step.ledger.now() + HOME_MS;
+                Ok(Err(put_off(Refusal { until_ms, why })))
+            }
             Ok(Launched::Overdrawn(overdrawn)) => {
                 self.report(&RunOutcome::Cancelled, "");
                 let item = self.record.task.work_item.as_str();
@@ -204,7 +223,35 @@ impl AgentRun<'_> {
             // be on its way after all, the folder's lock lets only one of the two start the agent.
             self.step.launchpad.start(&folder)?;
         }
+        self.end_if_allowed_otherwise(&run, &folder).await?;
         Ok(Started { id: run.id, folder })
+    }
+
+    /// Ends a run that began under another policy than today's: its cage was built by that one. It begins anew, and
+    /// costs no try.
+    async fn end_if_allowed_otherwise(
+        &self,
+        run: &RunRow,
+        folder: &RunFolder,
+    ) -> anyhow::Result<()> {
+        let began = std::fs::read(folder.path().join(BEGAN)).ok();
+        let began = began.and_then(|bytes| serde_json::from_slice::<Began>(&bytes).ok());
+        let config = self.step.config.now();
+        // An agent that is gone from the configuration is allowed nothing.
+        let today = config.agents.get(&run.agent);
+        let today = today.map(|agent| policy::digest(&config, agent));
+        let Some(then) = began.and_then(|began| began.policy) else {
+            return Ok(());
+        };
+        let has_ended = matches!(folder.state()?, RunState::Finished(_) | RunState::Lost);
+        if Some(then) != today && !has_ended {
+            tracing::warn!(
+                run.id = run.id.0,
+                "a run is ended: what it was allowed when it began is no longer what it is allowed"
+            );
+            launcher::end(folder, StopReason::Policy).await?;
+        }
+        Ok(())
     }
 
     fn report(&self, outcome: &RunOutcome, log: &str) {

@@ -9,17 +9,25 @@ use std::time::Duration;
 
 use orch_config::{HostConfig, LiveConfig};
 use orch_domain::id::ObjectId;
+use orch_config::{CiConfig, LiveConfig, NetworkConfig, NetworkMode};
+use orch_domain::commit_test::{Inability, Phase};
+use orch_domain::id::{ObjectId, RepoName, TaskId};
+use orch_process::files::read_beneath;
 use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
-use orch_process::sandbox::{Limits, NOT_CONFINED, Network};
+use orch_process::sandbox::{Limits, NOT_CONFINED};
 use orch_process::{Finished, Spec, run};
+use orch_store::Asker;
 use tempfile::TempDir;
 
 use self::setups::Setups;
 pub(crate) use self::testing::{Tested, Whose};
 use crate::launch::cage::{Cage, Judged};
+use crate::ledger::Ledger;
+use crate::ledger::evidence::StoredRun;
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repo;
 use crate::steps::judged::runs_files_of;
+use crate::steps::network::{Refusals, Way, served};
 
 /// Variables by which programs find what they fetch.
 const FETCHING: [&str; 24] = [
@@ -56,15 +64,24 @@ pub(crate) struct Checkouts {
     orch: PathBuf,
     config: LiveConfig,
     setups: Setups,
+    ledger: Ledger,
+}
+
+/// What came of testing a commit.
+pub(crate) struct Tested {
+    pub(crate) run: StoredRun,
+    /// The coverage report, if the repository has one and the tests ran.
+    pub(crate) coverage: Option<String>,
 }
 
 impl Checkouts {
-    pub(crate) fn new(paths: &Paths, orch: PathBuf, config: LiveConfig) -> Self {
+    pub(crate) fn new(paths: &Paths, orch: PathBuf, config: LiveConfig, ledger: Ledger) -> Self {
         Self {
             folder: paths.checkouts(),
             orch,
             config,
             setups: Setups::at(paths.setups()),
+            ledger,
         }
     }
 
@@ -78,20 +95,110 @@ impl Checkouts {
 
     /// A hook or probe of the operator's, run to its end in a checkout. One that runs files of the branch is judged and
     /// runs in the cage, with the host's network; any other is trusted and runs as it is.
+    /// Runs set-up and tests of a commit in a clean checkout, for a task or for the base.
+    pub(crate) async fn test(
+        &self,
+        repo: &Repo,
+        task: Option<TaskId>,
+        sha: &ObjectId,
+        ci: &CiConfig,
+    ) -> anyhow::Result<Tested> {
+        let checkout = self.make(repo, sha).await?;
+        let timeout = Duration::from_secs(u64::from(ci.timeout_s));
+        let mut output = String::new();
+        let mut duration_ms = 0;
+        let report = |passed| {
+            let name = ci.coverage.as_deref()?;
+            Some(coverage(&checkout.path().join("tree"), name, passed))
+        };
+        // Setting up may fetch what the tests need; the tests themselves talk to nobody but themselves.
+        let setup = ci.setup.iter();
+        let setup = setup.map(|command| (Phase::Setup, command, &repo.config.network));
+        let alone = NetworkConfig {
+            mode: NetworkMode::None,
+            ..NetworkConfig::default()
+        };
+        for (phase, command, network) in setup.chain([(Phase::Test, &ci.test, &alone)]) {
+            let spec = plain_environment(
+                Spec::shell(command, checkout.path().join("tree"), timeout),
+                &checkout,
+            );
+            let mut spec = spec;
+            if phase == Phase::Setup {
+                let variables = fetching(|name| std::env::var(name).ok());
+                // A proxy of the host's own is not to be reached from a network that has one already.
+                let is_way = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
+                let is_host = network.mode == NetworkMode::Host;
+                let variables = variables
+                    .into_iter()
+                    .filter(|(name, _)| is_host || !is_way(name));
+                spec.env.extend(variables);
+            }
+            let token = token_of(checkout.path());
+            let (done, refusals) = self
+                .run_confined(repo, task, spec, &checkout, network)
+                .await?;
+            tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
+            let stderr = done.stderr.text();
+            if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
+                // The machine's fault and not the commit's.
+                anyhow::bail!("the tests could not be confined: {}", stderr.trim());
+            }
+            duration_ms += u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
+            output.push_str(&format!("$ {command}\n{}\n", done.tail(TAIL_BYTES)));
+            output.push_str(&refusals.in_words());
+            if done.timed_out {
+                output.push_str(&format!("(ended after {} s)\n", ci.timeout_s));
+            }
+            if !done.success() {
+                let exit_code = if done.timed_out {
+                    124
+                } else {
+                    done.exit.code()
+                };
+                let inability = Inability::of(phase, exit_code, free_bytes(checkout.path()));
+                let run = StoredRun {
+                    passed: false,
+                    exit_code,
+                    output_tail: output,
+                    duration_ms,
+                    inability: inability.map(|inability| inability.as_str().to_owned()),
+                };
+                return Ok(Tested {
+                    run,
+                    coverage: report(false),
+                });
+            }
+        }
+        let run = StoredRun {
+            passed: true,
+            exit_code: 0,
+            output_tail: output,
+            duration_ms,
+            inability: None,
+        };
+        Ok(Tested {
+            run,
+            coverage: report(true),
+        })
+    }
+
+    /// A hook or probe of the operator's, run to its end in a checkout for a task. One that runs files of the branch is
+    /// judged and runs in the cage, with the network of its repository; any other is trusted and runs as it is.
     pub(crate) async fn hook(
         &self,
         repo: &Repo,
+        task: TaskId,
         checkout: &TempDir,
         command: &str,
         spec: Spec,
     ) -> anyhow::Result<Finished> {
-        let timeout = spec.timeout;
-        let spec = if runs_files_of(&checkout.path().join("tree"), command) {
-            self.confined(repo, spec, checkout, Network::Host, timeout)
-        } else {
-            spec
-        };
-        let done = run(&spec).await?;
+        if !runs_files_of(&checkout.path().join("tree"), command) {
+            return Ok(run(&spec).await?);
+        }
+        let network = &repo.config.network;
+        let ran = self.run_confined(repo, Some(task), spec, checkout, network);
+        let (done, _) = ran.await?;
         let stderr = done.stderr.text();
         if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
             anyhow::bail!("`{command}` could not be confined: {}", stderr.trim());
@@ -99,15 +206,22 @@ impl Checkouts {
         Ok(done)
     }
 
-    /// The same command, confined to its checkout as the operator's configuration says.
-    fn confined(
+    /// Runs a command confined to its checkout as the operator's configuration says, to its end.
+    async fn run_confined(
         &self,
         repo: &Repo,
+        task: Option<TaskId>,
         spec: Spec,
         checkout: &TempDir,
-        network: Network,
-        timeout: Duration,
-    ) -> Spec {
+        reached: &NetworkConfig,
+    ) -> anyhow::Result<(Finished, Refusals)> {
+        // A folder for each command: what one left of its sockets is not the next one's.
+        let own = tempfile::tempdir_in(checkout.path())?;
+        let Way {
+            network,
+            proxy,
+            gateway,
+        } = Way::of(reached, false, Some(own.path()));
         let judged = Judged {
             grants: &repo.config.sandbox,
             program: None,
@@ -117,17 +231,27 @@ impl Checkouts {
             read: Vec::new(),
             refusal: None,
             network,
-            proxy: None,
+            proxy: proxy.clone(),
+            gateway,
             limits: Limits {
                 // Of each process; a machine with many cores may spend more than its wall clock.
-                cpu_s: timeout.as_secs().saturating_mul(64).max(1),
+                cpu_s: spec.timeout.as_secs().saturating_mul(64).max(1),
                 ..Limits::default()
             },
         };
-        match Cage::of(&self.config.now(), &self.orch, judged) {
-            Some(cage) => cage.command(spec),
-            None => spec,
-        }
+        let cage = Cage::of(&self.config.now(), &self.orch, judged);
+        let (Some(cage), Some(sockets)) = (&cage, proxy) else {
+            let spec = cage.map_or(spec.clone(), |cage| cage.command(spec));
+            return Ok((run(&spec).await?, Refusals::default()));
+        };
+        std::fs::create_dir(&sockets)?;
+        let asker = Asker::Repository {
+            repo: RepoName::new(repo.name.clone())?,
+            task,
+        };
+        let spec = cage.command(spec);
+        let (done, refusals) = served(&self.ledger, &asker, reached, &sockets, run(&spec)).await?;
+        Ok((done?, refusals))
     }
 
     /// Ends what a dead host left running in its checkouts, and removes them: a hook of the past must not work
@@ -199,6 +323,20 @@ fn setups_bytes(config: &HostConfig) -> u64 {
 /// Bytes that are free where a checkout lies; all there could be if nobody says.
 fn free_bytes(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(u64::MAX, |at| at.f_bavail.saturating_mul(at.f_frsize))
+}
+
+/// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
+fn coverage(tree: &Path, name: &str, passed: bool) -> String {
+    let read = || -> std::io::Result<String> {
+        let content = read_beneath(tree, name.as_ref(), COVERAGE_BYTES_MAX)?;
+        String::from_utf8(content).map_err(std::io::Error::other)
+    };
+    let (content, problem) = match read() {
+        Ok(content) => (content, None),
+        Err(error) => (String::new(), Some(error.to_string())),
+    };
+    serde_json::json!({"path": name, "passed": passed, "content": content, "problem": problem})
+        .to_string()
 }
 
 /// Marks what runs in a folder of the checkouts: the name of such a folder is never used twice.

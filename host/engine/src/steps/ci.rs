@@ -52,6 +52,8 @@ impl CiStep {
             .compare(repo, &sha, &ci, &mut tested.run, is_last_try)
             .await?;
         // That the base fails is known, and told, already.
+        let task = Some(record.task.id);
+        let mut tested = self.checkouts.test(repo, task, &sha, &ci).await?;
         let inability = tested.run.inability();
         let inability = inability.filter(|inability| *inability != Inability::BaseFails);
         if let Some(inability) = inability

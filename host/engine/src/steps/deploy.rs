@@ -9,7 +9,7 @@ use orch_agents::folder::{
     Launch, Limits, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR, STDOUT,
 };
 use orch_agents::launcher;
-use orch_config::DeployConfig;
+use orch_config::{DeployConfig, NetworkMode};
 use orch_domain::artefact::{self, DEPLOY_LOG};
 use orch_domain::batch::BatchState;
 use orch_domain::id::{ObjectId, RunId};
@@ -20,11 +20,11 @@ use orch_domain::stage::{RunRole, Stage};
 use orch_domain::task::Status;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_process::mark::sweep_marked;
-use orch_process::sandbox::Network;
-use orch_store::{ClaimedJob, NewRun, RunEnd, TaskRecord};
+use orch_store::{Asker, ClaimedJob, NewRun, RunEnd, TaskRecord};
 
 use super::docs_branch::publish_docs;
 use super::judged::runs_files_of;
+use super::network::{Way, served, sockets_of};
 use super::{image, monitor, open_run};
 use crate::launch::cage::{Cage, Judged};
 use crate::launch::room::limits_of_host;
@@ -86,7 +86,7 @@ impl DeployStep {
             }
             None => self.launch(job, &record, repo, deploy, &landed).await?,
         };
-        let result = match launcher::wait(&folder).await? {
+        let result = match self.wait(repo, run, &folder).await? {
             RunState::Finished(result) => result,
             RunState::Lost | RunState::Running | RunState::NotStarted => {
                 let token = folder.launch()?.token;
@@ -126,6 +126,19 @@ impl DeployStep {
             event: Event::WorkDone { work, head: None },
             also,
         })
+    }
+
+    /// Waits for the hook, and serves its network meanwhile if it has a proxy.
+    async fn wait(&self, repo: &Repo, run: RunId, folder: &RunFolder) -> anyhow::Result<RunState> {
+        let ended = launcher::wait(folder);
+        let sockets = sockets_of(folder.path());
+        let network = &repo.config.network;
+        if network.mode != NetworkMode::Proxied || !sockets.exists() {
+            return Ok(ended.await?);
+        }
+        let asker = Asker::Run(run);
+        let (state, _) = served(&self.ledger, &asker, network, &sockets, ended).await?;
+        Ok(state?)
     }
 
     /// Whether something that landed in the same batch, below this task, is still on its way to production: deployed
@@ -185,6 +198,7 @@ impl DeployStep {
         ];
         let shell = PathBuf::from("/bin/sh");
         let args = vec!["-c".to_owned(), deploy.hook.clone()];
+        let way = Way::of(&repo.config.network, false, Some(folder.path()));
         let judged = Judged {
             grants: &repo.config.sandbox,
             program: None,
@@ -193,15 +207,19 @@ impl DeployStep {
             temporary: Some(tmp),
             read: Vec::new(),
             refusal: Some(folder.path().join(REFUSED)),
-            network: Network::Host,
-            proxy: None,
+            network: way.network,
+            proxy: way.proxy.clone(),
+            gateway: false,
             limits: orch_process::sandbox::Limits::of_agent(),
         };
         // What runs files of the branch, landed or not, is judged as the branch is.
         let cage = runs_files_of(&tree, &deploy.hook)
             .then(|| Cage::of(&self.launchpad.config.now(), &self.launchpad.orch, judged));
         let (program, args, env) = match cage.flatten() {
-            Some(cage) => cage.around(&shell, &args, env),
+            Some(cage) => {
+                way.prepare()?;
+                cage.around(&shell, &args, env)
+            }
             None => (shell, args, env),
         };
         let launch = Launch {

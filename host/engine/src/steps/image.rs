@@ -60,6 +60,7 @@ pub(super) async fn look(
     let hooks = Hooks {
         checkouts,
         repo,
+        task,
         image,
         folder: &folder,
         tip,
@@ -114,6 +115,7 @@ pub(super) async fn staged_revision(
 struct Hooks<'a> {
     checkouts: &'a Checkouts,
     repo: &'a Repo,
+    task: TaskId,
     image: &'a ImageConfig,
     folder: &'a TempDir,
     tip: &'a ObjectId,
@@ -126,7 +128,8 @@ impl Hooks<'_> {
         let spec = plain_environment(spec, self.folder);
         let spec = spec.env("EXPECTED_REVISION", self.tip.to_string());
         let checkouts = self.checkouts;
-        checkouts.hook(self.repo, self.folder, text, spec).await
+        let (repo, folder) = (self.repo, self.folder);
+        checkouts.hook(repo, self.task, folder, text, spec).await
     }
 
     async fn label(&self) -> anyhow::Result<Seen> {

@@ -50,7 +50,8 @@ impl StagingStep {
             let spec = plain_environment(Spec::shell(text, &tree, timeout), &folder)
                 .env("EXPECTED_REVISION", head.to_string())
                 .env("ORCH_BASE_URL", staging.base_url.clone());
-            self.checkouts.hook(repo, &folder, text, spec).await
+            let task = record.task.id;
+            self.checkouts.hook(repo, task, &folder, text, spec).await
         };
         let deployed = hook(&staging.hook).await?;
         let mut checks = Vec::new();

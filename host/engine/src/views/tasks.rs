@@ -265,7 +265,7 @@ fn run(r: RunRow) -> RunView {
 
 fn denial(d: Denial) -> DenialView {
     DenialView {
-        run: d.run.0,
+        run: d.run.map(|run| run.0),
         host: d.host,
         port: d.port,
         why: d.why,

@@ -154,24 +154,25 @@ fn grants(config: &HostConfig) -> Vec<SandboxGrant> {
         let key = format!("repositories.{name}.sandbox");
         (key, [&own.read, &own.write, &own.sockets])
     }));
-    let of_network = config.agents.iter().flat_map(|(name, agent)| {
-        let own = &agent.network;
+    let of_network = config.networks().flat_map(|(place, own)| {
+        let (reach, reach_private) = own.rules();
         let lists = [
             (
                 "reach",
-                &own.reach,
+                reach,
                 "may be reached: what is sent there is not read by anybody",
             ),
             (
                 "reach_private",
-                &own.reach_private,
+                reach_private,
                 "may be reached, on a private network or this machine too",
             ),
         ];
         lists.into_iter().flat_map(move |(key, list, opens)| {
-            list.iter().map(move |host| SandboxGrant {
-                key: format!("agents.{name}.network.{key}"),
-                path: host.clone(),
+            let place = place.clone();
+            list.into_iter().map(move |host| SandboxGrant {
+                key: format!("{place}.{key}"),
+                path: host.to_string(),
                 opens: opens.to_owned(),
             })
         })

@@ -53,9 +53,13 @@ pub(crate) fn task(view: &TaskView) -> String {
 
 fn denied(rows: &[DenialView]) -> String {
     table(["run", "asked for", "times", "why"], rows, |d| {
+        let at = match d.port {
+            0 => plain::line(&d.host),
+            port => format!("{}:{port}", plain::line(&d.host)),
+        };
         [
-            d.run.to_string(),
-            format!("{}:{}", d.host, d.port),
+            d.run.map(|run| run.to_string()).unwrap_or_default(),
+            at,
             d.count.to_string(),
             format!("{}: {}", d.why, d.why.in_words()),
         ]
@@ -391,7 +395,7 @@ mod tests {
             verdicts: vec![verdict("a test is missing")],
             runs: vec![run(Some(RunEnding::Completed)), run(None)],
             denied: vec![DenialView {
-                run: 3,
+                run: Some(3),
                 host: "evil.test".into(),
                 port: 443,
                 why: Reached::NotListed,
@@ -428,7 +432,7 @@ mod tests {
 
         Refused of the network
         run  asked for      times  why
-        3    evil.test:443  2      not-listed: the operator does not list it under `network.reach` of this agent
+        3    evil.test:443  2      not-listed: the operator does not list it under `network.reach`
         ");
     }
 

@@ -1,16 +1,31 @@
-//! Connections of runs to the network: what was asked for, and what became of it.
+//! Connections of judged processes to the network: what was asked for, and what became of it.
 
-use orch_domain::id::{RunId, TaskId, UnixMs};
+use orch_domain::id::{RepoName, RunId, TaskId, UnixMs};
 use orch_domain::reach::Reached;
 
 use super::{get, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
-/// Rows that are kept of one run; what comes after them is counted nowhere.
+/// Rows that are kept of one run, what comes after them is counted nowhere; and the latest of a repository that belong to
+/// no run.
 const ROWS_MAX: i64 = 5000;
 
-/// A connection that a run asked for.
+/// Who asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    /// A run.
+    Run(RunId),
+    /// What sets a repository up, or a hook of it.
+    Repository {
+        /// The repository.
+        repo: RepoName,
+        /// For which task; none for a base.
+        task: Option<TaskId>,
+    },
+}
+
+/// A connection that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionRow {
     /// Host, as it was asked for.
@@ -19,17 +34,17 @@ pub struct ConnectionRow {
     pub port: u16,
     /// What became of it.
     pub reached: Reached,
-    /// Bytes that the run sent.
+    /// Bytes that were sent.
     pub sent: u64,
-    /// Bytes that it received.
+    /// Bytes that were received.
     pub received: u64,
 }
 
-/// What a run was refused, and how often.
+/// What was refused to a task, and how often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// The run.
-    pub run: RunId,
+    /// The run; none if it was a hook, or what sets up.
+    pub run: Option<RunId>,
     /// Host, as it was asked for.
     pub host: String,
     /// Port; 0 if none could be read.
@@ -41,20 +56,28 @@ pub struct Denial {
 }
 
 impl Tx {
-    /// Keeps connections of a run, up to a number of rows for each run.
+    /// Keeps connections: of a run the first, of a repository the latest, up to a number of rows.
     pub async fn insert_connections(
         &mut self,
-        run: RunId,
+        asker: &Asker,
         rows: &[ConnectionRow],
         now: UnixMs,
     ) -> Result<(), StoreError> {
+        let (run, task, repo) = match asker {
+            Asker::Run(run) => (Some(run.0), None, None),
+            Asker::Repository { repo, task } => {
+                (None, task.map(|task| task.0), Some(repo.as_str()))
+            }
+        };
         for row in rows {
             sqlx::query(
-                "INSERT INTO connections (run_id, at_ms, host, port, reached, sent_bytes, received_bytes) \
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 \
-                 WHERE (SELECT count(*) FROM connections WHERE run_id = ?1) < ?8",
+                "INSERT INTO connections (run_id, task_id, repo, at_ms, host, port, reached, sent_bytes, received_bytes) \
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 \
+                 WHERE ?1 IS NULL OR (SELECT count(*) FROM connections WHERE run_id = ?1) < ?10",
             )
-            .bind(run.0)
+            .bind(run)
+            .bind(task)
+            .bind(repo)
             .bind(now)
             .bind(&row.host)
             .bind(row.port)
@@ -66,29 +89,42 @@ impl Tx {
             .await
             .doing("keep a connection")?;
         }
+        if repo.is_some() {
+            sqlx::query(
+                "DELETE FROM connections WHERE repo = ?1 AND id <= (SELECT id FROM connections WHERE repo = ?1 \
+                 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+            )
+            .bind(repo)
+            .bind(ROWS_MAX)
+            .execute(&mut self.conn)
+            .await
+            .doing("drop the oldest connections of a repository")?;
+        }
         Ok(())
     }
 
-    /// What the runs of a task were refused, the latest first, at most `most`.
+    /// What was refused to a task, the latest first, at most `most`.
     pub async fn denials(&mut self, task: TaskId, most: u32) -> Result<Vec<Denial>, StoreError> {
         let rows = sqlx::query(
-            "SELECT c.run_id, c.host, c.port, c.reached, count(*) AS times FROM connections c \
-             JOIN runs r ON r.id = c.run_id WHERE r.task_id = ? AND c.reached NOT IN ('allowed', 'unreachable') \
-             GROUP BY c.run_id, c.host, c.port, c.reached ORDER BY max(c.id) DESC LIMIT ?",
+            "SELECT max(c.id) AS latest, c.run_id, c.host, c.port, c.reached, count(*) AS times FROM connections c \
+             WHERE (c.task_id = ?1 OR c.run_id IN (SELECT id FROM runs WHERE task_id = ?1)) \
+             AND c.reached NOT IN ('allowed', 'unreachable') \
+             GROUP BY c.run_id, c.host, c.port, c.reached ORDER BY latest DESC LIMIT ?2",
         )
         .bind(task.0)
         .bind(most)
         .fetch_all(&mut self.conn)
         .await
-        .doing("list what runs were refused")?;
+        .doing("list what was refused to a task")?;
         rows.iter()
             .map(|row| {
-                let run: i64 = get(row, "run_id")?;
+                let latest: i64 = get(row, "latest")?;
+                let run: Option<i64> = get(row, "run_id")?;
                 Ok(Denial {
-                    run: RunId(run),
+                    run: run.map(RunId),
                     host: get(row, "host")?,
                     port: get(row, "port")?,
-                    why: word(row, "reached", "connections", run)?,
+                    why: word(row, "reached", "connections", latest)?,
                     count: get(row, "times")?,
                 })
             })

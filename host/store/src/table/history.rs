@@ -16,6 +16,7 @@ const OF_TASK: [&str; 16] = [
     "DELETE FROM host_artefacts WHERE task_id = ?",
     "DELETE FROM gate_memory_staged WHERE task_id = ?",
     "DELETE FROM connections WHERE run_id IN (SELECT id FROM runs WHERE task_id = ? AND state = 'finalised')",
+    "DELETE FROM connections WHERE task_id = ?",
     "DELETE FROM runs WHERE task_id = ? AND state = 'finalised'",
     "DELETE FROM issue_comments WHERE task_id = ?",
     "DELETE FROM issue_moves WHERE task_id = ?",

@@ -150,6 +150,19 @@ impl Tx {
         rows.iter().map(run_row).collect()
     }
 
+    /// The work item of a task with an open run of one of these agents, if there is one.
+    pub async fn busy_agent(&mut self, agents: &[String]) -> Result<Option<String>, StoreError> {
+        let names = serde_json::to_string(agents).unwrap_or_default();
+        sqlx::query_scalar(
+            "SELECT t.work_item FROM runs r JOIN tasks t ON t.id = r.task_id WHERE r.state = 'started' \
+             AND r.agent IN (SELECT value FROM json_each(?)) ORDER BY r.id LIMIT 1",
+        )
+        .bind(names)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("look for open runs of agents")
+    }
+
     /// Runs of a task, oldest first.
     pub async fn runs(&mut self, task: TaskId) -> Result<Vec<RunRow>, StoreError> {
         let rows = sqlx::query(select("WHERE task_id = ? ORDER BY id"))

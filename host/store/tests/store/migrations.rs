@@ -1,7 +1,7 @@
 //! Claims about migrations: each runs over the data that older hosts left.
 
 use orch_domain::commit_test::TestState;
-use orch_domain::id::{ItemPrefix, ObjectId, RepoName, TaskId};
+use orch_domain::id::{ItemPrefix, ObjectId, RepoName, RunId, TaskId};
 use orch_domain::issue::TrackerState;
 use orch_domain::job::{JobState, PutOffKind};
 use orch_domain::message::{Destination, Message};
@@ -65,6 +65,15 @@ async fn migrations_run_in_order_over_data() {
                 .execute(&mut raw)
                 .await
                 .expect("a task stands still");
+        }
+        if *mark == 29 {
+            let sample = "INSERT INTO runs (id, job_id, task_id, role, agent, stage, attempt, folder, state, started_ms) \
+                VALUES (1, 1, 1, 'developer', 'a', 'development', 1, '/f', 'finalised', 1); \
+                INSERT INTO connections VALUES (7, 1, 1, 'evil.test', 443, 'not-listed', 0, 0);";
+            sqlx::raw_sql(sample)
+                .execute(&mut raw)
+                .await
+                .expect("sample data fits the mark");
         }
         if *mark == 8 {
             let sample = "INSERT INTO pull_requests (repo, task_id, branch, base, state, merged_sha, created_ms, merged_ms) \
@@ -141,6 +150,15 @@ async fn migrations_run_in_order_over_data() {
     ));
     let waiting = store.read(|tx| Box::pin(tx.waiting_deliveries(9))).await;
     assert_eq!(waiting.expect("listed"), [], "an earlier host took none in");
+    let denied = store.read(|tx| Box::pin(tx.denials(TaskId(1), 9))).await;
+    let denied = denied.expect("listed");
+    let [denial] = &denied[..] else {
+        panic!("{denied:?}");
+    };
+    assert_eq!(
+        (denial.run, denial.host.as_str()),
+        (Some(RunId(1)), "evil.test")
+    );
     check_own_records(&store).await;
     check_alerts(&store).await;
 }

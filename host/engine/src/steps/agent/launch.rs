@@ -9,15 +9,17 @@ use orch_agents::workspace::bot;
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::stage::{Role, RunRole};
+use orch_process::files::put_beneath;
 use orch_process::resolve_program;
 use orch_store::NewRun;
 
-use super::{AgentRun, BEGAN, Began, Started, network};
+use super::{AgentRun, BEGAN, Began, Started, gateway, network, policy};
 use crate::launch::cage::{Cage, Judged};
 use crate::launch::insert_run;
 use crate::launch::room::limits_of_host;
 use crate::ledger::budget::{Overdrawn, over_budget};
 use crate::ledger::intent::intent;
+use crate::steps::network::Way;
 use crate::steps::prompts;
 use crate::steps::stack::{own_since, rewritten};
 use orch_config as config;
@@ -38,6 +40,8 @@ pub(super) enum Launched {
     Started(Started),
     /// There is no money for it after all; nothing of it is left.
     Overdrawn(Overdrawn),
+    /// The run of this work item has the home that it needs; nothing of it is left.
+    HomeTaken(String),
 }
 
 impl AgentRun<'_> {
@@ -132,12 +136,13 @@ impl AgentRun<'_> {
             writes: vec![self.workspace.root().to_owned()],
         };
         folder.create(&launch, &prompt)?;
-        network::prepare(agent, &folder)?;
+        network::way(agent, Some(&folder)).prepare()?;
         let began = Began {
             head: head.to_string(),
             tree: tree.to_string(),
             merged_base: merged_base.map(|sha| sha.to_string()),
             since: since.map(|sha| sha.to_string()),
+            policy: Some(policy::digest(&config, agent)),
         };
         std::fs::write(folder.path().join(BEGAN), serde_json::to_vec(&began)?)?;
         // The row comes before the process: a run that nobody knows of could be started twice.
@@ -152,13 +157,23 @@ impl AgentRun<'_> {
             reserved_usd: config.budgets.run_usd.unwrap_or(0.0),
         };
         let (now, key, budgets) = (self.step.ledger.now(), self.job.key, config.budgets.clone());
+        // A home is lent to one run at a time: two would write over each other's login, and one could plant in it what
+        // the other starts.
+        let mates = config
+            .agents
+            .iter()
+            .filter(|(_, other)| agent.home.is_some() && other.home == agent.home);
+        let housemates: Vec<String> = mates.map(|(name, _)| name.clone()).collect();
         let recorded = self
             .step
             .ledger
             .write_or(move |tx| {
                 Box::pin(async move {
+                    if let Some(item) = tx.busy_agent(&housemates).await? {
+                        return Ok(Err(Launched::HomeTaken(item)));
+                    }
                     match over_budget(tx, row.task, &budgets, now).await? {
-                        Some(overdrawn) => Ok(Err(overdrawn)),
+                        Some(overdrawn) => Ok(Err(Launched::Overdrawn(overdrawn))),
                         None => insert_run(tx, key, &row, now).await.map(Ok),
                     }
                 })
@@ -166,9 +181,9 @@ impl AgentRun<'_> {
             .await?;
         let run = match recorded {
             Ok(run) => run,
-            Err(overdrawn) => {
+            Err(refused) => {
                 std::fs::remove_dir_all(folder.path())?;
-                return Ok(Launched::Overdrawn(overdrawn));
+                return Ok(refused);
             }
         };
         self.step.launchpad.start(&folder)?;
@@ -238,7 +253,14 @@ impl AgentRun<'_> {
             .await?;
         let folder = self.workspace.artefacts(&self.record.task.work_item)?;
         for item in list {
-            std::fs::write(folder.join(&item.path), item.content)?;
+            // The branch may hold anything by this name.
+            let name = item.path.as_ref();
+            put_beneath(&folder, name, item.content.as_bytes()).with_context(|| {
+                format!(
+                    "the host's artefact `{}` cannot be laid into the work tree",
+                    item.path
+                )
+            })?;
         }
         Ok(())
     }
@@ -261,7 +283,11 @@ impl AgentRun<'_> {
             write.push(workspace.tree());
             read.push(folder.path().join(PROMPT));
         }
-        let (reached, proxy) = network::of(agent, folder);
+        let Way {
+            network,
+            proxy,
+            gateway,
+        } = network::way(agent, folder);
         let judged = Judged {
             grants: &agent.sandbox,
             program: program.as_deref(),
@@ -271,8 +297,9 @@ impl AgentRun<'_> {
             temporary: folder.map(|_| workspace.tmp()),
             read,
             refusal: folder.map(|folder| folder.path().join(REFUSED)),
-            network: reached,
+            network,
             proxy,
+            gateway,
             limits: orch_process::sandbox::Limits::of_agent(),
         };
         Cage::of(&self.step.config.now(), &self.step.launchpad.orch, judged)
@@ -324,6 +351,11 @@ impl AgentRun<'_> {
             })?;
             env.push((name.clone(), value));
         }
+        if let Some(gateway) = &agent.gateway {
+            // Whether there is one; it goes nowhere from here.
+            gateway::key(&gateway.key)?;
+        }
+        env.extend(gateway::variables(agent));
         Ok(env)
     }
 }

@@ -1,7 +1,7 @@
 //! Takes in a run that ended: how it ended, what it changed, and what that comes to.
 
 use orch_agents::classify::{Known, classify};
-use orch_agents::driver::{Driver, Reading};
+use orch_agents::driver::{Driver, Reading, Usage};
 use orch_agents::folder::{RESULT_BYTES_MAX, RunFolder, RunResult, RunState, STDERR, STDOUT};
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
@@ -16,11 +16,14 @@ use orch_process::mark::sweep_marked;
 use orch_store::{RunEnd, Tokens};
 
 use super::commit::Committed;
-use super::{AgentRun, BEGAN, Began, Started};
+use super::{AgentRun, BEGAN, Began, Started, gateway};
 use crate::ledger::ending::{Ending, Write};
 
 /// Bytes of what it said that are searched for marks of a lost login.
 const SAID_BYTES: usize = 64 * 1024;
+
+/// Decision records that are looked at.
+const RECORDS_MAX: usize = 1000;
 
 /// What a run left behind, read once.
 struct Left {
@@ -68,6 +71,17 @@ impl AgentRun<'_> {
             Reading::Terminal(terminal) => (terminal.cost_usd, terminal.usage.map(tokens_of)),
             Reading::Nothing { .. } | Reading::ExitCode => (None, None),
         };
+        if let Some(spent) = gateway::spent(&run.folder) {
+            // What passed by the host is known, whatever the agent says of it.
+            end.tokens = Some(tokens_of(Usage {
+                input_tokens: spent.tokens.input,
+                output_tokens: spent.tokens.output,
+                cache_read_input_tokens: spent.tokens.cache_read,
+                cache_creation_input_tokens: spent.tokens.cache_write,
+            }));
+            let usd = spent.usd + spent.open_usd;
+            end.cost_usd = Some(usd).filter(|usd| *usd > 0.0).or(end.cost_usd);
+        }
         let mut also = Vec::new();
         let event = match committed {
             Committed::Advanced(commit) => {
@@ -222,9 +236,15 @@ impl AgentRun<'_> {
         let filled = |name: &str| {
             std::fs::symlink_metadata(folder.join(name)).is_ok_and(|m| m.is_file() && m.len() > 0)
         };
-        let records: Vec<String> = std::fs::read_dir(folder.join("06-adr"))
+        let decisions = folder.join("06-adr");
+        let is_folder = std::fs::symlink_metadata(&decisions).is_ok_and(|m| m.is_dir());
+        let listed = is_folder
+            .then(|| std::fs::read_dir(&decisions).ok())
+            .flatten();
+        let records: Vec<String> = listed
             .map(|entries| {
                 entries
+                    .take(RECORDS_MAX)
                     .filter_map(|e| e.ok()?.file_name().into_string().ok())
                     .map(|n| format!("06-adr/{n}"))
                     .collect()
@@ -262,7 +282,7 @@ impl AgentRun<'_> {
 }
 
 /// Tokens as they are stored; more than fit are as many as fit.
-fn tokens_of(usage: orch_agents::driver::Usage) -> Tokens {
+fn tokens_of(usage: Usage) -> Tokens {
     let of = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     Tokens {
         input: of(usage.input_tokens),

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use orch_process::files::used_bytes;
 use orch_process::identity::all_pids;
 
 /// What every process of this machine has open, at one moment.
@@ -57,13 +58,13 @@ pub(super) fn bytes(path: &Path) -> u64 {
         return 0;
     };
     let own = meta.blocks().saturating_mul(512);
-    if !meta.is_dir() {
-        return own;
-    }
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries
-        .map(|entry| bytes(&entry.path()))
-        .fold(own, u64::saturating_add)
+    // Whoever made it may have made it as deep and wide as they liked.
+    let below = if meta.is_dir() {
+        used_bytes([path], u64::MAX)
+    } else {
+        0
+    };
+    own.saturating_add(below)
 }
 
 /// When a folder or something directly in it was last written, Unix milliseconds; 0 if it is gone.
