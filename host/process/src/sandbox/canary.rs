@@ -23,15 +23,99 @@ pub struct Check {
 /// When the files of the trial cannot be made.
 pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> {
     let (own, outside) = (scratch.join("own"), scratch.join("outside"));
-    for folder in [&own, &outside] {
+    let (tools, sockets) = (scratch.join("tools"), scratch.join("sockets"));
+    for folder in [&own, &outside, &tools, &sockets] {
         std::fs::create_dir_all(folder)?;
     }
+    std::fs::write(tools.join("credentials.toml"), "the canary's credential")?;
     std::fs::write(outside.join("secret"), "the canary's secret")?;
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     let unix = std::os::unix::net::UnixListener::bind(outside.join("socket"))?;
     let (own_text, outside_text) = (own.display(), outside.display());
+    let tools_text = tools.display();
     let trials = [
+        (
+            "cannot follow a link out of its folder",
+            false,
+            format!("ln -sfn {outside_text} {own_text}/link; cat {own_text}/link/secret"),
+        ),
+        (
+            "cannot make a hard link to what is outside",
+            false,
+            format!("ln {outside_text}/secret {own_text}/hard"),
+        ),
+        (
+            "finds nothing above its working folder that is the host's",
+            false,
+            "ls /proc/self/cwd/../outside /proc/self/root/../outside".to_owned(),
+        ),
+        (
+            "inherits no open file",
+            true,
+            "for fd in /proc/$$/fd/*; do case ${fd##*/} in 0|1|2|255) ;; *) test ! -e $fd || exit 1 ;; esac; done"
+                .to_owned(),
+        ),
+        (
+            "finds credentials below a granted folder empty",
+            true,
+            format!("test -e {tools_text} && test ! -s {tools_text}/credentials.toml"),
+        ),
+        (
+            "cannot write to what it may read",
+            false,
+            format!("echo x > {tools_text}/new"),
+        ),
+        (
+            "cannot open the program of its first process for writing",
+            false,
+            "exec 3<> /proc/1/exe".to_owned(),
+        ),
+        (
+            "cannot end its first process",
+            true,
+            "kill -9 1 2>/dev/null; kill -0 $$".to_owned(),
+        ),
+        (
+            "dumps no memory by the machine's handler",
+            true,
+            "grep -Eq '^Max core file size +1 +1 ' /proc/self/limits".to_owned(),
+        ),
+        (
+            "cannot raise a limit of its own",
+            false,
+            "ulimit -n 1048577".to_owned(),
+        ),
+        (
+            "cannot mount",
+            false,
+            format!("mount --bind {own_text} /tmp"),
+        ),
+        (
+            "makes no device",
+            false,
+            format!("mknod {own_text}/device c 1 3"),
+        ),
+        (
+            "cannot reach the cloud's own address",
+            false,
+            "exec 3<>/dev/tcp/169.254.169.254/80".to_owned(),
+        ),
+        (
+            "has no terminal of the host's",
+            false,
+            "exec 3<> /dev/tty".to_owned(),
+        ),
+        (
+            "cannot press the kernel's keys",
+            false,
+            "exec 3> /proc/sysrq-trigger".to_owned(),
+        ),
+        (
+            "sees no memory of the machine",
+            false,
+            "cat /proc/kcore /dev/mem /dev/kmsg".to_owned(),
+        ),
         (
             "writes to its own folder",
             true,
@@ -132,6 +216,7 @@ pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> 
         ),
     ];
     let confinement = Confinement {
+        read: vec![tools],
         write: vec![own.clone()],
         hide: vec![outside.join("socket")],
         ..Confinement::nothing(Limits {
@@ -143,6 +228,44 @@ pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> 
     for (name, works, command) in trials {
         let (code, said) = attempt(orch, &confinement, &own, &command).await;
         // 125 is the confinement's own failure: then nothing was proved.
+        let held = code != super::NOT_CONFINED && (code == 0) == works;
+        checks.push(Check {
+            name: name.to_owned(),
+            held,
+            detail: format!("exit code {code}: {said}"),
+        });
+    }
+    let proxied = Confinement {
+        network: super::Network::Proxied,
+        proxy: Some(sockets),
+        ..confinement.clone()
+    };
+    let of_network = [
+        (
+            "with a proxy: cannot reach the host's loopback",
+            false,
+            format!("exec 3<>/dev/tcp/127.0.0.1/{port}"),
+        ),
+        (
+            "with a proxy: has a loopback and nothing else",
+            true,
+            "test \"$(tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ')\" = lo".to_owned(),
+        ),
+        (
+            "with a proxy: asks the host alone for names",
+            true,
+            "test ! -e /etc/resolv.conf || test \"$(grep -c ^nameserver /etc/resolv.conf)\" = 1 && \
+             exec 3<>/dev/tcp/127.0.0.1/53"
+                .to_owned(),
+        ),
+        (
+            "with a proxy: cannot reach an address",
+            false,
+            "exec 3<>/dev/tcp/192.0.2.1/443".to_owned(),
+        ),
+    ];
+    for (name, works, command) in of_network {
+        let (code, said) = attempt(orch, &proxied, &own, &command).await;
         let held = code != super::NOT_CONFINED && (code == 0) == works;
         checks.push(Check {
             name: name.to_owned(),
