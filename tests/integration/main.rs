@@ -37,6 +37,7 @@ mod network;
 mod onboarding;
 mod pages;
 mod pages_door;
+mod packaging;
 mod pausing;
 mod people;
 mod plane;
