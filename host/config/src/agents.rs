@@ -7,7 +7,7 @@ use orch_agents::driver::DeclaredOutcome;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::gateway::GatewayConfig;
+use crate::gateway::{GatewayConfig, ModelApi};
 use crate::network::NetworkConfig;
 use crate::sandbox::SandboxGrants;
 use crate::strict::ConfigError;
@@ -89,6 +89,18 @@ pub struct AgentConfig {
     /// The way to its model that needs no key inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GatewayConfig>,
+}
+
+impl AgentConfig {
+    /// Which form of requests it speaks with its gateway; none if it has none, or nothing says so, which is refused with
+    /// the file.
+    pub fn model_api(&self) -> Option<ModelApi> {
+        let gateway = self.gateway.as_ref()?;
+        gateway.api.or(match self.driver {
+            Driver::Claude => Some(ModelApi::Anthropic),
+            Driver::Command => None,
+        })
+    }
 }
 
 /// Time limits of a run, in seconds; unset keys keep the default.

@@ -11,6 +11,7 @@ mod effective;
 mod forges;
 mod gates;
 mod gateway;
+mod gateways;
 mod grants;
 mod host;
 mod live;

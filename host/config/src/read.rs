@@ -13,7 +13,7 @@ use crate::repository::RepoFile;
 use crate::sandbox::SandboxMode;
 use crate::strict::{self, ConfigError, unknown};
 use crate::{
-    agents, bounds, disk, edges, gateway, merge, moving, network, notifiers, people, reconcile,
+    agents, bounds, disk, edges, gateways, merge, moving, network, notifiers, people, reconcile,
     repositories, sandbox, trackers,
 };
 
@@ -124,7 +124,7 @@ impl HostConfig {
                 return Err(ConfigError::invalid(file, place, why));
             }
         }
-        gateway::check(self, file)?;
+        gateways::check(self, file)?;
         notifiers::check(&self.notifiers, file)?;
         trackers::check(&self.trackers, &self.repositories, file)?;
         let doors = [

@@ -12,7 +12,7 @@ use orch_domain::reach::Reached;
 
 use crate::account::Reservation;
 use crate::key::Sieve;
-use crate::serve::Run;
+use crate::run::Run;
 use crate::usage::Reader;
 use crate::{Call, Told};
 

@@ -14,6 +14,7 @@ mod api;
 mod ask;
 mod key;
 mod refusal;
+mod run;
 mod serve;
 mod usage;
 

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
@@ -11,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use orch_domain::reach::Reached;
 use tokio::net::{UnixListener, UnixStream};
@@ -21,11 +20,12 @@ use tokio::task::JoinSet;
 use crate::account::Account;
 use crate::answer::Passing;
 use crate::api::{Kind, received};
-use crate::ask::{self, NAME_MAX, Refused};
+use crate::ask::{self, Refused};
 use crate::key::Sieve;
-use crate::refusal::{Answer, refuse};
+use crate::refusal::Answer;
+use crate::run::Run;
 use crate::usage::Reader;
-use crate::{Call, Policy, Price, Tokens, Told};
+use crate::{Policy, Tokens, Told};
 
 /// Largest request, bytes: what providers take.
 const REQUEST_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -43,72 +43,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
 const CONNECTIONS_MAX: usize = 64;
 /// Words that wait to be taken.
 const TOLD_MAX: usize = 1024;
-/// Longest wait that is believed of a provider, seconds.
-const AFTER_S_MAX: u64 = 24 * 3600;
 /// Pause after an error of the listener, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// What of a run every request needs.
-#[derive(Debug)]
-pub(crate) struct Run {
-    policy: Policy,
-    account: Arc<Account>,
-    client: reqwest::Client,
-    tell: mpsc::Sender<Told>,
-    /// Whether the provider failed when it was last asked.
-    failing: AtomicBool,
-    overdrawn: AtomicBool,
-}
-
-impl Run {
-    /// A run that does more than is written down loses the last of it.
-    pub(crate) fn tell(&self, told: Told) {
-        if self.tell.try_send(told).is_err() {
-            tracing::debug!("a word of a model gateway is lost: too many at once");
-        }
-    }
-
-    /// Tells it once if nothing is left of the money.
-    pub(crate) fn look_at_account(&self) {
-        if self.account.is_overdrawn() && !self.overdrawn.swap(true, Ordering::Relaxed) {
-            self.tell(Told::Overdrawn);
-        }
-    }
-
-    fn refuse(&self, what: &str, why: Reached, detail: &str) -> Answer {
-        self.tell(Told::Call(Call {
-            what: what.chars().take(NAME_MAX).collect(),
-            reached: why,
-            sent: 0,
-            received: 0,
-        }));
-        let status = match why {
-            Reached::OverBudget => StatusCode::PAYMENT_REQUIRED,
-            Reached::TooMuch => StatusCode::PAYLOAD_TOO_LARGE,
-            Reached::Unreachable => StatusCode::BAD_GATEWAY,
-            _ => StatusCode::FORBIDDEN,
-        };
-        let rule = why.as_str();
-        let text = format!("{what} is not asked ({rule}): {detail}");
-        refuse(self.policy.api, status, &text)
-    }
-
-    fn price(&self, model: &str) -> Option<Price> {
-        let fits = |name: &str| match name.strip_suffix('*') {
-            Some(begin) => model.starts_with(begin),
-            None => name == model,
-        };
-        // The longest name that fits says the most of the model.
-        let mut listed: Vec<_> = self
-            .policy
-            .models
-            .iter()
-            .filter(|(name, _)| fits(name))
-            .collect();
-        listed.sort_by_key(|(name, _)| (!name.ends_with('*'), name.len()));
-        listed.last().map(|(_, price)| **price)
-    }
-}
 
 /// The gateway of one run.
 #[derive(Debug)]
@@ -139,14 +75,7 @@ impl Gateway {
             .build()
             .map_err(io::Error::other)?;
         let (tell, told) = mpsc::channel(TOLD_MAX);
-        let run = Run {
-            policy,
-            account: Arc::new(account),
-            client,
-            tell,
-            failing: AtomicBool::new(false),
-            overdrawn: AtomicBool::new(false),
-        };
+        let run = Run::new(policy, account, client, tell);
         run.look_at_account();
         let gateway = Self {
             listener,
@@ -319,31 +248,5 @@ impl Outgoing {
         *answer.status_mut() = status;
         *answer.headers_mut() = passed;
         answer
-    }
-}
-
-impl Run {
-    /// What the state of an answer says of the provider.
-    fn heard(&self, status: StatusCode, headers: &HeaderMap) {
-        match status.as_u16() {
-            429 => {
-                let after = headers
-                    .get("retry-after")
-                    .and_then(|value| value.to_str().ok());
-                let after_s = after.and_then(|text| text.trim().parse::<u64>().ok());
-                self.tell(Told::RateLimited {
-                    after_s: after_s.map(|seconds| seconds.min(AFTER_S_MAX)),
-                });
-            }
-            500.. => self.failed(),
-            _ => self.failing.store(false, Ordering::Relaxed),
-        }
-    }
-
-    /// Told once until it answers again: one outage is one, however often a run asks meanwhile.
-    fn failed(&self) {
-        if !self.failing.swap(true, Ordering::Relaxed) {
-            self.tell(Told::Failed);
-        }
     }
 }

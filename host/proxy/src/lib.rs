@@ -13,6 +13,7 @@ mod hello;
 mod metered;
 mod names;
 mod request;
+mod run;
 mod serve;
 mod socks;
 mod tunnel;

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::Policy;
-use crate::request::Run;
+use crate::run::Run;
 
 /// Where names are asked for; stands in records of what was refused.
 const PORT: u16 = 53;

@@ -1,7 +1,5 @@
 //! What does a run ask for? A tunnel, or something at an absolute address; each request is judged by itself.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -10,32 +8,20 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, UPG
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use orch_domain::reach::{Reached, Target};
-use tokio::task::JoinSet;
 
 use crate::dial::dial;
-use crate::metered::{Meter, Metered};
+use crate::metered::Metered;
+use crate::run::{NAME_MAX, Run};
 use crate::tunnel::Tunnel;
-use crate::{Policy, Record};
 
 /// What is answered: the server's own words, or the host's.
 pub(crate) type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 
 /// Port of an absolute address that names none.
 const HTTP_PORT: u16 = 80;
-/// Longest name in a record, characters.
-const NAME_MAX: usize = 253;
 /// Headers that are said from one hop to the next.
 const HOP: [HeaderName; 3] = [CONNECTION, UPGRADE, HeaderName::from_static("keep-alive")];
 const PROXY: [&str; 2] = ["proxy-authorization", "proxy-connection"];
-
-/// What of a run every request needs.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) policy: Policy,
-    pub(crate) meter: Arc<Meter>,
-    /// Connections to servers that answer; ended with the proxy.
-    pub(crate) servers: std::sync::Mutex<JoinSet<()>>,
-}
 
 /// Answers a request; a tunnel that was allowed is left in `tunnel`, to be carried when the answer is out.
 pub(crate) async fn answer(
@@ -100,17 +86,6 @@ impl Run {
         let body = format!("orch: {host}:{port} is not reached ({rule}): {words}\n");
         self.refused(host, port, why);
         text(status, body)
-    }
-
-    /// Writes down what the run was not let through to.
-    pub(crate) fn refused(&self, host: String, port: u16, reached: Reached) {
-        self.meter.record(Record {
-            host: host.chars().take(NAME_MAX).collect(),
-            port,
-            reached,
-            sent: 0,
-            received: 0,
-        });
     }
 }
 

@@ -21,7 +21,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::metered::Meter;
-use crate::request::{Run, answer};
+use crate::request::answer;
+use crate::run::Run;
 use crate::{Policy, Record, SOCKET, names, socks, tunnel};
 
 /// Largest head of a request, bytes.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::dial::dial;
 use crate::metered::Metered;
-use crate::request::Run;
+use crate::run::Run;
 use crate::tunnel;
 
 const VERSION: u8 = 5;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::dial::dial;
 use crate::hello::{HELLO_BYTES_MAX, Hello, read};
 use crate::metered::Metered;
-use crate::request::Run;
+use crate::run::Run;
 
 /// Port on which TLS is begun without asking.
 const TLS_PORT: u16 = 443;

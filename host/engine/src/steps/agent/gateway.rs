@@ -34,7 +34,7 @@ pub(super) fn spent(folder: &RunFolder) -> Option<Spent> {
 
 /// Variables by which the agent finds its gateway.
 pub(super) fn variables(agent: &AgentConfig) -> Vec<(String, String)> {
-    let Some(api) = api_of(agent) else {
+    let Some(api) = agent.model_api() else {
         return Vec::new();
     };
     let address = match api {
@@ -46,11 +46,6 @@ pub(super) fn variables(agent: &AgentConfig) -> Vec<(String, String)> {
         (base.to_owned(), address),
         (key.to_owned(), NO_KEY.to_owned()),
     ]
-}
-
-fn api_of(agent: &AgentConfig) -> Option<ModelApi> {
-    let gateway = agent.gateway.as_ref()?;
-    gateway.api_of(agent.driver)
 }
 
 /// The key, read anew for each run, so that one that was replaced is in force at once.
@@ -86,7 +81,9 @@ fn price(of: &ModelPrice) -> Price {
 }
 
 fn policy(agent: &AgentConfig, gateway: &GatewayConfig) -> anyhow::Result<Policy> {
-    let api = api_of(agent).context("the form of its requests is known")?;
+    let api = agent
+        .model_api()
+        .context("the form of its requests is known")?;
     let models = gateway.models.iter();
     let models: BTreeMap<String, Price> =
         models.map(|(name, of)| (name.clone(), price(of))).collect();
