@@ -97,6 +97,7 @@ fn of_block(reason: BlockReason) -> Risk {
         BlockReason::BaseRewritten
         | BlockReason::BranchGone
         | BlockReason::BranchMoved
+        | BlockReason::PullRequestClosed
         | BlockReason::ReworkExhausted
         | BlockReason::Dependency => Risk::Medium,
         BlockReason::Unknown

@@ -4,16 +4,16 @@
 //! pipes where files are expected. Nothing here follows a link: every step goes from an open folder to a name in it.
 //! What is in the files is not looked at here.
 
-mod carry;
 mod beneath;
+mod carry;
 mod handle;
 mod remove;
 mod stamps;
 mod usage;
 mod walk;
 
-pub use carry::{Carry, CarryError, carry};
 pub use beneath::{put_beneath, read_beneath};
+pub use carry::{Carry, CarryError, carry};
 pub use remove::{RemoveError, make_usable, remove};
 pub use stamps::Stamps;
 pub use usage::used_bytes;

@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 29] = files![
+const FILES: [(i64, &str, &str); 33] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -54,15 +54,17 @@ const FILES: [(i64, &str, &str); 29] = files![
     (30, "windows and trackers", "0030_windows_and_trackers.sql"),
     (33, "round findings", "0033_round_findings.sql"),
     (
+        35,
+        "connections of anybody",
+        "0035_connections_of_anybody.sql"
+    ),
+    (
         37,
         "base tests by configuration",
         "0037_base_tests_by_configuration.sql"
     ),
     (39, "request keys", "0039_request_keys.sql"),
     (41, "sessions", "0041_sessions.sql"),
-        35,
-        "connections of anybody",
-        "0035_connections_of_anybody.sql"
 ];
 
 /// Everything that a database may still lack, in order.

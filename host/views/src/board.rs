@@ -2,6 +2,7 @@
 
 use orch_domain::stage::Stage;
 use orch_domain::verdict::EvaluationOutcome;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -17,7 +18,7 @@ pub const ENDED_MAX: u32 = 20;
 pub const BOARD: Endpoint<0, Nothing, BoardView> = Endpoint::get("/board");
 
 /// The board, read at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BoardView {
     /// When it was read, Unix milliseconds.
     pub now_ms: i64,
@@ -30,7 +31,7 @@ pub struct BoardView {
 }
 
 /// A task on the board.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CardView {
     /// The task in one line.
     #[serde(flatten)]
@@ -50,7 +51,7 @@ pub struct CardView {
 }
 
 /// What a gate last said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LampView {
     /// Number of the evaluation.
     pub evaluation: i64,
@@ -61,7 +62,7 @@ pub struct LampView {
 }
 
 /// What keeps a task where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeldBy {
     /// Nothing: it is at work.

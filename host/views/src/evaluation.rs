@@ -1,5 +1,6 @@
 //! One judgement from near: its document, and what it found that the one before had not.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -11,7 +12,7 @@ pub const VERDICT: Endpoint<1, Nothing, EvaluationView> =
     Endpoint::get("/evaluations/{id}/verdict");
 
 /// A judgement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EvaluationView {
     /// What a task says of it.
     #[serde(flatten)]
@@ -35,7 +36,7 @@ pub struct EvaluationView {
 }
 
 /// A finding beside those of the judgement before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FoundView {
     /// As the verdict has it.
     pub text: String,

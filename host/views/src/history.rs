@@ -3,6 +3,7 @@
 use orch_domain::event::EventKind;
 use orch_domain::person::Channel;
 use orch_domain::stage::Stage;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -13,7 +14,7 @@ pub const HISTORY: Endpoint<1, PageRequest, Page<HappenedView>> =
     Endpoint::get("/tasks/{item}/history");
 
 /// Something that happened to a task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HappenedView {
     /// Number of the event; rises.
     pub id: i64,
@@ -36,7 +37,7 @@ pub struct HappenedView {
 }
 
 /// A place in a task's pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlaceView {
     /// The stage.
     pub stage: Stage,

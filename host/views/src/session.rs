@@ -1,6 +1,7 @@
 //! Being logged in at the host's pages: the links that begin it.
 
 use orch_domain::person::PersonRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
@@ -13,7 +14,7 @@ pub const NEW_LINK: Endpoint<0, Nothing, LinkView> = Endpoint::post(PersonRole::
 pub const PAGES: &str = "/ui/";
 
 /// A link that logs somebody in, with its secret: it is shown this once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkView {
     /// The address to open; works once.
     pub url: String,

@@ -278,10 +278,8 @@ pub struct RunView {
     pub finished_ms: Option<i64>,
 }
 
-/// What a run asked of the network and was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 /// What was asked of the network for a task and refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DenialView {
     /// The run; none if a hook asked, or what sets the repository up.
     pub run: Option<i64>,

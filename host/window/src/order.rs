@@ -76,6 +76,7 @@ async fn order_task(
             let request = ResumeRequest {
                 stage: form.filled("stage"),
                 rounds: form.get("rounds").parse().unwrap_or(0),
+                rebase: form.get("rebase") == "true",
             };
             tasks.resume(item, &request, caller).await
         }

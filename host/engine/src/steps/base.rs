@@ -190,7 +190,6 @@ impl Bases {
     ) -> anyhow::Result<BaseTestRow> {
         tracing::info!(repo = repo.name, sha = %commit, "the base is tested");
         let tested = self.checkouts.test(repo, commit, ci, Whose::Base).await?;
-        let tested = self.checkouts.test(repo, None, commit, &ci).await?;
         let run = tested.run;
         let row = BaseTestRow {
             tree,

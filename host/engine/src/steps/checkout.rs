@@ -5,14 +5,9 @@ mod setups;
 mod testing;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use orch_config::{HostConfig, LiveConfig};
-use orch_domain::id::ObjectId;
-use orch_config::{CiConfig, LiveConfig, NetworkConfig, NetworkMode};
-use orch_domain::commit_test::{Inability, Phase};
+use orch_config::{HostConfig, LiveConfig, NetworkConfig};
 use orch_domain::id::{ObjectId, RepoName, TaskId};
-use orch_process::files::read_beneath;
 use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
 use orch_process::sandbox::{Limits, NOT_CONFINED};
 use orch_process::{Finished, Spec, run};
@@ -23,7 +18,6 @@ use self::setups::Setups;
 pub(crate) use self::testing::{Tested, Whose};
 use crate::launch::cage::{Cage, Judged};
 use crate::ledger::Ledger;
-use crate::ledger::evidence::StoredRun;
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repo;
 use crate::steps::judged::runs_files_of;
@@ -67,13 +61,6 @@ pub(crate) struct Checkouts {
     ledger: Ledger,
 }
 
-/// What came of testing a commit.
-pub(crate) struct Tested {
-    pub(crate) run: StoredRun,
-    /// The coverage report, if the repository has one and the tests ran.
-    pub(crate) coverage: Option<String>,
-}
-
 impl Checkouts {
     pub(crate) fn new(paths: &Paths, orch: PathBuf, config: LiveConfig, ledger: Ledger) -> Self {
         Self {
@@ -91,96 +78,6 @@ impl Checkouts {
         Ok(tempfile::Builder::new()
             .prefix(&format!("{name}-"))
             .tempdir_in(&self.folder)?)
-    }
-
-    /// A hook or probe of the operator's, run to its end in a checkout. One that runs files of the branch is judged and
-    /// runs in the cage, with the host's network; any other is trusted and runs as it is.
-    /// Runs set-up and tests of a commit in a clean checkout, for a task or for the base.
-    pub(crate) async fn test(
-        &self,
-        repo: &Repo,
-        task: Option<TaskId>,
-        sha: &ObjectId,
-        ci: &CiConfig,
-    ) -> anyhow::Result<Tested> {
-        let checkout = self.make(repo, sha).await?;
-        let timeout = Duration::from_secs(u64::from(ci.timeout_s));
-        let mut output = String::new();
-        let mut duration_ms = 0;
-        let report = |passed| {
-            let name = ci.coverage.as_deref()?;
-            Some(coverage(&checkout.path().join("tree"), name, passed))
-        };
-        // Setting up may fetch what the tests need; the tests themselves talk to nobody but themselves.
-        let setup = ci.setup.iter();
-        let setup = setup.map(|command| (Phase::Setup, command, &repo.config.network));
-        let alone = NetworkConfig {
-            mode: NetworkMode::None,
-            ..NetworkConfig::default()
-        };
-        for (phase, command, network) in setup.chain([(Phase::Test, &ci.test, &alone)]) {
-            let spec = plain_environment(
-                Spec::shell(command, checkout.path().join("tree"), timeout),
-                &checkout,
-            );
-            let mut spec = spec;
-            if phase == Phase::Setup {
-                let variables = fetching(|name| std::env::var(name).ok());
-                // A proxy of the host's own is not to be reached from a network that has one already.
-                let is_way = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
-                let is_host = network.mode == NetworkMode::Host;
-                let variables = variables
-                    .into_iter()
-                    .filter(|(name, _)| is_host || !is_way(name));
-                spec.env.extend(variables);
-            }
-            let token = token_of(checkout.path());
-            let (done, refusals) = self
-                .run_confined(repo, task, spec, &checkout, network)
-                .await?;
-            tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
-            let stderr = done.stderr.text();
-            if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
-                // The machine's fault and not the commit's.
-                anyhow::bail!("the tests could not be confined: {}", stderr.trim());
-            }
-            duration_ms += u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
-            output.push_str(&format!("$ {command}\n{}\n", done.tail(TAIL_BYTES)));
-            output.push_str(&refusals.in_words());
-            if done.timed_out {
-                output.push_str(&format!("(ended after {} s)\n", ci.timeout_s));
-            }
-            if !done.success() {
-                let exit_code = if done.timed_out {
-                    124
-                } else {
-                    done.exit.code()
-                };
-                let inability = Inability::of(phase, exit_code, free_bytes(checkout.path()));
-                let run = StoredRun {
-                    passed: false,
-                    exit_code,
-                    output_tail: output,
-                    duration_ms,
-                    inability: inability.map(|inability| inability.as_str().to_owned()),
-                };
-                return Ok(Tested {
-                    run,
-                    coverage: report(false),
-                });
-            }
-        }
-        let run = StoredRun {
-            passed: true,
-            exit_code: 0,
-            output_tail: output,
-            duration_ms,
-            inability: None,
-        };
-        Ok(Tested {
-            run,
-            coverage: report(true),
-        })
     }
 
     /// A hook or probe of the operator's, run to its end in a checkout for a task. One that runs files of the branch is
@@ -323,20 +220,6 @@ fn setups_bytes(config: &HostConfig) -> u64 {
 /// Bytes that are free where a checkout lies; all there could be if nobody says.
 fn free_bytes(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(u64::MAX, |at| at.f_bavail.saturating_mul(at.f_frsize))
-}
-
-/// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
-fn coverage(tree: &Path, name: &str, passed: bool) -> String {
-    let read = || -> std::io::Result<String> {
-        let content = read_beneath(tree, name.as_ref(), COVERAGE_BYTES_MAX)?;
-        String::from_utf8(content).map_err(std::io::Error::other)
-    };
-    let (content, problem) = match read() {
-        Ok(content) => (content, None),
-        Err(error) => (String::new(), Some(error.to_string())),
-    };
-    serde_json::json!({"path": name, "passed": passed, "content": content, "problem": problem})
-        .to_string()
 }
 
 /// Marks what runs in a folder of the checkouts: the name of such a folder is never used twice.

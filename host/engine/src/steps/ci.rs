@@ -45,15 +45,14 @@ impl CiStep {
         // A commit that somebody else pushed may not be in the mirror yet.
         repo.base_tip().await?;
         let ci = effective.ci.context("the repository has no test command")?;
-        let mut tested = self.checkouts.test(repo, &sha, &ci, Whose::Branch).await?;
+        let whose = Whose::Branch(record.task.id);
+        let mut tested = self.checkouts.test(repo, &sha, &ci, whose).await?;
         let is_last_try = job.attempt >= TRIES_MAX;
         let bases = &self.bases;
         bases
             .compare(repo, &sha, &ci, &mut tested.run, is_last_try)
             .await?;
         // That the base fails is known, and told, already.
-        let task = Some(record.task.id);
-        let mut tested = self.checkouts.test(repo, task, &sha, &ci).await?;
         let inability = tested.run.inability();
         let inability = inability.filter(|inability| *inability != Inability::BaseFails);
         if let Some(inability) = inability

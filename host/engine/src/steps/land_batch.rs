@@ -387,6 +387,11 @@ impl BatchLanding {
                         outcome,
                         counts: entry.mode == Mode::Enforce,
                         is_last: is_last(&pipeline, stage, step),
+                        // What they found was told when they judged; a pass has nothing new.
+                        findings: Vec::new(),
+                        branch: at.record.branch.clone(),
+                        rounds: at.record.task.rework_rounds,
+                        version: at.record.task.version,
                     }));
                 }
             }

@@ -38,9 +38,8 @@ pub(super) async fn retest(
         }));
     }
     let checkouts = &bases.checkouts;
-    let mut tested = checkouts.test(repo, tip, ci, Whose::Branch).await?;
+    let mut tested = checkouts.test(repo, tip, ci, Whose::Branch(task)).await?;
     bases.compare(repo, tip, ci, &mut tested.run, true).await?;
-    let tested = checkouts.test(repo, Some(task), tip, ci).await?;
     if let Some(inability) = tested.run.inability() {
         // Says nothing of the commit: the machine's fault, which is tried again.
         anyhow::bail!(

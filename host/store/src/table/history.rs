@@ -8,7 +8,7 @@ use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
 /// What is removed of a task, in this order: whatever refers to a row goes before it.
-const OF_TASK: [&str; 16] = [
+const OF_TASK: [&str; 17] = [
     "DELETE FROM recordings WHERE evaluation_id IN (SELECT id FROM evaluations WHERE task_id = ?)",
     "DELETE FROM evaluations WHERE task_id = ?",
     "DELETE FROM evidence WHERE task_id = ?",

@@ -59,8 +59,10 @@ fn resume(words: &[&str], item: &str, acts: Acts<'_>, effect: &str) -> Option<Ac
         let at = words.iter().position(|word| *word == flag)?;
         words.get(at + 1).copied()
     };
+    let is_rebase = words.contains(&"--rebase");
+    let label = if is_rebase { "Rebase" } else { "Resume" };
     let mut act = acts
-        .about_task(task::RESUME.least, item, "resume", "Resume", words)?
+        .about_task(task::RESUME.least, item, "resume", label, words)?
         .by_key("e")
         .looking(Look::Good)
         .comes_to(effect);
@@ -69,6 +71,9 @@ fn resume(words: &[&str], item: &str, acts: Acts<'_>, effect: &str) -> Option<Ac
     }
     if let Some(rounds) = after("--rounds") {
         act = act.with("rounds", rounds);
+    }
+    if is_rebase {
+        act = act.with("rebase", "true");
     }
     Some(act)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use globset::GlobBuilder;
+use orch_process::files::read_beneath;
 use orch_reports::{FailedTests, junit, printed};
 
 /// Largest coverage report, bytes.
@@ -20,24 +21,7 @@ const ENTRIES_MAX: usize = 200_000;
 /// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
 pub(super) fn coverage(tree: &Path, name: &str, passed: bool) -> String {
     let read = || -> std::io::Result<String> {
-        let path = std::fs::canonicalize(tree.join(name))?;
-        let outside = || std::io::Error::other("it is a link that leads out of the checkout");
-        if !path.starts_with(std::fs::canonicalize(tree)?) {
-            return Err(outside());
-        }
-        let file = std::fs::File::open(&path)?;
-        if !file.metadata()?.is_file() {
-            return Err(std::io::Error::other("it is not a regular file"));
-        }
-        let mut content = Vec::new();
-        std::io::Read::read_to_end(
-            &mut std::io::Read::take(file, COVERAGE_BYTES_MAX + 1),
-            &mut content,
-        )?;
-        if content.len() as u64 > COVERAGE_BYTES_MAX {
-            let text = format!("it has more than {COVERAGE_BYTES_MAX} bytes");
-            return Err(std::io::Error::other(text));
-        }
+        let content = read_beneath(tree, name.as_ref(), COVERAGE_BYTES_MAX)?;
         String::from_utf8(content).map_err(std::io::Error::other)
     };
     let (content, problem) = match read() {

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use orch_config::CiConfig;
+use orch_config::{CiConfig, NetworkConfig, NetworkMode};
 use orch_domain::commit_test::{Inability, Phase};
-use orch_domain::id::ObjectId;
+use orch_domain::id::{ObjectId, TaskId};
 use orch_process::files::Stamps;
 use orch_process::mark::sweep_marked;
-use orch_process::sandbox::{NOT_CONFINED, Network};
-use orch_process::{Finished, Spec, run};
+use orch_process::sandbox::NOT_CONFINED;
+use orch_process::{Finished, Spec};
 use orch_reports::{FailedTests, printed};
 use tempfile::TempDir;
 
@@ -34,8 +34,17 @@ pub(crate) struct Tested {
 pub(crate) enum Whose {
     /// The base's own. What it is set up to is kept for others.
     Base,
-    /// Anybody's.
-    Branch,
+    /// A task's.
+    Branch(TaskId),
+}
+
+impl Whose {
+    fn task(self) -> Option<TaskId> {
+        match self {
+            Self::Base => None,
+            Self::Branch(task) => Some(task),
+        }
+    }
 }
 
 /// One test of a commit.
@@ -44,6 +53,8 @@ struct Subject<'a> {
     repo: &'a Repo,
     sha: &'a ObjectId,
     ci: &'a CiConfig,
+    /// The task that it is tested for; none for the base.
+    task: Option<TaskId>,
 }
 
 impl Subject<'_> {
@@ -68,7 +79,13 @@ impl Checkouts {
         ci: &CiConfig,
         whose: Whose,
     ) -> anyhow::Result<Tested> {
-        let of = Subject { repo, sha, ci };
+        let task = whose.task();
+        let of = Subject {
+            repo,
+            sha,
+            ci,
+            task,
+        };
         let checkout = self.make(repo, sha).await?;
         let Some(setup) = ci.setup.as_deref() else {
             return self.test_in(of, &checkout, Log::default()).await;
@@ -77,13 +94,13 @@ impl Checkouts {
         if let Some(key) = &key
             && let Some(tested) = self.test_on_kept(of, key).await?
             // Nothing is said of a base that is not so without what was kept.
-            && (tested.run.passed || whose == Whose::Branch)
+            && (tested.run.passed || whose != Whose::Base)
         {
             return Ok(tested);
         }
         let before = match (&key, whose) {
             (Some(_), Whose::Base) => Stamps::of(&checkout.path().join("tree")).ok(),
-            (Some(_) | None, Whose::Base | Whose::Branch) => None,
+            (Some(_) | None, Whose::Base | Whose::Branch(_)) => None,
         };
         let mut log = Log::default();
         if let Some(run) = self.set_up(of, &checkout, &mut log).await? {
@@ -120,7 +137,12 @@ impl Checkouts {
         sha: &ObjectId,
         ci: &CiConfig,
     ) -> anyhow::Result<bool> {
-        let of = Subject { repo, sha, ci };
+        let of = Subject {
+            repo,
+            sha,
+            ci,
+            task: None,
+        };
         let checkout = self.make(repo, sha).await?;
         let failed = self.set_up(of, &checkout, &mut Log::default()).await?;
         Ok(failed.is_none())
@@ -232,16 +254,26 @@ impl Checkouts {
     ) -> anyhow::Result<Finished> {
         let (timeout, tree) = (of.timeout(), checkout.path().join("tree"));
         let mut spec = plain_environment(Spec::shell(command, tree, timeout), checkout);
-        let network = match phase {
-            Phase::Setup => {
-                spec.env.extend(fetching(|name| std::env::var(name).ok()));
-                Network::Host
-            }
-            Phase::Test => Network::None,
+        let alone = NetworkConfig {
+            mode: NetworkMode::None,
+            ..NetworkConfig::default()
         };
+        let network = match phase {
+            Phase::Setup => &of.repo.config.network,
+            Phase::Test => &alone,
+        };
+        if phase == Phase::Setup {
+            // A proxy of the host's own is not to be reached from a network that has one already.
+            let is_way = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
+            let is_host = network.mode == NetworkMode::Host;
+            let variables = fetching(|name| std::env::var(name).ok()).into_iter();
+            spec.env
+                .extend(variables.filter(|(name, _)| is_host || !is_way(name)));
+        }
         let token = token_of(checkout.path());
-        let spec = self.confined(of.repo, spec, checkout, network, timeout);
-        let done = run(&spec).await?;
+        let (done, refusals) = self
+            .run_confined(of.repo, of.task, spec, checkout, network)
+            .await?;
         tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
         let stderr = done.stderr.text();
         if done.exit.code() == NOT_CONFINED && stderr.contains("sandbox: ") {
@@ -251,6 +283,7 @@ impl Checkouts {
         log.duration_ms += u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
         let said = format!("$ {command}\n{}\n", done.tail(TAIL_BYTES));
         log.output.push_str(&said);
+        log.output.push_str(&refusals.in_words());
         if done.timed_out {
             log.output
                 .push_str(&format!("(ended after {} s)\n", of.ci.timeout_s));
