@@ -3,7 +3,7 @@
 //!
 //! Nothing here does IO, reads a clock, draws a random number or knows a wire format; time and chance
 //! are parameters. Storing, running and showing are the business of the crates above. The one exception are messages
-//! that wait to be delivered: they say themselves how they are stored (`stored.rs`).
+//! that wait to be delivered, and risks: they say themselves how they are stored (`stored.rs`).
 
 pub mod artefact;
 pub mod batch;
@@ -33,6 +33,7 @@ pub mod reconcile;
 pub mod remedy;
 pub mod retry;
 pub mod review;
+pub mod risk;
 pub mod run_event;
 pub mod stage;
 mod stored;

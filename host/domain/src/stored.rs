@@ -61,6 +61,8 @@ stored_by_name! {
     crate::pipeline::Mode,
     crate::reach::Reached,
     crate::remedy::First,
+    crate::risk::RiskReason,
+    crate::risk::Tier,
     crate::stage::Role,
     crate::stage::RunRole,
     crate::stage::Stage,
