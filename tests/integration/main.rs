@@ -47,6 +47,7 @@ mod recorded;
 mod repositories;
 mod results;
 mod rework;
+mod risk;
 mod security;
 mod stopping;
 mod transitions;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use orch_agents::driver::DeclaredOutcome;
+use orch_domain::risk::Tier;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -115,6 +116,16 @@ pub struct RunLimits {
     pub idle_s: Option<u32>,
 }
 
+/// Who works as a role from a tier on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleByRisk {
+    /// Name under `agents`; the role's own if not given.
+    pub agent: Option<String>,
+    /// Model, over the agent's.
+    pub model: Option<String>,
+}
+
 /// Which agent works as a role, and how long.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +138,9 @@ pub struct RoleConfig {
     /// Time limits.
     #[serde(default)]
     pub limits: RunLimits,
+    /// Who works as the role instead, from a tier of the change on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_risk: BTreeMap<Tier, RoleByRisk>,
 }
 
 /// Keys that are numbers, also as text: in JSON every key is text.

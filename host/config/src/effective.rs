@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use combine::pipeline_of;
 use orch_domain::pipeline::{Entry, EntryLimits, Pipeline, Rules};
+use orch_domain::risk::Tier;
 use orch_domain::stage::Stage;
 use parse::{parse_entry_id, parse_mode, parse_stage, parse_step, step_text};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::REPO_FILE;
 use crate::host::HostConfig;
 use crate::repository::{CiConfig, RepoFile, Waiver};
+use crate::risk::RiskConfig;
 use crate::strict::ConfigError;
 
 /// Context that the local forge posts for the repository's tests.
@@ -37,6 +39,9 @@ pub struct Effective {
     /// Findings that a person has accepted; every one fits the host's `waivable`.
     #[serde(default)]
     pub waivers: Vec<Waiver>,
+    /// Paths that are risky to change, and those that are not.
+    #[serde(default, skip_serializing_if = "RiskConfig::is_empty")]
+    pub risk: RiskConfig,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,6 +54,8 @@ struct StoredEntry {
     awaits_person: bool,
     #[serde(default)]
     limits: StoredLimits,
+    #[serde(default = "every_change")]
+    from_risk: Tier,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -73,6 +80,11 @@ struct StoredRules {
 /// Of a configuration that was stored before there was such a bound.
 fn overtaken_max() -> u32 {
     Rules::default().overtaken_max
+}
+
+/// Of a configuration that was stored before there were tiers.
+fn every_change() -> Tier {
+    Tier::Low
 }
 
 impl Effective {
@@ -133,6 +145,12 @@ impl Effective {
             ci: repo.ci.clone(),
             required_contexts,
             waivers: repo.waivers.clone(),
+            risk: RiskConfig::combined(
+                [&host.risk]
+                    .into_iter()
+                    .chain(host.repositories.get(name).map(|r| &r.risk))
+                    .chain([&repo.risk]),
+            ),
         })
     }
 
@@ -184,6 +202,7 @@ impl From<&Entry> for StoredEntry {
                 memory_bytes: entry.limits.memory_bytes,
                 host_calls: entry.limits.host_calls,
             },
+            from_risk: entry.from_risk,
         }
     }
 }
@@ -208,6 +227,7 @@ impl StoredEntry {
                 memory_bytes: self.limits.memory_bytes,
                 host_calls: self.limits.host_calls,
             },
+            from_risk: self.from_risk,
         })
     }
 }
@@ -259,6 +279,27 @@ mod tests {
         assert_eq!(limit(50), Ok(Some(50)));
         assert_eq!(limit(4_000), Ok(Some(100)), "the host's lower one stands");
         assert!(limit(60_000).is_err_and(|e| e.contains("limits.cpu_ms") && e.contains("5000")));
+    }
+
+    #[test]
+    fn repository_has_more_changes_judged_and_never_fewer() {
+        let host = |text: &str| HostConfig::parse("orch.yaml", text).map_err(|e| e.to_string());
+        let from = |own: &str| {
+            let text =
+                format!("ci: {{test: make}}\ngates: {{review-verdict: {{from_risk: {own}}}}}");
+            let host = host("gates: {review-verdict: {from_risk: medium}}").unwrap();
+            let effective = Effective::combine(&host, "shop", &repo(&text));
+            let stored = serde_json::to_string(&effective.map_err(|e| e.to_string())?).unwrap();
+            let read: Effective = serde_json::from_str(&stored).unwrap();
+            let id = EntryId::new("review-verdict").unwrap();
+            Ok::<_, String>(read.pipeline().unwrap().entry(&id).unwrap().from_risk)
+        };
+        assert_eq!(from("medium"), Ok(Tier::Medium));
+        assert_eq!(from("low"), Ok(Tier::Low));
+        assert!(from("high").is_err_and(|e| e.contains("only tighten")));
+        assert!(from("severe").is_err_and(|e| e.contains("not low, medium or high")));
+        let merge = host("gates: {merge: {from_risk: high}}").unwrap_err();
+        assert!(merge.contains("gates.merge.from_risk"), "{merge}");
     }
 
     fn repo(text: &str) -> RepoFile {

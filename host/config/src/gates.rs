@@ -21,6 +21,8 @@ pub struct EntryConfig {
     pub wait_deadline_s: Option<u32>,
     /// Limits below the host's.
     pub limits: Option<LimitsConfig>,
+    /// Tier of a change from which on the gate is asked: `low` (every change), `medium` or `high`.
+    pub from_risk: Option<String>,
 }
 
 /// Limits of an entry's evaluations; unset ones are the production limits, which none may exceed.

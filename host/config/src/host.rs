@@ -19,6 +19,7 @@ use crate::pipeline::PipelineConfig;
 use crate::reconcile::ReconcileConfig;
 use crate::recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 use crate::repositories::RepositoryConfig;
+use crate::risk::RiskConfig;
 use crate::sandbox::SandboxConfig;
 use crate::trackers::TrackerConfig;
 use crate::webhooks::WebhookConfig;
@@ -81,6 +82,8 @@ pub struct HostConfig {
     pub reaper: ReaperConfig,
     /// How forge and tracker are asked for what no notice told.
     pub reconcile: ReconcileConfig,
+    /// Paths that are risky to change, and those that are not, of every repository.
+    pub risk: RiskConfig,
     /// How much of the disk stays free and how long leftovers are kept.
     pub disk: DiskConfig,
     /// How tasks that wait for one base land together.

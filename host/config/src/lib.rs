@@ -5,6 +5,7 @@
 
 mod agents;
 mod bounds;
+mod by_risk;
 mod disk;
 mod edges;
 mod effective;
@@ -29,6 +30,7 @@ mod reconcile;
 mod recovery;
 mod repositories;
 mod repository;
+mod risk;
 mod sandbox;
 mod strict;
 mod trackers;
@@ -37,7 +39,9 @@ mod waivers;
 mod webhooks;
 mod who;
 
-pub use agents::{AgentConfig, Driver, PromptChannel, ResultRule, RoleConfig, RunLimits};
+pub use agents::{
+    AgentConfig, Driver, PromptChannel, ResultRule, RoleByRisk, RoleConfig, RunLimits,
+};
 pub use disk::DiskConfig;
 pub use effective::placed::{PlacedStep, placed_steps};
 pub use effective::steps::Origin;
@@ -67,6 +71,7 @@ pub use repositories::{
     DeployConfig, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig, SuiteCheck,
 };
 pub use repository::{CiConfig, RepoFile, Waiver};
+pub use risk::{RiskConfig, risk_glob};
 pub use sandbox::{SandboxConfig, SandboxGrants, SandboxMode};
 pub use strict::ConfigError;
 pub use trackers::{

@@ -195,6 +195,7 @@ fn repositories(
             repository.orch_yaml.clone_from(&next.orch_yaml);
             repository.pipeline.clone_from(&next.pipeline);
             repository.require_green_base = next.require_green_base;
+            repository.risk.clone_from(&next.risk);
         }
         (name.clone(), repository)
     };

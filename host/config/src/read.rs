@@ -93,7 +93,9 @@ impl HostConfig {
                     &known,
                 ));
             }
+            role.check_by_risk(name, &self.agents, file)?;
         }
+        self.risk.check(file, "")?;
         self.pipeline.check(file, "pipeline")?;
         for name in self.gates.keys() {
             EntryId::new(name.clone())

@@ -9,6 +9,7 @@ use crate::forges::ForgePlace;
 use crate::network::NetworkConfig;
 use crate::pipeline::PipelineConfig;
 use crate::repository::RepoFile;
+use crate::risk::RiskConfig;
 use crate::sandbox::SandboxGrants;
 use crate::strict::ConfigError;
 
@@ -57,6 +58,9 @@ pub struct RepositoryConfig {
     /// What gates may do on this repository, instead of what `grants` says of them at the top.
     #[serde(default)]
     pub grants: BTreeMap<String, Vec<String>>,
+    /// Paths that are risky to change, and those that are not, beside those of `risk` at the top.
+    #[serde(default)]
+    pub risk: RiskConfig,
     /// What tests, hooks and probes that run files of the branch may see and do beside what every judged process may.
     #[serde(default)]
     pub sandbox: SandboxGrants,
@@ -178,6 +182,8 @@ pub(crate) fn check(
     file: &str,
 ) -> Result<(), ConfigError> {
     for (name, repository) in repositories {
+        let place = format!("repositories.{name}.");
+        repository.risk.check(file, &place)?;
         if let Some(instead) = &repository.orch_yaml {
             instead.check(file, &format!("repositories.{name}.orch_yaml."))?;
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::gates::EntryConfig;
+use crate::risk::RiskConfig;
 use crate::strict::{self, ConfigError};
 
 /// The repository's own configuration.
@@ -19,6 +20,8 @@ pub struct RepoFile {
     pub gates: BTreeMap<String, EntryConfig>,
     /// Findings that a person has accepted for a while.
     pub waivers: Vec<Waiver>,
+    /// Paths that are riskier to change than the host knows.
+    pub risk: RiskConfig,
 }
 
 /// How to test a commit in a clean checkout.
@@ -91,7 +94,8 @@ impl RepoFile {
                 ));
             }
         }
-        Ok(())
+        self.risk.check(file, place)?;
+        self.risk.check_raises(file, place)
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use self::defaults::entry_id;
 use crate::id::EntryId;
+use crate::risk::Tier;
 use crate::stage::{Role, Stage};
 use crate::words::words;
 
@@ -101,6 +102,8 @@ pub struct Entry {
     pub awaits_person: bool,
     /// Limits below the production limits.
     pub limits: EntryLimits,
+    /// Tier of a change from which on the gate is asked; every change is at least low.
+    pub from_risk: Tier,
 }
 
 /// Limits of an entry's evaluations; none stands for the production limit.

@@ -44,6 +44,15 @@ impl Judged {
         }
     }
 
+    /// What it comes to if the gate has nothing to say, and was not asked.
+    pub fn not_applicable(summary: impl Into<String>) -> Self {
+        Self {
+            judgement: Judgement::NotApplicable,
+            summary: summary.into(),
+            artefact: None,
+        }
+    }
+
     /// Whether the findings of a fail say that a secret is on the branch.
     pub fn reveals_secret(&self) -> bool {
         matches!(

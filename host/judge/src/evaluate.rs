@@ -55,6 +55,11 @@ impl Answered {
         )
     }
 
+    /// No gate was asked, because the entry asks of other changes only.
+    pub fn not_asked(why: impl Into<String>) -> Self {
+        Self::of(Judged::not_applicable(why), EvaluationStats::default())
+    }
+
     /// An earlier pass of `gate` counts for the commit `head` too.
     pub fn passed_before(gate: &LoadedGate, head: &str, summary: String) -> Self {
         let verdict = Verdict {

@@ -12,6 +12,7 @@ mod offline;
 mod provider;
 mod replay;
 mod rights;
+mod risk;
 mod tools;
 mod waivers;
 
@@ -22,3 +23,4 @@ pub use memory::Staged;
 pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
 pub use replay::{BACKTEST_MAX, Kept, KeptEvaluation, Replayed, replay};
 pub use rights::Outside;
+pub use risk::risk_of;

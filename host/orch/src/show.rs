@@ -20,6 +20,7 @@ pub(crate) mod problem;
 pub(crate) mod queue;
 pub(crate) mod replay;
 pub(crate) mod repository;
+pub(crate) mod risk;
 pub(crate) mod table;
 pub(crate) mod task;
 pub(crate) mod token;

@@ -9,6 +9,7 @@ use orch_domain::event::EventKind;
 use orch_domain::id::{EvaluationId, TaskId};
 use orch_domain::outcome::RunEnding;
 use orch_domain::pipeline::Mode;
+use orch_domain::risk::{Reason, RecordedRisk, Risk, RiskReason, Tier};
 use orch_domain::stage::{Role, RunRole, Stage};
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use orch_store::{NewEvaluation, NewJob, NewRun, ReuseKey, RunEnd, StoreError};
@@ -39,6 +40,23 @@ fn evaluation(task: TaskId) -> NewEvaluation {
         elapsed_us: 1,
         host_calls: 1,
         reused_from: None,
+        risk: Some(risk()),
+    }
+}
+
+fn risk() -> RecordedRisk {
+    let reason = Reason {
+        why: RiskReason::Guard,
+        path: Some("Jenkinsfile".into()),
+        count: None,
+    };
+    RecordedRisk {
+        risk: Risk {
+            tier: Tier::High,
+            reasons: vec![reason],
+            more: 0,
+        },
+        not_asked_below: None,
     }
 }
 
@@ -93,6 +111,8 @@ async fn read(shop: &Shop, task: TaskId) -> Result<(), StoreError> {
             let (evaluations, _) = tx.latest_evaluations(task, 5).await?;
             assert_eq!(evaluations[0].decision, EvaluationOutcome::Inconclusive);
             assert_eq!(evaluations[0].reason, Some(InconclusiveReason::Trap));
+            assert_eq!(evaluations[0].risk, Some(risk()));
+            assert_eq!(tx.latest_risk(task).await?, Some(risk().risk));
             tx.decisions_of("ci", 5).await?;
             tx.events(task, 0, 5).await.map(|_| ())
         })
@@ -113,6 +133,7 @@ async fn unknown_word_is_an_error_that_names_table_row_and_value() {
         ("evaluations", "stage"),
         ("evaluations", "decision"),
         ("evaluations", "reason"),
+        ("evaluations", "risk"),
         ("events", "kind"),
         ("provenance", "role"),
     ];

@@ -247,6 +247,7 @@ fn judged(task: TaskId, entry: &str, head: &str, base: &str) -> NewEvaluation {
         elapsed_us: 1,
         host_calls: 1,
         reused_from: None,
+        risk: None,
     }
 }
 

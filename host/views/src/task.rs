@@ -6,6 +6,7 @@ use orch_domain::person::{Channel, PersonRole};
 use orch_domain::pipeline::Mode;
 use orch_domain::reach::Reached;
 use orch_domain::remedy::First;
+use orch_domain::risk::{Risk, Tier};
 use orch_domain::stage::{RunRole, Stage};
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
 use schemars::JsonSchema;
@@ -113,6 +114,8 @@ pub struct TaskView {
     pub head: Option<String>,
     /// Tree of the head without the task's own folder, once a gate has judged it: what a decision is bound to.
     pub code_tree: Option<String>,
+    /// How risky its change is, as a gate was last asked about it; none before development.
+    pub risk: Option<Risk>,
     /// What persons decided, with who, on which way and when.
     pub decisions: Vec<DecisionView>,
     pub merged_commit: Option<String>,
@@ -250,6 +253,10 @@ pub struct VerdictView {
     pub head_sha: String,
     pub elapsed_us: i64,
     pub reused: bool,
+    /// Tier of the change then; none before development.
+    pub risk: Option<Tier>,
+    /// Tier from which on the gate is asked, if that is why it was not.
+    pub not_asked_below: Option<Tier>,
     pub at_ms: i64,
     pub frontmatter: String,
 }

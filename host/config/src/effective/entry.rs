@@ -2,11 +2,15 @@
 
 use orch_domain::id::EntryId;
 use orch_domain::pipeline::{Entry, EntryLimits, Mode};
+use orch_domain::risk::Tier;
 use orch_gates::Limits;
 
-use super::parse::{parse_mode, parse_stage};
+use super::parse::{parse_mode, parse_stage, parse_tier};
 use crate::gates::{EntryConfig, LimitsConfig};
 use crate::strict::ConfigError;
+
+/// Gate that says whether what would land is what was tested.
+const MERGE: &str = "merge";
 
 pub(super) fn new_entry(
     file: &str,
@@ -29,6 +33,7 @@ pub(super) fn new_entry(
         wait_deadline_ms: 3_600_000,
         awaits_person: false,
         limits: EntryLimits::default(),
+        from_risk: Tier::Low,
     })
 }
 
@@ -55,6 +60,16 @@ pub(super) fn changed(
     }
     if let Some(limits) = change.limits {
         entry.limits = lower(file, &id, entry.limits, limits)?;
+    }
+    if let Some(tier) = &change.from_risk {
+        entry.from_risk = parse_tier(file, &id, tier)?;
+    }
+    if entry.gate == MERGE && entry.from_risk > Tier::Low {
+        return Err(ConfigError::invalid(
+            file,
+            format!("gates.{id}.from_risk"),
+            "what lands is judged whatever its risk; leave it out here",
+        ));
     }
     Ok(entry)
 }
@@ -93,7 +108,7 @@ fn lower(
     })
 }
 
-/// A repository may raise a mode, shorten a deadline and set keys that the host left open.
+/// A repository may raise a mode, shorten a deadline, have more changes judged and set keys that the host left open.
 pub(super) fn tightened(
     file: &str,
     entry: &Entry,
@@ -120,6 +135,12 @@ pub(super) fn tightened(
     }
     if next.wait_deadline_ms > entry.wait_deadline_ms {
         return refuse("the wait deadline is longer than the host's");
+    }
+    if next.from_risk > entry.from_risk {
+        return refuse(&format!(
+            "`from_risk: {}` asks of fewer changes than `{}`",
+            next.from_risk, entry.from_risk
+        ));
     }
     if next.on_fail != entry.on_fail {
         return refuse("`on_fail` belongs to the host");

@@ -2,6 +2,7 @@
 
 use orch_domain::id::EntryId;
 use orch_domain::pipeline::{HostWork, Mode, Step};
+use orch_domain::risk::Tier;
 use orch_domain::stage::{Role, Stage};
 
 use crate::strict;
@@ -17,6 +18,16 @@ pub(super) fn parse_mode(file: &str, id: &str, mode: &str) -> Result<Mode, Confi
             file,
             format!("gates.{id}.mode"),
             format!("`{mode}` is not enforce, advise, observe or off"),
+        )
+    })
+}
+
+pub(super) fn parse_tier(file: &str, id: &str, tier: &str) -> Result<Tier, ConfigError> {
+    Tier::parse(tier).ok_or_else(|| {
+        ConfigError::invalid(
+            file,
+            format!("gates.{id}.from_risk"),
+            format!("`{tier}` is not low, medium or high"),
         )
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Entry, EntryLimits, HostWork, Mode, Pipeline, Rules, Step};
 use crate::id::EntryId;
+use crate::risk::Tier;
 use crate::stage::{Role, Stage};
 
 const MINUTE_MS: i64 = 60_000;
@@ -110,6 +111,7 @@ pub fn default_entries() -> BTreeMap<EntryId, Entry> {
                 wait_deadline_ms,
                 awaits_person,
                 limits: EntryLimits::default(),
+                from_risk: Tier::Low,
             };
             (id, entry)
         })

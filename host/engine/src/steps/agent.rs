@@ -12,7 +12,7 @@ use orch_agents::driver::Driver;
 use orch_agents::folder::{RunFolder, RunState, StopReason};
 use orch_agents::launcher;
 use orch_agents::workspace::Workspace;
-use orch_config::LiveConfig;
+use orch_config::{Effective, LiveConfig, RoleConfig};
 use orch_domain::id::RunId;
 use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::outcome::RunOutcome;
@@ -20,6 +20,7 @@ use orch_domain::pipeline::Step;
 use orch_domain::stage::{Role, RunRole};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
+use orch_judge::risk_of;
 use orch_store::{ClaimedJob, RunRow, TaskRecord};
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,8 @@ struct AgentRun<'a> {
     record: TaskRecord,
     repo: &'a Repo,
     role: Role,
+    /// Who works as the role on a change like this one, as the configuration said when the job began.
+    carried_by: Option<RoleConfig>,
     workspace: Workspace,
 }
 
@@ -93,17 +96,23 @@ impl AgentStep {
             record.task.id.0,
             record.task.work_item.as_str(),
         ));
+        let open = open_run(&self.ledger, job)
+            .await?
+            .filter(|open| open.role == RunRole::Role(role));
+        let mut carried_by = self.carried_by(role, &record, repo, &effective).await?;
+        if let (Some(open), Some(carried_by)) = (&open, &mut carried_by) {
+            // Whoever was started works on, whatever came in between.
+            carried_by.agent.clone_from(&open.agent);
+        }
         let run = AgentRun {
             step: self,
             job,
             record,
             repo,
             role,
+            carried_by,
             workspace,
         };
-        let open = open_run(&self.ledger, job)
-            .await?
-            .filter(|open| open.role == RunRole::Role(role));
         let started = match open {
             Some(open) => run.attach(open).await?,
             None => match run.begin().await? {
@@ -113,6 +122,37 @@ impl AgentStep {
         };
         let state = run.wait(&started).await?;
         run.take_in(started, state, effective.ci.is_some()).await
+    }
+}
+
+impl AgentStep {
+    /// Who works as the role on the task's change; nobody if nobody is configured.
+    async fn carried_by(
+        &self,
+        role: Role,
+        record: &TaskRecord,
+        repo: &Repo,
+        effective: &Effective,
+    ) -> anyhow::Result<Option<RoleConfig>> {
+        let config = self.config.now();
+        let Some(own) = config.role(role) else {
+            return Ok(None);
+        };
+        let risk = match &record.task.head {
+            Some(head) if !own.by_risk.is_empty() => {
+                let base = repo.base_tip().await?;
+                risk_of(
+                    &repo.mirror,
+                    &base,
+                    head,
+                    &record.task.work_item,
+                    &effective.risk,
+                )
+                .await?
+            }
+            Some(_) | None => None,
+        };
+        Ok(Some(own.at(risk.map(|risk| risk.tier))))
     }
 }
 
@@ -262,8 +302,7 @@ impl AgentRun<'_> {
     }
 
     fn agent_name(&self) -> String {
-        let config = self.step.config.now();
-        let role = config.role(self.role);
+        let role = self.carried_by.as_ref();
         role.map(|r| r.agent.clone()).unwrap_or_default()
     }
 
@@ -275,7 +314,7 @@ impl AgentRun<'_> {
             .with_context(|| format!("no agent `{name}`"))?;
         Ok(driver_of(
             agent,
-            config.role(self.role).and_then(|r| r.model.as_ref()),
+            self.carried_by.as_ref().and_then(|r| r.model.as_ref()),
             config.budgets.run_usd,
         ))
     }

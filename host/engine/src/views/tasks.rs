@@ -189,6 +189,7 @@ async fn view(
         branch: record.branch,
         head,
         code_tree,
+        risk: tx.latest_risk(id).await?,
         decisions: latest(decisions),
         merged_commit: branches
             .iter()
@@ -224,6 +225,11 @@ fn latest<T>(mut list: Vec<T>) -> Vec<T> {
 pub(super) fn verdict(e: Evaluation) -> VerdictView {
     VerdictView {
         evaluation: e.id.0,
+        risk: e.risk.as_ref().map(|recorded| recorded.risk.tier),
+        not_asked_below: e
+            .risk
+            .as_ref()
+            .and_then(|recorded| recorded.not_asked_below),
         frontmatter: orch_gates::artefact::frontmatter(&e.artefact).to_owned(),
         entry: e.entry,
         gate: e.gate,

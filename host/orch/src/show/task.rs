@@ -10,6 +10,7 @@ use orch_views::task::{
 
 use super::message::remedies;
 use super::plain;
+use super::risk;
 use super::table::{latest, page, table};
 
 pub(crate) fn list(tasks: &Page<TaskLine>) -> String {
@@ -90,6 +91,9 @@ fn head(view: &TaskView) -> String {
             "now",
             plain::line(&format!("{}, since {}", now.text, now.at)),
         ));
+    }
+    if let Some(found) = &view.risk {
+        rows.push(("risk", plain::line(&risk::line(found))));
     }
     if view.cost_usd > 0.0 {
         rows.push(("cost", cost(view)));
@@ -190,6 +194,7 @@ mod tests {
     use orch_domain::person::Channel;
     use orch_domain::pipeline::Mode;
     use orch_domain::reach::Reached;
+    use orch_domain::risk::Tier;
     use orch_domain::stage::{Role, RunRole, Stage};
     use orch_domain::verdict::EvaluationOutcome;
     use orch_views::costs::{CostView, TokensView};
@@ -228,6 +233,7 @@ mod tests {
             branch: "orch/SHOP-1-1".into(),
             head: None,
             code_tree: None,
+            risk: None,
             decisions: vec![],
             merged_commit: None,
             batch: None,
@@ -299,6 +305,8 @@ mod tests {
             head_sha: "c0".repeat(20),
             elapsed_us: 812,
             reused: false,
+            risk: Some(Tier::High),
+            not_asked_below: None,
             at_ms: 0,
             frontmatter: String::new(),
         }
@@ -377,6 +385,7 @@ mod tests {
             merged_commit: Some("c0".repeat(20)),
             batch: Some(in_a_batch()),
             code_tree: Some("d1".repeat(20)),
+            risk: Some(crate::show::risk::tests::risky()),
             decisions: vec![DecisionView {
                 what: "approved".into(),
                 person: "ann".into(),
@@ -416,6 +425,7 @@ mod tests {
                       `orch task resume SHOP-1 --rounds 1`: goes on, with further rework rounds: 1
           branch      orch/SHOP-1-1
           code        d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1
+          risk        high (guard .ci/0, guard .ci/1, guard .ci/2, guard .ci/3, code 7, 3 more)
           cost        1.50 USD (development 1.50)
           landed      c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
           batch       7, 2 of 3 (ready), landed; the first 2 passed together as b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0

@@ -2,8 +2,10 @@
 
 use orch_domain::id::{EntryId, EvaluationId, ObjectId, TaskId, UnixMs};
 use orch_domain::pipeline::Mode;
+use orch_domain::risk::{RecordedRisk, Risk};
 use orch_domain::stage::Stage;
 use orch_domain::verdict::{EvaluationOutcome, InconclusiveReason};
+use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
 use super::{get, known, maybe_word, word};
@@ -60,6 +62,8 @@ pub struct NewEvaluation {
     pub host_calls: i64,
     /// The evaluation whose pass was used again.
     pub reused_from: Option<EvaluationId>,
+    /// How risky the change was; none before there is one.
+    pub risk: Option<RecordedRisk>,
 }
 
 /// An evaluation as stored.
@@ -95,6 +99,8 @@ pub struct Evaluation {
     pub elapsed_us: i64,
     /// The evaluation whose pass was used again.
     pub reused_from: Option<EvaluationId>,
+    /// How risky the change was, if it was looked at.
+    pub risk: Option<RecordedRisk>,
     /// When it was recorded.
     pub at_ms: UnixMs,
 }
@@ -167,6 +173,19 @@ impl Tx {
         row.map(|row| get(&row, 0)).transpose()
     }
 
+    /// How risky the task's change was when a gate last looked at it.
+    pub async fn latest_risk(&mut self, task: TaskId) -> Result<Option<Risk>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, risk FROM evaluations WHERE task_id = ? AND risk IS NOT NULL ORDER BY id DESC LIMIT 1",
+        )
+        .bind(task.0)
+        .fetch_optional(&mut self.conn)
+        .await
+        .doing("read how risky a change is")?;
+        let recorded = row.map(|row| risk(&row, get(&row, "id")?)).transpose()?;
+        Ok(recorded.flatten().map(|recorded| recorded.risk))
+    }
+
     /// Records an evaluation.
     pub async fn insert_evaluation(
         &mut self,
@@ -176,8 +195,8 @@ impl Tx {
         let done = sqlx::query(
             "INSERT INTO evaluations (task_id, entry, gate, gate_version, gate_digest, settings_digest, mode, stage, \
              attempt, head_sha, base_sha, code_tree, artefacts_digest, decision, reason, summary, artefact, \
-             elapsed_us, host_calls, reused_from, at_ms) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             elapsed_us, host_calls, reused_from, risk, at_ms) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(new.task.0)
         .bind(&new.key.entry)
@@ -199,6 +218,7 @@ impl Tx {
         .bind(new.elapsed_us)
         .bind(new.host_calls)
         .bind(new.reused_from.map(|e| e.0))
+        .bind(new.risk.as_ref().map(|risk| json!(risk).to_string()))
         .bind(now)
         .execute(&mut self.conn)
         .await
@@ -409,6 +429,16 @@ pub(super) fn evaluation(row: &SqliteRow) -> Result<Evaluation, StoreError> {
         artefact: get(row, "artefact")?,
         elapsed_us: get(row, "elapsed_us")?,
         reused_from: reused.map(EvaluationId),
+        risk: risk(row, id)?,
         at_ms: get(row, "at_ms")?,
     })
+}
+
+fn risk(row: &SqliteRow, id: i64) -> Result<Option<RecordedRisk>, StoreError> {
+    let text: Option<String> = get(row, "risk")?;
+    text.map(|text| {
+        let parsed = serde_json::from_str(&text).ok();
+        known(parsed, "evaluations", id, &text, "risk")
+    })
+    .transpose()
 }

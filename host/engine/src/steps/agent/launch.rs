@@ -49,7 +49,7 @@ impl AgentRun<'_> {
     pub(super) async fn launch(&self) -> anyhow::Result<Launched> {
         let task = &self.record.task;
         let config = self.step.config.now();
-        let role_config = config.role(self.role).with_context(|| {
+        let role_config = self.carried_by.as_ref().with_context(|| {
             format!(
                 "no agent works as `{}`; set `roles.{}` or `roles.default` in orch.yaml",
                 self.role, self.role

@@ -7,10 +7,12 @@ use orch_domain::artefact;
 use orch_domain::id::TaskId;
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::Entry;
+use orch_domain::risk::{RecordedRisk, Risk};
+use orch_domain::stage::Stage;
 use orch_domain::transition::Judgement;
 use orch_domain::verdict::InconclusiveReason;
 use orch_gates::{Interface, Judged, LoadedGate, Seed};
-use orch_judge::{Answered as Answer, Case, Facts, Judges};
+use orch_judge::{Answered as Answer, Case, Facts, Judges, risk_of};
 use orch_store::{ClaimedJob, Evaluation, NewEvaluation, ReuseKey, TaskRecord};
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
@@ -79,12 +81,20 @@ impl Judging {
         };
         let gathered = gather(&self.ledger, subject, effective, entry, asks_forge).await?;
         let key = reuse_key(subject, entry, gate.as_deref().ok(), &gathered.facts).await?;
-        let (answered, reused_from) = match &gate {
-            Err(why) => (
+        let risk = self.risk(subject, effective).await?;
+        let not_asked = risk.as_ref().filter(|risk| risk.tier < entry.from_risk);
+        let not_asked_below = not_asked.map(|_| entry.from_risk);
+        let (answered, reused_from) = match (&gate, not_asked) {
+            (_, Some(risk)) => {
+                let (tier, from) = (risk.tier, entry.from_risk);
+                let why = format!("not asked: the risk is {tier}, and it is asked from {from} on");
+                (Answer::not_asked(why), None)
+            }
+            (Err(why), None) => (
                 Answer::inconclusive(InconclusiveReason::Load, why.clone()),
                 None,
             ),
-            Ok(gate) => match self.earlier(record.task.id, gate, &key).await? {
+            (Ok(gate), None) => match self.earlier(record.task.id, gate, &key).await? {
                 Some(pass) => (
                     Answer::passed_before(gate, head.as_str(), pass.summary),
                     Some(pass.id),
@@ -105,6 +115,7 @@ impl Judging {
             },
         };
         let contradicted = match answered.judged.judgement {
+            Judgement::NotApplicable if not_asked_below.is_some() => None,
             Judgement::Pass | Judgement::NotApplicable => {
                 contradiction(&subject.repo.mirror, head, record, entry).await?
             }
@@ -152,6 +163,10 @@ impl Judging {
             elapsed_us: i64::try_from(answered.stats.elapsed_us).unwrap_or(i64::MAX),
             host_calls: i64::try_from(answered.stats.host_calls).unwrap_or(i64::MAX),
             reused_from,
+            risk: risk.map(|risk| RecordedRisk {
+                risk,
+                not_asked_below,
+            }),
         };
         let kept = KeptEvaluation {
             row,
@@ -166,6 +181,25 @@ impl Judging {
             judged: answered.judged,
             kept,
         })
+    }
+
+    /// How risky the task's change is. What has landed brings no change any more: then it is as it was told last.
+    async fn risk(
+        &self,
+        subject: Subject<'_>,
+        effective: &Effective,
+    ) -> anyhow::Result<Option<Risk>> {
+        let (task, git) = (&subject.record.task, &subject.repo.mirror);
+        let (base, head) = (subject.base, subject.head);
+        if task.stage < Stage::Development {
+            return Ok(None);
+        }
+        if git.is_ancestor(head, base).await? {
+            let id = task.id;
+            let read = self.ledger.read(|tx| Box::pin(tx.latest_risk(id)));
+            return Ok(read.await?);
+        }
+        risk_of(git, base, head, &task.work_item, &effective.risk).await
     }
 
     /// A gate that traps on tasks of two repositories is at fault itself: it judges nothing until it is mended.
