@@ -94,7 +94,6 @@ pub fn risk_glob(text: &str) -> Result<Glob, globset::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{Effective, HostConfig, RepoFile};
 
     fn host(text: &str) -> Result<HostConfig, String> {

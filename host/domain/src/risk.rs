@@ -1,6 +1,7 @@
 //! How risky is a change? Told from its paths and numbers of lines alone; nothing that anybody wrote into a file, a
 //! message or a verdict has a say.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::imports::Change;
@@ -124,7 +125,7 @@ pub struct Touched {
 }
 
 /// One reason, with the path or the number that it is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// Which.
     pub why: RiskReason,
@@ -137,7 +138,8 @@ pub struct Reason {
 }
 
 /// How risky a change is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChangeRisk")]
 pub struct Risk {
     /// Its tier.
     pub tier: Tier,
