@@ -3,6 +3,7 @@
 //! First the handles, each with what it may use and nothing more; nothing runs yet. Then the background tasks.
 
 mod background;
+mod shown;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use orch_judge::{Judges, JudgesSetup, Outside};
 use orch_process::identity::ProcessIdentity;
 use orch_store::{Owner, Store, StoreError};
 
+pub use self::shown::Views;
 use crate::commands;
 use crate::launch::Launchpad;
 use crate::ledger::Ledger;
@@ -81,30 +83,6 @@ pub struct Api {
     pub collector: Collector,
     /// What can be seen.
     pub views: Views,
-}
-
-/// What people and machines may see of a host, by noun. Clones share everything.
-#[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "each is named after what it shows")]
-pub struct Views {
-    pub tasks: views::TaskViews,
-    pub runs: views::RunViews,
-    pub diffs: views::DiffViews,
-    pub inbox: views::InboxViews,
-    pub board: views::BoardViews,
-    pub live: views::LiveViews,
-    pub queue: views::QueueViews,
-    pub gates: views::GateViews,
-    /// What gates decided lately.
-    pub conduct: views::ConductViews,
-    pub evaluations: views::EvaluationViews,
-    pub leases: views::LeaseViews,
-    pub pauses: views::PauseViews,
-    pub alerts: views::AlertViews,
-    pub issues: views::IssueViews,
-    pub costs: views::CostViews,
-    pub people: views::PeopleViews,
-    pub host: views::HostViews,
 }
 
 /// A host that is open and does nothing yet. See [`Host::start`].
@@ -367,83 +345,6 @@ impl Host {
             driver: Driver::start(&ledger, &self.background, tasks),
             ledger,
         })
-    }
-}
-
-impl Views {
-    fn new(
-        ledger: &Ledger,
-        config: &LiveConfig,
-        repos: &Repos,
-        judges: &Judges,
-        mechanisms: views::Mechanisms,
-        background: &BackgroundStatus,
-        webhooks: &WebhookStatus,
-    ) -> Self {
-        let gates = views::GateViews {
-            config: config.clone(),
-            judges: judges.clone(),
-        };
-        let ledger = ledger.clone();
-        Self {
-            conduct: views::ConductViews {
-                ledger: ledger.clone(),
-            },
-            tasks: views::TaskViews {
-                ledger: ledger.clone(),
-            },
-            runs: views::RunViews {
-                ledger: ledger.clone(),
-            },
-            diffs: views::DiffViews {
-                ledger: ledger.clone(),
-                repos: repos.clone(),
-            },
-            inbox: views::InboxViews {
-                ledger: ledger.clone(),
-            },
-            board: views::BoardViews {
-                ledger: ledger.clone(),
-            },
-            live: views::LiveViews {
-                ledger: ledger.clone(),
-            },
-            queue: views::QueueViews {
-                ledger: ledger.clone(),
-                mechanisms,
-            },
-            evaluations: views::EvaluationViews {
-                ledger: ledger.clone(),
-                judges: judges.clone(),
-            },
-            leases: views::LeaseViews {
-                ledger: ledger.clone(),
-            },
-            pauses: views::PauseViews {
-                ledger: ledger.clone(),
-            },
-            alerts: views::AlertViews {
-                ledger: ledger.clone(),
-            },
-            issues: views::IssueViews {
-                ledger: ledger.clone(),
-            },
-            costs: views::CostViews {
-                ledger: ledger.clone(),
-            },
-            people: views::PeopleViews {
-                ledger: ledger.clone(),
-            },
-            host: views::HostViews {
-                started_ms: ledger.now(),
-                repos: repos.clone(),
-                gates: gates.clone(),
-                background: background.clone(),
-                webhooks: webhooks.clone(),
-                ledger,
-            },
-            gates,
-        }
     }
 }
 

@@ -50,6 +50,7 @@ impl Judged {
             judgement: Judgement::NotApplicable,
             summary: summary.into(),
             artefact: None,
+            findings: Vec::new(),
         }
     }
 
