@@ -27,7 +27,7 @@ pub(crate) fn install(folder: &Path) -> anyhow::Result<()> {
         debian(&["nodejs", "npm"], "npm")?;
     }
     let is_there = |name: &&str| output(Command::new(name).arg("--version")).is_some();
-    if !BROWSERS.iter().any(|name| is_there(&name)) {
+    if !BROWSERS.iter().any(is_there) {
         eprintln!("installing a browser");
         debian(&DEBIAN, "Chromium")?;
     }

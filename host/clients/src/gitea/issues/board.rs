@@ -110,7 +110,7 @@ pub(super) async fn beginning(tracker: &GiteaIssues) -> Result<Position, PortErr
         let newest = issues.into_iter().flatten().map(|issue| issue.updated_at);
         latest = latest.max(newest.max());
     }
-    Ok(latest.map_or(0, |at| before(at)))
+    Ok(latest.map_or(0, before))
 }
 
 /// Who did something, as `people` names them: by the number of their account, which a new name leaves as it is.
