@@ -72,12 +72,13 @@ async fn agent_works_with_its_model_and_the_key_is_nowhere_inside() {
     // What looks for it finds it where it is.
     std::fs::write(seen.join("decoy"), key()).unwrap();
     let api = MessagesApi::start(move |_| {
-        // Everything that the agent's own tool can read is searched for the key.
+        // Everything that the agent's own tool can read is searched for the key, but for the decoy's folder, which may
+        // lie below one of the others.
         let pattern = [KEY.0, KEY.1].join("[-]");
         format!(
             "if [ \"$ORCH_ROLE\" = analyst ]; then \
              for where in /proc/[0-9]*/environ /proc/[0-9]*/cmdline /home /tmp /run \"$HOME\" \"$PWD\" /orch {folder}/decoy; do \
-             if grep -rqs -e '{pattern}' $where; then echo $where; fi; done > {folder}/found; \
+             if grep -rqs --exclude-dir=seen -e '{pattern}' $where; then echo $where; fi; done > {folder}/found; \
              env > {folder}/env; fi; printf '' | {agent}"
         )
     })

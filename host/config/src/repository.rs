@@ -80,12 +80,16 @@ impl RepoFile {
 
     /// Refuses what no commit could be tested by; `place` stands before the keys in `file`.
     pub(crate) fn check(&self, file: &str, place: &str) -> Result<(), ConfigError> {
-        let Some(ci) = &self.ci else { return Ok(()) };
+        let ci = self.ci.as_ref();
+        let (coverage, report) = (
+            ci.and_then(|ci| ci.coverage.as_deref()),
+            ci.and_then(|ci| ci.report.as_deref()),
+        );
         for (key, path, such) in [
-            ("coverage", &ci.coverage, "coverage/lcov.info"),
-            ("report", &ci.report, "target/junit.xml"),
+            ("coverage", coverage, "coverage/lcov.info"),
+            ("report", report, "target/junit.xml"),
         ] {
-            if path.as_deref().is_some_and(|path| !is_inside(path)) {
+            if path.is_some_and(|path| !is_inside(path)) {
                 let problem = format!("name a file in the checkout, such as `{such}`");
                 return Err(ConfigError::invalid(
                     file,
