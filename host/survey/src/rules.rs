@@ -46,6 +46,8 @@ pub(crate) struct Rule {
     programs: Vec<String>,
     /// A file says this.
     matches: Option<Says>,
+    /// A file says this too.
+    also: Option<Says>,
     /// No file says this.
     unlike: Option<Says>,
     /// Whether the groups after it are passed over.
@@ -114,6 +116,7 @@ impl Rule {
             && (self.any.is_empty() || self.any.iter().any(|p| p.is_there(project)))
             && self.programs.iter().all(installed)
             && self.matches.as_ref().is_none_or(|says| says.holds(project))
+            && self.also.as_ref().is_none_or(|says| says.holds(project))
             && !self.unlike.as_ref().is_some_and(|says| says.holds(project))
     }
 }

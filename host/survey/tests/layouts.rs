@@ -47,6 +47,46 @@ fn python_library_with_dependency_groups_and_a_foreign_lock_is_set_up_with_pip()
 }
 
 #[test]
+fn package_manager_that_is_not_installed_is_fetched_in_the_line_that_wrote_the_lock_file() {
+    let package = (
+        "package.json",
+        "{\"scripts\": {\"test\": \"pnpm lint && vitest run\"}}",
+    );
+    let named = |line: &str| {
+        let script =
+            format!("(require(\"./package.json\").packageManager || \"{line}\").split(\"+\")[0]");
+        format!("\"$(node -p '{script}')\"")
+    };
+    for (lock, text, manager) in [
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '9.0'\n",
+            named("pnpm@10"),
+        ),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '6.0'\n",
+            named("pnpm@8"),
+        ),
+        ("yarn.lock", "# yarn lockfile v1\n", "yarn@1".to_owned()),
+    ] {
+        let found = look(&[package, (lock, text)], &["node", "npm", "npx"]);
+        let setup = format!("npx --yes {manager} install --frozen-lockfile");
+        let test = format!("npx --yes --offline {manager} test");
+        assert_eq!(
+            (found.setup, found.test),
+            (Some(setup), Some(test)),
+            "{lock}: {text}"
+        );
+    }
+    let found = look(
+        &[package, ("pnpm-lock.yaml", "lockfileVersion: '9.0'\n")],
+        &["node", "npm", "npx", "pnpm"],
+    );
+    assert_eq!(found.test.as_deref(), Some("pnpm test"));
+}
+
+#[test]
 fn extra_for_tests_is_found_however_it_is_written() {
     for extras in [
         "[project]\nname = \"x\"\n[project.optional-dependencies]\ntests = [\"pytest\"]\n",

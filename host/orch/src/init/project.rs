@@ -19,6 +19,8 @@ pub(crate) struct FoundProject {
     pub(crate) survey: Surveyed,
     /// Whether the repository has a configuration of its own there.
     pub(crate) has_file: bool,
+    /// Whether there are links to commits of other repositories.
+    pub(crate) has_submodules: bool,
 }
 
 /// Looks at the files of a commit, laid out in a folder that goes again.
@@ -49,5 +51,6 @@ pub(crate) async fn look_at(git: &Git, commit: &ObjectId) -> anyhow::Result<Foun
     Ok(FoundProject {
         survey,
         has_file: files.contains(orch_config::REPO_FILE),
+        has_submodules: entries.iter().any(|entry| entry.mode == "160000"),
     })
 }

@@ -103,6 +103,24 @@ fn notes(made: &Made<'_>) -> Vec<String> {
             "`{program}` is not installed here, and the tests need it"
         ));
     }
+    for (file, manager) in chosen.iter().flat_map(|found| &found.locks) {
+        let is_used = |command: &Option<String>| {
+            command
+                .as_ref()
+                .is_some_and(|text| text.contains(manager.as_str()))
+        };
+        if !is_used(&made.found.survey.setup) && !is_used(&made.found.survey.test) {
+            list.push(format!(
+                "nothing here follows `{file}`: install {manager}, or give --setup COMMAND"
+            ));
+        }
+    }
+    if made.found.has_submodules {
+        list.push(
+            "submodules are not checked out: tests that need one fail until `ci.setup` fetches it"
+                .to_owned(),
+        );
+    }
     if let Proposal::Text { tested: false, .. } = made.proposal {
         list.push("no way to test the project was found, so nothing is tested: begin again with --test COMMAND".to_owned());
     }
