@@ -144,6 +144,48 @@ fn commit_that_was_taken_out_of_the_base_does_not_come_back_with_a_landing() {
 }
 
 #[test]
+fn branch_that_somebody_moved_off_a_rewritten_base_is_judged_anew_and_lands() {
+    let world = World::new();
+    world.write("seed/secret.txt", "leaked\n", 0o644);
+    world.push_seed("Taken out later");
+    let leaked = world.git("seed", &["rev-parse", "HEAD"]);
+    let _host = world.serve();
+    let item = world.begin("Moved by hand");
+    world.follow(&item, |view| view["status"] == "awaiting-approval");
+    world.git("seed", &["reset", "--quiet", "--hard", "HEAD~1"]);
+    world.write("seed/NEWS.md", "# News\n", 0o644);
+    world.commit_seed("In its place");
+    world.git(
+        "seed",
+        &["push", "--quiet", "--force", "../shop.git", "HEAD:main"],
+    );
+    world.json(&["task", "approve", &item]);
+    let view = until("the task is blocked", || {
+        Some(world.task(&item)).filter(|view| view["status"] == "blocked")
+    });
+    let branch = view["branch"].as_str().unwrap();
+    world.git("seed", &["fetch", "--quiet", "../shop.git", branch]);
+    world.git(
+        "seed",
+        &["checkout", "--quiet", "-B", "moved", "FETCH_HEAD"],
+    );
+    world.git("seed", &["rebase", "--quiet", "--onto", "main", &leaked]);
+    let to = format!("HEAD:refs/heads/{branch}");
+    world.git("seed", &["push", "--quiet", "--force", "../shop.git", &to]);
+    world.git("seed", &["checkout", "--quiet", "main"]);
+    world.json(&["task", "resume", &item]);
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    let files = world.git("shop.git", &["ls-tree", "-r", "--name-only", "main"]);
+    assert!(
+        files.contains("NEWS.md") && !files.contains("secret.txt"),
+        "{files}"
+    );
+    let landed = world.git("shop.git", &["log", "--format=%H", "main"]);
+    assert!(!landed.contains(&leaked));
+}
+
+#[test]
 fn change_that_conflicts_with_a_rewritten_base_is_resolved_on_it_without_what_was_taken_out() {
     let world = World::new();
     resolving_agent(&world);

@@ -232,6 +232,22 @@ impl Git {
         }
     }
 
+    /// Every best common ancestor: more than one where histories were merged crosswise, none if they share nothing.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn all_common(&self, a: &ObjectId, b: &ObjectId) -> Result<Vec<ObjectId>, GitError> {
+        let args = ["merge-base", "--all", a.as_str(), b.as_str()];
+        let done = self.raw(&args, &[], None, &[]).await?;
+        match done.exit.code() {
+            0 => (done.stdout.text().lines())
+                .map(|line| object_id("merge-base", line.trim()))
+                .collect(),
+            1 => Ok(Vec::new()),
+            _ => Err(self.failed(&args, &done)),
+        }
+    }
+
     /// The best common ancestor.
     ///
     /// # Errors

@@ -61,7 +61,7 @@ pub(super) async fn move_onto(
     let Some(since) = own_since(ledger, record, repo, head, base).await? else {
         let detail = format!(
             "`{name}` was rewritten more than once below branch `{}`, so its own commits cannot be told from others; \
-             move them onto {base} by hand and push the branch, or stop the task",
+             move them onto {base} by hand, push the branch and resume the task, or stop it",
             record.branch
         );
         return Ok(Ending::failed(work, WorkFailure::Config { detail }));

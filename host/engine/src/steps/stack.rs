@@ -110,7 +110,8 @@ pub(super) async fn own_since(
     Ok(latest)
 }
 
-/// Whether the base lost a commit on which a gate judged the change. What was taken out must not come back with it.
+/// Whether the base lost a commit on which a gate judged the change, and the branch still has any of it. What was taken
+/// out must not come back with a landing.
 pub(super) async fn rewritten(
     ledger: &Ledger,
     record: &TaskRecord,
@@ -123,6 +124,13 @@ pub(super) async fn rewritten(
         if is_there && repo.mirror.is_ancestor(&lost, base).await? {
             continue;
         }
+        // Somebody may have moved the branch off it by hand.
+        if let Some(head) = &record.task.head
+            && is_there
+            && is_rid_of(repo, head, &lost, base).await?
+        {
+            continue;
+        }
         let detail = format!(
             "`{}` was rewritten: it no longer has {lost}, on which this task was judged; look at what was taken out",
             record.base_branch
@@ -130,6 +138,23 @@ pub(super) async fn rewritten(
         return Ok(Some(WorkFailure::BaseRewritten { detail }));
     }
     Ok(None)
+}
+
+/// Whether all that `head` has of `lost` is in `base` as well.
+async fn is_rid_of(
+    repo: &Repo,
+    head: &ObjectId,
+    lost: &ObjectId,
+    base: &ObjectId,
+) -> anyhow::Result<bool> {
+    let shared = repo.mirror.all_common(lost, head).await?;
+    for commit in &shared {
+        if !repo.mirror.is_ancestor(commit, base).await? {
+            return Ok(false);
+        }
+    }
+    // A branch with a history of its own is nobody's to judge here.
+    Ok(!shared.is_empty())
 }
 
 /// Puts the commits of a task since `base`, and the host's artefacts, on top of `below`, which has `base`.
