@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use orch_kit::sql;
 use orch_kit::world::{World, until};
 use serde_json::{Value, json};
 
@@ -220,6 +221,61 @@ fn base_is_tested_again_when_what_is_run_changes_without_it() {
     assert_eq!(
         (&view["status"], &view["stage"]),
         (&json!("ended"), &json!("done")),
+        "{view:#}"
+    );
+}
+
+/// Fails `syncs` the first time it is run on this machine, and on a branch whenever `marks/flake` is there. A branch that
+/// has `new.txt` fails `new` the same way.
+const FLAKY: &str = "#!/bin/sh\necho ran >> LOG/runs\necho 1..2\nif test ! -e LOG/first; then touch LOG/first; echo 'not ok 1 syncs'; exit 1; fi\nif test -e notes.txt && test -e LOG/flake; then rm LOG/flake; echo 'not ok 1 syncs'; test ! -e new.txt || echo 'not ok 2 new'; exit 1; fi\necho 'ok 1 syncs'\n";
+
+/// A world whose base fails one test now and then, which the host has seen.
+fn flaky(work: &str) -> (World, orch_kit::world::Orch) {
+    let world = solo(&json!({"test": "tests/run.sh"}), work);
+    let tests = FLAKY.replace("LOG", world.path("marks").to_str().unwrap());
+    world.write("seed/tests/run.sh", &tests, 0o755);
+    world.push_seed("Fail now and then");
+    let host = world.serve();
+    let checked = world.json(&["repo", "check", "shop"]);
+    assert_eq!(checked["state"], "passed", "{checked:#}");
+    let output = checked["output"].as_str().unwrap();
+    assert!(
+        output.contains("fail now and then on the base, and had failed:\n- syncs"),
+        "{output}"
+    );
+    fs::write(world.path("marks/flake"), "").unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    fs::set_permissions(world.path("marks/flake"), open).unwrap();
+    (world, host)
+}
+
+#[test]
+fn test_that_failed_now_and_then_on_the_base_costs_a_branch_no_round_and_is_marked() {
+    let (world, _host) = flaky("echo a line >> notes.txt");
+    let item = world.begin("A line");
+    let view = stands(&world, &item);
+    assert_eq!(
+        (&view["status"], &view["stage"], &view["rework_rounds"]),
+        (&json!("ended"), &json!("done"), &json!(0)),
+        "{view:#}"
+    );
+    let said = view.to_string();
+    assert!(
+        said.contains("1 known to fail now and then had failed"),
+        "{view:#}"
+    );
+}
+
+#[test]
+fn test_that_is_new_on_the_branch_is_never_excused_as_one_that_fails_now_and_then() {
+    let (world, _host) = flaky("echo a line >> notes.txt; touch new.txt");
+    let item = world.begin("A line");
+    let view = until("a round is used", || {
+        let view = world.task(&item);
+        (view["rework_rounds"] == 1).then_some(view)
+    });
+    assert!(
+        !view.to_string().contains("known to fail now and then"),
         "{view:#}"
     );
 }

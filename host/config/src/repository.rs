@@ -44,10 +44,32 @@ pub struct CiConfig {
     /// checkout, in which `*` stands for any text within a folder and `**` for any folders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
+    /// How often a red branch is tested again on which only tests failed that were seen to fail now and then on the
+    /// base, 0 to 3.
+    #[serde(
+        default = "default_flaky_reruns",
+        skip_serializing_if = "is_default_flaky_reruns"
+    )]
+    pub flaky_reruns: u32,
 }
+
+/// Most runs more that flaky tests can cost a branch.
+const FLAKY_RERUNS_MAX: u32 = 3;
 
 fn default_timeout() -> u32 {
     900
+}
+
+fn default_flaky_reruns() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_default_flaky_reruns(reruns: &u32) -> bool {
+    *reruns == default_flaky_reruns()
 }
 
 /// A finding that a person has accepted for a while.
@@ -98,6 +120,11 @@ impl RepoFile {
                 ));
             }
         }
+        if ci.is_some_and(|ci| ci.flaky_reruns > FLAKY_RERUNS_MAX) {
+            let problem = format!("0 to {FLAKY_RERUNS_MAX} runs more");
+            let place = format!("{place}ci.flaky_reruns");
+            return Err(ConfigError::invalid(file, place, problem));
+        }
         self.risk.check(file, place)?;
         self.risk.check_raises(file, place)
     }
@@ -124,5 +151,17 @@ mod tests {
                 assert!(error.contains(&format!("ci.{key}")), "{path}: {error}");
             }
         }
+    }
+
+    #[test]
+    fn runs_more_for_flaky_tests_have_a_bound() {
+        let file =
+            |reruns: u32| RepoFile::parse(&format!("ci: {{test: 'true', flaky_reruns: {reruns}}}"));
+        assert_eq!(file(3).unwrap().ci.unwrap().flaky_reruns, 3);
+        let error = file(4).unwrap_err().to_string();
+        assert!(
+            error.contains("ci.flaky_reruns") && error.contains("0 to 3"),
+            "{error}"
+        );
     }
 }

@@ -82,6 +82,11 @@ pub enum StatusNote {
         /// With this exit code.
         exit_code: i32,
     },
+    /// The test passed when it was run again: only tests that fail now and then on the base had failed.
+    PassedAgain {
+        /// How many had failed.
+        flaky: u32,
+    },
     /// A gate passed, or had nothing to say.
     GatePassed,
     /// A gate failed.

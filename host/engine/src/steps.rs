@@ -10,6 +10,7 @@ mod ci;
 mod compare;
 mod deploy;
 mod docs_branch;
+mod flaky;
 mod gate;
 mod hold;
 mod image;
@@ -178,7 +179,6 @@ impl Steps {
             ci: CiStep {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
-                checkouts: checkouts.clone(),
                 bases: bases.clone(),
             },
             monitor: MonitorStep {

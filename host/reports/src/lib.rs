@@ -5,6 +5,7 @@
 
 mod compare;
 mod failed;
+mod flaky;
 mod junit;
 mod printed;
 

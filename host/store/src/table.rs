@@ -16,6 +16,7 @@ pub(crate) mod deliveries;
 pub(crate) mod evaluations;
 pub(crate) mod events;
 pub(crate) mod findings;
+pub(crate) mod flaky_tests;
 pub(crate) mod forge;
 pub(crate) mod history;
 pub(crate) mod holds;

@@ -8,6 +8,9 @@ pub fn text(note: &StatusNote) -> String {
         StatusNote::Queued => "queued".to_owned(),
         StatusNote::AskedAgain { time } => format!("asked for again, time {time}"),
         StatusNote::Ended { exit_code } => format!("exit code {exit_code}"),
+        StatusNote::PassedAgain { flaky } => {
+            format!("passed when run again; {flaky} known to fail now and then had failed")
+        }
         StatusNote::GatePassed => "passed".to_owned(),
         StatusNote::GateFailed => "failed; the findings are with the task".to_owned(),
         StatusNote::GateWaits => "waits".to_owned(),

@@ -49,7 +49,9 @@ pub(super) async fn post_status(
     let key = match &note {
         StatusNote::Queued => format!("status:{repo}:{sha}:queued:{now}"),
         StatusNote::AskedAgain { time } => format!("status:{repo}:{sha}:again-{time}:{now}"),
-        StatusNote::Ended { .. } => format!("status:{repo}:{sha}:ended:{now}"),
+        StatusNote::Ended { .. } | StatusNote::PassedAgain { .. } => {
+            format!("status:{repo}:{sha}:ended:{now}")
+        }
         // What gates say has another context and is written elsewhere.
         StatusNote::GatePassed
         | StatusNote::GateFailed

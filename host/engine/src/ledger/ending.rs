@@ -90,7 +90,7 @@ pub(crate) enum Write {
     TestEnded {
         sha: ObjectId,
         state: TestState,
-        exit_code: i32,
+        note: StatusNote,
     },
     /// The forge is told how a gate judged a commit.
     GateStatus(GateStatus),
@@ -199,13 +199,8 @@ impl Write {
             }
             Self::BudgetWarning { budgets } => warn(tx, task, &budgets, now).await?,
             Self::AskCi(sha) => ask_ci(tx, repo, task, &sha, now).await?,
-            Self::TestEnded {
-                sha,
-                state,
-                exit_code,
-            } => {
+            Self::TestEnded { sha, state, note } => {
                 tx.end_test(repo, &sha, state, now).await?;
-                let note = StatusNote::Ended { exit_code };
                 post_status(tx, repo, task, &sha, note, now).await?;
             }
             Self::GateStatus(status) => status.write(tx, task, repo, now).await?,

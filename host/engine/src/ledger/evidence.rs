@@ -148,6 +148,9 @@ pub(crate) struct StoredRun {
     /// How many tests ran on its base, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) base_ran: Option<u64>,
+    /// Tests that failed at first and not when all were run again; each is known to fail now and then on the base.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) flaky: Vec<String>,
 }
 
 impl StoredRun {
@@ -187,6 +190,7 @@ pub(crate) fn write_preparation(preparation: &Preparation, batch: Option<BatchId
             inability: None,
             failed: FailedTests::default(),
             base_ran: None,
+            flaky: Vec::new(),
         }),
         batch: batch.map(|id| id.0),
     };

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use sha2::{Digest, Sha256};
 
-use super::checkout::{Checkouts, Whose};
+use super::checkout::Checkouts;
 use crate::ledger::Ledger;
 use crate::ledger::repos::{InForce, Repo};
 
@@ -189,7 +189,7 @@ impl Bases {
         ci: &CiConfig,
     ) -> anyhow::Result<BaseTestRow> {
         tracing::info!(repo = repo.name, sha = %commit, "the base is tested");
-        let tested = self.checkouts.test(repo, commit, ci, Whose::Base).await?;
+        let tested = self.test_base(repo, commit, ci).await?;
         let run = tested.run;
         let row = BaseTestRow {
             tree,

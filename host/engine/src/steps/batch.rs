@@ -297,6 +297,7 @@ impl BatchStep {
             inability: None,
             failed: FailedTests::default(),
             base_ran: None,
+            flaky: Vec::new(),
         };
         let preparation = Preparation {
             lease: Lease::Held,

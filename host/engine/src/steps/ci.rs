@@ -4,12 +4,13 @@ use anyhow::Context;
 use orch_config::LOCAL_CI_CONTEXT;
 use orch_domain::commit_test::Inability;
 use orch_domain::id::{ObjectId, UnixMs};
+use orch_domain::message::StatusNote;
 use orch_domain::notice::NoticeKind;
 use orch_store::{ClaimedJob, EvidenceRow};
 use serde::Deserialize;
 
 use super::base::Bases;
-use super::checkout::{Checkouts, Tested, Whose};
+use super::checkout::Tested;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::LOCAL_TESTS;
@@ -32,7 +33,6 @@ struct Payload {
 pub(super) struct CiStep {
     pub(super) ledger: Ledger,
     pub(super) repos: Repos,
-    pub(super) checkouts: Checkouts,
     pub(super) bases: Bases,
 }
 
@@ -45,10 +45,9 @@ impl CiStep {
         // A commit that somebody else pushed may not be in the mirror yet.
         repo.base_tip().await?;
         let ci = effective.ci.context("the repository has no test command")?;
-        let whose = Whose::Branch(record.task.id);
-        let mut tested = self.checkouts.test(repo, &sha, &ci, whose).await?;
-        let is_last_try = job.attempt >= TRIES_MAX;
         let bases = &self.bases;
+        let mut tested = bases.test_branch(repo, &sha, &ci, record.task.id).await?;
+        let is_last_try = job.attempt >= TRIES_MAX;
         bases
             .compare(repo, &sha, &ci, &mut tested.run, is_last_try)
             .await?;
@@ -104,7 +103,14 @@ pub(super) fn record_run(sha: &ObjectId, tested: Tested, now: UnixMs) -> Vec<Wri
         Write::TestEnded {
             sha: sha.clone(),
             state: run.state(),
-            exit_code: run.exit_code,
+            note: match run.flaky.is_empty() {
+                true => StatusNote::Ended {
+                    exit_code: run.exit_code,
+                },
+                false => StatusNote::PassedAgain {
+                    flaky: u32::try_from(run.flaky.len()).unwrap_or(u32::MAX),
+                },
+            },
         },
         evidence(LOCAL_TESTS, serde_json::to_string(&run).unwrap_or_default()),
         evidence(&format!("ci/{LOCAL_CI_CONTEXT}"), run.output_tail),

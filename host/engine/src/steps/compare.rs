@@ -156,6 +156,7 @@ mod tests {
             inability: None,
             failed: failed(&["a"]),
             base_ran: None,
+            flaky: Vec::new(),
         };
         for (row, expected) in [
             (row(TestState::Failed, 1, &["a", "b"]), true),

@@ -10,6 +10,7 @@ use orch_domain::commit_test::TestState;
 use orch_domain::event::EventKind;
 use orch_domain::id::{BatchId, ObjectId};
 use orch_domain::job::{PutOff, PutOffKind};
+use orch_domain::message::StatusNote;
 use orch_domain::names::LeaseName;
 use orch_domain::pipeline::{HostWork, Mode, Step};
 use orch_domain::port::forge::{LandOutcome, PushOutcome};
@@ -419,7 +420,9 @@ fn landed(record: &TaskRecord, batch: &Batch, own: &BatchMember, told: Vec<Write
         also.push(Write::TestEnded {
             sha: pass.sha.clone(),
             state: TestState::Passed,
-            exit_code: pass.exit_code,
+            note: StatusNote::Ended {
+                exit_code: pass.exit_code,
+            },
         });
     }
     Ending::Event {

@@ -5,7 +5,7 @@ use orch_domain::id::ObjectId;
 use orch_store::TaskRecord;
 
 use super::base::Bases;
-use super::checkout::{Tested, Whose};
+use super::checkout::Tested;
 use crate::ledger::Ledger;
 use crate::ledger::evidence::{LOCAL_TESTS, StoredRun};
 use crate::ledger::repos::Repo;
@@ -37,8 +37,7 @@ pub(super) async fn retest(
             coverage: None,
         }));
     }
-    let checkouts = &bases.checkouts;
-    let mut tested = checkouts.test(repo, tip, ci, Whose::Branch(task)).await?;
+    let mut tested = bases.test_branch(repo, tip, ci, task).await?;
     bases.compare(repo, tip, ci, &mut tested.run, true).await?;
     if let Some(inability) = tested.run.inability() {
         // Says nothing of the commit: the machine's fault, which is tried again.

@@ -312,6 +312,7 @@ fn ended(phase: Phase, done: &Finished, checkout: &Path, log: &Log) -> StoredRun
         inability: inability.map(|inability| inability.as_str().to_owned()),
         failed: FailedTests::default(),
         base_ran: None,
+        flaky: Vec::new(),
     }
 }
 
