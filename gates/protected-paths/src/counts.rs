@@ -5,6 +5,7 @@
 
 use crate::code::without_comments_and_strings;
 use crate::languages::Language;
+use crate::vacuous::is_vacuous;
 
 /// Counts of a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) struct Counts {
     pub(crate) assertions: usize,
     /// Markers that skip, ignore, expect a failure or leave others out.
     pub(crate) skips: usize,
+    /// Assertions that run and hold whatever the code does.
+    pub(crate) vacuous: usize,
 }
 
 /// Attributes and decorators before the item that they speak of.
@@ -65,6 +68,7 @@ pub(crate) fn count(language: &Language, text: &str) -> Counts {
         } else if skipped.is_none() {
             counts.tests += pending.tests;
             counts.assertions += hits(line, &language.assertions);
+            counts.vacuous += usize::from(is_vacuous(line));
         }
         pending = Pending::default();
     }

@@ -7,16 +7,20 @@
 
 mod approval;
 mod changes;
+mod checks;
 mod code;
 mod command;
+mod content;
 mod counts;
 mod globs;
 mod guards;
+mod hidden;
 mod languages;
 mod parts;
 mod ran;
 mod rules;
 mod text;
+mod vacuous;
 mod weakened;
 
 use orch_gate_sdk::{Finding, Gate, GateError, Host, Verdict, describe, finding};
@@ -118,6 +122,7 @@ impl Gate for ProtectedPaths {
         let setups = languages::setups()?;
         let (weakened, looked) = weakened::findings(host, &changes, tests, setups, &allow);
         findings.extend(weakened);
+        findings.extend(content::findings(host, &changes, tests, &allow));
         findings.extend(ran::finding_of(host));
         let approver = match findings.is_empty() {
             true => None,
@@ -214,7 +219,8 @@ fn report(files_changed: usize, looked: &Looked) -> String {
     const NAMED: usize = 50;
     let mut text = format!(
         "{files_changed} changed files were looked at by their paths, and {} of them as tests of a known language, \
-         by counting tests, assertions and markers that skip.\n",
+         by counting tests, assertions and markers that skip; each was looked through for text that nobody sees, and \
+         its names of checks of rights were counted.\n",
         looked.compared
     );
     for (what, paths) in [

@@ -260,6 +260,12 @@ fn losses(before: Counts, after: Counts) -> Vec<String> {
             losses.push(format!("{what} fell from {before} to {after}"));
         }
     }
+    if after.vacuous > before.vacuous {
+        let (before, after) = (before.vacuous, after.vacuous);
+        losses.push(format!(
+            "assertions that hold whatever the code does rose from {before} to {after}"
+        ));
+    }
     if after.skips > before.skips {
         let (before, after) = (before.skips, after.skips);
         losses.push(format!(

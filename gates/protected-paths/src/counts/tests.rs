@@ -16,6 +16,7 @@ fn counted(path: &str, text: &str) -> (usize, usize, usize) {
         tests,
         assertions,
         skips,
+        ..
     } = count(language(path), text);
     (tests, assertions, skips)
 }
