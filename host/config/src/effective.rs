@@ -42,6 +42,9 @@ pub struct Effective {
     /// Paths that are risky to change, and those that are not.
     #[serde(default, skip_serializing_if = "RiskConfig::is_empty")]
     pub risk: RiskConfig,
+    /// Whether a drill goes by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_drill: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -151,6 +154,7 @@ impl Effective {
                     .chain(host.repositories.get(name).map(|r| &r.risk))
                     .chain([&repo.risk]),
             ),
+            is_drill: false,
         })
     }
 
@@ -182,8 +186,21 @@ impl Effective {
             backoff_base_ms: self.rules.backoff_base_ms,
             work_wait_deadline_ms: self.rules.work_wait_deadline_ms,
         };
-        Pipeline::new(steps, entries, rules)
-            .map_err(|e| ConfigError::invalid(file, "pipeline", e.to_string()))
+        let pipeline = Pipeline::new(steps, entries, rules)
+            .map_err(|e| ConfigError::invalid(file, "pipeline", e.to_string()))?;
+        Ok(match self.is_drill {
+            true => pipeline.drilled(),
+            false => pipeline,
+        })
+    }
+
+    /// The same configuration for a drill, whose pipeline has no way to land anything.
+    #[must_use]
+    pub fn drilled(&self) -> Self {
+        Self {
+            is_drill: true,
+            ..self.clone()
+        }
     }
 }
 

@@ -225,6 +225,10 @@ row_id!(
     /// Row id of a batch of tasks that land together.
     BatchId
 );
+row_id!(
+    /// Row id of a drill.
+    DrillId
+);
 
 /// Milliseconds since the Unix epoch, from the host's one clock.
 pub type UnixMs = i64;

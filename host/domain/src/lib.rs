@@ -10,6 +10,7 @@ pub mod batch;
 pub mod commit_test;
 pub mod conduct;
 pub mod delivery;
+pub mod drill;
 pub mod event;
 pub mod id;
 pub mod imports;

@@ -4,6 +4,7 @@
 
 mod about;
 mod defaults;
+mod drilled;
 mod preset;
 
 use std::collections::BTreeMap;
@@ -156,6 +157,8 @@ pub struct Pipeline {
     entries: BTreeMap<EntryId, Entry>,
     /// Bounds of rounds, failures and waits, the same at every stage.
     pub rules: Rules,
+    /// Whether it is for drills: every gate judges once, nothing is held up, and nothing lands.
+    pub is_drill: bool,
 }
 
 /// Why steps and entries do not make a pipeline.
@@ -246,6 +249,7 @@ impl Pipeline {
             steps,
             entries,
             rules,
+            is_drill: false,
         };
         pipeline.check_order()?;
         Ok(pipeline)

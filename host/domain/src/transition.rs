@@ -5,6 +5,7 @@
 //! that does not fit the task's state changes nothing and says why.
 
 mod advance;
+mod drill;
 mod event;
 mod failure;
 
@@ -128,6 +129,9 @@ pub fn transition(
     match applied {
         Ok(()) => {
             next.task.version += 1;
+            if pipeline.is_drill {
+                next.effects.retain(drill::is_quiet);
+            }
             Transition::Applied {
                 task: Box::new(next.task),
                 effects: next.effects,
@@ -243,6 +247,10 @@ impl Move<'_> {
             .entry(entry)
             .cloned()
             .ok_or_else(|| format!("gate `{entry}` is not in the pipeline"))?;
+        if self.pipeline.is_drill {
+            self.drill_judged(&definition, judgement);
+            return Ok(());
+        }
         if definition.mode != Mode::Enforce {
             self.step_done();
             return Ok(());
@@ -317,6 +325,11 @@ impl Move<'_> {
         }
         if matches!(self.task.status, Status::Stopping) {
             return Err("the task is being stopped".to_owned());
+        }
+        if self.pipeline.is_drill {
+            // What somebody else put there is no change of the drill's.
+            self.begin_stop();
+            return Ok(());
         }
         self.task.head = Some(head.clone());
         let step = self.first_gate_of_development().unwrap_or(0);

@@ -36,6 +36,10 @@ impl Move<'_> {
         while !stage.is_terminal() && self.pipeline.steps(stage).is_empty() {
             stage = stage.next().unwrap_or(Stage::Done);
         }
+        if stage == Stage::Done && self.pipeline.is_drill {
+            self.begin_stop();
+            return;
+        }
         if stage == Stage::Done {
             self.task.stage = Stage::Done;
             self.task.step = 0;

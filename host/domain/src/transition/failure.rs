@@ -79,6 +79,9 @@ impl Move<'_> {
     }
 
     pub(super) fn rejected(&mut self, by: &str, comment: &str) -> Fits {
+        if self.pipeline.is_drill {
+            return Err("a drill waits for nobody".to_owned());
+        }
         let awaiting = matches!(self.task.status, Status::AwaitingApproval { .. });
         let asking = match (&self.task.status, self.current()) {
             (Status::Waiting { .. } | Status::Active, Some(Step::Gate(id))) => {
@@ -271,6 +274,10 @@ impl Move<'_> {
     pub(super) fn block(&mut self, reason: BlockReason, detail: &str) {
         if self.task.stop_requested && reason != BlockReason::Unknown {
             self.begin_stop();
+            return;
+        }
+        if self.pipeline.is_drill {
+            self.drill_blocked();
             return;
         }
         if self.holds_lease() {

@@ -1,6 +1,7 @@
 //! Claims about the transition function: of the whole way, and of every event at every step.
 
 pub(super) mod build;
+mod drill;
 mod judged;
 mod landing;
 mod overtaken;
