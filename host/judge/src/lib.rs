@@ -4,6 +4,7 @@
 //! What a case consists of is gathered by the engine, or from a plain repository where there is no host.
 
 mod decode;
+mod drill;
 mod evaluate;
 mod facts;
 mod judges;
@@ -16,6 +17,7 @@ mod risk;
 mod tools;
 mod waivers;
 
+pub use drill::{Made, Material, Planned};
 pub use evaluate::{Answered, Case};
 pub use facts::{Artefact, Facts, Source};
 pub use judges::{Judges, JudgesSetup};
@@ -23,4 +25,4 @@ pub use memory::Staged;
 pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
 pub use replay::{BACKTEST_MAX, Kept, KeptEvaluation, Replayed, replay};
 pub use rights::Outside;
-pub use risk::risk_of;
+pub use risk::{is_protected, risk_of};

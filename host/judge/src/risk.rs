@@ -44,6 +44,7 @@ struct Guards {
 
 #[derive(Deserialize)]
 struct Rule {
+    name: String,
     globs: Vec<String>,
 }
 
@@ -72,6 +73,8 @@ struct Paths {
 /// The tables, compiled once.
 struct Tables {
     guards: GlobSet,
+    ci: GlobSet,
+    coverage: GlobSet,
     tests: GlobSet,
     documents: GlobSet,
     dependencies: GlobSet,
@@ -91,7 +94,13 @@ impl Tables {
         let setups = languages.iter().flat_map(|language| &language.setups);
         let rules = guards.rule.iter().flat_map(|rule| &rule.globs);
         let parts = guards.part.iter().flat_map(|part| &part.files);
+        let named = |name: &str| {
+            let rules = guards.rule.iter().filter(|rule| rule.name == name);
+            set(rules.flat_map(|rule| &rule.globs).collect::<Vec<_>>())
+        };
         Ok(Self {
+            ci: named("ci")?,
+            coverage: named("coverage-config")?,
             guards: set(rules.chain(setups))?,
             tests: set(languages.iter().flat_map(|language| &language.files))?,
             documents: set(&paths.documents)?,
@@ -108,6 +117,26 @@ fn set<'a>(globs: impl IntoIterator<Item = &'a String>) -> Result<GlobSet, globs
         set.add(risk_glob(text)?);
     }
     set.build()
+}
+
+/// Whether a path guards the repository, or holds tests.
+pub fn is_protected(path: &str) -> bool {
+    TABLES.guards.is_match(path) || is_test(path)
+}
+
+/// Whether a path is a file with tests.
+pub(crate) fn is_test(path: &str) -> bool {
+    TABLES.tests.is_match(path)
+}
+
+/// Whether a path holds the configuration of CI.
+pub(crate) fn is_guard_of_ci(path: &str) -> bool {
+    TABLES.ci.is_match(path)
+}
+
+/// Whether a path says how much of the code tests have to cover.
+pub(crate) fn is_guard_of_coverage(path: &str) -> bool {
+    TABLES.coverage.is_match(path)
 }
 
 /// What host and repository list, compiled.
