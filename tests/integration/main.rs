@@ -17,6 +17,7 @@ mod command_line;
 mod crashes;
 mod demo;
 mod disk;
+mod drills;
 mod dropping;
 mod evidence;
 mod forge;

@@ -40,6 +40,20 @@ fn empty_host_is_shown_and_says_what_to_do_next() {
 }
 
 #[test]
+fn what_escapes_a_drill_is_shown_with_what_would_help() {
+    let mut world = World::new();
+    let browser = Browser::of(&mut world);
+    let _host = world.serve();
+    let done = world.orch(&["drill", "shop"]);
+    assert_eq!(done.status.code(), Some(1), "some escape the default gates");
+    let steps = json!([["look", {"pages": {
+        "gates": "/ui/gates", "tasks": "/ui/tasks", "task": "/ui/tasks/DRILL-1-secret",
+        "diff": "/ui/tasks/DRILL-1-secret/diff",
+    }}]]);
+    browser.takes(&world, "drills", &steps, nothing);
+}
+
+#[test]
 fn tasks_that_wait_are_decided_by_keys_alone() {
     let mut world = World::new();
     let browser = Browser::of(&mut world);

@@ -3,6 +3,7 @@
 mod alerts;
 mod configuration;
 mod done;
+mod drills;
 mod error;
 mod gates;
 mod issues;
@@ -22,6 +23,7 @@ mod wrong_tokens;
 pub use self::alerts::Alerts;
 pub use self::configuration::Configuration;
 pub(crate) use self::done::status_of;
+pub use self::drills::Drills;
 pub use self::error::CommandError;
 pub use self::gates::Gates;
 pub use self::issues::Issues;

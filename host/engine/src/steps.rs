@@ -11,6 +11,7 @@ mod compare;
 mod deploy;
 mod docs_branch;
 mod flaky;
+mod drill;
 mod gate;
 mod hold;
 mod image;
@@ -46,6 +47,7 @@ use self::batch::BatchStep;
 pub(crate) use self::checkout::Checkouts;
 use self::ci::CiStep;
 use self::deploy::DeployStep;
+use self::drill::DrillStep;
 use self::gate::{GateStep, Judging};
 use self::hold::BaseHold;
 use self::land::LandStep;
@@ -68,6 +70,7 @@ use crate::ledger::status::ReconcilerStatus;
 pub(crate) struct Steps {
     ledger: Ledger,
     agent: AgentStep,
+    drill: DrillStep,
     gate: GateStep,
     staging: StagingStep,
     merge: MergeStep,
@@ -134,6 +137,10 @@ impl Steps {
                 launchpad: launchpad.clone(),
                 bases: bases.clone(),
             },
+            drill: DrillStep {
+                ledger: ledger.clone(),
+                repos: repos.clone(),
+            },
             gate: GateStep {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
@@ -198,7 +205,22 @@ impl Steps {
 
     /// Does the work of a job.
     pub(crate) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
+        let is_drill = match job.task {
+            Some(_) => self.ledger.record(job).await?.is_drill,
+            None => false,
+        };
         match job.kind {
+            JobKind::Agent if is_drill => self.drill.run(job).await,
+            // Its pipeline has no such step; if it ever came here, it would stop here.
+            JobKind::Staging
+            | JobKind::MergePrepare
+            | JobKind::Land
+            | JobKind::Deploy
+            | JobKind::Monitor
+                if is_drill =>
+            {
+                anyhow::bail!("a drill is neither deployed nor landed")
+            }
             JobKind::Agent => self.agent.run(job).await,
             JobKind::Gate => self.gate.run(job).await,
             JobKind::Staging => self.staging.run(job).await,

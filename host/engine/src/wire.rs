@@ -55,6 +55,8 @@ pub struct Setup {
 pub struct Api {
     /// Orders about tasks.
     pub tasks: commands::Tasks,
+    /// Drills of gates.
+    pub drills: commands::Drills,
     /// Orders about gates.
     pub gates: commands::Gates,
     /// Orders about pauses.
@@ -182,6 +184,11 @@ impl Host {
                 bases: bases.clone(),
             },
             tasks: commands::Tasks {
+                ledger: ledger.clone(),
+                config: config.clone(),
+                repos: repos.clone(),
+            },
+            drills: commands::Drills {
                 ledger: ledger.clone(),
                 config: config.clone(),
                 repos: repos.clone(),

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod costs;
+mod drills;
 pub(crate) mod evaluations;
 mod gates;
 mod host;
@@ -41,7 +42,7 @@ pub(crate) fn router(api: Api) -> Router {
 }
 
 fn routes() -> Routes {
-    let nouns: [fn(Routes) -> Routes; 15] = [
+    let nouns: [fn(Routes) -> Routes; 16] = [
         host::add,
         tasks::add,
         queue::add,
@@ -52,6 +53,7 @@ fn routes() -> Routes {
         leases::add,
         issues::add,
         costs::add,
+        drills::add,
         gates::add,
         evaluations::add,
         |routes| routes.foreign(webhook::PATH, webhook::take),

@@ -1,6 +1,7 @@
 //! The command line: verbs, their arguments, and what each is for.
 
 pub(crate) mod args;
+pub(crate) mod drill;
 pub(crate) mod edges;
 pub(crate) mod gate;
 pub(crate) mod task;
@@ -15,6 +16,7 @@ use orch_views::costs::CostsBy;
 use orch_views::status::StatusState;
 
 use self::args::Part;
+use self::drill::Drill;
 use self::edges::{Forge, Project, Webhook};
 use self::gate::Gate;
 use self::task::Task;
@@ -120,6 +122,11 @@ pub(crate) enum Command {
     /// Look at gates and try them.
     #[command(subcommand)]
     Gate(Gate),
+    /// Try the gates of a repository with changes that are known to be bad, and say what they let through.
+    ///
+    /// Each change is a task of its own that is judged by every gate and never lands. No agent works on it.
+    /// Exit codes: 0 every change that could be made was caught, 1 some were not.
+    Drill(Drill),
     /// Remove what nobody needs any more: leftovers of ended tasks, old logs, the trash. Work is kept on a ref
     /// and folders go to the trash first.
     Gc {

@@ -3,6 +3,7 @@
 mod author;
 mod config;
 mod doctor;
+mod drill;
 mod forge;
 mod gate;
 mod gate_run;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Init(options) => return init::run(options, file, json).await,
         Command::Demo(options) => return demo::run(options, json).await,
         Command::Gate(gate) => return run_gate(file, gate, json).await,
+        Command::Drill(asked) => return drill::run(file, asked, json).await,
         Command::Doctor { repo } => return doctor::run(file, repo.as_deref(), json).await,
         // `main` has carried these out.
         Command::Supervise { .. } | Command::CompileGate { .. } | Command::SandboxExec { .. } => {

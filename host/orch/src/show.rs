@@ -9,6 +9,7 @@ pub(crate) mod costs;
 pub(crate) mod diff;
 pub(crate) mod disk;
 pub(crate) mod doctor;
+pub(crate) mod drill;
 pub(crate) mod gate;
 pub(crate) mod inbox;
 pub(crate) mod issue;

@@ -26,6 +26,7 @@ pub use table::connections::{Asker, ConnectionRow, Denial};
 pub use table::costs::{CostRow, CostsBy, Spending, Tokens};
 pub use table::counts::RowCount;
 pub use table::deliveries::Delivery;
+pub use table::drills::{DrillCase, DrillRow, NewDrill};
 pub use table::evaluations::{Evaluation, NewEvaluation, ReuseKey};
 pub use table::events::EventRow;
 pub use table::forge::{MergeMark, PullRequest, StatusRow};

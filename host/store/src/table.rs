@@ -13,6 +13,7 @@ pub(crate) mod connections;
 pub(crate) mod costs;
 pub(crate) mod counts;
 pub(crate) mod deliveries;
+pub(crate) mod drills;
 pub(crate) mod evaluations;
 pub(crate) mod events;
 pub(crate) mod findings;

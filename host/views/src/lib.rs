@@ -15,6 +15,7 @@ pub mod costs;
 pub mod diff;
 pub mod disk;
 pub mod doctor;
+pub mod drill;
 pub mod endpoint;
 pub mod evaluation;
 pub mod finding;

@@ -97,6 +97,9 @@ pub struct TaskLine {
     pub rework_rounds: u32,
     pub priority: i64,
     pub updated: String,
+    /// Whether it is a drill: a change that is known to be bad and never lands.
+    #[serde(default)]
+    pub is_drill: bool,
     /// What its agent does now; none while no agent works on it.
     pub activity: Option<ActivityView>,
 }

@@ -56,6 +56,7 @@ pub fn router(api: Api, stopped: watch::Receiver<bool>) -> Router {
         .route("/ui/evaluations/{id}", get(pages::evaluation::show))
         .route("/ui/gates", get(pages::gates::show))
         .route("/ui/gates/{name}/{verb}", post(order::about_gate))
+        .route("/ui/drills", post(order::drill))
         .route("/ui/queue", get(pages::queue::show))
         .route("/ui/pauses", post(order::pause))
         .route("/ui/pauses/release", post(order::unpause))

@@ -9,13 +9,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use orch_domain::person::PersonRole;
 use orch_engine::CommandError;
 use orch_views::alert::AcknowledgeRequest;
+use orch_views::drill::DrillRequest;
 use orch_views::endpoint::Endpoint;
 use orch_views::pause::{PauseRequest, UnpauseRequest};
 use orch_views::task::{
     ApproveRequest, Done, NewRequest, PriorityRequest, RejectRequest, ResumeRequest, ReviewRequest,
     ReviewVerdict,
 };
-use orch_views::{alert, gate, lease, pause, task};
+use orch_views::{alert, drill, gate, lease, pause, task};
 
 use crate::form::Form;
 use crate::page::Asked;
@@ -175,6 +176,20 @@ pub(crate) async fn release(State(window): State<Window>, asked: Asked, body: Bo
         let resource = form.get("resource");
         let done = window.api.leases.release(resource, &asked.viewer.caller);
         Ok(done.await?.message)
+    })
+    .await
+}
+
+/// Begins a drill.
+pub(crate) async fn drill(State(window): State<Window>, asked: Asked, body: Body) -> Response {
+    carried_out(&asked, "/ui/gates", body, async |form| {
+        held_to(&asked, &drill::BEGIN)?;
+        let request = DrillRequest {
+            repo: form.get("repo").trim().to_owned(),
+            classes: Vec::new(),
+        };
+        let begun = window.api.drills.begin(request, &asked.viewer.caller);
+        Ok(begun.await?.message)
     })
     .await
 }

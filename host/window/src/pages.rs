@@ -3,6 +3,7 @@
 pub(crate) mod board;
 mod choices;
 pub(crate) mod diff;
+mod drills;
 pub(crate) mod evaluation;
 pub(crate) mod gates;
 pub(crate) mod inbox;

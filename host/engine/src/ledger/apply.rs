@@ -56,9 +56,13 @@ pub(crate) enum Applied {
 
 /// The pipeline that a task began with.
 pub(crate) async fn pipeline_of(tx: &mut Tx, record: &TaskRecord) -> Result<Pipeline, Unwritten> {
-    let digest = &record.config_digest;
+    pipeline_stored(tx, &record.config_digest).await
+}
+
+/// The pipeline of a stored configuration.
+pub(crate) async fn pipeline_stored(tx: &mut Tx, digest: &str) -> Result<Pipeline, Unwritten> {
     let unusable = |why: String| Unwritten::Configuration {
-        digest: digest.clone(),
+        digest: digest.to_owned(),
         why,
     };
     let effective: Effective =
@@ -97,7 +101,9 @@ pub(crate) async fn apply(
     if waits_for_person(&record.task, &pipeline) && !waits_for_person(&task, &pipeline) {
         tx.acknowledge_alerts_of(id, &by.actor, by.now).await?;
     }
-    lanes::count(tx, &record.task, &task, &pipeline, event, by.now).await?;
+    if !pipeline.is_drill {
+        lanes::count(tx, &record.task, &task, &pipeline, event, by.now).await?;
+    }
     let data = messages::event_data(event, &record.task, &task);
     let who = (by.actor.as_str(), by.channel);
     tx.append_event_by(Some(id), event.kind(), who, &data, by.now)
@@ -105,7 +111,9 @@ pub(crate) async fn apply(
     for (index, effect) in effects.iter().enumerate() {
         carry_out(tx, &record, &task, index, effect, by).await?;
     }
-    show_progress(tx, &record, &task, by).await?;
+    if !pipeline.is_drill {
+        show_progress(tx, &record, &task, by).await?;
+    }
     tracing::info!(
         task.id = id.0,
         work_item = %task.work_item,

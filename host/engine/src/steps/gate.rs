@@ -79,7 +79,8 @@ impl GateStep {
         let answered = self.judging.ask(subject, entry, &effective).await?;
         let judged = answered.judged.clone();
         let judgement = judged.judgement.clone();
-        let rotate = answered.judged.reveals_secret().then(|| Write::Announce {
+        let tells_secret = answered.judged.reveals_secret() && !pipeline.is_drill;
+        let rotate = tells_secret.then(|| Write::Announce {
             key: format!("rotate:{}:{head}", record.task.id.0),
             kind: NoticeKind::SecretFound {
                 gate: entry.gate.clone(),
@@ -95,6 +96,7 @@ impl GateStep {
         // Before development the branch has no change of its own to speak of.
         let is_told = matches!(repo.config.forge, ForgePlace::On(_))
             && entry.mode > Mode::Observe
+            && !pipeline.is_drill
             && record.task.stage >= Stage::Development
             && record.task.stage < Stage::Deploy;
         if is_told && let Some(commit) = record.task.head.clone() {

@@ -43,6 +43,10 @@ impl BoardViews {
                 records.extend(tx.ended_tasks(ENDED_MAX).await?);
                 let mut lamps: BTreeMap<TaskId, Vec<LampView>> = BTreeMap::new();
                 for lamp in tx.lamps().await? {
+                // Drills are no work; they are shown with the gates.
+                let shown = records.len();
+                records.retain(|record| !record.is_drill);
+                let live = live.saturating_sub((shown - records.len()) as u64);
                     lamps.entry(lamp.task).or_default().push(LampView {
                         evaluation: lamp.evaluation.0,
                         entry: lamp.entry,

@@ -155,6 +155,7 @@ pub(super) fn line(record: &TaskRecord, pipelines: &Pipelines) -> TaskLine {
         rework_rounds: task.rework_rounds,
         priority: record.priority,
         updated: stamp(record.updated_ms),
+        is_drill: record.is_drill,
         activity: None,
     }
 }

@@ -22,6 +22,7 @@ pub struct Views {
     pub queue: views::QueueViews,
     pub gates: views::GateViews,
     pub conduct: views::ConductViews,
+    pub drills: views::DrillViews,
     pub evaluations: views::EvaluationViews,
     pub leases: views::LeaseViews,
     pub pauses: views::PauseViews,
@@ -49,6 +50,9 @@ impl Views {
         let ledger = ledger.clone();
         Self {
             conduct: views::ConductViews {
+                ledger: ledger.clone(),
+            },
+            drills: views::DrillViews {
                 ledger: ledger.clone(),
             },
             tasks: views::TaskViews {

@@ -215,6 +215,7 @@ mod tests {
             rework_rounds: 1,
             priority: 5,
             updated: "2026-11-21T10:00:00Z".into(),
+            is_drill: false,
             activity: None,
         }
     }

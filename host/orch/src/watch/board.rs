@@ -163,6 +163,7 @@ mod tests {
             rework_rounds: 0,
             priority: 5,
             updated: String::new(),
+            is_drill: false,
             activity: activity.map(|text| ActivityView {
                 run: 1,
                 at_ms: 0,

@@ -68,10 +68,12 @@ impl Tx {
             .collect()
     }
 
-    /// Tasks that have ended, the newest first, at most `most`.
+    /// Tasks that have ended and were no drill, the newest first, at most `most`.
     pub async fn ended_tasks(&mut self, most: u32) -> Result<Vec<TaskRecord>, StoreError> {
         let rows = sqlx::query(tasks::select(
-            "WHERE stage IN ('done', 'cancelled') ORDER BY id DESC LIMIT ?",
+            "WHERE stage IN ('done', 'cancelled') \
+             AND NOT EXISTS (SELECT 1 FROM drill_cases WHERE drill_cases.task_id = tasks.id) \
+             ORDER BY id DESC LIMIT ?",
         ))
         .bind(most)
         .fetch_all(&mut self.conn)

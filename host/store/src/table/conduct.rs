@@ -28,12 +28,14 @@ pub struct DecisionRow {
 }
 
 impl Tx {
-    /// The latest decisions of all gates, the newest first, at most `most`. A gate that was not asked decided nothing.
+    /// The latest decisions of all gates, the newest first, at most `most`. A gate that was not asked decided nothing,
+    /// and what it makes of drills says nothing of everyday work.
     pub async fn decisions(&mut self, most: u32) -> Result<Vec<DecisionRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, entry, gate, mode, task_id, head_sha, decision, \
              CASE WHEN reused_from IS NULL THEN elapsed_us END AS elapsed_us \
-             FROM evaluations WHERE json_extract(risk, '$.not_asked_below') IS NULL ORDER BY id DESC LIMIT ?",
+             FROM evaluations WHERE json_extract(risk, '$.not_asked_below') IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM drill_cases c WHERE c.task_id = evaluations.task_id) ORDER BY id DESC LIMIT ?",
         )
         .bind(most)
         .fetch_all(&mut self.conn)

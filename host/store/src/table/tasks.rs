@@ -58,6 +58,8 @@ pub struct TaskRecord {
     pub created_ms: UnixMs,
     /// When it last moved.
     pub updated_ms: UnixMs,
+    /// Whether it carries a change of a drill.
+    pub is_drill: bool,
 }
 
 /// What a compare-and-swap of a task did.
@@ -72,7 +74,8 @@ pub enum CasOutcome {
 
 const COLUMNS: &str = "id, work_item, repo, title, body, author, branch, base_branch, config_digest, stage, step, \
     status, status_reason, status_detail, status_since_ms, status_deadline_ms, version, attempts, rework_rounds, \
-    rework_rounds_max, early_rounds, infra_failures, overtaken, findings, rewrites_history, head, stop_requested, priority, created_ms, updated_ms";
+    rework_rounds_max, early_rounds, infra_failures, overtaken, findings, rewrites_history, head, stop_requested, priority, created_ms, updated_ms, \
+    EXISTS (SELECT 1 FROM drill_cases WHERE drill_cases.task_id = tasks.id) AS is_drill";
 
 pub(super) fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
     // `rest` is always a literal of this crate.
@@ -397,5 +400,6 @@ pub(super) fn record(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
         priority: get(row, "priority")?,
         created_ms: get(row, "created_ms")?,
         updated_ms: get(row, "updated_ms")?,
+        is_drill: get(row, "is_drill")?,
     })
 }

@@ -8,6 +8,7 @@ use orch_views::conduct::ConductView;
 use orch_views::gate::{self, GateState, GateView};
 use orch_views::page::{LIMIT_MAX, PageRequest};
 
+use super::drills::{self, Drill};
 use crate::Window;
 use crate::act::{Act, Acts, Look};
 use crate::page::{Asked, Follows, Here, Page};
@@ -19,6 +20,8 @@ use crate::text::{bytes, in_path, line, long_us, short};
 struct Gates {
     gates: Vec<Gate>,
     conduct: Vec<Conduct>,
+    drills: Vec<Drill>,
+    drill_orders: Vec<Act>,
     modes: Vec<(String, String)>,
     decisions: Vec<(String, i64)>,
 }
@@ -59,6 +62,8 @@ pub(crate) async fn show(State(window): State<Window>, asked: Asked) -> Result<R
     };
     let view = window.api.views.gates.page(&all)?;
     let conduct = window.api.views.conduct.page(all.clone()).await?;
+    let drills = window.api.views.drills.latest().await?;
+    let status = window.api.views.host.status().await?;
     let security = window.api.views.queue.show().await?.security;
     let acts = Acts {
         viewer: &asked.viewer,
@@ -67,6 +72,8 @@ pub(crate) async fn show(State(window): State<Window>, asked: Asked) -> Result<R
     let body = Gates {
         gates: view.items.into_iter().map(|g| gate(g, acts)).collect(),
         conduct: conduct.items.into_iter().map(decided).collect(),
+        drills: drills::drawn(drills, status.now_ms),
+        drill_orders: drills::orders(acts, status.repositories),
         modes: security.repositories.into_iter().collect(),
         decisions: security.decisions.into_iter().collect(),
     };

@@ -40,6 +40,7 @@ struct Row {
     repo: String,
     place: String,
     status: &'static str,
+    is_drill: bool,
     priority: i64,
     updated: String,
 }
@@ -69,6 +70,7 @@ pub(crate) async fn show(
             format!("{} › {}", t.stage, t.step)
         },
         status: t.status.as_str(),
+        is_drill: t.is_drill,
         priority: t.priority,
         updated: t.updated,
     };
