@@ -84,6 +84,39 @@ fn token(world: &World, person: &str, role: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn board_shows_what_its_address_asks_for() {
+    let mut world = World::new();
+    world.call_me("ann", "admin");
+    let pages = Pages::of(&mut world);
+    let _host = world.serve();
+    let item = world.begin("Discounts");
+    until("it waits for a person", || {
+        let task = world.task(&item);
+        (task["step"] == "analysis-approved" && task["status"] == "waiting").then_some(())
+    });
+    let session = pages.log_in(&token(&world, "bob", "viewer")).await;
+    let card = format!("id=\"card-{item}\"");
+    for (query, is_shown) in [
+        ("", true),
+        ("?stage=analysis&agent=script&person=ann&held=person", true),
+        ("?stage=review", false),
+        ("?agent=careful", false),
+        ("?person=eve", false),
+    ] {
+        let page = pages.get(&format!("/ui/board{query}"), &session).await;
+        let page = page.text().await.unwrap();
+        assert_eq!(page.contains(&card), is_shown, "{query}: {page}");
+    }
+    let page = pages
+        .get("/ui/board?stage=analysis&agent=script", &session)
+        .await;
+    let page = page.text().await.unwrap();
+    for chosen in ["<option selected>analysis", "<option selected>script"] {
+        assert!(page.contains(chosen), "the choice stands: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn link_of_the_socket_logs_in_once_and_a_token_does_until_it_is_revoked() {
     let mut world = World::new();
     let pages = Pages::of(&mut world);

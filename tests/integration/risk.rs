@@ -56,6 +56,28 @@ fn world() -> World {
     world
 }
 
+/// A risky change presses more than its stage alone, and what guards the repository is marked in the difference.
+fn risk_is_shown_where_people_decide(world: &World, item: &str) {
+    let inbox = world.json(&["inbox"]);
+    let items = inbox["items"].as_array().unwrap();
+    let waits = items
+        .iter()
+        .find(|waits| waits["task"]["work_item"] == item);
+    let waits = waits.unwrap_or_else(|| panic!("it waits: {inbox:#}"));
+    assert_eq!(
+        (&waits["risk"], &waits["task"]["risk"]),
+        (&json!("high"), &json!("high"))
+    );
+    let diff = world.json(&["task", "diff", item]);
+    let files = diff["files"].as_array().unwrap();
+    let protected = |path: &str| {
+        let file = files.iter().find(|file| file["path"] == path);
+        file.unwrap_or_else(|| panic!("{path}: {diff:#}"))["is_protected"].clone()
+    };
+    assert_eq!(protected(".github/workflows/test.yml"), true);
+    assert_eq!(protected("cart.sh"), false);
+}
+
 #[test]
 fn gate_is_asked_from_its_tier_on_and_a_riskier_change_has_another_reviewer() {
     let world = world();
@@ -88,6 +110,9 @@ fn gate_is_asked_from_its_tier_on_and_a_riskier_change_has_another_reviewer() {
     let mut waited = false;
     let weakened = world.follow(&item, |view| {
         if view["status"] == "waiting" && view["step"] == "protected-paths" {
+            if !waited {
+                risk_is_shown_where_people_decide(&world, &item);
+            }
             waited = true;
             // Refused if an approval before is still on its way: the next look decides.
             world.orch(&["task", "approve", &item]);

@@ -5,6 +5,7 @@ use crate::id::UnixMs;
 use crate::pipeline::Pipeline;
 use crate::remedy::asks_person;
 use crate::retry::PATIENCE_MS;
+use crate::risk::Tier;
 use crate::stage::Stage;
 use crate::task::{BlockReason, Status, Task};
 use crate::words::words;
@@ -48,6 +49,18 @@ pub struct Waiting {
     pub since_ms: Option<UnixMs>,
     /// When the waiting ends by itself, if it does.
     pub deadline_ms: Option<UnixMs>,
+}
+
+impl Risk {
+    /// The same, for a change of this tier: a risky change is at least as much at stake.
+    #[must_use]
+    pub fn raised(self, tier: Tier) -> Self {
+        self.max(match tier {
+            Tier::Low => Self::Low,
+            Tier::Medium => Self::Medium,
+            Tier::High => Self::High,
+        })
+    }
 }
 
 /// Whether and how a task waits for a person.
@@ -136,6 +149,13 @@ mod tests {
         assert!(pressure(Risk::High, since(2), now) > pressure(Risk::Low, since(17), now));
         assert!(pressure(Risk::High, since(2), now) < pressure(Risk::Low, since(19), now));
         assert!(pressure(Risk::Medium, since(1), now) > pressure(Risk::Low, since(2), now));
+    }
+
+    #[test]
+    fn risky_change_raises_what_is_at_stake_and_a_harmless_one_lowers_nothing() {
+        assert_eq!(Risk::Low.raised(Tier::High), Risk::High);
+        assert_eq!(Risk::Medium.raised(Tier::Low), Risk::Medium);
+        assert_eq!(Risk::High.raised(Tier::Medium), Risk::High);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Every task that is under way at one look: where it is, what its gates said, and why it does not move.
 
+use orch_domain::risk::Tier;
 use orch_domain::stage::Stage;
 use orch_domain::verdict::EvaluationOutcome;
 use schemars::JsonSchema;
@@ -48,6 +49,12 @@ pub struct CardView {
     pub lamps: Vec<LampView>,
     /// What its runs are known to have cost, dollars.
     pub cost_usd: f64,
+    /// How risky its change is, as a gate was last asked about it; none before development.
+    pub risk: Option<Tier>,
+    /// The agent that worked on it last; none before the first.
+    pub agent: Option<String>,
+    /// Who asked for it.
+    pub person: String,
 }
 
 /// What a gate last said.

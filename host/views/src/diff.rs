@@ -86,6 +86,9 @@ pub struct FileDiff {
     pub is_binary: bool,
     /// Whether lines of it are left out.
     pub is_cut: bool,
+    /// Whether it guards the repository, such as CI, configuration of gates, agents or scanners, or holds tests.
+    #[serde(default)]
+    pub is_protected: bool,
     /// What differs.
     pub hunks: Vec<Hunk>,
 }

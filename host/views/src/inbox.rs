@@ -1,5 +1,6 @@
 //! What waits for a person? By risk and age, with what is asked, about what, and what can be done.
 
+use orch_domain::risk::Tier;
 use orch_domain::stage::Stage;
 use orch_domain::waiting::{Risk, Wanted};
 use schemars::JsonSchema;
@@ -52,6 +53,8 @@ pub struct InboxTask {
     pub head: Option<String>,
     /// What a decision is bound to, once a gate has judged it.
     pub code_tree: Option<String>,
+    /// How risky its change is, as a gate was last asked about it; none before development.
+    pub risk: Option<Tier>,
 }
 
 /// What a gate said.

@@ -6,6 +6,7 @@ use orch_domain::id::TaskId;
 use orch_domain::job::JobState;
 use orch_domain::pipeline::Pipeline;
 use orch_domain::remedy::asks_person;
+use orch_domain::risk::Tier;
 use orch_domain::stage::Stage;
 use orch_domain::task::Status;
 use orch_store::{StoreError, TaskRecord, Tx};
@@ -26,6 +27,8 @@ struct Known {
     pipelines: tasks::Pipelines,
     lamps: BTreeMap<TaskId, Vec<LampView>>,
     spent: BTreeMap<TaskId, f64>,
+    tiers: BTreeMap<TaskId, Tier>,
+    agents: BTreeMap<TaskId, String>,
     now: i64,
 }
 
@@ -40,13 +43,13 @@ impl BoardViews {
             Box::pin(async move {
                 let live = tx.task_tally().await?.live;
                 let mut records = tx.task_page(false, None, LIVE_MAX).await?;
-                records.extend(tx.ended_tasks(ENDED_MAX).await?);
-                let mut lamps: BTreeMap<TaskId, Vec<LampView>> = BTreeMap::new();
-                for lamp in tx.lamps().await? {
                 // Drills are no work; they are shown with the gates.
                 let shown = records.len();
                 records.retain(|record| !record.is_drill);
                 let live = live.saturating_sub((shown - records.len()) as u64);
+                records.extend(tx.ended_tasks(ENDED_MAX).await?);
+                let mut lamps: BTreeMap<TaskId, Vec<LampView>> = BTreeMap::new();
+                for lamp in tx.lamps().await? {
                     lamps.entry(lamp.task).or_default().push(LampView {
                         evaluation: lamp.evaluation.0,
                         entry: lamp.entry,
@@ -57,6 +60,8 @@ impl BoardViews {
                     pipelines: tasks::pipelines(tx, &records).await?,
                     lamps,
                     spent: tx.spent_under_way().await?.into_iter().collect(),
+                    tiers: tx.tiers_under_way().await?.into_iter().collect(),
+                    agents: tx.agents_under_way().await?.into_iter().collect(),
                     now,
                 };
                 let mut cards = Vec::with_capacity(records.len());
@@ -92,6 +97,9 @@ async fn card(tx: &mut Tx, record: TaskRecord, known: &mut Known) -> Result<Card
         rework_rounds_max: record.task.rework_rounds_max,
         lamps: known.lamps.remove(&id).unwrap_or_default(),
         cost_usd: known.spent.remove(&id).unwrap_or_default(),
+        risk: known.tiers.remove(&id),
+        agent: known.agents.remove(&id),
+        person: record.author,
         line,
     })
 }

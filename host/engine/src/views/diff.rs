@@ -216,6 +216,7 @@ fn file(file: Changed, patch: Option<FilePatch>, left: &mut usize) -> FileDiff {
         removed: file.removed,
         is_binary: patch.as_ref().is_some_and(|patch| patch.is_binary),
         is_cut: patch.as_ref().is_some_and(|patch| patch.is_cut),
+        is_protected: orch_judge::is_protected(&file.path.to_string()),
         hunks: Vec::new(),
     };
     for part in patch.into_iter().flat_map(|patch| patch.hunks) {

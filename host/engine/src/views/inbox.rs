@@ -1,7 +1,11 @@
 //! What waits for a person, by risk and age.
 
+use std::collections::BTreeMap;
+
+use orch_domain::id::TaskId;
 use orch_domain::names::ItemRef;
 use orch_domain::notice::Subject;
+use orch_domain::risk::Tier;
 use orch_domain::waiting::{Risk, Waiting, Wanted, pressure, waiting};
 use orch_store::{AlertRow, Evaluation, TaskRecord, Tx};
 use orch_views::inbox::{EvidenceView, InboxItem, InboxTask};
@@ -28,14 +32,14 @@ pub struct InboxViews {
 
 /// Something that waits, before it is put into words.
 enum Entry {
-    Task(Box<TaskRecord>, Waiting),
+    Task(Box<TaskRecord>, Waiting, Option<Tier>),
     Alert(AlertRow),
 }
 
 impl Entry {
     fn risk(&self) -> Risk {
         match self {
-            Self::Task(_, waiting) => waiting.risk,
+            Self::Task(_, waiting, _) => waiting.risk,
             // It is about the host, and so about every task.
             Self::Alert(_) => Risk::High,
         }
@@ -43,7 +47,7 @@ impl Entry {
 
     fn since_ms(&self) -> i64 {
         match self {
-            Self::Task(record, waiting) => waiting.since_ms.unwrap_or(record.updated_ms),
+            Self::Task(record, waiting, _) => waiting.since_ms.unwrap_or(record.updated_ms),
             Self::Alert(alert) => alert.first_ms,
         }
     }
@@ -62,7 +66,8 @@ impl InboxViews {
             Box::pin(async move {
                 let records = tx.tasks_that_wait(LOOKED_MAX).await?;
                 let pipelines = pipelines(tx, &records).await?;
-                let mut entries = entries(records, &pipelines);
+                let tiers = tx.tiers_under_way().await?.into_iter().collect();
+                let mut entries = entries(records, &pipelines, &tiers);
                 let alerts = tx.alerts(false, None, LOOKED_MAX).await?;
                 entries.extend(alerts.into_iter().filter(asks).map(Entry::Alert));
                 // Stable: of two that press alike the one that is read first stays first.
@@ -85,10 +90,21 @@ impl InboxViews {
     }
 }
 
-fn entries(records: Vec<TaskRecord>, pipelines: &Pipelines) -> Vec<Entry> {
+fn entries(
+    records: Vec<TaskRecord>,
+    pipelines: &Pipelines,
+    tiers: &BTreeMap<TaskId, Tier>,
+) -> Vec<Entry> {
     let waits = |record: TaskRecord| {
-        let waiting = waiting(&record.task, pipelines.get(&record.config_digest)?)?;
-        Some(Entry::Task(Box::new(record), waiting))
+        if record.is_drill {
+            return None;
+        }
+        let mut waiting = waiting(&record.task, pipelines.get(&record.config_digest)?)?;
+        let tier = tiers.get(&record.task.id).copied();
+        if let Some(tier) = tier {
+            waiting.risk = waiting.risk.raised(tier);
+        }
+        Some(Entry::Task(Box::new(record), waiting, tier))
     };
     records.into_iter().filter_map(waits).collect()
 }
@@ -130,7 +146,7 @@ async fn item(
             }],
             ..blank
         },
-        Entry::Task(record, waiting) => {
+        Entry::Task(record, waiting, risk) => {
             let id = record.task.id;
             let step = step_name(&record, pipelines);
             let head = record.task.head.as_ref().map(ToString::to_string);
@@ -156,6 +172,7 @@ async fn item(
                     status: status_of(&record.task.status),
                     head,
                     code_tree,
+                    risk,
                 }),
                 ..blank
             }

@@ -100,6 +100,7 @@ mod tests {
                 removed: 1,
                 is_binary: false,
                 is_cut: true,
+                is_protected: false,
                 hunks: vec![Hunk {
                     old_start: 1,
                     old_lines: 2,

@@ -78,6 +78,7 @@ mod tests {
                 status: TaskStatus::AwaitingApproval,
                 head: None,
                 code_tree: None,
+                risk: None,
             }),
             alert: None,
             text: "`approval` waits for a person's approval".into(),

@@ -1,9 +1,10 @@
 //! What is read for many tasks at once: what gates last said, what was spent, and what happened anywhere.
 
 use orch_domain::id::{EvaluationId, TaskId};
+use orch_domain::risk::Tier;
 use orch_domain::verdict::EvaluationOutcome;
 
-use super::{get, tasks, word};
+use super::{evaluations, get, tasks, word};
 use crate::error::{Context, StoreError};
 use crate::table::tasks::TaskRecord;
 use crate::tx::Tx;
@@ -51,6 +52,40 @@ impl Tx {
                     decision: word(row, "decision", "evaluations", id)?,
                 })
             })
+            .collect()
+    }
+
+    /// How risky the change of every task under way is, as a gate was last asked about it.
+    pub async fn tiers_under_way(&mut self) -> Result<Vec<(TaskId, Tier)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.id, e.task_id, e.risk FROM evaluations e WHERE e.id IN (SELECT max(l.id) FROM evaluations l \
+             JOIN tasks t ON t.id = l.task_id WHERE t.stage NOT IN ('done', 'cancelled') AND l.risk IS NOT NULL \
+             GROUP BY l.task_id)",
+        )
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("read how risky changes are")?;
+        let mut tiers = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(recorded) = evaluations::risk(row, get(row, "id")?)? {
+                tiers.push((TaskId(get(row, "task_id")?), recorded.risk.tier));
+            }
+        }
+        Ok(tiers)
+    }
+
+    /// Which agent worked last on every task under way.
+    pub async fn agents_under_way(&mut self) -> Result<Vec<(TaskId, String)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.task_id, r.agent FROM runs r WHERE r.id IN (SELECT max(l.id) FROM runs l \
+             JOIN tasks t ON t.id = l.task_id WHERE t.stage NOT IN ('done', 'cancelled') AND l.role <> 'deploy-hook' \
+             GROUP BY l.task_id)",
+        )
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("read who works on tasks")?;
+        rows.iter()
+            .map(|row| Ok((TaskId(get(row, "task_id")?), get(row, "agent")?)))
             .collect()
     }
 

@@ -434,7 +434,7 @@ pub(super) fn evaluation(row: &SqliteRow) -> Result<Evaluation, StoreError> {
     })
 }
 
-fn risk(row: &SqliteRow, id: i64) -> Result<Option<RecordedRisk>, StoreError> {
+pub(super) fn risk(row: &SqliteRow, id: i64) -> Result<Option<RecordedRisk>, StoreError> {
     let text: Option<String> = get(row, "risk")?;
     text.map(|text| {
         let parsed = serde_json::from_str(&text).ok();

@@ -1,8 +1,11 @@
 //! The board: stages as columns, a card for each task, and on each card why it does not move.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use orch_domain::risk::Tier;
 use orch_domain::stage::Stage;
 use orch_views::board::{CardView, HeldBy};
 use serde::Deserialize;
@@ -34,6 +37,12 @@ pub(crate) struct Filter {
     held: String,
     #[serde(default)]
     find: String,
+    #[serde(default)]
+    stage: String,
+    #[serde(default)]
+    agent: String,
+    #[serde(default)]
+    person: String,
 }
 
 #[derive(Template)]
@@ -43,6 +52,9 @@ struct Board {
     repos: Vec<(String, bool)>,
     helds: Vec<(&'static str, &'static str, bool)>,
     find: String,
+    stages: Vec<(String, bool)>,
+    agents: Vec<(String, bool)>,
+    persons: Vec<(String, bool)>,
     shown: usize,
     live: u64,
     is_empty: bool,
@@ -67,6 +79,8 @@ struct Card {
     rounds: String,
     lamps: Vec<Lamp>,
     cost: String,
+    /// How risky its change is; empty before there is one.
+    risk: &'static str,
     is_urgent: bool,
 }
 
@@ -77,9 +91,16 @@ pub(crate) async fn show(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let view = window.api.views.board.show().await?;
-    let mut repos: Vec<String> = view.cards.iter().map(|c| c.line.repo.clone()).collect();
-    repos.sort();
-    repos.dedup();
+    let cards = &view.cards;
+    let repos = choices(cards.iter().map(|c| c.line.repo.as_str()), &filter.repo);
+    let agents = choices(
+        cards.iter().filter_map(|c| c.agent.as_deref()),
+        &filter.agent,
+    );
+    let persons = choices(cards.iter().map(|c| c.person.as_str()), &filter.person);
+    let stages = view.stages.iter().filter(|stage| stage.is_working());
+    let stages = stages.map(|stage| (stage.to_string(), stage.as_str() == filter.stage));
+    let stages = stages.collect();
     let is_empty = view.cards.is_empty();
     let wanted: Vec<&CardView> = view.cards.iter().filter(|c| filter.wants(c)).collect();
     let columns = COLUMNS.map(|(name, stages)| Column {
@@ -93,13 +114,10 @@ pub(crate) async fn show(
     let body = Board {
         shown: wanted.len(),
         columns: columns.into(),
-        repos: repos
-            .into_iter()
-            .map(|repo| {
-                let is_wanted = repo == filter.repo;
-                (repo, is_wanted)
-            })
-            .collect(),
+        repos,
+        stages,
+        agents,
+        persons,
         helds: HELD
             .map(|held| (held.as_str(), in_words(held), held.as_str() == filter.held))
             .to_vec(),
@@ -130,8 +148,18 @@ impl Filter {
         let has = |text: &str| text.to_lowercase().contains(&find);
         (self.repo.is_empty() || card.line.repo == self.repo)
             && (self.held.is_empty() || card.held_by.as_str() == self.held)
+            && (self.stage.is_empty() || card.line.stage.as_str() == self.stage)
+            && (self.agent.is_empty() || card.agent.as_deref() == Some(self.agent.as_str()))
+            && (self.person.is_empty() || card.person == self.person)
             && (find.is_empty() || has(&card.line.work_item) || has(&card.line.title))
     }
+}
+
+/// What there is to choose from, each once, and whether it is wanted.
+fn choices<'c>(there: impl Iterator<Item = &'c str>, wanted: &str) -> Vec<(String, bool)> {
+    let there: BTreeSet<&str> = there.collect();
+    let choice = |one: &str| (one.to_owned(), one == wanted);
+    there.into_iter().map(choice).collect()
 }
 
 /// What holds a task, on its card.
@@ -182,6 +210,7 @@ fn card(card: &CardView, now_ms: i64) -> Card {
         } else {
             String::new()
         },
+        risk: card.risk.map(Tier::as_str).unwrap_or_default(),
         is_urgent: task.priority < 5,
     }
 }

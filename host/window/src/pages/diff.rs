@@ -52,6 +52,7 @@ struct File {
     added: u32,
     removed: u32,
     note: &'static str,
+    is_protected: bool,
     is_open: bool,
     hunks: Vec<Hunk>,
 }
@@ -126,6 +127,7 @@ fn file(file: FileDiff) -> File {
         added: file.added,
         removed: file.removed,
         note,
+        is_protected: file.is_protected,
         is_open: file.added + file.removed <= OPEN_LINES_MAX,
         hunks: file.hunks.into_iter().map(hunk).collect(),
     }

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use orch_domain::risk::Tier;
 use orch_views::alert;
 use orch_views::inbox::{InboxItem, InboxTask};
 use orch_views::page::PageRequest;
@@ -53,6 +54,8 @@ struct About {
     stage: &'static str,
     step: String,
     head: String,
+    /// How risky its change is; empty before there is one.
+    risk: &'static str,
 }
 
 /// Shows the inbox.
@@ -150,5 +153,6 @@ fn about(task: InboxTask) -> About {
         stage: task.stage.as_str(),
         step: task.step,
         head: task.head.as_deref().map(short).unwrap_or_default(),
+        risk: task.risk.map(Tier::as_str).unwrap_or_default(),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use orch_domain::risk::{Reason, Risk};
 use orch_domain::stage::Stage;
 use orch_views::evaluation::EvaluationView;
 use orch_views::history::HappenedView;
@@ -42,8 +43,8 @@ struct Task {
     path: String,
     title: String,
     status: &'static str,
-    why: String,
     is_drill: bool,
+    why: String,
     firsts: Vec<String>,
     acts: Vec<Act>,
     others: Vec<Act>,
@@ -134,8 +135,8 @@ pub(crate) async fn show(
         path: in_path(&item),
         title: line(&view.line.title),
         status: view.line.status.as_str(),
-        why: block(&near(&view.why, now_ms)),
         is_drill: view.line.is_drill,
+        why: block(&near(&view.why, now_ms)),
         firsts: firsts(&view),
         others: others(&view, &item, acts, orders.is_empty()),
         acts: orders,
@@ -199,6 +200,17 @@ fn others(view: &TaskView, item: &str, acts: Acts<'_>, is_first: bool) -> Vec<Ac
     rerun.into_iter().chain(urgent).chain(end).collect()
 }
 
+/// The tier, and the weightiest of its reasons.
+fn risk_in_words(risk: &Risk) -> String {
+    let reason = |reason: &Reason| match (&reason.path, reason.count) {
+        (Some(path), _) => format!("{} {}", reason.why, line(path)),
+        (None, Some(count)) => format!("{} {count}", reason.why),
+        (None, None) => reason.why.to_string(),
+    };
+    let reasons: Vec<String> = risk.reasons.iter().take(3).map(reason).collect();
+    format!("{} ({})", risk.tier, reasons.join(", "))
+}
+
 fn facts(view: &TaskView) -> Vec<(&'static str, String)> {
     let task = &view.line;
     let mut facts = vec![
@@ -219,6 +231,7 @@ fn facts(view: &TaskView) -> Vec<(&'static str, String)> {
         .into_iter()
         .filter_map(|(name, id)| Some((name, short(id.as_deref()?))));
     facts.extend(known);
+    facts.extend(view.risk.as_ref().map(|risk| ("Risk", risk_in_words(risk))));
     if let Some(batch) = &view.batch {
         let members = batch.members.join(", ");
         facts.push((
