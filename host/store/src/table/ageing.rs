@@ -12,7 +12,7 @@ const BATCH: i64 = 500;
 pub(super) const AGE: &str = "UPDATE jobs SET priority = priority - 1, aged_by = aged_by + 1, aged_ms = ? WHERE id IN \
     (SELECT id FROM jobs WHERE state = 'ready' AND priority > 1 \
     AND coalesce(aged_ms + 60000, run_at_ms + 600000) <= ? \
-    ORDER BY coalesce(aged_ms + 60000, run_at_ms + 600000) LIMIT ?)";
+    ORDER BY coalesce(aged_ms + 60000, run_at_ms + 600000) LIMIT +?)";
 
 impl Tx {
     /// Moves rows that have been ready for ten minutes up by one, each at most once a minute; answers

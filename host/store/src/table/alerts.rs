@@ -75,7 +75,7 @@ impl Tx {
     ) -> Result<Vec<AlertRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, kind, repo, notice, first_ms, last_ms, count, acknowledged_by, acknowledged_ms FROM alerts \
-             WHERE id < ? AND (? OR acknowledged_ms IS NULL) ORDER BY id DESC LIMIT ?",
+             WHERE id < ? AND (? OR acknowledged_ms IS NULL) ORDER BY id DESC LIMIT +?",
         )
         .bind(before.unwrap_or(i64::MAX))
         .bind(all)
@@ -169,7 +169,7 @@ impl Tx {
     ) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE last_ms < max(?, ?) \
-             AND last_ms < CASE WHEN acknowledged_ms IS NULL THEN ? ELSE ? END ORDER BY last_ms LIMIT ?)",
+             AND last_ms < CASE WHEN acknowledged_ms IS NULL THEN ? ELSE ? END ORDER BY last_ms LIMIT +?)",
         )
         .bind(seen_ms)
         .bind(unseen_ms)

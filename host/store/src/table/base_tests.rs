@@ -64,7 +64,7 @@ impl Tx {
         .doing("keep how a base stood")?;
         sqlx::query(
             "DELETE FROM base_tests WHERE repo = ?1 AND rowid NOT IN \
-             (SELECT rowid FROM base_tests WHERE repo = ?1 ORDER BY tested_ms DESC LIMIT ?2)",
+             (SELECT rowid FROM base_tests WHERE repo = ?1 ORDER BY tested_ms DESC LIMIT +?2)",
         )
         .bind(repo.as_str())
         .bind(KEPT_MAX)

@@ -327,7 +327,7 @@ impl Tx {
         let rows = sqlx::query(select(
             // The first term is that of the index of live tasks.
             "WHERE stage NOT IN ('done', 'cancelled') AND repo = ? AND stage = ? \
-             AND status IN ('active', 'waiting') AND base_branch = ? ORDER BY id LIMIT ?",
+             AND status IN ('active', 'waiting') AND base_branch = ? ORDER BY id LIMIT +?",
         ))
         .bind(repo)
         .bind(Stage::DeployStaging.as_str())
@@ -347,7 +347,7 @@ impl Tx {
     ) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM merge_batches WHERE id IN (SELECT id FROM merge_batches \
-             WHERE state IN ('landed', 'dissolved') AND moved_ms < ? ORDER BY id LIMIT ?)",
+             WHERE state IN ('landed', 'dissolved') AND moved_ms < ? ORDER BY id LIMIT +?)",
         )
         .bind(before_ms)
         .bind(limit)

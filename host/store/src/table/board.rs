@@ -108,7 +108,7 @@ impl Tx {
         let rows = sqlx::query(tasks::select(
             "WHERE stage IN ('done', 'cancelled') \
              AND NOT EXISTS (SELECT 1 FROM drill_cases WHERE drill_cases.task_id = tasks.id) \
-             ORDER BY id DESC LIMIT ?",
+             ORDER BY id DESC LIMIT +?",
         ))
         .bind(most)
         .fetch_all(&mut self.conn)
@@ -141,7 +141,7 @@ impl Tx {
     pub async fn happened(&mut self, after: i64, most: u32) -> Result<Vec<Happened>, StoreError> {
         let rows = sqlx::query(
             "SELECT e.id, t.work_item FROM events e LEFT JOIN tasks t ON t.id = e.task_id WHERE e.id > ? \
-             ORDER BY e.id LIMIT ?",
+             ORDER BY e.id LIMIT +?",
         )
         .bind(after)
         .bind(most)

@@ -35,7 +35,7 @@ impl Tx {
             "SELECT id, entry, gate, mode, task_id, head_sha, decision, \
              CASE WHEN reused_from IS NULL THEN elapsed_us END AS elapsed_us \
              FROM evaluations WHERE json_extract(risk, '$.not_asked_below') IS NULL \
-             AND NOT EXISTS (SELECT 1 FROM drill_cases c WHERE c.task_id = evaluations.task_id) ORDER BY id DESC LIMIT ?",
+             AND NOT EXISTS (SELECT 1 FROM drill_cases c WHERE c.task_id = evaluations.task_id) ORDER BY id DESC LIMIT +?",
         )
         .bind(most)
         .fetch_all(&mut self.conn)

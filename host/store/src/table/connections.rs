@@ -109,7 +109,7 @@ impl Tx {
             "SELECT max(c.id) AS latest, c.run_id, c.host, c.port, c.reached, count(*) AS times FROM connections c \
              WHERE (c.task_id = ?1 OR c.run_id IN (SELECT id FROM runs WHERE task_id = ?1)) \
              AND c.reached NOT IN ('allowed', 'unreachable') \
-             GROUP BY c.run_id, c.host, c.port, c.reached ORDER BY latest DESC LIMIT ?2",
+             GROUP BY c.run_id, c.host, c.port, c.reached ORDER BY latest DESC LIMIT +?2",
         )
         .bind(task.0)
         .bind(most)

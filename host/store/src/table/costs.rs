@@ -128,7 +128,7 @@ impl Tx {
             "SELECT {name}, count(*), {SPENDING}, coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), \
              coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_tokens), 0) \
              FROM runs JOIN tasks ON tasks.id = runs.task_id WHERE role <> 'deploy-hook' AND started_ms >= ?1 \
-             AND (?2 IS NULL OR task_id = ?2) GROUP BY 1 ORDER BY {order} LIMIT ?3 OFFSET ?4"
+             AND (?2 IS NULL OR task_id = ?2) GROUP BY 1 ORDER BY {order} LIMIT +?3 OFFSET ?4"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(since_ms)

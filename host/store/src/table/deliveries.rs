@@ -10,7 +10,7 @@ use crate::tx::Tx;
 
 /// Those that wait, oldest first.
 pub(super) const WAITING: &str = "SELECT source, delivery_id, event, body_hash, body FROM deliveries \
-     WHERE state = 'waiting' ORDER BY received_ms LIMIT ?";
+     WHERE state = 'waiting' ORDER BY received_ms LIMIT +?";
 /// Whether another delivery with the same body was looked into lately.
 pub(super) const TWIN: &str = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE source = ? AND body_hash = ? \
      AND settled_ms >= ? AND state = 'looked')";

@@ -263,7 +263,7 @@ impl Tx {
     ) -> Result<Vec<EvaluationId>, StoreError> {
         let rows = sqlx::query(
             "SELECT e.id FROM evaluations e JOIN recordings r ON r.evaluation_id = e.id WHERE e.gate = ? \
-             AND e.id < ? ORDER BY e.id DESC LIMIT ?",
+             AND e.id < ? ORDER BY e.id DESC LIMIT +?",
         )
         .bind(gate)
         .bind(before.map_or(i64::MAX, |id| id.0))
@@ -316,7 +316,7 @@ impl Tx {
         most: u32,
     ) -> Result<Vec<(EvaluationOutcome, i64)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT decision, count(*) FROM (SELECT decision FROM evaluations WHERE gate = ? ORDER BY id DESC LIMIT ?) \
+            "SELECT decision, count(*) FROM (SELECT decision FROM evaluations WHERE gate = ? ORDER BY id DESC LIMIT +?) \
              GROUP BY decision ORDER BY decision",
         )
         .bind(gate)
@@ -349,7 +349,7 @@ impl Tx {
     pub async fn sweep_recordings(&mut self, before: UnixMs, most: u32) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM recordings WHERE evaluation_id IN (SELECT r.evaluation_id FROM recordings r \
-             JOIN evaluations e ON e.id = r.evaluation_id WHERE e.at_ms < ? LIMIT ?)",
+             JOIN evaluations e ON e.id = r.evaluation_id WHERE e.at_ms < ? LIMIT +?)",
         )
         .bind(before)
         .bind(most)

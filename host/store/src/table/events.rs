@@ -71,7 +71,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, at_ms, kind, actor, channel, data FROM events WHERE task_id = ? AND id > ? ORDER BY id LIMIT ?",
+            "SELECT id, at_ms, kind, actor, channel, data FROM events WHERE task_id = ? AND id > ? ORDER BY id LIMIT +?",
         )
         .bind(task.0)
         .bind(after)
@@ -101,7 +101,7 @@ impl Tx {
         limit: u32,
     ) -> Result<u64, StoreError> {
         let outbox = sqlx::query(
-            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE coalesce(done_ms, dead_ms) < ? LIMIT ?)",
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE coalesce(done_ms, dead_ms) < ? LIMIT +?)",
         )
         .bind(before_ms)
         .bind(limit)
@@ -109,7 +109,7 @@ impl Tx {
         .await
         .doing("sweep the outbox")?;
         let deliveries = sqlx::query(
-            "DELETE FROM deliveries WHERE rowid IN (SELECT rowid FROM deliveries WHERE received_ms < ? LIMIT ?)",
+            "DELETE FROM deliveries WHERE rowid IN (SELECT rowid FROM deliveries WHERE received_ms < ? LIMIT +?)",
         )
         .bind(before_ms)
         .bind(limit)
@@ -119,7 +119,7 @@ impl Tx {
         // Where an issue stands is kept for as long as its task.
         let moves = sqlx::query(
             "DELETE FROM issue_moves WHERE id IN (SELECT id FROM issue_moves m WHERE at_ms < ? AND EXISTS \
-             (SELECT 1 FROM issue_moves later WHERE later.task_id = m.task_id AND later.id > m.id) LIMIT ?)",
+             (SELECT 1 FROM issue_moves later WHERE later.task_id = m.task_id AND later.id > m.id) LIMIT +?)",
         )
         .bind(before_ms)
         .bind(limit)

@@ -32,12 +32,12 @@ const OF_TASK: [&str; 17] = [
 const OF_NONE: [&str; 4] = [
     "DELETE FROM commit_statuses WHERE rowid IN (SELECT rowid FROM commit_statuses s WHERE updated_ms < ? \
      AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.repo = s.repo AND t.head = s.sha \
-     AND t.stage NOT IN ('done', 'cancelled')) LIMIT ?)",
+     AND t.stage NOT IN ('done', 'cancelled')) LIMIT +?)",
     "DELETE FROM commit_tests WHERE rowid IN (SELECT rowid FROM commit_tests s WHERE updated_ms < ? \
      AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.repo = s.repo AND t.head = s.sha \
-     AND t.stage NOT IN ('done', 'cancelled')) LIMIT ?)",
-    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE task_id IS NULL AND at_ms < ? ORDER BY id LIMIT ?)",
-    "DELETE FROM tracker_intents WHERE key IN (SELECT key FROM tracker_intents WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
+     AND t.stage NOT IN ('done', 'cancelled')) LIMIT +?)",
+    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE task_id IS NULL AND at_ms < ? ORDER BY id LIMIT +?)",
+    "DELETE FROM tracker_intents WHERE key IN (SELECT key FROM tracker_intents WHERE at_ms < ? ORDER BY at_ms LIMIT +?)",
 ];
 
 impl Tx {
@@ -45,7 +45,7 @@ impl Tx {
     pub async fn sweep_jobs(&mut self, before_ms: UnixMs, limit: u32) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs j WHERE finished_ms IS NOT NULL AND finished_ms < ? \
-             AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.job_id = j.id) LIMIT ?)",
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.job_id = j.id) LIMIT +?)",
         )
         .bind(before_ms)
         .bind(limit)
@@ -67,7 +67,7 @@ impl Tx {
         let ended = sqlx::query(
             "SELECT id FROM tasks t WHERE stage IN ('done', 'cancelled') AND updated_ms < ? \
              AND EXISTS (SELECT 1 FROM events WHERE task_id = t.id) \
-             AND NOT EXISTS (SELECT 1 FROM runs WHERE task_id = t.id AND state = 'started') ORDER BY id LIMIT ?",
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE task_id = t.id AND state = 'started') ORDER BY id LIMIT +?",
         )
         .bind(before_ms)
         .bind(tasks)

@@ -104,7 +104,7 @@ pub(super) fn claim_sql() -> String {
          claimed_ms = ?, lease_until_ms = ?, reason = NULL, put_off_kind = NULL, hinted = 0, \
          priority = priority + aged_by, aged_by = 0, aged_ms = NULL WHERE state = 'ready' AND id IN \
          (SELECT id FROM jobs WHERE state = 'ready' AND lane = ? AND {} \
-         ORDER BY priority, run_at_ms, id LIMIT ?) \
+         ORDER BY priority, run_at_ms, id LIMIT +?) \
          RETURNING id, epoch, kind, task_id, repo, payload, attempt, crashes",
         is_claimable()
     )
@@ -119,7 +119,7 @@ pub(super) fn has_due_sql() -> String {
 }
 
 pub(super) const PROMOTE: &str = "UPDATE jobs SET state = 'ready' WHERE id IN \
-    (SELECT id FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ? ORDER BY run_at_ms LIMIT ?)";
+    (SELECT id FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ? ORDER BY run_at_ms LIMIT +?)";
 
 pub(super) const NEXT_DUE: &str = "SELECT min(run_at_ms) FROM jobs WHERE state = 'scheduled'";
 

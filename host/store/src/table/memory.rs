@@ -102,7 +102,7 @@ impl Tx {
     pub async fn sweep_staged_memory(&mut self, limit: u32) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM gate_memory_staged WHERE rowid IN (SELECT s.rowid FROM gate_memory_staged s \
-             JOIN tasks t ON t.id = s.task_id WHERE t.status = 'ended' LIMIT ?)",
+             JOIN tasks t ON t.id = s.task_id WHERE t.status = 'ended' LIMIT +?)",
         )
         .bind(limit)
         .execute(&mut self.conn)

@@ -17,7 +17,7 @@ pub(super) const DUE: &str = "SELECT id, task_id, kind, key, payload, attempts F
      WHERE destination = ? AND done_ms IS NULL AND dead_ms IS NULL AND +next_ms <= ? \
      AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.task_id = o.task_id \
      AND older.destination = o.destination AND older.id < o.id AND older.done_ms IS NULL AND older.dead_ms IS NULL) \
-     ORDER BY id LIMIT ?";
+     ORDER BY id LIMIT +?";
 /// When the next message of a destination is due, whatever its order.
 pub(super) const NEXT: &str =
     "SELECT min(next_ms) FROM outbox WHERE destination = ? AND done_ms IS NULL AND dead_ms IS NULL";
@@ -229,7 +229,7 @@ impl Tx {
     pub async fn waiting_destinations(&mut self, limit: u32) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT destination FROM outbox WHERE done_ms IS NULL AND dead_ms IS NULL \
-             ORDER BY destination LIMIT ?",
+             ORDER BY destination LIMIT +?",
         )
         .bind(limit)
         .fetch_all(&mut self.conn)

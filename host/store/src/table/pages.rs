@@ -85,13 +85,13 @@ const JOB: &str = "SELECT j.id, j.kind, j.lane, j.state, j.repo, t.work_item, j.
 pub(super) fn ready_sql() -> String {
     format!(
         "{JOB} WHERE j.state = 'ready' AND j.lane = ? AND (j.priority, j.run_at_ms, j.id) > (?, ?, ?) \
-         ORDER BY j.priority, j.run_at_ms, j.id LIMIT ?"
+         ORDER BY j.priority, j.run_at_ms, j.id LIMIT +?"
     )
 }
 
 pub(super) fn scheduled_sql() -> String {
     format!(
-        "{JOB} WHERE j.state = 'scheduled' AND (j.run_at_ms, j.id) > (?, ?) ORDER BY j.run_at_ms, j.id LIMIT ?"
+        "{JOB} WHERE j.state = 'scheduled' AND (j.run_at_ms, j.id) > (?, ?) ORDER BY j.run_at_ms, j.id LIMIT +?"
     )
 }
 
@@ -122,9 +122,9 @@ impl Tx {
         most: u32,
     ) -> Result<Vec<TaskRecord>, StoreError> {
         let rest = if all {
-            "WHERE id < ? ORDER BY id DESC LIMIT ?"
+            "WHERE id < ? ORDER BY id DESC LIMIT +?"
         } else {
-            "WHERE id < ? AND stage NOT IN ('done', 'cancelled') ORDER BY id DESC LIMIT ?"
+            "WHERE id < ? AND stage NOT IN ('done', 'cancelled') ORDER BY id DESC LIMIT +?"
         };
         let rows = sqlx::query(tasks::select(rest))
             .bind(before.map_or(i64::MAX, |id| id.0))
@@ -138,7 +138,7 @@ impl Tx {
     /// Tasks that wait for a person or may do so, those that changed longest ago first.
     pub async fn tasks_that_wait(&mut self, most: u32) -> Result<Vec<TaskRecord>, StoreError> {
         let rest = "WHERE status IN ('awaiting-approval', 'needs-input', 'blocked', 'waiting') \
-            AND stage NOT IN ('done', 'cancelled') ORDER BY updated_ms, id LIMIT ?";
+            AND stage NOT IN ('done', 'cancelled') ORDER BY updated_ms, id LIMIT +?";
         let rows = sqlx::query(tasks::select(rest))
             .bind(most)
             .fetch_all(&mut self.conn)
@@ -150,7 +150,7 @@ impl Tx {
     /// Runs whose results are not taken in, the latest `most` of them, newest first.
     pub async fn runs_under_way(&mut self, most: u32) -> Result<Vec<RunRow>, StoreError> {
         let sql = format!(
-            "SELECT {} FROM runs WHERE state = 'started' ORDER BY id DESC LIMIT ?",
+            "SELECT {} FROM runs WHERE state = 'started' ORDER BY id DESC LIMIT +?",
             runs::COLUMNS
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -185,7 +185,7 @@ impl Tx {
 
     /// Jobs at work, the longest first.
     pub async fn jobs_at_work(&mut self, most: u32) -> Result<Vec<QueuedJob>, StoreError> {
-        let sql = format!("{JOB} WHERE j.state = 'running' ORDER BY j.claimed_ms, j.id LIMIT ?");
+        let sql = format!("{JOB} WHERE j.state = 'running' ORDER BY j.claimed_ms, j.id LIMIT +?");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(most)
             .fetch_all(&mut self.conn)
@@ -265,7 +265,7 @@ impl Tx {
         task: TaskId,
         most: u32,
     ) -> Result<(Vec<Evaluation>, u64), StoreError> {
-        let sql = "SELECT *, count(*) OVER () AS total FROM evaluations WHERE task_id = ? ORDER BY id DESC LIMIT ?";
+        let sql = "SELECT *, count(*) OVER () AS total FROM evaluations WHERE task_id = ? ORDER BY id DESC LIMIT +?";
         let rows = self.latest(sql, task, most).await?;
         Ok((reversed(&rows, evaluation)?, total(&rows)?))
     }
@@ -277,7 +277,7 @@ impl Tx {
         most: u32,
     ) -> Result<(Vec<RunRow>, u64), StoreError> {
         let sql = format!(
-            "SELECT {}, count(*) OVER () AS total FROM runs WHERE task_id = ? ORDER BY id DESC LIMIT ?",
+            "SELECT {}, count(*) OVER () AS total FROM runs WHERE task_id = ? ORDER BY id DESC LIMIT +?",
             runs::COLUMNS
         );
         let rows = self.latest(&sql, task, most).await?;
@@ -291,7 +291,7 @@ impl Tx {
         most: u32,
     ) -> Result<(Vec<CommentRow>, u64), StoreError> {
         let sql = "SELECT author, body, at_ms, count(*) OVER () AS total FROM issue_comments WHERE task_id = ? \
-                   ORDER BY at_ms DESC, rowid DESC LIMIT ?";
+                   ORDER BY at_ms DESC, rowid DESC LIMIT +?";
         let rows = self.latest(sql, task, most).await?;
         let comment = |row: &SqliteRow| {
             Ok(CommentRow {

@@ -84,3 +84,28 @@ async fn claim_walks_the_index_of_ready_rows_in_its_order() {
     let outer = "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)";
     assert!(lines.iter().any(|line| line == outer), "{lines:?}");
 }
+
+/// A statement with a bare one is prepared anew at each execution.
+#[test]
+fn no_limit_is_a_bare_parameter() {
+    let mut folders = vec![std::path::PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src"
+    ))];
+    let mut limits = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("text");
+            for after in text.split("LIMIT ").skip(1) {
+                limits += usize::from(after.starts_with("+?"));
+                assert!(!after.starts_with('?'), "{}", path.display());
+            }
+        }
+    }
+    assert!(limits > 10, "{limits}");
+}

@@ -29,7 +29,7 @@ impl Tx {
     ) -> Result<Vec<UnderWay>, StoreError> {
         let rows = sqlx::query(select(
             "WHERE stage NOT IN ('done', 'cancelled') AND status IN ('active', 'waiting', 'stopping') AND id > ? \
-             ORDER BY id LIMIT ?",
+             ORDER BY id LIMIT +?",
         ))
         .bind(after.0)
         .bind(most)
@@ -117,7 +117,7 @@ impl Tx {
     ) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "SELECT data FROM events WHERE task_id = ?1 AND kind = ?2 AND id > coalesce((SELECT max(id) FROM events \
-             WHERE task_id = ?1 AND kind IN (?3, ?4)), 0) ORDER BY id DESC LIMIT ?5",
+             WHERE task_id = ?1 AND kind IN (?3, ?4)), 0) ORDER BY id DESC LIMIT +?5",
         )
         .bind(task.0)
         .bind(EventKind::MergeIntent.as_str())

@@ -103,7 +103,7 @@ impl Tx {
         most: u32,
     ) -> Result<u64, StoreError> {
         let done = sqlx::query(
-            "DELETE FROM request_keys WHERE rowid IN (SELECT rowid FROM request_keys WHERE at_ms < ? LIMIT ?)",
+            "DELETE FROM request_keys WHERE rowid IN (SELECT rowid FROM request_keys WHERE at_ms < ? LIMIT +?)",
         )
         .bind(before)
         .bind(most)

@@ -181,7 +181,7 @@ impl Tx {
     ) -> Result<Vec<RunFolderRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, folder, CASE state WHEN 'finalised' THEN finished_ms END FROM runs WHERE id > ? \
-             ORDER BY id LIMIT ?",
+             ORDER BY id LIMIT +?",
         )
         .bind(after.0)
         .bind(limit)

@@ -92,7 +92,7 @@ impl Tx {
     ) -> Result<Vec<TaskId>, StoreError> {
         let rows = sqlx::query(
             "SELECT id FROM tasks WHERE repo = ? AND head = ? AND stage NOT IN ('done', 'cancelled') \
-             ORDER BY id LIMIT ?",
+             ORDER BY id LIMIT +?",
         )
         .bind(repo)
         .bind(head.as_str())

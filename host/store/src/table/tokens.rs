@@ -85,7 +85,7 @@ impl Tx {
 
     /// Tokens after `after`, oldest first, at most `most`; those that do not count any more among them.
     pub async fn tokens(&mut self, after: TokenId, most: u32) -> Result<Vec<TokenRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM tokens WHERE id > ? ORDER BY id LIMIT ?")
+        let rows = sqlx::query("SELECT * FROM tokens WHERE id > ? ORDER BY id LIMIT +?")
             .bind(after.0)
             .bind(most)
             .fetch_all(&mut self.conn)

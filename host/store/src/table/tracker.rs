@@ -139,7 +139,7 @@ impl Tx {
         let rows = sqlx::query(
             "SELECT id, task_id, state, actor, at_ms, EXISTS (SELECT 1 FROM issue_moves later \
              WHERE later.task_id = m.task_id AND later.id > m.id AND later.actor <> ?) \
-             FROM issue_moves m WHERE id > ? ORDER BY id LIMIT ?",
+             FROM issue_moves m WHERE id > ? ORDER BY id LIMIT +?",
         )
         .bind(HOST_ACTOR)
         .bind(position)
@@ -179,7 +179,7 @@ impl Tx {
             "SELECT t.work_item, t.title, coalesce(m.state, i.state), coalesce(m.actor, ?), \
              coalesce(m.at_ms, i.updated_ms), t.id FROM issues i JOIN tasks t ON t.id = i.task_id LEFT JOIN issue_moves m \
              ON m.id = (SELECT max(id) FROM issue_moves WHERE task_id = i.task_id) \
-             WHERE (? OR t.stage NOT IN ('done', 'cancelled')) AND t.id < ? ORDER BY t.id DESC LIMIT ?",
+             WHERE (? OR t.stage NOT IN ('done', 'cancelled')) AND t.id < ? ORDER BY t.id DESC LIMIT +?",
         )
         .bind(HOST_ACTOR)
         .bind(all)

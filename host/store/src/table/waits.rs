@@ -41,7 +41,7 @@ impl Tx {
             "SELECT id, NULL, status_since_ms FROM tasks WHERE status = 'awaiting-approval' AND status_since_ms < ?1 \
              UNION ALL SELECT task_id, coalesce(reason, put_off_kind), created_ms FROM jobs \
              WHERE state = 'scheduled' AND task_id IS NOT NULL AND created_ms < ?1 AND put_off_kind IN ({put_offs}) \
-             LIMIT ?2"
+             LIMIT +?2"
         );
         // The kinds are words of a closed list.
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))

@@ -82,8 +82,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "claim-beyond-limit",
         takes_out: "a claim takes as many as were asked for",
         file: JOBS,
-        text: "ORDER BY priority, run_at_ms, id LIMIT ?",
-        instead: "ORDER BY priority, run_at_ms, id LIMIT ? + 1000",
+        text: "ORDER BY priority, run_at_ms, id LIMIT +?",
+        instead: "ORDER BY priority, run_at_ms, id LIMIT 1000 + ?",
     },
     Mutant {
         name: "claim-what-is-paused",

@@ -61,7 +61,7 @@ impl Tx {
 
     /// The newest jobs.
     pub async fn recent_jobs(&mut self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
-        let sql = format!("SELECT {ROW} FROM jobs ORDER BY id DESC LIMIT ?");
+        let sql = format!("SELECT {ROW} FROM jobs ORDER BY id DESC LIMIT +?");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(limit)
             .fetch_all(&mut self.conn)
