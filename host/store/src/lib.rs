@@ -5,8 +5,10 @@
 //! guarded write says what happened.
 
 mod error;
+mod joined;
 mod migrations;
 mod open;
+mod queue;
 mod snapshot;
 mod table;
 mod tx;
@@ -33,7 +35,7 @@ pub use table::forge::{MergeMark, PullRequest, StatusRow};
 pub use table::issues::OWN_TRACKER;
 pub use table::jobs::held::{CountsAsTry, FinishOutcome, RenewOutcome};
 pub use table::jobs::rows::JobRow;
-pub use table::jobs::{Cancel, ClaimedJob, EnqueueOutcome, JobKey, NewJob};
+pub use table::jobs::{Cancel, ClaimedJob, EnqueueOutcome, JobKey, NewJob, Outlook};
 pub use table::leases::{AcquireOutcome, LeaseRow, Reclaimed};
 pub use table::memory::MemoryApplied;
 pub use table::outbox::WaitingMessage;

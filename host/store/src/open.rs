@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
@@ -21,6 +21,9 @@ use crate::writer::{Writer, WriterStats};
 const READERS: usize = 4;
 /// How long a statement waits for a lock that only a foreign tool could hold.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Rows that the thread of a connection hands over before it waits for them to be taken: a claim for many workers goes
+/// over in one piece.
+const ROWS_BUFFERED: usize = 512;
 
 /// Who writes: recorded in claimed jobs and in the lock, so that work of a dead host is told from one's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub struct Owner(pub String);
 /// The store. Clones share one writer; the lock is freed when the last one is dropped.
 #[derive(Debug, Clone)]
 pub struct Store {
-    writer: Writer,
+    pub(crate) writer: Writer,
     readers: Arc<[Mutex<Tx>; READERS]>,
     next_reader: Arc<AtomicUsize>,
     owner: Owner,
@@ -62,6 +65,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
+            .row_buffer_size(ROWS_BUFFERED)
             .statement_cache_capacity(200);
         let mut conn = SqliteConnection::connect_with(&options)
             .await
@@ -76,7 +80,7 @@ impl Store {
             let conn = SqliteConnection::connect_with(&reading)
                 .await
                 .doing("open the database for reading")?;
-            readers.push(Mutex::new(Tx { conn, woke: false }));
+            readers.push(Mutex::new(Tx::new(conn)));
         }
         let Ok(readers) = <[Mutex<Tx>; READERS]>::try_from(readers) else {
             return Err(StoreError::Closed);
@@ -137,30 +141,48 @@ impl Store {
         E: From<StoreError>,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     {
-        let index = self.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
-        let mut tx = self.readers[index].lock().await;
-        // A reader dropped half-way leaves its snapshot open; ending it first keeps this one fresh.
-        sqlx::query("SELECT 1")
+        let mut tx = self.reader().await;
+        tx.in_snapshot = true;
+        sqlx::query("BEGIN")
             .execute(&mut tx.conn)
             .await
-            .doing("reach the database")?;
-        if let Err(error) = sqlx::query("BEGIN").execute(&mut tx.conn).await {
-            tracing::debug!(error = %error, "a dropped reader left a snapshot open");
-            sqlx::query("ROLLBACK")
-                .execute(&mut tx.conn)
-                .await
-                .doing("end an old snapshot")?;
-            sqlx::query("BEGIN")
-                .execute(&mut tx.conn)
-                .await
-                .doing("begin a snapshot")?;
-        }
+            .doing("begin a snapshot")?;
         let result = work(&mut tx).await;
         sqlx::query("COMMIT")
             .execute(&mut tx.conn)
             .await
             .doing("end a snapshot")?;
+        tx.in_snapshot = false;
         result
+    }
+
+    /// Carries out one statement on a read-only connection: it needs no snapshot to be one.
+    ///
+    /// # Errors
+    /// What `work` returned, or why the database did not answer.
+    pub async fn look<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>>,
+    {
+        let mut tx = self.reader().await;
+        work(&mut tx).await
+    }
+
+    /// A connection for reading on which no snapshot is open.
+    async fn reader(&self) -> MutexGuard<'_, Tx> {
+        let index = self.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
+        let mut tx = self.readers[index].lock().await;
+        if tx.in_snapshot {
+            // A reader that was dropped half-way left its snapshot open, or was dropped just as it began or ended.
+            match sqlx::query("ROLLBACK").execute(&mut tx.conn).await {
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(error = %error, "a dropped reader left no snapshot open");
+                }
+            }
+            tx.in_snapshot = false;
+        }
+        tx
     }
 
     /// Fires after each commit that made a job ready. A hint: the queue is the truth.

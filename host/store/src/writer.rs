@@ -1,8 +1,12 @@
 //! The one writer: drains its queue into one transaction, commits, then answers.
 //!
-//! Group commit is what makes durable writes fast: a flush costs the same for one command as for sixty-four.
-//! Each command has a savepoint, so one that fails or panics takes nothing of its neighbours with it; and a
-//! caller that goes away cannot cancel a transaction half-way.
+//! Group commit is what makes durable writes fast: a flush costs the same for one command as for sixty-four, and
+//! commands that are alike become one statement (`writer/groups.rs`). A caller that goes away cannot cancel a
+//! transaction half-way.
+
+mod batch;
+mod groups;
+mod transaction;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,17 +17,17 @@ use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::error::{Context, StoreError};
+use self::batch::{Command, Work};
+use self::groups::Alike;
+use self::transaction::{Asked, Reply, told};
+use crate::error::StoreError;
+use crate::joined::Joined;
 use crate::tx::Tx;
 
 /// Most commands in one transaction: past this the flush is amortised and latency only grows.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 256;
 /// Most commands waiting; callers past it wait for room.
 const QUEUE_MAX: usize = 1024;
-
-/// Tells a command's caller how the commit went.
-type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Command = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Option<Reply>> + Send>;
 
 /// What the writer has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,14 +104,14 @@ impl Writer {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel::<Result<T, E>>();
-        let command: Command = Box::new(move |tx| {
+        let work: Work = Box::new(move |tx| {
             Box::pin(async move {
                 let future = AssertUnwindSafe(work(tx)).catch_unwind();
                 match future.await {
                     Ok(Ok(value)) => {
                         let reply: Reply = Box::new(move |committed| {
                             // A caller that went away does not want the answer; the commit stands.
-                            drop(answer.send(committed.map(|()| value).map_err(E::from)));
+                            drop(answer.send(told(value, committed).map_err(E::from)));
                         });
                         Some(reply)
                     }
@@ -123,14 +127,36 @@ impl Writer {
                 }
             })
         });
-        self.queue
-            .send(command)
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        self.send(Command::Work(work)).await?;
         match answered.await {
             Ok(answer) => answer,
-            Err(_) if self.queue.is_closed() => Err(StoreError::Closed.into()),
-            Err(_) => Err(self.counters.refusal().into()),
+            Err(_) => Err(self.unanswered().into()),
+        }
+    }
+
+    /// Has `write` carried out in the next transaction, with others of its kind if there are any; answers after the
+    /// commit.
+    pub(crate) async fn ask<J: Joined>(&self, write: J) -> Result<J::Answer, StoreError> {
+        let (caller, answered) = oneshot::channel();
+        let alone = Alike(vec![Asked { write, caller }]);
+        self.send(Command::Ask(Box::new(alone))).await?;
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.unanswered()),
+        }
+    }
+
+    async fn send(&self, command: Command) -> Result<(), StoreError> {
+        let sent = self.queue.send(command).await;
+        sent.map_err(|_| StoreError::Closed)
+    }
+
+    /// Why a command was dropped.
+    fn unanswered(&self) -> StoreError {
+        if self.queue.is_closed() {
+            StoreError::Closed
+        } else {
+            self.counters.refusal()
         }
     }
 }
@@ -141,12 +167,12 @@ async fn drain(
     counters: Arc<Counters>,
     wake: Arc<Notify>,
 ) {
-    let mut tx = Tx { conn, woke: false };
+    let mut tx = Tx::new(conn);
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while commands.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let count = batch.len() as u64;
         tx.woke = false;
-        match commit_batch(&mut tx, &mut batch).await {
+        match batch::commit(&mut tx, &mut batch).await {
             Ok(replies) => {
                 counters.commands.fetch_add(count, Ordering::Relaxed);
                 counters.commits.fetch_add(1, Ordering::Relaxed);
@@ -156,6 +182,8 @@ async fn drain(
                 if tx.woke {
                     wake.notify_waiters();
                 }
+                // Those that were answered write again, most of them: let them in, or the next flush is for one.
+                tokio::task::yield_now().await;
             }
             Err((replies, error)) => {
                 tracing::error!(
@@ -166,7 +194,7 @@ async fn drain(
                 // Before the commands go, whose callers ask for it then.
                 counters.dropped(&error);
                 for reply in replies {
-                    reply(Err(StoreError::NotWritten(error.clone())));
+                    reply(Err(&error));
                 }
             }
         }
@@ -175,59 +203,4 @@ async fn drain(
     if let Err(error) = tx.conn.close().await {
         tracing::warn!(error = %error, "the database did not close cleanly");
     }
-}
-
-/// Runs a batch in one transaction. On failure everything is rolled back and the replies come back with the
-/// error, so that no caller is told of a success that is not durable.
-async fn commit_batch(
-    tx: &mut Tx,
-    batch: &mut Vec<Command>,
-) -> Result<Vec<Reply>, (Vec<Reply>, StoreError)> {
-    let mut replies = Vec::with_capacity(batch.len());
-    if let Err(error) = execute(tx, "BEGIN IMMEDIATE").await {
-        return Err((replies, error));
-    }
-    for command in batch.drain(..) {
-        let step = async {
-            execute(tx, "SAVEPOINT command").await?;
-            let reply = command(tx).await;
-            if reply.is_none() {
-                execute(tx, "ROLLBACK TO command").await?;
-            }
-            execute(tx, "RELEASE command").await?;
-            Ok::<_, StoreError>(reply)
-        };
-        match step.await {
-            Ok(reply) => replies.extend(reply),
-            Err(error) => return abandon(tx, replies, error).await,
-        }
-    }
-    orch_durable::point("commit: before");
-    match execute(tx, "COMMIT").await {
-        Ok(()) => {
-            orch_durable::point("commit: after");
-            Ok(replies)
-        }
-        Err(error) => abandon(tx, replies, error).await,
-    }
-}
-
-async fn abandon(
-    tx: &mut Tx,
-    replies: Vec<Reply>,
-    error: StoreError,
-) -> Result<Vec<Reply>, (Vec<Reply>, StoreError)> {
-    if let Err(rollback) = execute(tx, "ROLLBACK").await {
-        // SQLite rolls back by itself on a full disk; there is nothing left to undo then.
-        tracing::debug!(error = %rollback, "nothing to roll back");
-    }
-    Err((replies, error))
-}
-
-async fn execute(tx: &mut Tx, statement: &'static str) -> Result<(), StoreError> {
-    sqlx::query(statement)
-        .execute(&mut tx.conn)
-        .await
-        .map(|_| ())
-        .doing(statement)
 }

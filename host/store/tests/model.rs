@@ -16,8 +16,8 @@ use stateright::{Checker, Model};
 
 use properties::{
     ATTEMPT_ADDS_UP, DEAD_OWN_NOTHING, ENDS_AFTER_RESTART, EPOCH_ADDS_UP, EPOCH_IS_NEW,
-    LIVING_KEEP_THEIRS, NO_LATE_RENEWAL, ONE_COMPLETION, PRESENT_EPOCH, PRESENT_PUT_OFF,
-    PRESENT_RENEWAL, REAPED_AS_SEEN, TERMINAL_STAYS,
+    HANDED_TO_ONE, LIVING_KEEP_THEIRS, NO_LATE_RENEWAL, ONE_COMPLETION, PRESENT_EPOCH,
+    PRESENT_PUT_OFF, PRESENT_RENEWAL, REAPED_AS_SEEN, REFUSED_CHANGES_NOTHING, TERMINAL_STAYS,
 };
 use protocol::{Action, Answer, Key, Protocol, State, World};
 use replay::{Rig, Tally};
@@ -217,6 +217,37 @@ async fn cancelling_what_ended_is_caught() {
 #[tokio::test]
 async fn cancelling_that_keeps_the_epoch_is_caught() {
     is_caught(World::Locked, Mutant::CancelKeepsEpoch, EPOCH_ADDS_UP).await;
+}
+
+#[tokio::test]
+async fn joined_writes_without_an_epoch_check_are_caught() {
+    let mutant = Mutant::JoinedWithoutEpoch;
+    is_caught(World::Forfeited, mutant, PRESENT_EPOCH).await;
+    is_caught(World::Forfeited, mutant, PRESENT_PUT_OFF).await;
+    is_caught(World::Forfeited, mutant, PRESENT_RENEWAL).await;
+}
+
+#[tokio::test]
+async fn joined_renewals_after_expiry_are_caught() {
+    let mutant = Mutant::JoinedRenewsAfterExpiry;
+    is_caught(World::Locked, mutant, NO_LATE_RENEWAL).await;
+}
+
+#[tokio::test]
+async fn group_that_is_believed_whatever_it_wrote_is_caught() {
+    let mutant = Mutant::GroupTrustsItsStatement;
+    is_caught(World::Locked, mutant, PRESENT_EPOCH).await;
+}
+
+#[tokio::test]
+async fn group_that_is_done_again_over_what_it_wrote_is_caught() {
+    let mutant = Mutant::GroupKeepsWhatItUndoes;
+    is_caught(World::Locked, mutant, REFUSED_CHANGES_NOTHING).await;
+}
+
+#[tokio::test]
+async fn joined_claims_that_hand_a_job_out_twice_are_caught() {
+    is_caught(World::Locked, Mutant::ClaimsHandOutTwice, HANDED_TO_ONE).await;
 }
 
 #[tokio::test]

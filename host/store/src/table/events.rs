@@ -1,11 +1,13 @@
 //! What happened, append-only, and the deliveries of webhooks.
 
 use orch_domain::event::EventKind;
-use orch_domain::id::{TaskId, UnixMs};
+use orch_domain::id::{JobId, TaskId, UnixMs};
 use orch_domain::person::Channel;
 
+use super::jobs::together::{array, is_whole_in_json};
 use super::{get, maybe_word, word};
 use crate::error::{Context, StoreError};
+use crate::joined::Joined;
 use crate::tx::Tx;
 
 /// An event as stored.
@@ -23,6 +25,49 @@ pub struct EventRow {
     pub channel: Option<Channel>,
     /// Details as JSON.
     pub data: String,
+}
+
+/// [`Tx::append_event`].
+#[derive(Debug)]
+pub(crate) struct Append {
+    pub(crate) task: Option<TaskId>,
+    pub(crate) kind: EventKind,
+    pub(crate) actor: String,
+    pub(crate) data: String,
+    pub(crate) now: UnixMs,
+}
+
+pub(super) const APPEND: &str = "INSERT INTO events (task_id, at_ms, kind, actor, data) SELECT value ->> 0, value ->> 1, \
+     value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) ORDER BY key";
+
+impl Joined for Append {
+    type Answer = i64;
+
+    fn job(&self) -> Option<JobId> {
+        None
+    }
+
+    fn fits_an_array(&self) -> bool {
+        is_whole_in_json(&self.actor) && is_whole_in_json(&self.data)
+    }
+
+    async fn all(tx: &mut Tx, writes: &[Self]) -> Result<Option<Vec<i64>>, StoreError> {
+        let rows = array(writes.iter().map(|event| {
+            let (task, kind) = (event.task.map(|t| t.0), event.kind.as_str());
+            (task, event.now, kind, &event.actor, &event.data)
+        }));
+        let query = tx.joined(APPEND).bind(rows);
+        let came = tx.carry_out(query).await.doing("append events")?;
+        let count = i64::try_from(writes.len()).unwrap_or(i64::MAX);
+        Ok(Some(
+            (came.last_id + 1 - count..).take(writes.len()).collect(),
+        ))
+    }
+
+    async fn one(&self, tx: &mut Tx) -> Result<i64, StoreError> {
+        tx.append_event(self.task, self.kind, &self.actor, &self.data, self.now)
+            .await
+    }
 }
 
 impl Tx {

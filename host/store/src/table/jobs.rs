@@ -1,7 +1,11 @@
-//! The queue: enqueue, claim, cancel, recover. What the holder of a claim writes is in `held.rs`.
+//! The queue: enqueue, claim, cancel, recover. What the holder of a claim writes is in `held.rs`, what many callers write
+//! at once in `together.rs`.
 
 pub(crate) mod held;
 pub(crate) mod rows;
+pub(crate) mod together;
+
+use std::sync::LazyLock;
 
 use orch_domain::id::{JobId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, Lane, PutOff, PutOffKind};
@@ -35,6 +39,17 @@ pub struct NewJob {
     pub put_off: Option<PutOff>,
 }
 
+impl NewJob {
+    /// The state that it is queued in.
+    fn state_at(&self, now: UnixMs) -> &'static str {
+        if self.run_at_ms <= now {
+            "ready"
+        } else {
+            "scheduled"
+        }
+    }
+}
+
 /// Which of a task's jobs are cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancel {
@@ -42,6 +57,15 @@ pub enum Cancel {
     Everything,
     /// Those of its steps, and not what works beside them.
     Steps,
+}
+
+/// What there is to do in a lane, and when there may be more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outlook {
+    /// Whether a claim could find something.
+    pub is_due: bool,
+    /// When the next scheduled job of any lane is due, if it is not yet.
+    pub next_ms: Option<UnixMs>,
 }
 
 /// What enqueueing did.
@@ -110,6 +134,9 @@ pub(super) fn claim_sql() -> String {
     )
 }
 
+/// Makes due jobs ready and claims.
+static TAKE: LazyLock<String> = LazyLock::new(|| format!("{PROMOTE}; {}", claim_sql()));
+
 pub(super) fn has_due_sql() -> String {
     format!(
         "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'ready' AND lane = ? AND {}) \
@@ -117,6 +144,10 @@ pub(super) fn has_due_sql() -> String {
         is_claimable()
     )
 }
+
+/// Both of a look: [`has_due_sql`] and [`NEXT_DUE`].
+pub(super) static OUTLOOK: LazyLock<String> =
+    LazyLock::new(|| format!("{}, ({NEXT_DUE})", has_due_sql()));
 
 pub(super) const PROMOTE: &str = "UPDATE jobs SET state = 'ready' WHERE id IN \
     (SELECT id FROM jobs WHERE state = 'scheduled' AND run_at_ms <= ? ORDER BY run_at_ms LIMIT +?)";
@@ -140,26 +171,13 @@ impl Tx {
         now: UnixMs,
     ) -> Result<EnqueueOutcome, StoreError> {
         let name = job.name.as_ref().map(JobName::to_string);
-        if let Some(name) = &name {
-            let live = sqlx::query(
-                "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('scheduled', 'ready', 'running')",
-            )
-            .bind(name)
-            .fetch_optional(&mut self.conn)
-            .await
-            .doing("look for a live job")?;
-            if let Some(row) = live {
-                return Ok(EnqueueOutcome::AlreadyQueued(JobId(get(&row, 0)?)));
-            }
-        }
-        let due = job.run_at_ms <= now;
         let done = sqlx::query(
             "INSERT INTO jobs (kind, lane, state, task_id, repo, payload, priority, run_at_ms, unique_key, reason, \
-             put_off_kind, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             put_off_kind, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(job.kind.as_str())
         .bind(job.kind.lane().as_str())
-        .bind(if due { "ready" } else { "scheduled" })
+        .bind(job.state_at(now))
         .bind(job.task.map(|t| t.0))
         .bind(&job.repo)
         .bind(&job.payload)
@@ -172,8 +190,18 @@ impl Tx {
         .execute(&mut self.conn)
         .await
         .doing("queue a job")?;
-        self.woke = true;
-        Ok(EnqueueOutcome::Enqueued(JobId(done.last_insert_rowid())))
+        if done.rows_affected() == 1 {
+            self.woke = true;
+            return Ok(EnqueueOutcome::Enqueued(JobId(done.last_insert_rowid())));
+        }
+        let live = sqlx::query(
+            "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('scheduled', 'ready', 'running')",
+        )
+        .bind(name)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("look for a live job")?;
+        Ok(EnqueueOutcome::AlreadyQueued(JobId(get(&live, 0)?)))
     }
 
     /// Makes due jobs ready and claims up to `count` of a lane.
@@ -185,8 +213,9 @@ impl Tx {
         now: UnixMs,
         lease_ms: i64,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
-        self.promote(now).await?;
-        let rows = sqlx::query(sqlx::AssertSqlSafe(claim_sql()))
+        let rows = sqlx::query(sqlx::AssertSqlSafe(TAKE.as_str()))
+            .bind(now)
+            .bind(PROMOTE_MAX)
             .bind(&owner.0)
             .bind(now)
             .bind(now.saturating_add(lease_ms))
@@ -199,16 +228,6 @@ impl Tx {
         rows.iter().map(claimed).collect()
     }
 
-    async fn promote(&mut self, now: UnixMs) -> Result<(), StoreError> {
-        sqlx::query(PROMOTE)
-            .bind(now)
-            .bind(PROMOTE_MAX)
-            .execute(&mut self.conn)
-            .await
-            .map(|_| ())
-            .doing("make jobs ready")
-    }
-
     /// Whether a claim of this lane could find something: a look that writes nothing.
     pub async fn has_due(&mut self, lane: Lane, now: UnixMs) -> Result<bool, StoreError> {
         let row = sqlx::query(sqlx::AssertSqlSafe(has_due_sql()))
@@ -219,6 +238,22 @@ impl Tx {
             .await
             .doing("look for due jobs")?;
         get(&row, 0)
+    }
+
+    /// Whether a claim of this lane could find something, and when the next scheduled job is due: one look that writes
+    /// nothing.
+    pub async fn outlook(&mut self, lane: Lane, now: UnixMs) -> Result<Outlook, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(OUTLOOK.as_str()))
+            .bind(lane.as_str())
+            .bind(now)
+            .bind(now)
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("look into the queue")?;
+        Ok(Outlook {
+            is_due: get(&row, 0)?,
+            next_ms: get(&row, 1)?,
+        })
     }
 
     /// When the next scheduled job is due.

@@ -2,8 +2,8 @@
 
 use stateright::{Model, Property};
 
-use crate::protocol::{Action, Answer, Host, Key, Protocol, State, World};
-use crate::rows::{Ending, Identity, NOBODY, Row, RowState, Seen};
+use crate::protocol::{Action, Answer, Host, Key, Protocol, State, World, Write};
+use crate::rows::{By, Ending, Identity, NOBODY, Row, RowState, Seen};
 
 /// What no step may do. It is judged from the rows before and after, not from the guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     EpochReused,
     TakenFromTheLiving,
     ReapedUnseen,
+    RefusedYetWritten,
+    HandedOutTwice,
 }
 
 /// Faults committed so far.
@@ -52,6 +54,43 @@ impl Faults {
             self.judge_keyed_write(before, action);
             if let Action::Reap(seen) = action {
                 self.judge_reaping(before, seen);
+            }
+        }
+        if *answer == Answer::Row(false) && before.rows[..] != *after {
+            self.add(Fault::RefusedYetWritten);
+        }
+        if let (Action::Both(write, keys), Answer::Rows(wrote)) = (action, answer) {
+            self.judge_both(before, write, keys, *wrote, after);
+        }
+        if let Answer::HandedOut(_, claims) = answer
+            && claims.windows(2).any(|two| two[0].0 == two[1].0)
+        {
+            self.add(Fault::HandedOutTwice);
+        }
+    }
+
+    /// Each of two that were joined is judged as one that was written by itself.
+    fn judge_both(
+        &mut self,
+        before: &State,
+        write: Write,
+        keys: [Key; 2],
+        wrote_each: [bool; 2],
+        after: &[Row],
+    ) {
+        for (key, wrote) in keys.into_iter().zip(wrote_each) {
+            let alone = match write {
+                Write::Renew => Action::Renew(key),
+                Write::Complete => Action::Finish(key, Ending::Complete),
+                Write::PutOff => Action::PutOff(key, true),
+            };
+            if wrote {
+                self.judge_keyed_write(before, alone);
+            }
+            let is_written = |(other, wrote): (Key, bool)| wrote && other.job == key.job;
+            let may_change = keys.into_iter().zip(wrote_each).any(is_written);
+            if !may_change && before.rows[key.job] != after[key.job] {
+                self.add(Fault::RefusedYetWritten);
             }
         }
     }
@@ -103,6 +142,8 @@ impl Faults {
             | Action::Resume(_)
             | Action::Recover(_)
             | Action::Claim(..)
+            | Action::ClaimBoth(_)
+            | Action::Both(..)
             | Action::Look(_)
             | Action::Leave(_)
             | Action::See(..)
@@ -115,9 +156,11 @@ impl Faults {
 
 fn takes(answer: &Answer, job: usize) -> bool {
     match answer {
-        Answer::Claimed(claims) => claims.iter().any(|claim| claim.0 == job),
+        Answer::Claimed(claims) | Answer::HandedOut(_, claims) => {
+            claims.iter().any(|claim| claim.0 == job)
+        }
         Answer::Recovered(jobs) => jobs.contains(&job),
-        Answer::Unasked | Answer::Row(_) => false,
+        Answer::Unasked | Answer::Row(_) | Answer::Rows(_) => false,
     }
 }
 
@@ -127,6 +170,8 @@ pub(crate) const PRESENT_PUT_OFF: &str = "an accepted putting-off carries the pr
 pub(crate) const PRESENT_RENEWAL: &str = "an accepted renewal carries the present epoch";
 pub(crate) const NO_LATE_RENEWAL: &str = "a renewal after expiry is refused";
 pub(crate) const REAPED_AS_SEEN: &str = "an accepted reaping takes the claim that was seen";
+pub(crate) const REFUSED_CHANGES_NOTHING: &str = "a refused write changes nothing";
+pub(crate) const HANDED_TO_ONE: &str = "a claimed job is handed to one worker";
 pub(crate) const TERMINAL_STAYS: &str = "terminal rows never change";
 pub(crate) const EPOCH_RISES: &str = "an epoch never falls";
 pub(crate) const EPOCH_IS_NEW: &str = "a claim or a take-up has an epoch of its own";
@@ -146,7 +191,7 @@ pub(crate) const TWO_WORKERS: &str = "a zombie and its successor both work under
 type Check = fn(&Protocol, &State) -> bool;
 
 /// What holds always, in both worlds.
-const ALWAYS: [(&str, Check); 13] = [
+const ALWAYS: [(&str, Check); 15] = [
     (ONE_COMPLETION, |_, s| {
         s.ghosts.iter().all(|ghost| ghost.completions <= 1)
     }),
@@ -156,6 +201,10 @@ const ALWAYS: [(&str, Check); 13] = [
     (NO_LATE_RENEWAL, |_, s| {
         !s.faults.has(Fault::RenewalAfterExpiry)
     }),
+    (REFUSED_CHANGES_NOTHING, |_, s| {
+        !s.faults.has(Fault::RefusedYetWritten)
+    }),
+    (HANDED_TO_ONE, |_, s| !s.faults.has(Fault::HandedOutTwice)),
     (REAPED_AS_SEEN, |_, s| !s.faults.has(Fault::ReapedUnseen)),
     (TERMINAL_STAYS, |_, s| {
         !s.faults.has(Fault::TerminalRowChanged)
@@ -254,7 +303,7 @@ fn ends_after_restart(protocol: &Protocol, state: &State) -> bool {
     // What is put off is due a tick later.
     for job in table.claim(protocol.jobs, id, state.now + 1) {
         let epoch = table.rows[job].epoch;
-        table.finish(job, epoch, Ending::Complete);
+        table.finish(job, epoch, Ending::Complete, By::Itself);
     }
     table.rows.iter().all(|row| row.state.is_terminal())
 }

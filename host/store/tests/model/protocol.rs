@@ -1,7 +1,7 @@
 //! Hosts that claim, pause, die and come back around one table: every step they can take, and what it answers.
 
 use crate::properties::Faults;
-use crate::rows::{Ending, Identity, JOBS, Mutant, NOBODY, Row, RowState, Seen, Table};
+use crate::rows::{By, Ending, Identity, JOBS, Mutant, NOBODY, Row, RowState, Seen, Table};
 
 /// Processes that can exist at once.
 pub(crate) const HOSTS: usize = 2;
@@ -146,6 +146,10 @@ pub(crate) enum Action {
     Look(Key),
     Finish(Key, Ending),
     PutOff(Key, bool),
+    /// Two handlers write while the writer is at work: it joins what they ask for.
+    Both(Write, [Key; 2]),
+    /// Two workers claim one job each, likewise.
+    ClaimBoth(Identity),
     /// A handler is gone: it ended, panicked, or could not record how it ended. Until then it may write again,
     /// as one does whose accepted write failed to answer.
     Leave(Key),
@@ -159,6 +163,14 @@ pub(crate) enum Action {
     Cancel(usize),
 }
 
+/// What handlers write under their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Write {
+    Renew,
+    Complete,
+    PutOff,
+}
+
 /// What the store says to an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -166,11 +178,17 @@ pub(crate) enum Answer {
     Unasked,
     /// Whether the row was written; for a look, whether the claim holds.
     Row(bool),
-    /// Job, epoch, attempt and crashes of each claim.
-    Claimed(Vec<(usize, u8, i8, u8)>),
+    Claimed(Vec<Claimed>),
+    /// Of each of two writes, whether the row was written.
+    Rows([bool; 2]),
+    /// How many jobs each of two claims got, and all of them. Which of them gets which means nothing.
+    HandedOut([usize; 2], Vec<Claimed>),
     /// Jobs taken up.
     Recovered(Vec<usize>),
 }
+
+/// Job, epoch, attempt and crashes of a claim.
+pub(crate) type Claimed = (usize, u8, i8, u8);
 
 /// The protocol in one world, with at most one guard missing.
 #[derive(Debug, Clone, Copy)]
@@ -240,7 +258,9 @@ impl Protocol {
         let mut rows = state.rows;
         if self.table(&mut rows).has_due(state.now) || self.mutant == Mutant::ClaimWhatRuns {
             actions.extend((1..=self.jobs).map(|count| Action::Claim(host.id, count)));
+            actions.extend((self.jobs > 1).then_some(Action::ClaimBoth(host.id)));
         }
+        self.possible_together(state, host, actions);
         if self.has_reaper {
             self.possible_for_reaper(state, host, actions);
         }
@@ -264,6 +284,28 @@ impl Protocol {
                     actions.push(Action::Finish(key, Ending::Bury));
                     actions.extend(may_put_off.then_some(Action::PutOff(key, false)));
                 }
+            }
+        }
+    }
+
+    /// Any two keys of one process, of one job as well: what a store joins comes from one process.
+    fn possible_together(&self, state: &State, host: &Host, actions: &mut Vec<Action>) {
+        let of_job = |job| host.epochs(job).map(move |epoch| (job, epoch));
+        let keys: Vec<Key> = (0..self.jobs)
+            .flat_map(of_job)
+            .map(|(job, epoch)| Key {
+                host: host.id,
+                job,
+                epoch,
+            })
+            .collect();
+        for (index, first) in keys.iter().enumerate() {
+            for second in &keys[index..] {
+                let both = [*first, *second];
+                actions.push(Action::Both(Write::Renew, both));
+                actions.push(Action::Both(Write::Complete, both));
+                let may_put_off = state.now < self.now_max;
+                actions.extend(may_put_off.then_some(Action::Both(Write::PutOff, both)));
             }
         }
     }
@@ -330,6 +372,12 @@ impl Protocol {
             Action::Look(key) => Answer::Row(self.look(&mut next, key)),
             Action::Finish(key, ending) => Answer::Row(self.finish(&mut next, key, ending)),
             Action::PutOff(key, back) => Answer::Row(self.put_off(&mut next, key, back)),
+            Action::Both(write, keys) => Answer::Rows(self.both(&mut next, write, keys)),
+            Action::ClaimBoth(host) => {
+                let now = next.now;
+                let (each, jobs) = self.table(&mut next.rows).claim_both(host, now);
+                Answer::HandedOut(each, handed_out(&mut next, host, jobs))
+            }
         };
         next.faults.judge(state, action, &answer, &next.rows);
         next.hosts.sort_unstable();
@@ -360,14 +408,28 @@ impl Protocol {
     fn claim(&self, next: &mut State, host: Identity, count: usize) -> Answer {
         let now = next.now;
         let claimed = self.table(&mut next.rows).claim(count, host, now);
-        let mut answer = Vec::with_capacity(claimed.len());
-        for job in claimed {
-            let row = next.rows[job];
-            next.ghosts[job].claims += 1;
-            next.host_mut(host).keys[job] |= 1 << row.epoch;
-            answer.push((job, row.epoch, row.attempt, row.crashes));
+        Answer::Claimed(handed_out(next, host, claimed))
+    }
+
+    /// What follows for the handlers, and what is counted, is as for each by itself.
+    fn both(&self, next: &mut State, write: Write, keys: [Key; 2]) -> [bool; 2] {
+        let now = next.now;
+        let mut table = self.table(&mut next.rows);
+        let rows = keys.map(|key| (key.job, key.epoch));
+        let wrote = table.all_or_each(rows, |table, job, epoch, by| match write {
+            Write::Renew => table.renew(job, epoch, now, by),
+            Write::Complete => table.finish(job, epoch, Ending::Complete, by),
+            Write::PutOff => table.put_off(job, epoch, true, now, by),
+        });
+        for (key, wrote) in keys.into_iter().zip(wrote) {
+            match write {
+                Write::Renew if !wrote => next.drop_key(key.host, key.job, key.epoch),
+                Write::Renew => {}
+                Write::Complete => next.ghosts[key.job].completions += u8::from(wrote),
+                Write::PutOff => next.ghosts[key.job].given_back += u8::from(wrote),
+            }
         }
-        Answer::Claimed(answer)
+        wrote
     }
 
     fn cancel(&self, next: &mut State, job: usize) -> bool {
@@ -386,7 +448,9 @@ impl Protocol {
     /// A lost lease ends the handler.
     fn renew(&self, next: &mut State, key: Key) -> bool {
         let now = next.now;
-        let wrote = self.table(&mut next.rows).renew(key.job, key.epoch, now);
+        let wrote = self
+            .table(&mut next.rows)
+            .renew(key.job, key.epoch, now, By::Itself);
         if !wrote {
             next.drop_key(key.host, key.job, key.epoch);
         }
@@ -405,7 +469,7 @@ impl Protocol {
     fn finish(&self, next: &mut State, key: Key, ending: Ending) -> bool {
         let wrote = self
             .table(&mut next.rows)
-            .finish(key.job, key.epoch, ending);
+            .finish(key.job, key.epoch, ending, By::Itself);
         if ending == Ending::Complete {
             next.ghosts[key.job].completions += u8::from(wrote);
         }
@@ -415,10 +479,22 @@ impl Protocol {
     fn put_off(&self, next: &mut State, key: Key, gives_back: bool) -> bool {
         let now = next.now;
         let mut table = self.table(&mut next.rows);
-        let wrote = table.put_off(key.job, key.epoch, gives_back, now);
+        let wrote = table.put_off(key.job, key.epoch, gives_back, now, By::Itself);
         next.ghosts[key.job].given_back += u8::from(wrote && gives_back);
         wrote
     }
+}
+
+/// A handler begins under each claim.
+fn handed_out(next: &mut State, host: Identity, jobs: Vec<usize>) -> Vec<Claimed> {
+    let mut claims = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let row = next.rows[job];
+        next.ghosts[job].claims += 1;
+        next.host_mut(host).keys[job] |= 1 << row.epoch;
+        claims.push((job, row.epoch, row.attempt, row.crashes));
+    }
+    claims
 }
 
 /// `running_jobs`, and the evidence that is kept of one of them.

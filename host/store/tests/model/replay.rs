@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use orch_domain::id::{JobId, RepoName, TaskId, WorkItem};
 use orch_domain::job::{JobKind, JobState, Lane, PutOff, PutOffKind};
 use orch_store::{
-    Cancel, CountsAsTry, EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, NewTask, Owner,
-    Reaping, RenewOutcome, RunningJob, Store, StoreError, Tx,
+    Cancel, ClaimedJob, CountsAsTry, EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob,
+    NewTask, Owner, Reaping, RenewOutcome, RunningJob, Store, StoreError, Tx,
 };
 
-use crate::protocol::{Action, Answer, Key, Protocol, State};
+use crate::protocol::{Action, Answer, Claimed, Key, Protocol, State, Write};
 use crate::rows::{Ending, Identity, JOBS, Row, RowState};
 
 /// Length of a tick, and of a lease.
@@ -41,6 +41,10 @@ pub(crate) struct Tally {
     released: u32,
     reaped: u32,
     not_reaped: u32,
+    both: u32,
+    one_of_both: u32,
+    neither: u32,
+    handed_out: u32,
 }
 
 impl Tally {
@@ -62,6 +66,10 @@ impl Tally {
             (Action::Release(_), Answer::Row(true)) => &mut self.released,
             (Action::Reap(_), Answer::Row(true)) => &mut self.reaped,
             (Action::Reap(_), Answer::Row(false)) => &mut self.not_reaped,
+            (_, Answer::Rows([true, true])) => &mut self.both,
+            (_, Answer::Rows([false, false])) => &mut self.neither,
+            (_, Answer::Rows(_)) => &mut self.one_of_both,
+            (_, Answer::HandedOut([1, 1], _)) => &mut self.handed_out,
             _ => return,
         };
         *counter += 1;
@@ -86,6 +94,10 @@ impl Tally {
             self.released,
             self.reaped,
             self.not_reaped,
+            self.both,
+            self.one_of_both,
+            self.neither,
+            self.handed_out,
         ];
         assert!(answers.iter().all(|seen| *seen > 0), "{self:?}");
     }
@@ -265,6 +277,20 @@ impl Rig {
                 });
                 Answer::Row(done.await.expect("answered") == FinishOutcome::Finished)
             }
+            Action::Both(write, keys) => {
+                let [first, second] = keys.map(|key| self.write(write, real_key(jobs, key), now));
+                // Asked for before the writer looks, so both are in one batch.
+                let (first, second) = tokio::join!(first, second);
+                Answer::Rows([first, second])
+            }
+            Action::ClaimBoth(host) => {
+                let owner = owner(host);
+                let claim = || self.store.claim(Lane::Gates, 1, &owner, now, TICK_MS);
+                let (first, second) = tokio::join!(claim(), claim());
+                let (first, second) = (first.expect("answered"), second.expect("answered"));
+                let each = [first.len(), second.len()];
+                Answer::HandedOut(each, claims(jobs, &[first, second].concat()))
+            }
             Action::See(_, job) => {
                 self.seen = self.running(jobs, job).await;
                 Answer::Row(self.seen.is_some())
@@ -321,20 +347,27 @@ impl Rig {
             Box::pin(async move { tx.claim(Lane::Gates, count, &owner, now, TICK_MS).await })
         });
         let claimed = done.await.expect("answered");
-        let mut claims: Vec<_> = claimed
-            .iter()
-            .map(|job| {
-                let attempt = i8::try_from(job.attempt).expect("small");
-                (
-                    index(jobs, job.key.id),
-                    small(job.key.epoch),
-                    attempt,
-                    small(job.crashes),
-                )
-            })
-            .collect();
-        claims.sort_unstable();
-        Answer::Claimed(claims)
+        Answer::Claimed(claims(jobs, &claimed))
+    }
+
+    /// What a handler asks of the store for itself; says whether the row was written.
+    async fn write(&self, write: Write, key: JobKey, now: i64) -> bool {
+        let store = &self.store;
+        match write {
+            Write::Renew => {
+                let renewed = store.renew(key, now, TICK_MS).await;
+                renewed.expect("answered") == RenewOutcome::Renewed
+            }
+            Write::Complete => {
+                let finished = store.complete(key, now).await;
+                finished.expect("answered") == FinishOutcome::Finished
+            }
+            Write::PutOff => {
+                let later = PutOff::new(PutOffKind::Waiting, "later");
+                let put_off = store.put_off(key, now + TICK_MS, later, CountsAsTry::No);
+                put_off.await.expect("answered") == FinishOutcome::Finished
+            }
+        }
     }
 
     async fn finish(&self, key: JobKey, ending: Ending, now: i64) -> Answer {
@@ -411,6 +444,23 @@ fn seen_row(row: &JobRow) -> SeenRow {
         row.run_at_ms,
         row.finished_ms.is_some(),
     )
+}
+
+fn claims(jobs: &Jobs, claimed: &[ClaimedJob]) -> Vec<Claimed> {
+    let mut claims: Vec<_> = claimed
+        .iter()
+        .map(|job| {
+            let attempt = i8::try_from(job.attempt).expect("small");
+            (
+                index(jobs, job.key.id),
+                small(job.key.epoch),
+                attempt,
+                small(job.crashes),
+            )
+        })
+        .collect();
+    claims.sort_unstable();
+    claims
 }
 
 fn real_key(jobs: &Jobs, key: Key) -> JobKey {

@@ -93,6 +93,25 @@ pub(crate) enum Mutant {
     StartWithoutLock,
     /// `Engine::start` without `recover`.
     NeverRecovers,
+    /// Statements over an array without the comparison of epochs.
+    JoinedWithoutEpoch,
+    /// The statement over an array that renews, without `lease_until_ms >= ?`.
+    JoinedRenewsAfterExpiry,
+    /// A group whose statement wrote too few rows is taken for done.
+    GroupTrustsItsStatement,
+    /// A group is done one by one over what its statement wrote, which is not taken back.
+    GroupKeepsWhatItUndoes,
+    /// Each of the claims that became one gets all of its jobs.
+    ClaimsHandOutTwice,
+}
+
+/// How a keyed write reaches the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// A statement of its own.
+    Itself,
+    /// A statement over an array, with others.
+    Array,
 }
 
 /// How a job ends under its claim.
@@ -181,13 +200,15 @@ impl Table<'_> {
     }
 
     /// `complete` and `bury`; says whether a row was written.
-    pub(crate) fn finish(&mut self, job: usize, epoch: u8, ending: Ending) -> bool {
-        let found = self.holds_without(
-            job,
-            epoch,
-            Some(Mutant::CompleteInAnyState),
-            Mutant::CompleteWithoutEpoch,
-        );
+    pub(crate) fn finish(&mut self, job: usize, epoch: u8, ending: Ending, by: By) -> bool {
+        let (no_state, no_epoch) = match by {
+            By::Itself => (
+                Some(Mutant::CompleteInAnyState),
+                Mutant::CompleteWithoutEpoch,
+            ),
+            By::Array => (None, Mutant::JoinedWithoutEpoch),
+        };
+        let found = self.holds_without(job, epoch, no_state, no_epoch);
         if found {
             let row = &mut self.rows[job];
             row.state = match ending {
@@ -200,8 +221,19 @@ impl Table<'_> {
     }
 
     /// `put_off` by one tick; says whether a row was written. The epoch stays: the next claim raises it.
-    pub(crate) fn put_off(&mut self, job: usize, epoch: u8, gives_back: bool, now: u8) -> bool {
-        let found = self.holds_without(job, epoch, None, Mutant::PutOffWithoutEpoch);
+    pub(crate) fn put_off(
+        &mut self,
+        job: usize,
+        epoch: u8,
+        gives_back: bool,
+        now: u8,
+        by: By,
+    ) -> bool {
+        let no_epoch = match by {
+            By::Itself => Mutant::PutOffWithoutEpoch,
+            By::Array => Mutant::JoinedWithoutEpoch,
+        };
+        let found = self.holds_without(job, epoch, None, no_epoch);
         if found {
             let row = &mut self.rows[job];
             row.state = RowState::Scheduled;
@@ -213,13 +245,48 @@ impl Table<'_> {
     }
 
     /// `renew`; says whether a row was written.
-    pub(crate) fn renew(&mut self, job: usize, epoch: u8, now: u8) -> bool {
-        let found = self.holds_without(job, epoch, None, Mutant::RenewWithoutEpoch)
-            && (self.rows[job].lease_until >= now || self.lacks(Mutant::RenewAfterExpiry));
+    pub(crate) fn renew(&mut self, job: usize, epoch: u8, now: u8, by: By) -> bool {
+        let (no_epoch, no_expiry) = match by {
+            By::Itself => (Mutant::RenewWithoutEpoch, Mutant::RenewAfterExpiry),
+            By::Array => (Mutant::JoinedWithoutEpoch, Mutant::JoinedRenewsAfterExpiry),
+        };
+        let found = self.holds_without(job, epoch, None, no_epoch)
+            && (self.rows[job].lease_until >= now || self.lacks(no_expiry));
         if found {
             self.rows[job].lease_until = now + LEASE;
         }
         found
+    }
+
+    /// Two keyed writes that became one statement: it stands if it wrote both rows, else it is taken back and each is
+    /// done by itself. Says of each whether it was written.
+    pub(crate) fn all_or_each(
+        &mut self,
+        keys: [(usize, u8); 2],
+        write: impl Fn(&mut Self, usize, u8, By) -> bool,
+    ) -> [bool; 2] {
+        let before = self.rows.to_vec();
+        let wrote = keys.map(|(job, epoch)| write(self, job, epoch, By::Array));
+        if wrote == [true; 2] || self.lacks(Mutant::GroupTrustsItsStatement) {
+            return [true; 2];
+        }
+        if !self.lacks(Mutant::GroupKeepsWhatItUndoes) {
+            self.rows.copy_from_slice(&before);
+        }
+        keys.map(|(job, epoch)| write(self, job, epoch, By::Itself))
+    }
+
+    /// Two claims of one job each that became one: how many jobs each gets, and all that were handed out.
+    pub(crate) fn claim_both(&mut self, owner: Identity, now: u8) -> ([usize; 2], Vec<usize>) {
+        let mut found = self.claim(2, owner, now);
+        if self.lacks(Mutant::ClaimsHandOutTwice) {
+            let each = found.len();
+            found.extend(found.clone());
+            found.sort_unstable();
+            return ([each; 2], found);
+        }
+        let first = found.len().min(1);
+        ([first, found.len() - first], found)
     }
 
     /// `cancel_jobs` of the job's task; says whether a row was written.

@@ -17,6 +17,8 @@ pub(super) struct Mutant {
 
 const JOBS: &str = "host/store/src/table/jobs.rs";
 const HELD: &str = "host/store/src/table/jobs/held.rs";
+const TOGETHER: &str = "host/store/src/table/jobs/together.rs";
+const TRANSACTION: &str = "host/store/src/writer/transaction.rs";
 const LEASES: &str = "host/store/src/table/leases.rs";
 const REAP: &str = "host/store/src/table/reap.rs";
 const RUNS: &str = "host/store/src/table/runs.rs";
@@ -96,8 +98,50 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "enqueue-without-key",
         takes_out: "a live job with the same key is found",
         file: JOBS,
-        text: "if let Some(name) = &name {",
-        instead: "if let Some(name) = name.as_ref().filter(|_| false) {",
+        text: "?, ?, ?) ON CONFLICT DO NOTHING",
+        instead: "?, ?, ?)",
+    },
+    Mutant {
+        name: "joined-enqueue-trusts-its-statement",
+        takes_out: "a job that was not queued with others is looked for",
+        file: TOGETHER,
+        text: "if came.written != each(writes) {\n            // A live job has one of the names.",
+        instead: "if false {\n            // A live job has one of the names.",
+    },
+    Mutant {
+        name: "joined-renew-without-epoch",
+        takes_out: "a renewal with others names its claim",
+        file: TOGETHER,
+        text: "AND jobs.epoch = a.value ->> 1 \\\n     AND jobs.lease_until_ms",
+        instead: "AND (1 OR jobs.epoch = a.value ->> 1) \\\n     AND jobs.lease_until_ms",
+    },
+    Mutant {
+        name: "joined-renew-after-expiry",
+        takes_out: "a claim whose time is over is lost, with others too",
+        file: TOGETHER,
+        text: "AND jobs.lease_until_ms >= a.value ->> 2",
+        instead: "AND (1 OR jobs.lease_until_ms >= a.value ->> 2)",
+    },
+    Mutant {
+        name: "joined-complete-without-epoch",
+        takes_out: "an ending with others names its claim",
+        file: TOGETHER,
+        text: "last_error) FROM json_each(?) AS a \\\n     WHERE jobs.id = a.value ->> 0 AND jobs.state = 'running' AND jobs.epoch = a.value ->> 1",
+        instead: "last_error) FROM json_each(?) AS a \\\n     WHERE jobs.id = a.value ->> 0 AND jobs.state = 'running' AND (1 OR jobs.epoch = a.value ->> 1)",
+    },
+    Mutant {
+        name: "joined-put-off-without-epoch",
+        takes_out: "putting off with others names its claim",
+        file: TOGETHER,
+        text: "(a.value ->> 5) FROM json_each(?) AS a \\\n     WHERE jobs.id = a.value ->> 0 AND jobs.state = 'running' AND jobs.epoch = a.value ->> 1",
+        instead: "(a.value ->> 5) FROM json_each(?) AS a \\\n     WHERE jobs.id = a.value ->> 0 AND jobs.state = 'running' AND (1 OR jobs.epoch = a.value ->> 1)",
+    },
+    Mutant {
+        name: "group-is-not-taken-back",
+        takes_out: "what a joined statement wrote is taken back before each is done by itself",
+        file: TRANSACTION,
+        text: "            self.undo().await?;\n        }\n        let mut answers",
+        instead: "        }\n        let mut answers",
     },
     Mutant {
         name: "recover-keeps-epoch",

@@ -4,7 +4,7 @@
 const EFFECTS: [&str; 5] = [
     "fs::rename(",
     ".spawn()",
-    "execute(tx, \"COMMIT\")",
+    "; COMMIT\")",
     "\"update-ref\"",
     "\"push\",",
 ];
