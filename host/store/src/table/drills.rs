@@ -134,7 +134,7 @@ impl Tx {
         before: Option<i64>,
         most: u32,
     ) -> Result<Vec<DrillRow>, StoreError> {
-        let rows = sqlx::query(select("WHERE id < ? ORDER BY id DESC LIMIT ?"))
+        let rows = sqlx::query(select("WHERE id < ? ORDER BY id DESC LIMIT +?"))
             .bind(before.unwrap_or(i64::MAX))
             .bind(most)
             .fetch_all(&mut self.conn)

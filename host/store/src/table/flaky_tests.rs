@@ -35,7 +35,7 @@ impl Tx {
         }
         sqlx::query(
             "DELETE FROM flaky_tests WHERE repo = ?1 AND (seen_ms < ?2 OR rowid NOT IN \
-             (SELECT rowid FROM flaky_tests WHERE repo = ?1 ORDER BY seen_ms DESC, name LIMIT ?3))",
+             (SELECT rowid FROM flaky_tests WHERE repo = ?1 ORDER BY seen_ms DESC, name LIMIT +?3))",
         )
         .bind(repo.as_str())
         .bind(now - KNOWN_FOR_MS)
