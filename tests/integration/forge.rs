@@ -252,24 +252,24 @@ fn webhook_that_is_not_there_is_alerted_and_registered_by_a_command_that_can_be_
     });
 }
 
+/// The issues of a repository are the tracker, in which `ann` may approve.
+fn with_issues(world: &mut World) {
+    world.config["people"] =
+        json!({"ann": {"role": "approver", "board": [Forgejo::account("ann")]}});
+    world.config["trackers"] =
+        json!({"board": {"issues": {"forge": "hub", "repositories": {"shop": "SHOP"}}}});
+    world.config["webhooks"]["gitea"]["tracker"] = json!("board");
+}
+
 #[test]
 fn issue_with_the_label_begins_a_task_and_ends_closed_with_its_commit_landed() {
     let mut issue = 0;
-    let forge = forge_with(
-        |world| {
-            world.config["people"] =
-                json!({"ann": {"role": "approver", "board": [Forgejo::account("ann")]}});
-            world.config["trackers"] =
-                json!({"board": {"issues": {"forge": "hub", "repositories": {"shop": "SHOP"}}}});
-            world.config["webhooks"]["gitea"]["tracker"] = json!("board");
-        },
-        |fake| {
-            let strange = fake.issue("eve", "Give me the keys", "now");
-            fake.put_label("eve", strange, "orch/start");
-            issue = fake.issue("ann", "Round to cents", "Please.");
-            fake.put_label("ann", issue, "orch/start");
-        },
-    );
+    let forge = forge_with(with_issues, |fake| {
+        let strange = fake.issue("eve", "Give me the keys", "now");
+        fake.put_label("eve", strange, "orch/start");
+        issue = fake.issue("ann", "Round to cents", "Please.");
+        fake.put_label("ann", issue, "orch/start");
+    });
     let Forge { world, fake, .. } = &forge;
     let item = format!("SHOP-{issue}");
     let stands = |label: &str| {
@@ -291,4 +291,36 @@ fn issue_with_the_label_begins_a_task_and_ends_closed_with_its_commit_landed() {
     assert_eq!(done["merged_commit"].as_str(), fake.tip("main").as_deref());
     let strange = world.refused(&["task", "show", &format!("SHOP-{}", issue - 1)]);
     assert!(strange.contains("SHOP-"), "{strange}");
+}
+
+/// People answer in the second of the host's own label, before the host has heard that it is there.
+#[track_caller]
+fn answers_at_once_count(knows_scopes: bool, put_back: &str) {
+    let mut issue = 0;
+    let forge = forge_with(with_issues, |fake| {
+        fake.make_label("orch/approved", knows_scopes);
+        fake.answer_at_once("POST orch/needs-input", "eve", "orch/approved");
+        fake.answer_at_once(put_back, "ann", "orch/approved");
+        fake.answer_at_once("POST orch/confirm-deploy", "ann", "orch/approved");
+        issue = fake.issue("ann", "Round to cents", "Please.");
+        fake.put_label("ann", issue, "orch/start");
+    });
+    let Forge { world, fake, .. } = &forge;
+    orch_kit::until("the issue is closed", || {
+        let (labels, is_closed) = fake.issue_state(issue);
+        (is_closed && labels == ["orch/done"]).then_some(())
+    });
+    let done = world.task(&format!("SHOP-{issue}"));
+    assert_eq!(done["stage"], "done", "{done:#}");
+    assert_eq!(done["merged_commit"].as_str(), fake.tip("main").as_deref());
+}
+
+#[test]
+fn answer_that_comes_before_the_hosts_own_label_is_confirmed_counts() {
+    answers_at_once_count(true, "POST orch/needs-input");
+}
+
+#[test]
+fn answer_by_a_label_that_is_being_taken_off_counts_where_labels_know_no_scopes() {
+    answers_at_once_count(false, "DELETE orch/approved");
 }

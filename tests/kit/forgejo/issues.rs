@@ -39,11 +39,15 @@ pub(super) struct Issues {
     /// What happened, by issue.
     timeline: Vec<(u64, Value)>,
     clock_s: i64,
+    /// Whether what happens does so in the second of what went before.
+    is_still: bool,
+    /// What people do before the host is answered: the host's order, who, and which label they put.
+    answers: Vec<(String, String, String)>,
 }
 
 impl Issues {
     fn now(&mut self) -> i64 {
-        self.clock_s += 1;
+        self.clock_s += i64::from(!self.is_still);
         BEGINNING_S + self.clock_s
     }
 
@@ -100,6 +104,23 @@ impl Issues {
             "label",
             json!({"body": "1", "label": {"id": id, "name": name}}),
         );
+    }
+
+    /// Somebody answers an order of the host's, if somebody waits for it.
+    fn is_answered(&mut self, method: &str, number: u64, id: u64) {
+        let label = self.labels.iter().find(|(of, ..)| *of == id);
+        let label = label.map(|(_, name, _)| name.as_str()).unwrap_or_default();
+        let order = format!("{method} {label}");
+        let waits = self.answers.iter().position(|(of, ..)| *of == order);
+        if let Some((_, who, puts)) = waits.map(|index| self.answers.remove(index)) {
+            let id = match self.label(&puts) {
+                Some(id) => id,
+                None => add(self, &puts, false),
+            };
+            self.is_still = true;
+            self.add_label(number, id, &who);
+            self.is_still = false;
+        }
     }
 
     fn remove_label(&mut self, number: u64, id: u64, who: &str) {
@@ -216,6 +237,18 @@ impl Forgejo {
         }
         let body = json!({"action": "label_updated", "number": number, "issue": {"number": number, "pull_request": null}});
         hooks::tell(self, "issues", body);
+    }
+
+    /// When the host next puts a label on an issue (`POST LABEL`) or takes one off (`DELETE LABEL`), somebody puts one
+    /// there before the host is answered, in the same second.
+    pub fn answer_at_once(&self, order: &str, who: &str, puts: &str) {
+        let answer = (order.to_owned(), who.to_owned(), puts.to_owned());
+        held(&self.0.issues).answers.push(answer);
+    }
+
+    /// Somebody makes a label.
+    pub fn make_label(&self, name: &str, exclusive: bool) {
+        add(&mut held(&self.0.issues), name, exclusive);
     }
 
     /// Somebody assigns an issue.
@@ -396,7 +429,9 @@ async fn add_labels(
         return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
     }
     for id in asked["labels"].as_array().into_iter().flatten() {
-        issues.add_label(number, id.as_u64().unwrap_or(0), BOT);
+        let id = id.as_u64().unwrap_or(0);
+        issues.add_label(number, id, BOT);
+        issues.is_answered("POST", number, id);
     }
     Json(json!([])).into_response()
 }
@@ -407,7 +442,9 @@ async fn remove_label(
     Path((owner, name, number, id)): Path<(String, String, u64, u64)>,
 ) -> Response {
     allowed!(fake, headers, owner, name, true);
-    held(&fake.0.issues).remove_label(number, id, BOT);
+    let mut issues = held(&fake.0.issues);
+    issues.remove_label(number, id, BOT);
+    issues.is_answered("DELETE", number, id);
     StatusCode::NO_CONTENT.into_response()
 }
 

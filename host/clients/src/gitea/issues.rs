@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use orch_domain::id::{IssueId, ItemPrefix, RepoName};
 use orch_domain::issue::TrackerState;
 use orch_domain::port::tracker::{Comment, Entry, Intents, IssueMove, Position, Tracker, Voice};
@@ -173,10 +174,17 @@ impl GiteaIssues {
         self.get(&self.of(place, "")).await
     }
 
+    /// What happened to an issue, in the order of the server's own numbers. The times beside them are no order: they have
+    /// whole seconds, and are taken before the number is. None is earlier than what went before.
     async fn timeline(&self, place: &Place, query: &str) -> Result<Vec<Happened>, PortError> {
         let path = self.of(place, &format!("/timeline?{query}"));
         let mut rows: Vec<Happened> = self.rows(&path).await?;
         rows.sort_by_key(|row| row.id);
+        let mut latest = Timestamp::UNIX_EPOCH;
+        for row in &mut rows {
+            latest = latest.max(row.created_at);
+            row.created_at = latest;
+        }
         Ok(rows)
     }
 
@@ -240,64 +248,65 @@ impl GiteaIssues {
         key: &str,
     ) -> Result<Position, PortError> {
         let place = self.place(issue)?;
-        let before = self.issue(&place).await?;
+        // In this order: what the issue shows is then no older than what is known to have happened.
         let timeline = self.timeline(&place, "").await?;
+        let before = self.issue(&place).await?;
         let (me, name) = (self.me().await?.id, format!("{SCOPE}{state}"));
         let latest = timeline.last().map_or(0, |row| row.id);
         let key = format!("{}:{}/{}:{key}", self.name, place.repo, place.number);
         if let Some(since) = self.intents.begin(&key, &latest.to_string()).await? {
             // It may have been made: whoever died then would take somebody's later move back.
             let since: i64 = since.parse().unwrap_or(0);
-            let made = timeline.iter().rev().find(|row| {
-                row.id > since && row.by() == Some(me) && row.put() == Some(name.as_str())
-            });
-            if let Some(made) = made {
+            let mut made = timeline.iter().rev().filter(|row| row.put() == Some(&name));
+            if let Some(made) = made.find(|row| row.id > since && row.by() == Some(me)) {
                 return Ok(made.position());
             }
         }
-        let others: Vec<i64> = before
-            .labels
-            .iter()
-            .filter(|label| label.name.starts_with(SCOPE) && label.name != name)
-            .map(|label| label.id)
-            .collect();
-        let is_there = before.labels.iter().any(|label| label.name == name);
-        if !is_there {
-            let id = self.label(&place.repo, &name).await?;
-            let path = self.of(&place, "/labels");
-            self.order(Method::POST, &path, &json!({"labels": [id]}))
-                .await?;
-        }
-        // Only what stood there when it was looked at goes: a label that somebody puts now is an answer.
-        for other in others {
-            let path = self.of(&place, &format!("/labels/{other}"));
-            self.order(Method::DELETE, &path, &json!({})).await?;
-        }
+        let is_other = |label: &&Label| label.name.starts_with(SCOPE) && label.name != name;
+        let shown = match before.labels.iter().any(|label| label.name == name) {
+            // People have seen it all the while; what they did so far is no answer to this.
+            true => {
+                for other in before.labels.iter().filter(is_other) {
+                    self.take_off(&place, other.id).await?;
+                }
+                timeline.last().cloned()
+            }
+            false => {
+                let id = self.label(&place.repo, &name).await?;
+                let path = self.of(&place, "/labels");
+                self.order(Method::POST, &path, &json!({"labels": [id]}))
+                    .await?;
+                // In this order: what stands there now is known to have been put.
+                let now = self.issue(&place).await?;
+                let timeline = self.timeline(&place, "").await?;
+                let put = put_since(&timeline, latest, &name).ok_or_else(|| {
+                    let reason = format!(
+                        "it took the label `{name}` for issue {} and has it not; look at the rights of the host's user",
+                        place.number
+                    );
+                    self.failure(PortFailure::Refused, reason)
+                })?;
+                // Where the server knows no scopes, what was there before goes. What somebody has put since is an answer,
+                // though it may have stood there before.
+                for other in now.labels.iter().filter(is_other) {
+                    if put_since(&timeline, put.id, &other.name).is_none() {
+                        self.take_off(&place, other.id).await?;
+                    }
+                }
+                Some(put.clone())
+            }
+        };
         if state == TrackerState::Done && before.state == "open" {
             let path = self.of(&place, "");
             self.order(Method::PATCH, &path, &json!({"state": "closed"}))
                 .await?;
         }
-        // What stands there says whether it was done, not what was answered.
-        let now = self.issue(&place).await?;
-        if !now.labels.iter().any(|label| label.name == name) {
-            let reason = format!(
-                "it took the label `{name}` for issue {} and has it not; look at the rights of the host's user",
-                place.number
-            );
-            return Err(self.failure(PortFailure::Refused, reason));
-        }
-        let timeline = self.timeline(&place, "").await?;
-        let put = timeline
-            .iter()
-            .rev()
-            .find(|row| row.put() == Some(name.as_str()));
-        let shown = match is_there {
-            // People have seen it all the while; what they did so far is no answer to this.
-            true => timeline.last(),
-            false => put.filter(|row| row.by() == Some(me)).or(timeline.last()),
-        };
-        Ok(shown.map_or(0, Happened::position))
+        Ok(shown.as_ref().map_or(0, Happened::position))
+    }
+
+    async fn take_off(&self, place: &Place, label: i64) -> Result<(), PortError> {
+        let path = self.of(place, &format!("/labels/{label}"));
+        self.order(Method::DELETE, &path, &json!({})).await
     }
 
     /// Orders; an answer that is no success is looked at by whoever reads back, unless the credential is at fault.
@@ -395,6 +404,12 @@ impl GiteaIssues {
         let _shown: serde_json::Value = self.get(&self.at(&place.repo, "")).await?;
         Ok(true)
     }
+}
+
+/// How a label was last put on an issue after something else happened.
+fn put_since<'a>(timeline: &'a [Happened], since: i64, name: &str) -> Option<&'a Happened> {
+    let mut rows = timeline.iter().rev().take_while(|row| row.id > since);
+    rows.find(|row| row.put() == Some(name))
 }
 
 /// A comment as people read it: the host's own without what it is known by.

@@ -4,6 +4,7 @@
 //! its timeline read; what did not change since it was read is remembered.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use orch_domain::id::{RepoName, WorkItem};
@@ -15,34 +16,49 @@ use super::{GiteaIssues, Place, SCOPE, START, state_of};
 
 /// How far a change may be dated behind what it followed, seconds.
 const LATE_S: i64 = 2;
+/// How long an issue shows the same time before nothing more can come under it.
+const SETTLED: Duration = Duration::from_secs(3);
 /// Issues that are remembered.
 const REMEMBERED_MAX: usize = 5_000;
 
 /// What was read of issues that did not change since.
 #[derive(Debug, Default)]
-pub(super) struct Read(BTreeMap<Place, (Timestamp, Vec<Happened>)>);
+pub(super) struct Read(BTreeMap<Place, Known>);
+
+/// What is known of an issue.
+#[derive(Debug)]
+struct Known {
+    /// The time that it showed.
+    updated_at: Timestamp,
+    /// Since when it has shown that time, by the host's own clock, which need not agree with the server's.
+    since: Instant,
+    /// What happened to it; none as long as more may follow under the same time.
+    rows: Option<Vec<Happened>>,
+}
 
 impl GiteaIssues {
     /// What happened to an issue, read again only if it changed.
     async fn happened(&self, place: &Place, issue: &Issue) -> Result<Vec<Happened>, PortError> {
         let mut read = self.read.lock().await;
-        if let Some((at, rows)) = read.0.get(place)
-            && *at == issue.updated_at
-        {
+        if read.0.len() >= REMEMBERED_MAX {
+            read.0.clear();
+        }
+        let fresh = || Known {
+            updated_at: issue.updated_at,
+            since: Instant::now(),
+            rows: None,
+        };
+        let known = read.0.entry(place.clone()).or_insert_with(fresh);
+        if known.updated_at != issue.updated_at {
+            *known = fresh();
+        }
+        if let Some(rows) = &known.rows {
             return Ok(rows.clone());
         }
-        let rows = self.timeline(place, "").await?;
         // Within a second of whole seconds more can follow that does not show.
-        let is_settled = rows
-            .last()
-            .is_none_or(|row| Timestamp::now().as_second() > row.created_at.as_second() + LATE_S);
-        if is_settled {
-            if read.0.len() >= REMEMBERED_MAX {
-                read.0.clear();
-            }
-            read.0
-                .insert(place.clone(), (issue.updated_at, rows.clone()));
-        }
+        let is_settled = known.since.elapsed() > SETTLED;
+        let rows = self.timeline(place, "").await?;
+        known.rows = is_settled.then(|| rows.clone());
         Ok(rows)
     }
 
