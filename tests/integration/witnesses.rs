@@ -116,10 +116,9 @@ fn context_of_another_machine_turns_green_on_the_commit_that_it_tested_and_count
     // The commit that would land is another one, and nobody has said anything of it yet.
     let view = carry("merge");
     let why = view["why"].as_str().unwrap();
-    assert!(
-        why.contains("contexts of the commit to land: their/ci"),
-        "{why}"
-    );
+    let prepared = view["head"].as_str().unwrap();
+    let waits_for = format!("contexts of the commit to land, {prepared}: their/ci");
+    assert!(why.contains(&waits_for), "{why}");
     assert_ne!(view["head"], head);
     world.json(&green);
     let done = world.follow(&item, |view| view["status"] == "ended");

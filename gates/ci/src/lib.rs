@@ -62,7 +62,10 @@ impl Gate for Ci {
                     .filter(|c| matches!(c.state, CheckState::Pending | CheckState::None))
                     .map(|c| c.context.as_str())
                     .collect();
-                Verdict::wait(settings.look_again_ms, format!("CI: {}", open.join(", ")))
+                Verdict::wait(
+                    settings.look_again_ms,
+                    format!("CI of {head}: {}", open.join(", ")),
+                )
             }
             CheckState::Failure | CheckState::Error => {
                 let mut verdict = Verdict::fail("CI is red");

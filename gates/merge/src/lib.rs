@@ -129,7 +129,10 @@ fn contexts<H: Host>(
     }
     let open = named(&[CheckState::Pending, CheckState::None]);
     if !open.is_empty() {
-        let reason = format!("contexts of the commit to land: {}", open.join(", "));
+        let reason = format!(
+            "contexts of the commit to land, {head}: {}",
+            open.join(", ")
+        );
         return Ok(Verdict::wait(settings.defer_ms, reason));
     }
     Ok(match (is_tested, status.checks.len()) {

@@ -18,6 +18,7 @@ use parse::{parse_entry_id, parse_mode, parse_stage, parse_step, step_text};
 use serde::{Deserialize, Serialize};
 
 use crate::REPO_FILE;
+use crate::contexts::RequiredContext;
 use crate::host::HostConfig;
 use crate::repository::{CiConfig, RepoFile, Waiver};
 use crate::risk::RiskConfig;
@@ -35,7 +36,7 @@ pub struct Effective {
     /// How to test a commit.
     pub ci: Option<CiConfig>,
     /// Contexts that must be green.
-    pub required_contexts: Vec<String>,
+    pub required_contexts: Vec<RequiredContext>,
     /// Findings that a person has accepted; every one fits the host's `waivable`.
     #[serde(default)]
     pub waivers: Vec<Waiver>,
@@ -100,7 +101,7 @@ impl Effective {
         crate::waivers::check(host, repo)?;
         let required_contexts = match (&repo.required_contexts, &repo.ci) {
             (Some(list), _) => list.clone(),
-            (None, Some(_)) => vec![LOCAL_CI_CONTEXT.to_owned()],
+            (None, Some(_)) => vec![RequiredContext::plain(LOCAL_CI_CONTEXT)],
             (None, None) => {
                 return Err(ConfigError::invalid(
                     REPO_FILE,
@@ -110,7 +111,7 @@ impl Effective {
                 ));
             }
         };
-        if required_contexts.iter().any(|c| c == LOCAL_CI_CONTEXT) && repo.ci.is_none() {
+        if required_contexts.iter().any(RequiredContext::is_own) && repo.ci.is_none() {
             return Err(ConfigError::invalid(
                 REPO_FILE,
                 "required_contexts",

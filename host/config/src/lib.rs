@@ -6,6 +6,7 @@
 mod agents;
 mod bounds;
 mod by_risk;
+mod contexts;
 mod disk;
 mod edges;
 mod effective;
@@ -42,6 +43,7 @@ mod who;
 pub use agents::{
     AgentConfig, Driver, PromptChannel, ResultRule, RoleByRisk, RoleConfig, RunLimits,
 };
+pub use contexts::RequiredContext;
 pub use disk::DiskConfig;
 pub use effective::placed::{PlacedStep, placed_steps};
 pub use effective::steps::Origin;

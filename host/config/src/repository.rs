@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contexts::{self, RequiredContext};
 use crate::gates::EntryConfig;
 use crate::risk::RiskConfig;
 use crate::strict::{self, ConfigError};
@@ -15,7 +16,7 @@ pub struct RepoFile {
     /// How to test a commit.
     pub ci: Option<CiConfig>,
     /// Commit status contexts that must be green; an empty list says that nothing is required.
-    pub required_contexts: Option<Vec<String>>,
+    pub required_contexts: Option<Vec<RequiredContext>>,
     /// Gate entries to tighten.
     pub gates: BTreeMap<String, EntryConfig>,
     /// Findings that a person has accepted for a while.
@@ -125,6 +126,7 @@ impl RepoFile {
             let place = format!("{place}ci.flaky_reruns");
             return Err(ConfigError::invalid(file, place, problem));
         }
+        contexts::check(self.required_contexts.as_deref().unwrap_or_default(), file)?;
         self.risk.check(file, place)?;
         self.risk.check_raises(file, place)
     }

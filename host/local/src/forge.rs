@@ -326,6 +326,7 @@ impl Forge for LocalForge {
                 state: row.state,
                 description: row.description,
                 url: row.url,
+                is_skipped: false,
                 reporter: row.reporter,
                 at_ms: None,
             };

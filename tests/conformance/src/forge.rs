@@ -218,6 +218,7 @@ fn status(context: &str, state: CheckState, description: &str) -> Status {
         state,
         description: description.to_owned(),
         url: None,
+        is_skipped: false,
         reporter: None,
         at_ms: None,
     }

@@ -231,7 +231,7 @@ pub(super) fn add_status(
     let mut statuses = held(&fake.0.statuses);
     let rows = statuses.entry(sha.to_owned()).or_default();
     let row = json!({"id": rows.len() + 1, "status": state, "context": context, "description": description,
-        "target_url": "", "creator": {"login": by}, "created_at": "2026-11-27T08:38:17Z"});
+        "target_url": "", "creator": issues::user(by), "created_at": "2026-11-27T08:38:17Z"});
     rows.push(row.clone());
     row
 }

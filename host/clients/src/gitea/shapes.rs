@@ -5,6 +5,8 @@ use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
+    #[serde(default)]
+    pub(super) id: i64,
     pub(super) login: String,
 }
 

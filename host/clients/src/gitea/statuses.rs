@@ -100,6 +100,7 @@ fn status(row: CommitStatus) -> Status {
         // Servers take any word, and none: nothing but a success is one.
         _ => CheckState::None,
     };
+    let is_skipped = row.status.as_deref() == Some("skipped");
     let at = row.updated_at.or(row.created_at);
     let at = at.and_then(|text| text.parse::<jiff::Timestamp>().ok());
     Status {
@@ -107,7 +108,8 @@ fn status(row: CommitStatus) -> Status {
         state,
         description: row.description,
         url: Some(row.target_url).filter(|url| !url.is_empty()),
-        reporter: row.creator.map(|user| user.login),
+        is_skipped,
+        reporter: row.creator.map(|user| user.id.to_string()),
         at_ms: at.map(|at| at.as_millisecond()),
     }
 }

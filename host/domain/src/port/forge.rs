@@ -96,7 +96,10 @@ pub struct Status {
     pub description: String,
     /// Where to read more.
     pub url: Option<String>,
-    /// Login of whoever posted it, as far as the forge says.
+    /// Whether it says that there was nothing to do, which its state has no word for.
+    pub is_skipped: bool,
+    /// Whoever posted it, as far as the forge says: the forge's own id of the account, which a change of its name leaves
+    /// as it is; the local forge has names of persons.
     pub reporter: Option<String>,
     /// When it was posted, by the forge's clock, as far as it says.
     pub at_ms: Option<UnixMs>,

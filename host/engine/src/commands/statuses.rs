@@ -50,6 +50,7 @@ impl Statuses {
             },
             description: request.description,
             url: request.url,
+            is_skipped: false,
             reporter: Some(caller.person.to_string()),
             at_ms: None,
         };

@@ -6,15 +6,16 @@ mod forge;
 mod gather;
 mod subject;
 
-use orch_config::{Effective, ForgePlace, LOCAL_CI_CONTEXT};
+use orch_config::{Effective, ForgePlace, RequiredContext};
 use orch_domain::commit_test::{Inability, TestState};
 use orch_domain::id::{EntryId, ObjectId};
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::{HostWork, Mode, Pipeline, Step};
+use orch_domain::retry::look_again_ms;
 use orch_domain::review::Noted;
 use orch_domain::stage::Stage;
-use orch_domain::task::BlockReason;
-use orch_domain::transition::Event;
+use orch_domain::task::{BlockReason, Status};
+use orch_domain::transition::{Event, Judgement};
 use orch_domain::verdict::{EvaluationOutcome, Finding, Severity};
 use orch_gates::Judged;
 use orch_store::{ClaimedJob, TaskRecord};
@@ -26,7 +27,7 @@ use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::{LOCAL_TESTS, StoredRun};
 use crate::ledger::gate_status::GateStatus;
-use crate::ledger::repos::Repos;
+use crate::ledger::repos::{Repo, Repos};
 
 /// Gate that reads the statuses of commits.
 const CI_GATE: &str = "ci";
@@ -78,7 +79,7 @@ impl GateStep {
         };
         let answered = self.judging.ask(subject, entry, &effective).await?;
         let judged = answered.judged.clone();
-        let judgement = judged.judgement.clone();
+        let judgement = self.paced(&record, repo, judged.judgement.clone()).await?;
         let tells_secret = answered.judged.reveals_secret() && !pipeline.is_drill;
         let rotate = tells_secret.then(|| Write::Announce {
             key: format!("rotate:{}:{head}", record.task.id.0),
@@ -124,6 +125,29 @@ impl GateStep {
 }
 
 impl GateStep {
+    /// A judgement as it counts for the queue: what waits for a forge is looked at when it is worth it.
+    async fn paced(
+        &self,
+        record: &TaskRecord,
+        repo: &Repo,
+        judgement: Judgement,
+    ) -> anyhow::Result<Judgement> {
+        let (ForgePlace::On(_), Judgement::Wait { after_ms, reason }) =
+            (&repo.config.forge, &judgement)
+        else {
+            return Ok(judgement);
+        };
+        let waiting = self.ledger.read(|tx| Box::pin(tx.count_waiting())).await?;
+        let waited_ms = match record.task.status {
+            Status::Waiting { since_ms, .. } => self.ledger.now() - since_ms,
+            _ => 0,
+        };
+        Ok(Judgement::Wait {
+            after_ms: look_again_ms(*after_ms, waited_ms, waiting),
+            reason: reason.clone(),
+        })
+    }
+
     /// Why the tests of the head say nothing of it, for people; none if they do, or are under way.
     async fn unable(
         &self,
@@ -132,7 +156,7 @@ impl GateStep {
         head: &ObjectId,
     ) -> anyhow::Result<Option<(BlockReason, String)>> {
         let required = &effective.required_contexts;
-        if !required.iter().any(|context| context == LOCAL_CI_CONTEXT) {
+        if !required.iter().any(RequiredContext::is_own) {
             return Ok(None);
         }
         let (task, repo, sha) = (record.task.id, record.task.repo.clone(), head.clone());

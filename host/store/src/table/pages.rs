@@ -135,6 +135,14 @@ impl Tx {
         rows.iter().map(tasks::record).collect()
     }
 
+    /// How many tasks wait for something that is looked for again and again.
+    pub async fn count_waiting(&mut self) -> Result<u32, StoreError> {
+        sqlx::query_scalar("SELECT count(*) FROM tasks WHERE status = 'waiting'")
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("count tasks that wait")
+    }
+
     /// Tasks that wait for a person or may do so, those that changed longest ago first.
     pub async fn tasks_that_wait(&mut self, most: u32) -> Result<Vec<TaskRecord>, StoreError> {
         let rest = "WHERE status IN ('awaiting-approval', 'needs-input', 'blocked', 'waiting') \

@@ -2,7 +2,7 @@
 //!
 //! Whoever cannot be stacked now is left out, which costs nothing: its turn to lead comes, and then it is told why.
 
-use orch_config::LOCAL_CI_CONTEXT;
+use orch_config::RequiredContext;
 use orch_domain::batch::{in_order, lands_by_its_preparation, waits_to_land, yields_to};
 use orch_domain::id::{BatchId, ObjectId, TaskId, WorkItem};
 use orch_store::{Batch, NewBatch, NewMember, TaskRecord};
@@ -93,9 +93,8 @@ impl BatchStep {
             let effective = self.ledger.configuration(&record.config_digest).await?;
             // A run tells of those only who would be tested in the same way, and of nothing that others have to test: what
             // is stacked is on no forge before it lands.
-            let is_own = |context: &String| context == LOCAL_CI_CONTEXT;
-            if effective.ci == leader.effective.ci && effective.required_contexts.iter().all(is_own)
-            {
+            let mut required = effective.required_contexts.iter();
+            if effective.ci == leader.effective.ci && required.all(RequiredContext::is_own) {
                 alike.push(record);
             }
         }

@@ -2,11 +2,12 @@
 //!
 //! Of its own tests the host is the witness; what a forge shows under that name anybody may have written.
 
-use orch_config::LOCAL_CI_CONTEXT;
+use orch_config::RequiredContext;
 use orch_domain::artefact;
 use orch_domain::id::{ObjectId, UnixMs};
 use orch_domain::imports::{Check, CheckState, CommitStatus, PullRequestInfo, Review, ReviewState};
 use orch_domain::port::forge::{PullRequestState, Status};
+use orch_domain::task::Status as TaskStatus;
 use orch_store::TaskRecord;
 
 use super::subject::Subject as Asked;
@@ -24,7 +25,7 @@ pub(super) async fn commit_status(
     record: &TaskRecord,
     repo: &Repo,
     sha: &ObjectId,
-    required: &[String],
+    required: &[RequiredContext],
 ) -> anyhow::Result<CommitStatus> {
     let (name, commit) = (record.task.repo.clone(), sha.clone());
     let own = ledger
@@ -35,30 +36,28 @@ pub(super) async fn commit_status(
         Some(state) => Some(state),
         None => prepared(ledger, record, sha).await?,
     };
-    let is_foreign = |context: &String| context != LOCAL_CI_CONTEXT;
-    let now = ledger.now();
-    let posted = match required.iter().any(is_foreign) {
-        true => repo.forge.statuses(sha).await?,
-        false => Vec::new(),
+    let posted = match required.iter().all(RequiredContext::is_own) {
+        true => Vec::new(),
+        false => repo.forge.statuses(sha).await?,
     };
-    let state = |context: &String| match is_foreign(context) {
-        true => posted
-            .iter()
-            .find(|status| status.context == *context)
-            .map(|status| settled(status, now)),
-        false => own,
+    let times = Times {
+        now: ledger.now(),
+        waits_since: waits_since(&record.task.status),
     };
-    let checks: Vec<Check> = required
-        .iter()
-        .map(|context| Check {
-            context: context.clone(),
-            state: state(context).unwrap_or(CheckState::None),
-            url: posted
-                .iter()
-                .find(|status| is_foreign(context) && status.context == *context)
-                .and_then(|status| status.url.clone()),
-        })
-        .collect();
+    let check = |context: &RequiredContext| {
+        let found = posted.iter().find(|status| status.context == context.name);
+        let found = found.filter(|_| !context.is_own());
+        let state = match context.is_own() {
+            true => own.unwrap_or(CheckState::None),
+            false => counted(context, found, times),
+        };
+        Check {
+            context: shown(context, found, state),
+            state,
+            url: found.and_then(|status| status.url.clone()),
+        }
+    };
+    let checks: Vec<Check> = required.iter().map(check).collect();
     let any = |wanted: &[CheckState]| checks.iter().any(|c| wanted.contains(&c.state));
     let state = if checks.is_empty() {
         CheckState::None
@@ -74,6 +73,61 @@ pub(super) async fn commit_status(
         state,
         checks,
     })
+}
+
+/// What is judged against.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    now: UnixMs,
+    /// Since when the task has waited where it is, which is no longer than its commit has been there; none if it does not.
+    waits_since: Option<UnixMs>,
+}
+
+fn waits_since(status: &TaskStatus) -> Option<UnixMs> {
+    match status {
+        TaskStatus::Waiting { since_ms, .. } => Some(*since_ms),
+        TaskStatus::Active
+        | TaskStatus::AwaitingApproval { .. }
+        | TaskStatus::NeedsInput { .. }
+        | TaskStatus::Blocked { .. }
+        | TaskStatus::Stopping
+        | TaskStatus::Ended => None,
+    }
+}
+
+/// How a context of somebody else's counts now.
+fn counted(context: &RequiredContext, posted: Option<&Status>, times: Times) -> CheckState {
+    match posted {
+        Some(status) if !context.counts_from(status.reporter.as_deref()) => CheckState::None,
+        Some(status) if status.is_skipped && context.skipped_passes => CheckState::Success,
+        Some(status) => settled(status, times.now),
+        None => {
+            let waited_ms = times
+                .waits_since
+                .map_or(0, |since| times.now.saturating_sub(since));
+            let after_ms = context.absent_passes_after_s.map(|s| i64::from(s) * 1000);
+            match after_ms.is_some_and(|after_ms| waited_ms >= after_ms) {
+                true => CheckState::Success,
+                false => CheckState::None,
+            }
+        }
+    }
+}
+
+/// A context as people read it in the reason why something waits: its name, and why what was posted does not count.
+fn shown(context: &RequiredContext, posted: Option<&Status>, state: CheckState) -> String {
+    let name = &context.name;
+    let Some(status) = posted.filter(|_| state == CheckState::None) else {
+        return name.clone();
+    };
+    match status.reporter.as_deref() {
+        reporter if !context.counts_from(reporter) => {
+            let who = reporter.unwrap_or("nobody");
+            format!("{name} (posted by account {who}, which its `from` does not list)")
+        }
+        _ if status.is_skipped => format!("{name} (skipped; `skipped_passes` would let it)"),
+        _ => name.clone(),
+    }
 }
 
 /// How a status counts now. A run that was broken off fails before the one that takes its place begins: a failure
@@ -159,6 +213,7 @@ mod tests {
             state,
             description: String::new(),
             url: None,
+            is_skipped: false,
             reporter: None,
             at_ms,
         };
@@ -186,5 +241,45 @@ mod tests {
                 "{state} {at_ms:?}"
             );
         }
+    }
+
+    #[test]
+    fn skipped_absent_and_reported_by_others_count_only_as_the_operator_says() {
+        let context = RequiredContext {
+            from: vec!["7".to_owned()],
+            skipped_passes: true,
+            absent_passes_after_s: Some(60),
+            ..RequiredContext::plain("ci/docs")
+        };
+        let strict = RequiredContext::plain("ci/docs");
+        let posted = |state, reporter: &str, is_skipped| Status {
+            context: "ci/docs".to_owned(),
+            state,
+            description: String::new(),
+            url: None,
+            is_skipped,
+            reporter: Some(reporter.to_owned()),
+            at_ms: None,
+        };
+        let at = |waits_since| Times {
+            now: 100_000,
+            waits_since,
+        };
+        let (none, green) = (CheckState::None, CheckState::Success);
+        let skipped = posted(none, "7", true);
+        assert_eq!(counted(&context, Some(&skipped), at(None)), green);
+        assert_eq!(counted(&strict, Some(&skipped), at(None)), none);
+        let forged = posted(green, "8", false);
+        assert_eq!(counted(&context, Some(&forged), at(Some(0))), none);
+        assert!(shown(&context, Some(&forged), none).contains("account 8"));
+        assert_eq!(counted(&context, None, at(Some(40_000))), green);
+        assert_eq!(counted(&context, None, at(Some(40_001))), none);
+        assert_eq!(counted(&context, None, at(None)), none);
+        assert_eq!(counted(&strict, None, at(Some(0))), none);
+        let red = posted(CheckState::Failure, "7", false);
+        assert_eq!(
+            counted(&context, Some(&red), at(Some(0))),
+            CheckState::Failure
+        );
     }
 }

@@ -121,6 +121,7 @@ impl Delivery {
                     state: *state,
                     description: orch_words::status::text(note),
                     url: None,
+                    is_skipped: false,
                     reporter: None,
                     at_ms: None,
                 };
