@@ -16,6 +16,7 @@ mod claude;
 mod command_line;
 mod crashes;
 mod demo;
+mod deploying;
 mod disk;
 mod drills;
 mod dropping;

@@ -33,6 +33,14 @@ impl Gate for Deploy {
             "work_item",
             &host.subject().work_item,
         ));
+        // The host put something later there, and says what.
+        if keys.text("deploy_status") == Some("SUPERSEDED") && keys.text("live_revision").is_some()
+        {
+            return Ok(Verdict::from_findings(
+                findings,
+                "deployed with what landed after it",
+            ));
+        }
         let exit_code = keys.get("hook_exit_code");
         match documents::claim(LOG, &keys, "deploy_status", "SUCCESS", "FAILED") {
             Err(found) => findings.push(*found),
@@ -78,6 +86,19 @@ mod tests {
                 .message
                 .contains("exit 3")
         );
+    }
+
+    #[test]
+    fn superseded_deploy_passes_only_by_the_hosts_word_and_with_what_is_live() {
+        let judge = |by: &str, live: &str| {
+            let log = format!("---\ndeploy_status: SUPERSEDED\nwork_item: SHOP-1\n{live}---\n");
+            let fixture = Fixture::new().artefact(LOG, by, &log);
+            fixture.judge::<Deploy>().unwrap()
+        };
+        let live = "live_revision: 1f0c2d\n";
+        assert!(judge("host", live).is_pass());
+        assert!(judge("host", "").is_fail());
+        assert!(judge("developer", live).is_fail());
     }
 
     #[test]

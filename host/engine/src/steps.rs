@@ -9,6 +9,7 @@ mod checkout;
 mod ci;
 mod compare;
 mod deploy;
+mod deploy_turn;
 mod docs_branch;
 mod flaky;
 mod drill;

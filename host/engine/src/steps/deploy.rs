@@ -37,7 +37,7 @@ use crate::ledger::repos::{Repo, Repos};
 const TAIL_BYTES: usize = 8 * 1024;
 
 /// How often a task looks whether those before it in its batch are deployed, milliseconds.
-const AHEAD_MS: i64 = 2_000;
+pub(super) const AHEAD_MS: i64 = 2_000;
 
 /// Runs the production deploy hook.
 #[derive(Debug, Clone)]
@@ -72,6 +72,11 @@ impl DeployStep {
                 also: Vec::new(),
             });
         }
+        if open.is_none()
+            && let Some(ending) = self.out_of_turn(&record, repo, &landed).await?
+        {
+            return Ok(ending);
+        }
         let (run, folder) = match open {
             Some(run) => {
                 self.ledger
@@ -84,7 +89,11 @@ impl DeployStep {
                 }
                 (run.id, folder)
             }
-            None => self.launch(job, &record, repo, deploy, &landed).await?,
+            None => match self.launch(job, &record, repo, deploy, &landed).await? {
+                Some(launched) => launched,
+                // Another one began since it was looked for.
+                None => return Ok(self.later("another deploy ends")),
+            },
         };
         let result = match self.wait(repo, run, &folder).await? {
             RunState::Finished(result) => result,
@@ -167,6 +176,7 @@ impl DeployStep {
         Ok(ahead.await?)
     }
 
+    /// Launches the hook; none if another deploy to the same place is under way.
     async fn launch(
         &self,
         job: &ClaimedJob,
@@ -174,7 +184,7 @@ impl DeployStep {
         repo: &Repo,
         deploy: &DeployConfig,
         landed: &ObjectId,
-    ) -> anyhow::Result<(RunId, RunFolder)> {
+    ) -> anyhow::Result<Option<(RunId, RunFolder)>> {
         let name = format!(
             "{}-{}-deploy-{}",
             job.key.id, record.task.work_item, job.key.epoch
@@ -250,13 +260,25 @@ impl DeployStep {
             reserved_usd: 0.0,
         };
         let (now, key) = (self.ledger.now(), job.key);
+        let target = record.task.repo.clone();
         // The row is the intent: from here on the hook may have run, and is not started again.
         let run = self
             .ledger
-            .write_or(move |tx| Box::pin(async move { insert_run(tx, key, &row, now).await }))
+            .write_or(move |tx| {
+                Box::pin(async move {
+                    match tx.deploy_under_way(&target, row.task).await? {
+                        Some(_) => Ok(None),
+                        None => insert_run(tx, key, &row, now).await.map(Some),
+                    }
+                })
+            })
             .await?;
+        let Some(run) = run else {
+            std::fs::remove_dir_all(folder.path())?;
+            return Ok(None);
+        };
         self.launchpad.start(&folder)?;
-        Ok((run, folder))
+        Ok(Some((run, folder)))
     }
 }
 
