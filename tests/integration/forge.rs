@@ -7,20 +7,20 @@ use orch_kit::{Orch, World};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-struct Forge {
-    world: World,
-    fake: Forgejo,
-    _host: Orch,
-    _runtime: Runtime,
+pub(crate) struct Forge {
+    pub(crate) world: World,
+    pub(crate) fake: Forgejo,
+    pub(crate) host: Orch,
+    pub(crate) runtime: Runtime,
 }
 
 /// A host whose repository lies on a forge that sends it webhooks.
-fn forge(set: impl FnOnce(&Forgejo)) -> Forge {
+pub(crate) fn forge(set: impl FnOnce(&Forgejo)) -> Forge {
     forge_with(|_| {}, set)
 }
 
 /// [`forge`], with more in its configuration.
-fn forge_with(configure: impl FnOnce(&mut World), set: impl FnOnce(&Forgejo)) -> Forge {
+pub(crate) fn forge_with(configure: impl FnOnce(&mut World), set: impl FnOnce(&Forgejo)) -> Forge {
     orch_kit::choose_tls();
     let mut world = World::new();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -64,13 +64,13 @@ fn forge_with(configure: impl FnOnce(&mut World), set: impl FnOnce(&Forgejo)) ->
     Forge {
         world,
         fake,
-        _host: host,
-        _runtime: runtime,
+        host,
+        runtime,
     }
 }
 
 /// Carries a task to its end and looks at what is left of it on the forge; answers the commit that landed.
-fn done_once(forge: &Forge) -> String {
+pub(crate) fn done_once(forge: &Forge) -> String {
     let Forge { world, fake, .. } = forge;
     let item = world.begin("Round to cents");
     let done = world.follow(&item, |view| view["status"] == "ended");
@@ -146,8 +146,8 @@ fn commits_that_landed_in_a_batch_carry_what_gates_said_of_them() {
     let Forge {
         world,
         fake,
-        _host: host,
-        _runtime,
+        host,
+        runtime: _runtime,
     } = forge(|fake| fake.rule(|rules| rules.hooks = Hooks::Lost));
     let items = ["One", "Two"].map(|title| world.begin(title));
     for item in &items {

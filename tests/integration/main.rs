@@ -22,6 +22,7 @@ mod drills;
 mod dropping;
 mod evidence;
 mod forge;
+mod forge_people;
 mod gate_run;
 mod gateway;
 mod http;

@@ -55,6 +55,8 @@ pub enum Fault {
     HalfMerged,
     /// It asks for fewer calls.
     Limited,
+    /// A proxy in front takes no body as large, and says so with 413.
+    TooLarge,
 }
 
 /// What becomes of its webhooks.
@@ -98,6 +100,8 @@ pub struct Rules {
     pub checking: u32,
     /// What becomes of webhooks.
     pub hooks: Hooks,
+    /// How webhooks call the repository and where they say that it is, if otherwise than the API does.
+    pub told_as: Option<(String, String)>,
     /// Where webhooks go, and by which secret they are signed.
     pub target: Option<(String, String)>,
 }
@@ -186,6 +190,7 @@ impl Forgejo {
                 down: false,
                 checking: 0,
                 hooks: Hooks::Sent,
+                told_as: None,
                 target: None,
             }),
             pulls: Mutex::default(),
@@ -337,10 +342,22 @@ impl Forgejo {
         answers::told(self, number, if is_open { "reopened" } else { "closed" });
     }
 
+    /// Somebody else has the server put the head of a pull request onto its base, as a scheduled auto merge does.
+    ///
+    /// # Panics
+    /// When there is none of this number, or the base has moved on.
+    pub fn merge_by_others(&self, number: u64) {
+        let pull = answers::find(self, number).expect("it is there");
+        let head = self.tip(&pull.head).expect("its branch is there");
+        assert!(merges::fast_forward(self, &pull.base, &head));
+        answers::merged(self, number, &head);
+    }
+
     /// Somebody aims a pull request at another base.
     pub fn retarget(&self, number: u64, base: &str) {
         answers::change(self, number, |pull| base.clone_into(&mut pull.base));
         self.happened(number, "ann", "change_target_branch");
+        answers::told(self, number, "edited");
     }
 
     /// Somebody reviews a pull request.
@@ -372,6 +389,11 @@ async fn misbehave(State(fake): State<Forgejo>, request: Request, next: Next) ->
         Some(Fault::FailsBefore) => (
             StatusCode::BAD_GATEWAY,
             "<html><body>Bad Gateway</body></html>",
+        )
+            .into_response(),
+        Some(Fault::TooLarge) => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "<html><head><title>413 Request Entity Too Large</title></head></html>",
         )
             .into_response(),
         Some(Fault::Limited) => (

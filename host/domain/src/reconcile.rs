@@ -32,8 +32,21 @@ pub struct Seen {
     pub own: Vec<ObjectId>,
     /// Whether its current step is a gate that waits for a person.
     pub asks_person: bool,
-    /// Whether its pull request is closed and its branch has not landed, as far as anybody looked.
-    pub is_request_closed: bool,
+    /// What became of its pull request, as far as anybody looked.
+    pub request: Request,
+}
+
+/// What somebody else may have done to a pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Nothing that is known.
+    AsItWas,
+    /// It was closed, and nothing of it is in the base.
+    Closed,
+    /// Its head is in the base, where the host did not put it.
+    Landed,
+    /// It is aimed at another base.
+    Retargeted,
 }
 
 /// What does not fit.
@@ -47,6 +60,10 @@ pub enum Drift {
     BranchGone,
     /// Somebody closed the pull request, and nothing of it landed.
     RequestClosed,
+    /// Somebody put its head onto the base.
+    LandedByOthers,
+    /// Somebody aimed the pull request at another base.
+    Retargeted,
 }
 
 impl Drift {
@@ -57,6 +74,8 @@ impl Drift {
             Self::BranchMoved(_) => "branch-moved",
             Self::BranchGone => "branch-gone",
             Self::RequestClosed => "pull-request-closed",
+            Self::LandedByOthers => "landed-by-others",
+            Self::Retargeted => "retargeted",
         }
     }
 }
@@ -85,8 +104,13 @@ pub fn drift(task: &Task, seen: &Seen) -> Option<Drift> {
     let head = task.head.as_ref()?;
     match &seen.tip {
         None => Some(Drift::BranchGone),
-        Some(tip) if tip == head && seen.is_request_closed => Some(Drift::RequestClosed),
-        Some(tip) if tip == head || seen.own.contains(tip) => None,
+        Some(tip) if tip == head => match seen.request {
+            Request::AsItWas => None,
+            Request::Closed => Some(Drift::RequestClosed),
+            Request::Landed => Some(Drift::LandedByOthers),
+            Request::Retargeted => Some(Drift::Retargeted),
+        },
+        Some(tip) if seen.own.contains(tip) => None,
         Some(tip) => Some(Drift::BranchMoved(tip.clone())),
     }
 }
@@ -193,7 +217,7 @@ mod tests {
             tip: Some(sha(tip)),
             own: vec![sha("b")],
             asks_person: false,
-            is_request_closed: false,
+            request: Request::AsItWas,
         }
     }
 
@@ -262,13 +286,18 @@ mod tests {
         let found = drift(&task(Stage::Testing, waiting()), &gone);
         assert_eq!(found, Some(Drift::BranchGone));
         let closed = |tip, job| Seen {
-            is_request_closed: true,
+            request: Request::Closed,
             ..seen(job, tip)
         };
         let at = |seen: &Seen| drift(&task(Stage::Testing, waiting()), seen);
         let found = at(&closed("a", StepJob::PutOff));
         assert_eq!(found, Some(Drift::RequestClosed));
         assert_eq!(at(&closed("a", StepJob::Busy)), None);
+        let landed = Seen {
+            request: Request::Landed,
+            ..seen(StepJob::PutOff, "a")
+        };
+        assert_eq!(at(&landed), Some(Drift::LandedByOthers));
         assert_eq!(at(&closed("c", StepJob::PutOff)), moved);
     }
 

@@ -27,8 +27,12 @@ words! {
         PushBranch = "push-branch",
         /// Whoever closed the pull request opens it again.
         ReopenPullRequest = "reopen-pull-request",
+        /// Whoever aimed the pull request at another base aims it back.
+        AimPullRequestBack = "aim-pull-request-back",
         /// The branch is moved back to the task's head, or removed if the task has none.
         MoveBranchBack = "move-branch-back",
+        /// What landed unjudged is looked at, and taken out of the base if it should not be there.
+        LookAtBase = "look-at-base",
         /// Somebody looks how far the deploy came.
         LookAtProduction = "look-at-production",
     }
@@ -71,7 +75,15 @@ pub fn remedies(task: &Task, pipeline: &Pipeline) -> Vec<Remedy> {
             BlockReason::BaseRewritten => (None, Ask::Rebase),
             BlockReason::BranchMoved => (Some(First::MoveBranchBack), resume(None, 0)),
             BlockReason::BranchGone => (Some(First::PushBranch), resume(None, 0)),
+            BlockReason::Retargeted => (Some(First::AimPullRequestBack), resume(None, 0)),
             BlockReason::PullRequestClosed => (Some(First::ReopenPullRequest), resume(None, 0)),
+            // What landed cannot land: the host has nothing more to do about it.
+            BlockReason::LandedByOthers => {
+                return vec![Remedy {
+                    first: Some(First::LookAtBase),
+                    ask: Ask::Stop,
+                }];
+            }
             BlockReason::Unknown => (Some(First::LookAtProduction), resume(None, 0)),
             BlockReason::Dependency | BlockReason::WaitDeadline => (None, resume(None, 0)),
             BlockReason::InfraExhausted

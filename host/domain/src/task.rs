@@ -36,6 +36,10 @@ words! {
         BranchMoved = "branch-moved",
         /// Somebody closed the task's pull request.
         PullRequestClosed = "pull-request-closed",
+        /// Somebody aimed the task's pull request at another base.
+        Retargeted = "retargeted",
+        /// Somebody else put the task's change onto its base, before the host had judged it to its end.
+        LandedByOthers = "landed-by-others",
         /// The base fails its own tests, or they cannot be run on it.
         BaseRed = "base-red",
         /// The tests of the change cannot be run.
@@ -61,6 +65,8 @@ impl BlockReason {
             | Self::BaseRewritten
             | Self::BranchGone
             | Self::PullRequestClosed
+            | Self::Retargeted
+            | Self::LandedByOthers
             | Self::BranchMoved => false,
         }
     }

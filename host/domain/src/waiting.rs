@@ -111,9 +111,11 @@ fn of_block(reason: BlockReason) -> Risk {
         | BlockReason::BranchGone
         | BlockReason::BranchMoved
         | BlockReason::PullRequestClosed
+        | BlockReason::Retargeted
         | BlockReason::ReworkExhausted
         | BlockReason::Dependency => Risk::Medium,
         BlockReason::Unknown
+        | BlockReason::LandedByOthers
         | BlockReason::InfraExhausted
         | BlockReason::WaitDeadline
         | BlockReason::Inconclusive

@@ -24,6 +24,7 @@ mod merge;
 mod monitor;
 mod network;
 mod onto;
+pub(crate) mod others;
 mod overtaken;
 mod prepared;
 mod prompts;

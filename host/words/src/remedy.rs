@@ -13,10 +13,16 @@ pub fn first(first: First, task: &Task, branch: &str) -> String {
             None => format!("push `{branch}` back"),
         },
         First::ReopenPullRequest => "open the pull request again on the forge".to_owned(),
+        First::AimPullRequestBack => {
+            "aim the pull request at the task's base again on the forge".to_owned()
+        }
         First::MoveBranchBack => match &task.head {
             Some(head) => format!("move `{branch}` back to {head}"),
             None => format!("remove `{branch}`"),
         },
+        First::LookAtBase => {
+            "look at what landed, and revert it on the base if it should not be there".to_owned()
+        }
         First::LookAtProduction => "look at production, how far the deploy came".to_owned(),
     }
 }

@@ -100,7 +100,13 @@ pub(super) fn tell(fake: &Forgejo, event: &'static str, mut body: Value) {
             now.unwrap_or_else(|| fake.0.repo.clone()),
         )
     };
-    body["repository"] = json!({"id": id, "full_name": name});
+    let told_as = held(&fake.0.rules).told_as.clone();
+    body["repository"] = match told_as {
+        Some((name, url)) => {
+            json!({"id": id, "full_name": name, "html_url": url, "clone_url": url})
+        }
+        None => json!({"id": id, "full_name": name}),
+    };
     body["sender"] = json!({"login": super::BOT});
     let number = {
         let mut deliveries = held(&fake.0.deliveries);

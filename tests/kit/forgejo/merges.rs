@@ -63,7 +63,7 @@ pub(super) async fn merge(
 }
 
 /// Moves a branch to a commit that stands on it.
-fn fast_forward(fake: &Forgejo, base: &str, head: &str) -> bool {
+pub(super) fn fast_forward(fake: &Forgejo, base: &str, head: &str) -> bool {
     let Some(old) = fake.tip(base) else {
         return false;
     };

@@ -12,6 +12,9 @@ use super::GiteaForge;
 /// Where branches are listed.
 const HEADS: &str = "refs/heads/";
 
+/// What helps against a proxy that cuts what is pushed.
+const TOO_LARGE: &str = "; if a proxy in front of the server refuses what is large, raise its limit (`client_max_body_size` of nginx, `LimitRequestBody` of Apache)";
+
 impl GiteaForge {
     /// The repository for git, with the credential as it is now.
     pub(super) fn remote(&self) -> Result<HttpRemote, PortError> {
@@ -35,7 +38,13 @@ impl GiteaForge {
         }
         let cause = std::error::Error::source(&error);
         let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-        self.failure(PortFailure::Unavailable, format!("{error}{cause}"))
+        let said = format!("{error}{cause}");
+        // Words for people: what follows is the same without them.
+        let advice = match said.contains("413") {
+            true => TOO_LARGE,
+            false => "",
+        };
+        self.failure(PortFailure::Unavailable, format!("{said}{advice}"))
     }
 
     pub(super) async fn fetched(&self) -> Result<(), PortError> {

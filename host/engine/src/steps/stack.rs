@@ -68,7 +68,10 @@ pub(super) async fn branch(
 
 /// Bases that the task's branch has stood on or was judged on, since it was last put on another one. One that is gone
 /// from the mirror too was taken out long ago.
-async fn stood_on(ledger: &Ledger, record: &TaskRecord) -> anyhow::Result<Vec<ObjectId>> {
+pub(super) async fn stood_on(
+    ledger: &Ledger,
+    record: &TaskRecord,
+) -> anyhow::Result<Vec<ObjectId>> {
     let id = record.task.id;
     let mut bases = ledger.read(|tx| Box::pin(tx.judged_bases(id))).await?;
     // A branch that was just prepared stands on a base on which no gate has judged it yet.

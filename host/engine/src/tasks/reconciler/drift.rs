@@ -8,7 +8,7 @@ use orch_domain::job::{JobKind, JobState};
 use orch_domain::notice::Missed;
 use orch_domain::port::forge::{PullRequestState, Tips};
 use orch_domain::port::webhook::LookAt;
-use orch_domain::reconcile::{Drift, Seen, StepJob, drift};
+use orch_domain::reconcile::{Drift, Request, Seen, StepJob, drift};
 use orch_domain::remedy::asks_person;
 use orch_domain::stage::Stage;
 use orch_domain::task::{BlockReason, Status};
@@ -21,6 +21,7 @@ use crate::ledger::ci_request::{ask_ci, ask_ci_again};
 use crate::ledger::intent::own_pushes;
 use crate::ledger::repos::Repo;
 use crate::ledger::unwritten::Unwritten;
+use crate::steps::others::{by_others, is_elsewhere, landed_by_others, retargeted};
 
 /// How often pull requests are looked at that nobody told of, milliseconds.
 const REQUESTS_EVERY_MS: i64 = 120_000;
@@ -181,7 +182,7 @@ async fn one(
     };
     let tip = tips.get(&record.branch).cloned();
     test_again(reconciler, record, now - grace_ms).await?;
-    let is_request_closed = is_closed(reconciler, repo, record, tip.as_ref(), was_told).await?;
+    let request = request_of(reconciler, repo, record, tip.as_ref(), was_told).await?;
     let seen = reconciler
         .ledger
         .read_or({
@@ -189,10 +190,7 @@ async fn one(
             move |tx| {
                 Box::pin(async move {
                     let seen = seen(tx, &record, job, tip).await?;
-                    Ok(Seen {
-                        is_request_closed,
-                        ..seen
-                    })
+                    Ok(Seen { request, ..seen })
                 })
             }
         })
@@ -204,9 +202,8 @@ async fn one(
         Some((before, since)) if *before == found => *since,
         _ => now,
     };
-    // That it is closed was read twice: at the pull request, and at the base.
-    let is_told = matches!(found, Drift::RequestClosed)
-        || (was_told && matches!(found, Drift::BranchMoved(_)));
+    // That was read twice: at the pull request, and at the base.
+    let is_told = is_at_request(&found) || (was_told && matches!(found, Drift::BranchMoved(_)));
     if !is_told && now - since < grace_ms {
         return Ok(Some((found, since)));
     }
@@ -214,15 +211,15 @@ async fn one(
     Ok(None)
 }
 
-/// Whether somebody closed a task's pull request. Asked when somebody told of it, and every few minutes: it costs calls
+/// What somebody else did to a task's pull request. Asked when somebody told of it, and every few minutes: it costs calls
 /// for each task. That it is closed says nothing before the base is read, which may have what it asked for.
-async fn is_closed(
+async fn request_of(
     reconciler: &Reconciler,
     repo: &Repo,
     record: &TaskRecord,
     tip: Option<&ObjectId>,
     was_told: bool,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Request> {
     let period = i64::from(reconciler.config.now().reconcile.interval_s) * 1000;
     let now = reconciler.ledger.now();
     let is_due = was_told || now / REQUESTS_EVERY_MS != (now - period) / REQUESTS_EVERY_MS;
@@ -230,7 +227,7 @@ async fn is_closed(
         && matches!(record.task.status, Status::Waiting { .. })
         && tip == record.task.head.as_ref();
     let (true, true, Some(head)) = (is_due, is_worth, tip) else {
-        return Ok(false);
+        return Ok(Request::AsItWas);
     };
     let id = record.task.id;
     let branches = reconciler
@@ -241,7 +238,7 @@ async fn is_closed(
         b.branch == record.branch && b.pull_request.is_some() && b.landed.is_none()
     };
     if !branches.iter().any(is_open) {
-        return Ok(false);
+        return Ok(Request::AsItWas);
     }
     let found = match repo.forge.pull_request(&record.branch).await {
         Ok(found) => found,
@@ -249,14 +246,49 @@ async fn is_closed(
         Err(error) => {
             let source = format!("forge:{}", repo.name);
             reconciler.status.failed(&source, &error);
-            return Ok(false);
+            return Ok(Request::AsItWas);
         }
     };
-    if found.is_none_or(|found| found.state != PullRequestState::Closed) {
-        return Ok(false);
+    let Some(found) = found else {
+        return Ok(Request::AsItWas);
+    };
+    let state = found.state.clone();
+    if state == PullRequestState::Open {
+        return Ok(match is_elsewhere(record, &found) {
+            true => Request::Retargeted,
+            false => Request::AsItWas,
+        });
     }
     let base = repo.base_tip().await?;
-    Ok(!repo.mirror.is_ancestor(head, &base).await?)
+    if !repo.mirror.is_ancestor(head, &base).await? {
+        return Ok(match state {
+            PullRequestState::Closed => Request::Closed,
+            // By a merge commit or squashed: the base has it as another commit.
+            PullRequestState::Merged { commit } if has(repo, &commit, &base).await? => {
+                Request::Landed
+            }
+            PullRequestState::Open | PullRequestState::Merged { .. } => Request::AsItWas,
+        });
+    }
+    let by_others = landed_by_others(&reconciler.ledger, record, repo, head, &base).await?;
+    Ok(match by_others {
+        true => Request::Landed,
+        false => Request::AsItWas,
+    })
+}
+
+/// Whether it was seen at the pull request.
+fn is_at_request(found: &Drift) -> bool {
+    match found {
+        Drift::RequestClosed | Drift::LandedByOthers | Drift::Retargeted => true,
+        Drift::JobLost | Drift::BranchMoved(_) | Drift::BranchGone => false,
+    }
+}
+
+/// Whether a base has a commit that a forge names, which the mirror need not have.
+async fn has(repo: &Repo, commit: &ObjectId, base: &ObjectId) -> anyhow::Result<bool> {
+    Ok(repo.mirror.resolve(commit.as_str()).await?.is_some()
+        && repo.mirror.is_ancestor(commit, base).await?)
 }
 
 async fn seen(
@@ -279,7 +311,7 @@ async fn seen(
         tip,
         own,
         asks_person: asks_person(&record.task, &pipeline),
-        is_request_closed: false,
+        request: Request::AsItWas,
     })
 }
 
@@ -321,6 +353,8 @@ async fn make_good(
             let reason = BlockReason::PullRequestClosed;
             (Event::Halted { reason, detail }, None, None)
         }
+        Drift::LandedByOthers => (by_others(record), None, None),
+        Drift::Retargeted => (retargeted(record), None, None),
     };
     let (by, wanted) = (
         reconciler.ledger.by("reconciler"),
@@ -336,14 +370,16 @@ async fn make_good(
                 let job = tx.step_job(id).await?;
                 let stands = match expected {
                     Drift::JobLost => job.is_none(),
-                    Drift::BranchMoved(_) | Drift::BranchGone | Drift::RequestClosed => {
-                        job == Some(JobState::Scheduled)
-                    }
+                    Drift::BranchMoved(_)
+                    | Drift::BranchGone
+                    | Drift::RequestClosed
+                    | Drift::LandedByOthers
+                    | Drift::Retargeted => job == Some(JobState::Scheduled),
                 };
                 if present.version != version || !stands {
                     return Ok(false);
                 }
-                if matches!(expected, Drift::BranchGone | Drift::RequestClosed) {
+                if expected == Drift::BranchGone || is_at_request(&expected) {
                     tx.cancel_jobs(id, by.now, Cancel::Steps).await?;
                 }
                 if matches!(apply(tx, id, &event, &by).await?, Applied::Ignored(_)) {
