@@ -17,6 +17,7 @@ mod command_line;
 mod crashes;
 mod demo;
 mod deploying;
+mod deploys;
 mod disk;
 mod drills;
 mod dropping;

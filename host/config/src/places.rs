@@ -23,6 +23,18 @@ impl HostConfig {
             .collect()
     }
 
+    /// Every credential that the configuration names, as it is now; one that cannot be read is left out.
+    pub fn credentials(&self) -> Vec<String> {
+        let of_agents = self.agents.values();
+        let of_agents = of_agents.filter_map(|agent| agent.credential_env.as_deref());
+        let of_agents = of_agents.filter_map(|name| std::env::var(name).ok());
+        let named = self.secrets().filter_map(SecretFrom::read);
+        named
+            .chain(of_agents)
+            .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+            .collect()
+    }
+
     /// Every credential that the configuration names.
     fn secrets(&self) -> impl Iterator<Item = &SecretFrom> {
         let of_webhooks = self.webhooks.values().flat_map(|webhook| &webhook.secrets);

@@ -170,6 +170,17 @@ pub struct DeployConfig {
     /// Limit, seconds.
     #[serde(default = "default_hook_timeout")]
     pub timeout_s: u32,
+    /// Command that prints the commit that production runs: a deploy is done when that is the expected one, several
+    /// times running. Without it the exit code of the hook is believed.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// How long production may take until it runs what was deployed, seconds.
+    #[serde(default = "default_settle")]
+    pub settle_s: u32,
+}
+
+fn default_settle() -> u32 {
+    300
 }
 
 fn default_hook_timeout() -> u32 {

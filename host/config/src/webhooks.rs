@@ -24,6 +24,18 @@ impl SecretFrom {
         }
     }
 
+    /// What is there now; none if it cannot be read.
+    pub(crate) fn read(&self) -> Option<String> {
+        match (&self.file, &self.env) {
+            (Some(file), _) => {
+                let text = std::fs::read_to_string(file).ok()?;
+                Some(text.trim_start_matches('\u{feff}').to_owned())
+            }
+            (None, Some(name)) => std::env::var(name).ok(),
+            (None, None) => None,
+        }
+    }
+
     pub(crate) fn check(&self, file: &str, place: &str) -> Result<(), ConfigError> {
         match (&self.file, &self.env) {
             (Some(_), None) | (None, Some(_)) => Ok(()),

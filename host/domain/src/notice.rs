@@ -388,6 +388,11 @@ impl NoticeKind {
         matches!(self, Self::ApprovalNeeded { .. })
     }
 
+    /// Whether it asks for a decision about a task at a stage.
+    pub fn asks_at(&self, present: Stage) -> bool {
+        matches!(self, Self::ApprovalNeeded { stage, .. } if *stage == present)
+    }
+
     /// How much it matters.
     pub fn level(&self) -> Level {
         match self {

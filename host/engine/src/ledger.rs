@@ -17,6 +17,7 @@ pub(crate) mod gate_status;
 pub(crate) mod intent;
 pub(crate) mod issues;
 pub(crate) mod lanes;
+pub(crate) mod masks;
 pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod paths;

@@ -29,6 +29,7 @@ mod overtaken;
 mod prepared;
 mod prompts;
 mod retest;
+mod revision;
 mod stack;
 mod staging;
 mod stop;
@@ -184,6 +185,7 @@ impl Steps {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
                 launchpad: launchpad.clone(),
+                checkouts: checkouts.clone(),
             },
             ci: CiStep {
                 ledger: ledger.clone(),

@@ -18,6 +18,7 @@ use self::setups::Setups;
 pub(crate) use self::testing::{Tested, Whose};
 use crate::launch::cage::{Cage, Judged};
 use crate::ledger::Ledger;
+use crate::ledger::masks::Masks;
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repo;
 use crate::steps::judged::runs_files_of;
@@ -70,6 +71,11 @@ impl Checkouts {
             setups: Setups::at(paths.setups()),
             ledger,
         }
+    }
+
+    /// The credentials of the configuration as they are now, which what hooks print must not carry on.
+    pub(crate) fn masks(&self) -> Masks {
+        Masks::of(&self.config.now())
     }
 
     /// An empty folder whose name is never used twice, removed when dropped.

@@ -3,6 +3,7 @@
 //! A hook is never run twice: if nobody can know how it ended, a person decides.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use orch_agents::folder::{
@@ -22,9 +23,11 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_process::mark::sweep_marked;
 use orch_store::{Asker, ClaimedJob, NewRun, RunEnd, TaskRecord};
 
+use super::checkout::Checkouts;
 use super::docs_branch::publish_docs;
 use super::judged::runs_files_of;
 use super::network::{Way, served, sockets_of};
+use super::revision::{InProduction, Seen};
 use super::{image, monitor, open_run};
 use crate::launch::cage::{Cage, Judged};
 use crate::launch::room::limits_of_host;
@@ -45,6 +48,7 @@ pub(super) struct DeployStep {
     pub(super) ledger: Ledger,
     pub(super) repos: Repos,
     pub(super) launchpad: Launchpad,
+    pub(super) checkouts: Checkouts,
 }
 
 impl DeployStep {
@@ -113,7 +117,22 @@ impl DeployStep {
         };
         let output = [STDOUT, STDERR]
             .map(|name| String::from_utf8_lossy(&folder.tail(name, TAIL_BYTES)).into_owned());
-        let content = log(&record, &landed, &result, &output.join("\n"));
+        let mut output = self.checkouts.masks().text(&output.join("\n"));
+        let mut is_there = succeeded(&result);
+        if let (true, Some(command)) = (is_there, &deploy.revision) {
+            let expected = image::staged_revision(&self.ledger, record.task.id, &landed).await?;
+            let in_production = InProduction {
+                checkouts: &self.checkouts,
+                repo,
+                command,
+            };
+            let settle = Duration::from_secs(deploy.settle_s.into());
+            if let Seen::Other(said) = in_production.settle(&expected, settle).await? {
+                is_there = false;
+                output = format!("{output}\n\nthe hook ended well, but {said}");
+            }
+        }
+        let content = log(&record, &landed, (&result, is_there), &output);
         let path = format!("{}/{DEPLOY_LOG}", artefact::folder(&record.task.work_item));
         let now = self.ledger.now();
         publish_docs(now, &record, repo, &landed, &path, &content).await?;
@@ -123,7 +142,7 @@ impl DeployStep {
             "hook ended",
             result.exit_code,
         )];
-        if succeeded(&result) {
+        if is_there {
             // A deploy of this commit that is being watched already needs no second watch.
             also.extend(monitor::job(repo, &record, &landed, now).map(Write::Enqueue));
         }
@@ -297,8 +316,13 @@ fn succeeded(result: &RunResult) -> bool {
         && result.launch_error.is_none()
 }
 
-fn log(record: &TaskRecord, landed: &ObjectId, result: &RunResult, output: &str) -> String {
-    let success = succeeded(result);
+/// The log of a deploy; `is_there` says whether production has it.
+fn log(
+    record: &TaskRecord,
+    landed: &ObjectId,
+    (result, is_there): (&RunResult, bool),
+    output: &str,
+) -> String {
     let code = result
         .exit_code
         .unwrap_or_else(|| 128 + result.signal.unwrap_or(0));
@@ -314,7 +338,7 @@ fn log(record: &TaskRecord, landed: &ObjectId, result: &RunResult, output: &str)
         .unwrap_or_default();
     format!(
         "---\ndeploy_status: {}\nwork_item: {}\nhook_exit_code: {code}\ndeployed_by: host\nrevision: {landed}\n---\n\n# Deploy\n\n{why}\n{}\n",
-        if success { "SUCCESS" } else { "FAILED" },
+        if is_there { "SUCCESS" } else { "FAILED" },
         orch_frontmatter::render_scalar(record.task.work_item.as_str()),
         output.trim_end()
     )

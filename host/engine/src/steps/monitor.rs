@@ -21,6 +21,7 @@ use super::checkout::{Checkouts, token_of};
 use super::docs_branch::publish_docs;
 use super::gate::{Judging, Subject};
 use super::image;
+use super::revision::{InProduction, Seen};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::repos::{Repo, Repos};
@@ -172,21 +173,37 @@ impl MonitorStep {
             .env("PATH", std::env::var("PATH").unwrap_or_default())
             .env("HOME", folder.path().display().to_string())
             .env("LANG", "C.UTF-8")
-            .env("EXPECTED_REVISION", expected)
+            .env("EXPECTED_REVISION", expected.clone())
             .env(TOKEN_VARIABLE, token_of(folder.path()));
         let at_ms = self.ledger.now();
         let done = run(&spec).await?;
         let output = match (done.success(), done.timed_out) {
             (true, _) => String::new(),
             (false, true) => format!("no answer within {} s", watch.timeout_s),
-            (false, false) => done.tail(TAIL_BYTES),
+            (false, false) => self.checkouts.masks().text(&done.tail(TAIL_BYTES)),
         };
-        Ok(Probe {
+        let mut probe = Probe {
             at_ms,
             ok: done.success(),
             exit_code: done.exit.code(),
             output,
-        })
+        };
+        // Whatever answers has to be what was deployed.
+        if probe.ok
+            && let Some(deploy) = &repo.config.deploy
+            && let Some(revision) = &deploy.revision
+        {
+            let in_production = InProduction {
+                checkouts: &self.checkouts,
+                repo,
+                command: revision,
+            };
+            if let Seen::Other(said) = in_production.look(&expected).await? {
+                probe.ok = false;
+                probe.output = said;
+            }
+        }
+        Ok(probe)
     }
 
     /// Has the gate read the series, and writes down what it says.

@@ -70,13 +70,13 @@ impl StagingStep {
                 );
             }
         }
-        let content = log(
+        let content = self.checkouts.masks().text(&log(
             staging,
             &deployed,
             &checks,
             head.as_str(),
             self.ledger.now(),
-        );
+        ));
         Ok(Ending::Event {
             event: Event::WorkDone {
                 work: HostWork::Staging,

@@ -9,6 +9,7 @@ mod together;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use orch_config::LiveConfig;
 use orch_domain::delivery::{self, AfterFailure};
 use orch_domain::id::DoorName;
 use orch_domain::message::{Destination, Message};
@@ -24,6 +25,7 @@ use self::together::Together;
 use super::driver::Stop;
 use crate::ledger::Ledger;
 use crate::ledger::doors::Doors;
+use crate::ledger::masks::Masks;
 use crate::ledger::notices::announce;
 use crate::ledger::paths::Paths;
 use crate::ledger::status::ReconcilerStatus;
@@ -43,6 +45,7 @@ const UNSERVED_MS: i64 = 7 * 24 * 3_600_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
     pub(crate) ledger: Ledger,
+    pub(crate) config: LiveConfig,
     pub(crate) paths: Paths,
     pub(crate) doors: Doors,
     pub(crate) reconciler: ReconcilerStatus,
@@ -227,7 +230,12 @@ impl Delivery {
                             let prompt = match task {
                                 Some(task) if asks => {
                                     let present = tx.task(task).await?.task;
-                                    Some(tx.add_prompt(&to, &present, now).await?)
+                                    // What is asked late may be answered already; buttons under it would decide
+                                    // whatever is asked now.
+                                    match notice.kind.asks_at(present.stage) {
+                                        true => Some(tx.add_prompt(&to, &present, now).await?),
+                                        false => None,
+                                    }
                                 }
                                 Some(_) | None => None,
                             };
@@ -261,7 +269,9 @@ impl Delivery {
             }
         };
         let limit = Duration::from_millis(delivery::try_timeout_ms(message.kind()));
-        let tried = tokio::time::timeout(limit, self.deliver(&message, &key)).await;
+        let masked = Masks::of(&self.config.now()).message(&message);
+        let said = masked.as_ref().unwrap_or(&message);
+        let tried = tokio::time::timeout(limit, self.deliver(said, &key)).await;
         let tried = tried.unwrap_or_else(|_| {
             let reason = format!("no answer within {} s", limit.as_secs());
             Err(PortError::new(

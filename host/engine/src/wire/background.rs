@@ -85,6 +85,7 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
     ));
     let delivery = Delivery {
         ledger: host.ledger.clone(),
+        config: host.config.clone(),
         paths: host.paths.clone(),
         doors: host.doors.clone(),
         reconciler: host.reconciler.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use orch_config::HostConfig;
 use orch_domain::message::MessageKind;
 use orch_domain::notice::{News, Notice, Progress, Subject};
 use orch_domain::port::notifier::Notifier;
@@ -106,6 +107,7 @@ impl Site {
         });
         let delivery = Delivery {
             ledger: Ledger::new(store.expect("a store"), Clock::default()),
+            config: LiveConfig::new(HostConfig::default()),
             paths: Paths::below(folder.path()),
             doors: Doors {
                 forges: BTreeMap::new(),

@@ -9,6 +9,7 @@ use orch_domain::port::{PortError, PortFailure};
 use orch_store::{StoreError, WaitingMessage};
 
 use super::Delivery;
+use crate::ledger::masks::Masks;
 
 /// What telling several at once came to.
 #[must_use]
@@ -31,11 +32,15 @@ pub(super) async fn settle(
     let Destination::Notifier(name) = destination else {
         return Ok(Together::Singly(waiting));
     };
+    let masks = Masks::of(&delivery.config.now());
     let notices: Vec<Notice> = waiting
         .iter()
-        .filter_map(|one| match &one.message {
-            Ok(Message::Notice { notice, .. }) => Some(notice.clone()),
-            Ok(_) | Err(_) => None,
+        .filter_map(|one| {
+            let masked = one.message.as_ref().ok().and_then(|m| masks.message(m));
+            match masked.as_ref().or(one.message.as_ref().ok()) {
+                Some(Message::Notice { notice, .. }) => Some(notice.clone()),
+                Some(_) | None => None,
+            }
         })
         .collect();
     let Some(first) = waiting.first() else {

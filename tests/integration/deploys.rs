@@ -1,0 +1,182 @@
+//! What a deploy comes to: production says what it runs, a hook that hangs or tells too much harms nobody, and a host that
+//! its own hook ends goes on.
+
+use orch_kit::{World, until};
+use serde_json::{Value, json};
+
+/// A world whose production says of itself what it runs, from a file.
+fn telling(hook: &str) -> World {
+    let mut world = World::new();
+    let live = world.path("live").display().to_string();
+    world.write("live", "old\n", 0o666);
+    let hook = hook.replace("LIVE", &live);
+    world.config["rules"]["rework_rounds_max"] = json!(1);
+    world.config["repositories"]["shop"]["deploy"] =
+        json!({"hook": hook, "revision": format!("cat {live}"), "settle_s": 4, "timeout_s": 20});
+    world.write_config();
+    world
+}
+
+fn stands(view: &Value) -> bool {
+    matches!(view["status"].as_str(), Some("ended" | "blocked"))
+}
+
+/// Carries a task to its end, or to where a person has to act.
+fn carry(world: &World, title: &str) -> Value {
+    let item = world.begin(title);
+    world.follow(&item, stands)
+}
+
+fn deploy_log(world: &World, item: &str) -> String {
+    let branches = world.git(
+        "shop.git",
+        &["branch", "--list", "orch-docs/*", "--format=%(refname)"],
+    );
+    let branch = branches.lines().find(|b| b.contains(item)).unwrap();
+    let path = format!("{branch}:docs/work-items/{item}/14-deploy-log.md");
+    world.git("shop.git", &["show", &path])
+}
+
+#[test]
+fn deploy_is_done_when_production_runs_the_commit_and_not_when_the_hook_ends_well() {
+    let world = telling("false | true");
+    let _host = world.serve();
+    let view = carry(&world, "Deployed in words");
+    assert_eq!(view["status"], "blocked", "{view:#}");
+    let item = view["work_item"].as_str().unwrap();
+    let log = deploy_log(&world, item);
+    assert!(log.contains("deploy_status: FAILED"), "{log}");
+    assert!(log.contains("production runs `old` and not"), "{log}");
+    assert!(log.contains("hook_exit_code: 0"), "{log}");
+}
+
+#[test]
+fn production_that_wavers_while_traffic_moves_over_is_waited_for() {
+    let mut world = telling("true");
+    let looks = world.path("looks").display().to_string();
+    // The first look sees the old version, and so does one in the middle.
+    let revision = format!(
+        "n=$(cat {looks}); echo $((n + 1)) > {looks}; case $n in 0|3) echo old;; *) echo $EXPECTED_REVISION;; esac"
+    );
+    world.write("looks", "0\n", 0o666);
+    let deploy = &mut world.config["repositories"]["shop"]["deploy"];
+    deploy["revision"] = json!(revision);
+    deploy["settle_s"] = json!(60);
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Moves over slowly");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    let log = deploy_log(&world, view["work_item"].as_str().unwrap());
+    assert!(log.contains("deploy_status: SUCCESS"), "{log}");
+    let looks = std::fs::read_to_string(world.path("looks")).unwrap();
+    assert_eq!(
+        looks.trim(),
+        "7",
+        "three running, after the one in the middle"
+    );
+}
+
+#[test]
+fn probe_counts_only_while_production_runs_what_was_deployed() {
+    let mut world = telling("echo $EXPECTED_REVISION > LIVE");
+    world.config["repositories"]["shop"]["post_deploy"] =
+        json!({"probe": "true", "window_s": 4, "probes": 8});
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Overwritten");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    // Somebody deploys an older version by hand, which answers every probe.
+    world.write("live", "old\n", 0o666);
+    let item = view["work_item"].as_str().unwrap();
+    until("people are told", || {
+        world
+            .log()
+            .contains("production is degraded after")
+            .then_some(())
+    });
+    let alerts = world.log().matches("production is degraded after").count();
+    assert_eq!(alerts, 1, "{item}: once, at the end");
+}
+
+#[test]
+fn hook_that_hangs_is_ended_and_the_next_task_is_deployed() {
+    let mut world = World::new();
+    let first = world.path("first").display().to_string();
+    world.config["rules"]["rework_rounds_max"] = json!(1);
+    world.config["repositories"]["shop"]["deploy"] = json!({
+        "hook": format!("test -e {first} || {{ touch {first}; sleep 600; }}"), "timeout_s": 2,
+    });
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Hangs");
+    assert_eq!(view["status"], "blocked", "{view:#}");
+    let log = deploy_log(&world, view["work_item"].as_str().unwrap());
+    assert!(log.contains("ended by the"), "{log}");
+    let next = carry(&world, "Goes on");
+    assert_eq!(next["stage"], "done", "{next:#}");
+}
+
+#[test]
+fn credential_that_a_hook_prints_is_masked_in_the_log_and_wherever_it_is_told() {
+    let mut world = World::new();
+    let secret = "hook-s3cret/of+orch";
+    world.write("secret", &format!("{secret}\n"), 0o600);
+    world.write("note.sh", "#!/bin/sh\n{ cat; echo; } >> noted\n", 0o755);
+    world.config["webhooks"] = json!({"ci": {"kind": "generic", "secrets": [{"file": "secret"}],
+        "repositories": ["shop"]}});
+    world.config["notifiers"] = json!({
+        "pager": {"command": {"program": "./note.sh"}, "tells": ["alerts", "needs-person", "done"]},
+    });
+    world.config["rules"]["rework_rounds_max"] = json!(1);
+    // A program of the operator's own, which nothing confines.
+    let path = world.path("secret").display().to_string();
+    let program =
+        format!("#!/bin/sh\nset -x\ncurl -H \"token $(cat {path})\" http://127.0.0.1:1/\nexit 1\n");
+    world.write("ops.sh", &program, 0o755);
+    let hook = world.path("ops.sh").display().to_string();
+    world.config["repositories"]["shop"]["deploy"] = json!({"hook": hook});
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Tells too much");
+    assert_eq!(view["status"], "blocked", "{view:#}");
+    let log = deploy_log(&world, view["work_item"].as_str().unwrap());
+    assert!(log.contains("[masked]") && !log.contains(secret), "{log}");
+    assert!(!view.to_string().contains(secret));
+    until("the program is told", || {
+        let noted = std::fs::read_to_string(world.path("noted")).ok()?;
+        noted.contains("blocked").then_some(())
+    });
+    let noted = std::fs::read_to_string(world.path("noted")).unwrap();
+    assert!(!noted.contains(secret) && !world.log().contains(secret));
+}
+
+#[test]
+fn hook_that_ends_the_host_itself_is_waited_for_by_the_next_one_and_runs_once() {
+    let mut world = World::new();
+    let folder = world.path(".").display().to_string();
+    world.config["repositories"]["shop"]["deploy"] = json!({
+        "hook": format!("cd {folder} && echo run >> runs && kill -9 $(cat host.pid) && sleep 2 && touch swapped"),
+    });
+    world.write_config();
+    let host = world.serve();
+    world.write("host.pid", &host.id().to_string(), 0o644);
+    let item = world.begin("Restarts its own host");
+    until("the hook runs", || {
+        if std::fs::exists(world.path("runs")).unwrap() {
+            return Some(());
+        }
+        let view = world.orch(&["task", "show", &item, "--json"]);
+        let view: Value = serde_json::from_slice(&view.stdout).unwrap_or_default();
+        if view["status"] == "awaiting-approval" || view["step"] == "analysis-approved" {
+            world.orch(&["task", "approve", &item]);
+        }
+        None
+    });
+    drop(host);
+    let _host = world.serve();
+    let view = world.follow(&item, stands);
+    assert_eq!(view["stage"], "done", "{view:#}");
+    assert!(world.path("swapped").exists());
+    let runs = std::fs::read_to_string(world.path("runs")).unwrap();
+    assert_eq!(runs, "run\n", "once");
+}
