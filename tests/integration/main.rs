@@ -45,6 +45,7 @@ mod pages_door;
 mod pausing;
 mod people;
 mod plane;
+mod plane_people;
 mod reaping;
 mod reconciling;
 mod recorded;

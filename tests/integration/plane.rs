@@ -6,8 +6,8 @@ use orch_kit::plane::{PLANE_KEY, PROJECT, PlaneFault, WORKSPACE};
 use orch_kit::{Orch, Plane, World, until};
 use serde_json::{Value, json};
 
-const ANN: &str = "9d017e26-81b7-4317-a5e1-c0fbe2612e01";
-const EVE: &str = "9d017e26-81b7-4317-a5e1-c0fbe2612e66";
+pub(crate) const ANN: &str = "9d017e26-81b7-4317-a5e1-c0fbe2612e01";
+pub(crate) const EVE: &str = "9d017e26-81b7-4317-a5e1-c0fbe2612e66";
 /// Words of the states, and their names on the board.
 const STATES: [(&str, &str, &str); 9] = [
     ("entry", "Ready for Orch", "unstarted"),
@@ -21,10 +21,10 @@ const STATES: [(&str, &str, &str); 9] = [
     ("stop", "Stop", "cancelled"),
 ];
 
-struct Site {
-    world: World,
-    plane: Plane,
-    states: BTreeMap<&'static str, String>,
+pub(crate) struct Site {
+    pub(crate) world: World,
+    pub(crate) plane: Plane,
+    pub(crate) states: BTreeMap<&'static str, String>,
 }
 
 impl Site {
@@ -58,12 +58,12 @@ impl Site {
         }
     }
 
-    fn serve(&self) -> Orch {
+    pub(crate) fn serve(&self) -> Orch {
         self.world.serve()
     }
 
     /// Somebody asks for something new, and answers item and work item.
-    fn ask(&self, by: &str, name: &str) -> (String, String) {
+    pub(crate) fn ask(&self, by: &str, name: &str) -> (String, String) {
         let mut board = self.plane.board();
         let html = "<p>Posting twice must write <code>once</code>.</p>";
         let id = board.add_item(by, name, html, &self.states["entry"]);
@@ -71,25 +71,25 @@ impl Site {
         (id, format!("LED-{number}"))
     }
 
-    fn stands(&self, item: &str, name: &str) {
+    pub(crate) fn stands(&self, item: &str, name: &str) {
         until(&format!("{item} stands in `{name}`"), || {
             (self.plane.board().stands(item) == name).then_some(())
         });
     }
 
-    fn moves(&self, by: &str, item: &str, word: &str) {
+    pub(crate) fn moves(&self, by: &str, item: &str, word: &str) {
         let state = self.states[word].clone();
         let mut board = self.plane.board();
         board.pass(2);
         board.move_item(by, item, &state);
     }
 
-    fn task(&self, work_item: &str) -> Value {
+    pub(crate) fn task(&self, work_item: &str) -> Value {
         self.world.task(work_item)
     }
 }
 
-async fn run(test: impl FnOnce(Site) + Send + 'static) {
+pub(crate) async fn run(test: impl FnOnce(Site) + Send + 'static) {
     let plane = Plane::start().await;
     let test = tokio::task::spawn_blocking(move || test(Site::new(plane)));
     test.await.unwrap();
@@ -157,7 +157,7 @@ async fn task_goes_from_the_entry_state_to_done_though_no_webhook_ever_comes() {
 }
 
 /// All prompts of runs.
-fn prompts(world: &World) -> String {
+pub(crate) fn prompts(world: &World) -> String {
     let mut found = String::new();
     let mut folders = vec![world.path("data/runs")];
     while let Some(folder) = folders.pop() {

@@ -26,6 +26,8 @@ pub const PLANE_KEY: &str = "plane_api_TEST";
 pub const PLANE_BOT: &str = "952bee74-72a3-4f0c-a1ac-a119438a9308";
 /// The workspace.
 pub const WORKSPACE: &str = "acme";
+/// Its id, which every row has.
+pub(crate) const WORKSPACE_ID: &str = "e34b036a-17bd-475b-9351-f6e395f0486b";
 /// Its project.
 pub const PROJECT: &str = "2d2370f1-45b8-48ab-94ae-e0a359b8dab0";
 

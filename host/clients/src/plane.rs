@@ -11,7 +11,7 @@ mod find;
 mod shape;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,7 +26,7 @@ use self::board::Board;
 use self::budget::Urgency;
 use self::call::Api;
 pub use self::find::{Finder, Found, FoundProject, FoundState, PersonFound};
-use self::shape::{Activity, CommentRow, Item, Me};
+use self::shape::{Activity, CommentRow, Item, Me, StateRow};
 use crate::SecretPlace;
 use crate::http::ClientError;
 
@@ -76,6 +76,8 @@ pub struct Plane {
     name: String,
     me: OnceCell<String>,
     board: Mutex<Board>,
+    /// Whether a state that the configuration does not name closes an item, by project and state.
+    closing: Mutex<HashMap<(String, String), bool>>,
     /// Whether this server takes a state by its other name.
     takes_state_id: AtomicBool,
 }
@@ -127,6 +129,7 @@ impl Plane {
             name: name.to_owned(),
             me: OnceCell::new(),
             board: Mutex::default(),
+            closing: Mutex::default(),
             takes_state_id: AtomicBool::new(false),
         })
     }
@@ -162,6 +165,38 @@ impl Plane {
             let reason = format!("project `{}` is not in orch.yaml", place.project);
             PortError::new(self.api.source(), PortFailure::NotFound, reason)
         })
+    }
+
+    /// What a state means to the host. One that closes an item and has no meaning of its own stops its task.
+    async fn meaning(
+        &self,
+        project: &PlaneProject,
+        place: &Place,
+        state: &str,
+    ) -> Result<Option<TrackerState>, PortError> {
+        let found = project.states.iter().find(|(_, own)| *own == state);
+        if let Some((meaning, _)) = found {
+            return Ok(Some(*meaning));
+        }
+        let closes = state != project.entry && self.closes(&place.project, state).await?;
+        Ok(closes.then_some(TrackerState::Stopped))
+    }
+
+    /// Whether a state is one of those in which nothing is left to do, by its group.
+    async fn closes(&self, project: &str, state: &str) -> Result<bool, PortError> {
+        let mut known = self.closing.lock().await;
+        let key = (project.to_owned(), state.to_owned());
+        if let Some(closes) = known.get(&key) {
+            return Ok(*closes);
+        }
+        let path = format!("projects/{project}/states/");
+        let rows: Vec<StateRow> = self.api.list(Urgency::State, &path, &[]).await?;
+        for row in rows {
+            let closes = matches!(row.group.as_str(), "cancelled" | "completed");
+            known.insert((project.to_owned(), row.id), closes);
+        }
+        // One that is gone again closes nothing.
+        Ok(*known.entry(key).or_insert(false))
     }
 
     async fn item(&self, place: &Place, urgency: Urgency) -> Result<Item, PortError> {
@@ -282,9 +317,11 @@ impl Plane {
         rows.sort_by_key(|row| row.created_at.0);
         let comment = |row: CommentRow| {
             let is_own = row.actor == me && row.external_source.as_deref() == Some(SOURCE);
+            // Members may overwrite the comments of others: the words are of whoever wrote them last.
+            let writer = row.updated_by.unwrap_or(row.actor);
             let author = match is_own {
                 true => HOST_ACTOR.to_owned(),
-                false => row.actor,
+                false => writer,
             };
             Comment {
                 author,
@@ -341,9 +378,8 @@ impl Tracker for Plane {
         Box::pin(async move {
             let place = self.place(issue)?;
             let item = self.item(&place, Urgency::State).await?;
-            let mut states = self.project(&place)?.states.iter();
-            let found = states.find(|(_, id)| **id == item.state);
-            Ok(found.map(|(state, _)| *state))
+            self.meaning(self.project(&place)?, &place, &item.state)
+                .await
         })
     }
 

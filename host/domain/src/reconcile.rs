@@ -136,6 +136,8 @@ pub fn asked(task: &Task, moved: &IssueMove) -> Asked {
         return Asked::Nothing;
     }
     match moved.state {
+        // People tidy up what is over.
+        TrackerState::Stopped if task.status == Status::Ended => Asked::Nothing,
         TrackerState::Stopped => Asked::Stop,
         TrackerState::Approved => Asked::Approve,
         TrackerState::InProgress

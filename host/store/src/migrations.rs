@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 36] = files![
+const FILES: [(i64, &str, &str); 37] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -66,6 +66,7 @@ const FILES: [(i64, &str, &str); 36] = files![
     (39, "request keys", "0039_request_keys.sql"),
     (41, "sessions", "0041_sessions.sql"),
     (43, "risk", "0043_risk.sql"),
+    (45, "entered", "0045_entered.sql"),
     (48, "drills", "0048_drills.sql"),
     (49, "flaky tests", "0049_flaky_tests.sql"),
 ];

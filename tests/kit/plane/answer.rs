@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::board::{PlaneBoard, PlaneFault, PlaneItem, date, time};
-use super::{PLANE_BOT, PLANE_KEY, PROJECT, WORKSPACE};
+use super::{PLANE_BOT, PLANE_KEY, PROJECT, WORKSPACE, WORKSPACE_ID};
 
 /// Rows of a page at most.
 const ROWS_MAX: usize = 1000;
@@ -125,7 +125,8 @@ impl PlaneBoard {
     }
 
     fn in_workspace(&mut self, asked: &Asked, parts: &[&str]) -> Response {
-        let project = json!({"id": PROJECT, "name": "Ledger", "identifier": "LED", "network": 2});
+        let project = json!({"id": PROJECT, "name": "Ledger", "identifier": "LED", "network": 2,
+            "workspace": WORKSPACE_ID});
         match parts {
             ["projects"] => self.page(asked, vec![project]),
             ["projects", id] if *id == PROJECT => json_of(200, project),
@@ -182,7 +183,7 @@ impl PlaneBoard {
     fn of_states(&mut self, asked: &Asked) -> Response {
         let row = |(id, name, group): &(String, String, String)| {
             json!({"id": id, "name": name, "group": group, "color": "#60646C", "slug": "",
-                "is_triage": false, "default": name == "Backlog", "project": PROJECT})
+                "is_triage": false, "default": name == "Backlog", "project": PROJECT, "workspace": WORKSPACE_ID})
         };
         if asked.method != Method::POST {
             let rows = self.states.iter().map(row).collect();
@@ -225,6 +226,9 @@ impl PlaneBoard {
             true => "state_id",
             false => "state",
         };
+        if asked.body[field].is_string() && self.has(PlaneFault::MovesRefused) {
+            return json_of(400, json!({"error": "This move is not allowed"}));
+        }
         if let Some(state) = asked.body[field].as_str() {
             if !self.states.iter().any(|(own, _, _)| own == state) {
                 return json_of(
@@ -279,7 +283,7 @@ fn row(item: &PlaneItem) -> Value {
         "description_html": item.html, "description_binary": null, "priority": "none", "start_date": null,
         "target_date": null, "sequence_id": item.number, "sort_order": 65535.0, "completed_at": null,
         "archived_at": null, "is_draft": false, "external_source": null, "external_id": null,
-        "created_by": item.by, "updated_by": null, "project": PROJECT, "parent": null, "state": item.state,
+        "created_by": item.by, "updated_by": item.updated_by, "project": PROJECT, "workspace": WORKSPACE_ID, "parent": null, "state": item.state,
         "estimate_point": null, "type": null, "assignees": [], "labels": []})
 }
 

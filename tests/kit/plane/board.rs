@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PLANE_BOT, PROJECT};
+use super::{PLANE_BOT, PROJECT, WORKSPACE_ID};
 
 /// How the server goes wrong, or differs from the one that was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub enum PlaneFault {
     PagesWithoutEnd,
     /// The key is not valid any more.
     KeyRevoked,
+    /// It takes no move by the key: a workflow does not allow it.
+    MovesRefused,
+    /// Who changed what is written down only when it is healed.
+    Unwritten,
 }
 
 /// A work item.
@@ -36,6 +40,8 @@ pub struct PlaneItem {
     pub state: String,
     /// Who made it.
     pub by: String,
+    /// Who changed it last; none if nobody has since it was made.
+    pub updated_by: Option<String>,
     /// Whether it is in the archive.
     pub is_archived: bool,
     pub(super) created_us: i64,
@@ -56,6 +62,7 @@ pub struct PlaneBoard {
     /// Calls in any minute; none: as many as come.
     pub limit: Option<usize>,
     faults: Vec<PlaneFault>,
+    unwritten: Vec<(String, Value)>,
     /// Microseconds that each call and each act takes; 0: the clock is the machine's.
     step_us: i64,
     clock_us: i64,
@@ -71,6 +78,7 @@ impl PlaneBoard {
             calls: Vec::new(),
             limit: None,
             faults: Vec::new(),
+            unwritten: Vec::new(),
             step_us: 0,
             clock_us: machine_us(),
             next_id: 0,
@@ -106,6 +114,14 @@ impl PlaneBoard {
     /// Goes wrong no more.
     pub fn heal(&mut self) {
         self.faults.clear();
+        for (id, mut row) in std::mem::take(&mut self.unwritten) {
+            let now = self.now_us();
+            row["created_at"] = Value::from(time(now));
+            if let Some(item) = self.items.iter_mut().find(|item| item.id == id) {
+                item.activities.push(row);
+                item.updated_us = now;
+            }
+        }
     }
 
     pub(super) fn has(&self, fault: PlaneFault) -> bool {
@@ -158,6 +174,7 @@ impl PlaneBoard {
             html: html.to_owned(),
             state: state.to_owned(),
             by: by.to_owned(),
+            updated_by: None,
             is_archived: false,
             created_us: now,
             updated_us: now,
@@ -190,12 +207,14 @@ impl PlaneBoard {
             return;
         }
         let old = std::mem::replace(&mut self.item(id).state, state.to_owned());
+        self.item(id).updated_by = Some(by.to_owned());
         self.note(id, by, Some("state"), Some((&old, state)));
     }
 
     /// Somebody changes what an item says.
     pub fn edit(&mut self, by: &str, id: &str, html: &str) {
         html.clone_into(&mut self.item(id).html);
+        self.item(id).updated_by = Some(by.to_owned());
         self.note(id, by, Some("description"), None);
     }
 
@@ -215,12 +234,35 @@ impl PlaneBoard {
         let (comment, now) = (self.id(), self.now_us());
         let row = json!({"id": comment, "created_at": time(now), "updated_at": time(now), "deleted_at": null,
             "comment_html": html, "attachments": [], "access": "INTERNAL", "external_source": source,
-            "external_id": external, "edited_at": null, "created_by": by, "updated_by": by, "project": PROJECT,
+            "external_id": external, "edited_at": null, "created_by": by, "updated_by": null, "project": PROJECT, "workspace": WORKSPACE_ID,
             "issue": id, "actor": by, "parent": null});
         let item = self.item(id);
         item.comments.push(row);
         item.updated_us = now;
         comment
+    }
+
+    /// Somebody overwrites a comment, as any member may.
+    ///
+    /// # Panics
+    /// If there is no such comment.
+    pub fn edit_comment(&mut self, by: &str, id: &str, comment: &str, html: &str) {
+        let now = self.now_us();
+        let item = self.item(id);
+        let row = item.comments.iter_mut().find(|row| row["id"] == comment);
+        let row = row.unwrap_or_else(|| panic!("no comment {comment}"));
+        row["comment_html"] = Value::from(html);
+        row["updated_by"] = Value::from(by);
+        row["updated_at"] = Value::from(time(now));
+        item.updated_us = now;
+    }
+
+    /// Somebody with a key comments in the name of somebody else: the server believes it of the maker, not of the actor.
+    pub fn comment_as(&mut self, by: &str, claimed: &str, id: &str, html: &str) {
+        let comment = self.comment(by, id, html);
+        let rows = &mut self.item(id).comments;
+        let row = rows.iter_mut().find(|row| row["id"] == comment);
+        row.expect("it was just made")["created_by"] = Value::from(claimed);
     }
 
     /// Somebody deletes an item.
@@ -258,10 +300,12 @@ impl PlaneBoard {
             "verb": verb, "field": field, "old_value": moved.and_then(|(old, _)| name(old)),
             "new_value": moved.and_then(|(_, new)| name(new)), "comment": "", "attachments": [],
             "old_identifier": moved.map(|(old, _)| old), "new_identifier": moved.map(|(_, new)| new),
-            "epoch": now.div_euclid(1_000_000), "project": PROJECT, "issue": id, "issue_comment": null, "actor": by});
-        let item = self.item(id);
-        item.activities.push(row);
-        item.updated_us = now;
+            "epoch": now.div_euclid(1_000_000), "project": PROJECT, "workspace": WORKSPACE_ID, "issue": id, "issue_comment": null, "actor": by});
+        match self.has(PlaneFault::Unwritten) {
+            true => self.unwritten.push((id.to_owned(), row)),
+            false => self.item(id).activities.push(row),
+        }
+        self.item(id).updated_us = now;
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use orch_domain::issue::TrackerState;
 use orch_domain::port::tracker::{Entry, IssueMove, Position};
 use orch_domain::port::{HOST_ACTOR, PortError};
 
@@ -89,7 +88,7 @@ pub(super) async fn beginning(plane: &Plane) -> Result<Position, PortError> {
         let path = format!("projects/{project}/work-items/");
         let query = [
             ("order_by", "-updated_at".to_owned()),
-            ("fields", "id,state,updated_at,created_at".to_owned()),
+            ("fields", "id,state,updated_at".to_owned()),
         ];
         let list = plane
             .api
@@ -123,7 +122,7 @@ pub(super) async fn refresh(
     let path = format!("projects/{project}/work-items/");
     let query = [
         ("order_by", "-updated_at".to_owned()),
-        ("fields", "id,state,updated_at,created_at".to_owned()),
+        ("fields", "id,state,updated_at".to_owned()),
     ];
     let list = plane
         .api
@@ -208,7 +207,10 @@ pub(super) async fn moves(
                 ));
             }
             let moved = item.read.as_ref().map_or(&[][..], |(_, moved)| moved);
-            found.extend(told(project, &place, moved, me));
+            let is_asked = |one: &&Moved| one.at_us > position && one.at_us <= until_us;
+            for one in moved.iter().filter(is_asked) {
+                found.extend(told(plane, project, &place, one, me).await?);
+            }
         }
     }
     found.retain(|m| m.position > position && m.position <= until_us);
@@ -250,30 +252,30 @@ fn moved(activities: &[Activity], me: &str) -> Vec<Moved> {
         .collect()
 }
 
-fn told<'a>(
-    project: &'a PlaneProject,
-    place: &'a Place,
-    moved: &'a [Moved],
-    me: &'a str,
-) -> impl Iterator<Item = IssueMove> + 'a {
-    let state_of = |id: &str| -> Option<TrackerState> {
-        let mut states = project.states.iter();
-        states.find(|(_, own)| *own == id).map(|(state, _)| *state)
+/// A move as the port has it; none if it is to a state that says nothing to the host.
+async fn told(
+    plane: &Plane,
+    project: &PlaneProject,
+    place: &Place,
+    one: &Moved,
+    me: &str,
+) -> Result<Option<IssueMove>, PortError> {
+    let (Some(issue), Some(state)) = (place.issue(), plane.meaning(project, place, &one.to).await?)
+    else {
+        return Ok(None);
     };
-    moved.iter().filter_map(move |one| {
-        let actor = match one.actor == me {
-            true => HOST_ACTOR.to_owned(),
-            false => one.actor.clone(),
-        };
-        Some(IssueMove {
-            position: one.at_us,
-            issue: place.issue()?,
-            state: state_of(&one.to)?,
-            actor,
-            at_ms: one.at_us.div_euclid(1000),
-            is_past: one.is_past,
-        })
-    })
+    let actor = match one.actor == me {
+        true => HOST_ACTOR.to_owned(),
+        false => one.actor.clone(),
+    };
+    Ok(Some(IssueMove {
+        position: one.at_us,
+        issue,
+        state,
+        actor,
+        at_ms: one.at_us.div_euclid(1000),
+        is_past: one.is_past,
+    }))
 }
 
 #[cfg(test)]

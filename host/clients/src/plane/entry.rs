@@ -9,7 +9,7 @@ use orch_domain::port::tracker::Entry;
 use super::board::{self, ItemKnown};
 use super::budget::Urgency;
 use super::shape::{Activity, Item};
-use super::{Place, Plane, PlaneProject, text};
+use super::{LATE_US, Place, Plane, PlaneProject, text};
 
 /// Fields of an item that are the request itself.
 const REQUEST: [&str; 4] = [
@@ -50,12 +50,14 @@ pub(super) async fn entries(plane: &Plane, most: u32) -> Result<Vec<Entry>, Port
             let read = read.filter(|(at, _)| *at == known.updated_us);
             let request = match read {
                 Some((_, request)) => request.clone(),
-                None => {
-                    let request = entry(plane, project, &place).await?;
-                    let kept = (known.updated_us, request.clone());
-                    board.requests.insert(key(&place.item), kept);
-                    request
-                }
+                None => match entry(plane, project, &place).await? {
+                    Read::Whole(request) => {
+                        let kept = (known.updated_us, request.clone());
+                        board.requests.insert(key(&place.item), kept);
+                        request
+                    }
+                    Read::NotYet => None,
+                },
             };
             list.extend(request);
         }
@@ -63,28 +65,34 @@ pub(super) async fn entries(plane: &Plane, most: u32) -> Result<Vec<Entry>, Port
     Ok(list)
 }
 
-/// The request that stands in an item; none if the item does not stand there any more.
-async fn entry(
-    plane: &Plane,
-    project: &PlaneProject,
-    place: &Place,
-) -> Result<Option<Entry>, PortError> {
+/// What an item says of a request.
+enum Read {
+    /// The request that stands in it; none if the item does not stand there any more.
+    Whole(Option<Entry>),
+    /// Who put it there is not written down yet: it is looked at again.
+    NotYet,
+}
+
+async fn entry(plane: &Plane, project: &PlaneProject, place: &Place) -> Result<Read, PortError> {
+    let me = plane.me().await?;
     let item = plane.item(place, Urgency::Read).await?;
     let activities = plane.activities(place, Urgency::Read).await?;
     let work_item = format!("{}-{}", project.prefix, item.sequence_id);
     let (Some(issue), Ok(work_item)) = (place.issue(), WorkItem::new(work_item)) else {
-        return Ok(None);
+        return Ok(Read::Whole(None));
     };
     if item.state != project.entry {
-        return Ok(None);
+        return Ok(Read::Whole(None));
     }
-    let (by, changed_by, at_ms) = asking(project, &item, &activities);
+    let Some(asked) = asking(project, &item, &activities, me) else {
+        return Ok(Read::NotYet);
+    };
     let title: String = item
         .name
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    Ok(Some(Entry {
+    Ok(Read::Whole(Some(Entry {
         issue,
         work_item,
         repo: project.repo.clone(),
@@ -93,36 +101,63 @@ async fn entry(
             &text::read(item.description_html.as_deref().unwrap_or_default()),
             REQUEST_BYTES_MAX,
         ),
-        by,
-        changed_by,
-        at_ms,
-    }))
+        by: asked.by,
+        changed_by: asked.changed_by,
+        at_ms: asked.at_ms,
+    })))
 }
 
-/// Who asked for what stands in an item, since when, and who has changed what it says since.
+/// Who asked.
+#[derive(Debug, PartialEq, Eq)]
+struct Asking {
+    by: String,
+    changed_by: Vec<String>,
+    at_ms: i64,
+}
+
+/// Who asked for what stands in an item, since when, and who has changed what it says since. None until it is written
+/// down: an item is changed at once, and who changed it is noted afterwards, sometimes much later or never.
 fn asking(
     project: &PlaneProject,
     item: &Item,
     activities: &[Activity],
-) -> (String, Vec<String>, i64) {
-    let moved = activities
-        .iter()
-        .rev()
-        .find(|activity| activity.moved_to() == Some(project.entry.as_str()));
-    let (asker, at) = match moved {
-        Some(moved) => (moved.actor.clone(), moved.created_at),
-        None => (item.created_by.clone().unwrap_or_default(), item.created_at),
+    me: &str,
+) -> Option<Asking> {
+    let last = activities.iter().rfind(|one| one.moved_to().is_some());
+    let (by, at) = match last {
+        Some(last) if last.moved_to() == Some(project.entry.as_str()) => {
+            (last.actor.clone(), last.created_at)
+        }
+        // It stands elsewhere as far as is written down: whoever moved it here is not known.
+        Some(_) => return None,
+        None => {
+            let made = activities.iter().find(|one| one.is_making())?;
+            (made.actor.clone(), made.created_at)
+        }
     };
     let is_change = |activity: &&Activity| {
         let field = activity.field.as_deref();
         activity.created_at > at && field.is_some_and(|f| REQUEST.contains(&f))
     };
-    let mut changed: Vec<String> = activities
+    let changes = activities.iter().filter(is_change);
+    let mut changed_by: Vec<String> = changes.map(|activity| activity.actor.clone()).collect();
+    changed_by.extend(unexplained(item, activities, me));
+    changed_by.sort_unstable();
+    changed_by.dedup();
+    Some(Asking {
+        by,
+        changed_by,
+        at_ms: at.ms(),
+    })
+}
+
+/// Whoever the item says changed it last, if nothing that is written down says what they did then: it may have been
+/// the request, or the move.
+fn unexplained(item: &Item, activities: &[Activity], me: &str) -> Option<String> {
+    let by = item.updated_by.as_deref().filter(|by| *by != me)?;
+    let since = item.updated_at.0.saturating_sub(LATE_US);
+    let is_told = activities
         .iter()
-        .filter(is_change)
-        .map(|activity| activity.actor.clone())
-        .collect();
-    changed.sort_unstable();
-    changed.dedup();
-    (asker, changed, at.ms())
+        .any(|one| one.actor == by && one.created_at.0 >= since);
+    (!is_told).then(|| by.to_owned())
 }

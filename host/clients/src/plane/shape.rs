@@ -49,15 +49,15 @@ pub(super) struct Item {
     pub(super) id: String,
     pub(super) state: String,
     pub(super) updated_at: Micros,
-    pub(super) created_at: Micros,
     #[serde(default)]
     pub(super) sequence_id: u64,
     #[serde(default)]
     pub(super) name: String,
     #[serde(default)]
     pub(super) description_html: Option<String>,
+    /// Whoever changed it last; none if nobody has since it was made.
     #[serde(default)]
-    pub(super) created_by: Option<String>,
+    pub(super) updated_by: Option<String>,
 }
 
 impl HasId for Item {
@@ -72,6 +72,8 @@ pub(super) struct Activity {
     pub(super) id: String,
     pub(super) created_at: Micros,
     #[serde(default)]
+    pub(super) verb: String,
+    #[serde(default)]
     pub(super) field: Option<String>,
     #[serde(default)]
     pub(super) new_identifier: Option<String>,
@@ -82,6 +84,11 @@ pub(super) struct Activity {
 }
 
 impl Activity {
+    /// Whether the item was made, and by its actor: what the item itself says of that is whatever its maker sent.
+    pub(super) fn is_making(&self) -> bool {
+        self.verb == "created" && self.field.is_none()
+    }
+
     /// The state that the item was moved to; none if something else was changed.
     pub(super) fn moved_to(&self) -> Option<&str> {
         let is_move = self.field.as_deref() == Some("state");
@@ -116,6 +123,9 @@ pub(super) struct CommentRow {
     pub(super) external_source: Option<String>,
     #[serde(default)]
     pub(super) actor: String,
+    /// Whoever has changed its text since; none if nobody has.
+    #[serde(default)]
+    pub(super) updated_by: Option<String>,
 }
 
 impl HasId for CommentRow {

@@ -5,7 +5,7 @@ mod rerun;
 
 use orch_config::LiveConfig;
 use orch_domain::event::EventKind;
-use orch_domain::id::{ItemPrefix, RepoName, TaskId, WorkItem};
+use orch_domain::id::{ItemPrefix, RepoName, TaskId, UnixMs, WorkItem};
 use orch_domain::issue::TrackerState;
 use orch_domain::person::Caller;
 use orch_domain::port::tracker::IssueAt;
@@ -157,8 +157,9 @@ impl Tasks {
                     if let Some(priority) = priority {
                         tx.set_priority(task.id, priority).await?;
                     }
-                    if let Some(at) = at {
-                        tx.adopt_issue(task.id, &at, TrackerState::InProgress, by.now)
+                    if let Some((at, entered_ms)) = at {
+                        let state = TrackerState::InProgress;
+                        tx.adopt_issue(task.id, &at, state, entered_ms, by.now)
                             .await?;
                     }
                     for on in after {
@@ -420,8 +421,8 @@ struct Asked {
     body: String,
     after: Vec<TaskId>,
     priority: Option<i64>,
-    /// The issue that it has already.
-    at: Option<IssueAt>,
+    /// The issue that it has already, and when that was put where tasks begin.
+    at: Option<(IssueAt, UnixMs)>,
 }
 
 /// How a new task is called.

@@ -225,6 +225,26 @@ impl Tx {
         .doing("hold a destination back")
     }
 
+    /// How many messages whose keys begin alike were written since a time.
+    pub async fn count_messages_since(
+        &mut self,
+        key: &str,
+        since_ms: UnixMs,
+    ) -> Result<u64, StoreError> {
+        // Behind every key that begins so, by the bytes: the index of keys is used for both ends.
+        let row = sqlx::query(
+            "SELECT count(*) FROM outbox WHERE key >= ? AND key < ? AND created_ms >= ?",
+        )
+        .bind(key)
+        .bind(format!("{key}\u{10ffff}"))
+        .bind(since_ms)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("count messages")?;
+        let count: i64 = get(&row, 0)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// Destinations for which messages wait, as they are stored, at most `limit`: some may be served by nobody.
     pub async fn waiting_destinations(&mut self, limit: u32) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(

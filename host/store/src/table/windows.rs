@@ -66,6 +66,22 @@ impl Tx {
         }))
     }
 
+    /// What a notifier asked last about a task; none if it never asked.
+    pub async fn latest_prompt(
+        &mut self,
+        notifier: &DoorName,
+        task: TaskId,
+    ) -> Result<Option<PromptId>, StoreError> {
+        let row = sqlx::query("SELECT max(id) FROM prompts WHERE notifier = ? AND task_id = ?")
+            .bind(notifier.as_str())
+            .bind(task.0)
+            .fetch_one(&mut self.conn)
+            .await
+            .doing("look for the latest question")?;
+        let latest: Option<i64> = get(&row, 0)?;
+        Ok(latest.map(PromptId))
+    }
+
     /// Notes the answer to a question; false if it was answered before.
     pub async fn answer_prompt(
         &mut self,
@@ -171,25 +187,39 @@ impl Tx {
             .collect()
     }
 
-    /// Gives the task that was just accepted an issue of another tracker.
+    /// Gives the task that was just accepted an issue of another tracker, which was put there at `entered_ms` of the
+    /// tracker's clock.
     pub async fn adopt_issue(
         &mut self,
         task: TaskId,
         at: &orch_domain::port::tracker::IssueAt,
         state: orch_domain::issue::TrackerState,
+        entered_ms: UnixMs,
         now: UnixMs,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO issues (task_id, tracker, issue, state, updated_ms, shown_at) VALUES (?, ?, ?, ?, ?, NULL)",
+            "INSERT INTO issues (task_id, tracker, issue, state, updated_ms, shown_at, entered_ms) \
+             VALUES (?, ?, ?, ?, ?, NULL, ?)",
         )
         .bind(task.0)
         .bind(at.tracker.as_str())
         .bind(at.issue.as_str())
         .bind(state.as_str())
         .bind(now)
+        .bind(entered_ms)
         .execute(&mut self.conn)
         .await
         .map(|_| ())
         .doing("adopt an issue")
+    }
+
+    /// When the issue of a task was put where it began; none if the task is older than that is written down.
+    pub async fn issue_entered_ms(&mut self, task: TaskId) -> Result<Option<UnixMs>, StoreError> {
+        let row = sqlx::query("SELECT entered_ms FROM issues WHERE task_id = ?")
+            .bind(task.0)
+            .fetch_optional(&mut self.conn)
+            .await
+            .doing("read when an issue was put where it began")?;
+        row.map_or(Ok(None), |row| get(&row, 0))
     }
 }

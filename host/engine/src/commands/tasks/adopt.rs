@@ -1,6 +1,6 @@
 //! How does a task begin for an issue that a tracker has already?
 
-use orch_domain::id::{RepoName, WorkItem};
+use orch_domain::id::{RepoName, UnixMs, WorkItem};
 use orch_domain::person::Caller;
 use orch_domain::port::tracker::IssueAt;
 use orch_views::task::Done;
@@ -16,6 +16,7 @@ pub(crate) struct NewOfTracker {
     pub(crate) repo: RepoName,
     pub(crate) title: String,
     pub(crate) body: String,
+    pub(crate) entered_ms: UnixMs,
 }
 
 impl Tasks {
@@ -31,6 +32,7 @@ impl Tasks {
             repo,
             title,
             body,
+            entered_ms,
         } = new;
         let mut end = title.len().min(TITLE_BYTES_MAX);
         while !title.is_char_boundary(end) {
@@ -43,7 +45,7 @@ impl Tasks {
             body,
             after: Vec::new(),
             priority: None,
-            at: Some(at),
+            at: Some((at, entered_ms)),
         };
         self.accept(new, caller).await
     }

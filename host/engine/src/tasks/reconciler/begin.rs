@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use orch_config::HostConfig;
-use orch_domain::id::{DoorName, IssueId, TaskId};
+use orch_domain::id::{DoorName, IssueId, TaskId, UnixMs};
 use orch_domain::message::{MessageKind, Remark};
 use orch_domain::person::{Caller, PersonRole};
 use orch_domain::port::tracker::{Entry, IssueAt, Tracker, Voice};
@@ -21,8 +21,8 @@ use crate::ledger::unwritten::Unwritten;
 const ENTRIES_MAX: u32 = 20;
 /// Issues that are asked for by name in one look.
 const ASKED_MAX: usize = 20;
-/// How often the issue of a task under way is asked for by name, milliseconds.
-const ASK_EVERY_MS: i64 = 600_000;
+/// Every how many looks the issue of a task under way is asked for by name.
+const ASK_EVERY_LOOKS: i64 = 10;
 /// How often an issue has to be gone until its task is stopped.
 const GONE_TIMES: u32 = 2;
 
@@ -31,8 +31,15 @@ const GONE_TIMES: u32 = 2;
 pub(super) struct Remembered {
     /// Refusals that stand: one answer for each issue and reason.
     refused: HashMap<IssueAt, String>,
+    /// What is known of the issues of tasks under way, by their tracker: a look at one forgets nothing of another.
+    asked: BTreeMap<DoorName, Asked>,
+}
+
+/// What the looks at the issues of one tracker remember.
+#[derive(Debug, Default)]
+struct Asked {
     /// When the issue of a task was asked for last.
-    asked_ms: BTreeMap<TaskId, i64>,
+    at_ms: BTreeMap<TaskId, i64>,
     /// How often it was gone, one time after another.
     gone: BTreeMap<TaskId, u32>,
 }
@@ -74,7 +81,7 @@ pub(super) async fn begin(
 }
 
 /// Names a text in a key.
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     let sum = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -87,10 +94,10 @@ async fn begin_one(
     at: &IssueAt,
     entry: &Entry,
 ) -> anyhow::Result<Option<String>> {
-    let issue = at.clone();
+    let (issue, entered_ms) = (at.clone(), entry.at_ms);
     let is_free = reconciler
         .ledger
-        .read(move |tx| Box::pin(async move { is_free(tx, &issue).await }))
+        .read(move |tx| Box::pin(async move { is_free(tx, &issue, entered_ms).await }))
         .await?;
     if !is_free {
         return Ok(None);
@@ -105,6 +112,7 @@ async fn begin_one(
         repo: entry.repo.clone(),
         title: entry.title.clone(),
         body: entry.text.clone(),
+        entered_ms: entry.at_ms,
     };
     match reconciler.tasks.begin_of_tracker(new, &caller).await {
         Ok(done) => {
@@ -157,11 +165,20 @@ async fn asking(
     })
 }
 
-/// Whether an issue has no task under way, and none whose end the tracker has not been told.
-async fn is_free(tx: &mut Tx, at: &IssueAt) -> Result<bool, orch_store::StoreError> {
+/// Whether an issue has no task under way, none whose end the tracker has not been told, and none that began when it was
+/// put where it stands: a tracker that does not let the host move it would have one task after another begin.
+async fn is_free(
+    tx: &mut Tx,
+    at: &IssueAt,
+    entered_ms: UnixMs,
+) -> Result<bool, orch_store::StoreError> {
     let Some(task) = tx.task_of_issue(at).await? else {
         return Ok(true);
     };
+    let before = tx.issue_entered_ms(task).await?;
+    if before.is_some_and(|before| before >= entered_ms) {
+        return Ok(false);
+    }
     let stage = tx.task(task).await?.task.stage;
     Ok(stage.is_terminal() && !tx.is_message_waiting(task, MessageKind::IssueState).await?)
 }
@@ -174,27 +191,31 @@ pub(super) async fn stop_deleted(
     remembered: &mut Remembered,
 ) -> anyhow::Result<()> {
     let now = reconciler.ledger.now();
+    let interval_s = reconciler.config.now().reconcile.interval_s;
+    let every_ms = i64::from(interval_s) * 1000 * ASK_EVERY_LOOKS;
     let of = name.clone();
     let under_way: Vec<(TaskId, IssueId)> = reconciler
         .ledger
         .read(move |tx| Box::pin(async move { tx.issues_under_way(&of).await }))
         .await?;
     let live: HashSet<TaskId> = under_way.iter().map(|(task, _)| *task).collect();
-    remembered.asked_ms.retain(|task, _| live.contains(task));
+    let remembered = remembered.asked.entry(name.clone()).or_default();
+    remembered.at_ms.retain(|task, _| live.contains(task));
     remembered.gone.retain(|task, _| live.contains(task));
     let mut due: Vec<&(TaskId, IssueId)> = under_way
         .iter()
         .filter(|(task, _)| {
             // One that was gone is looked at again at once.
             let is_suspect = remembered.gone.contains_key(task);
-            let asked = *remembered.asked_ms.entry(*task).or_insert(now);
-            is_suspect || now.saturating_sub(asked) >= ASK_EVERY_MS
+            let asked = *remembered.at_ms.entry(*task).or_insert(now);
+            is_suspect || now.saturating_sub(asked) >= every_ms
         })
         .collect();
-    // Whatever a look of the reconciler missed of the list of issues is suspect as well.
+    // Whoever was asked for longest ago comes first, so that many tasks keep none from its turn.
+    due.sort_by_key(|(task, _)| remembered.at_ms.get(task).copied());
     due.truncate(ASKED_MAX);
     for (task, issue) in due {
-        remembered.asked_ms.insert(*task, now);
+        remembered.at_ms.insert(*task, now);
         if !tracker.is_deleted(issue).await? {
             remembered.gone.remove(task);
             continue;

@@ -8,6 +8,7 @@ use orch_domain::port::tracker::{IssueAt, IssueMove, Tracker};
 use orch_domain::reconcile::{Answers, Asked, Shown, answers, asked};
 use orch_store::{StoreError, Tx};
 
+use super::begin::digest;
 use super::{Reconciler, tell};
 use crate::ledger::apply::{Applied, By};
 use crate::ledger::decisions::{Decision, decide, refusal};
@@ -17,6 +18,10 @@ use crate::ledger::unwritten::Unwritten;
 
 /// Moves that are taken at once.
 const MOVES_MAX: u32 = 200;
+/// How often an issue is put back within [`PUT_BACK_WITHIN_MS`].
+const PUT_BACK_MAX: u64 = 5;
+/// The time in which that is counted, milliseconds.
+const PUT_BACK_WITHIN_MS: i64 = 600_000;
 
 /// What became of a move.
 enum Handled {
@@ -224,7 +229,8 @@ async fn shown(tx: &mut Tx, task: TaskId) -> Result<Shown, StoreError> {
     })
 }
 
-/// Says why a move asks for nothing, and puts the issue where its task is.
+/// Says why a move asks for nothing, once for each reason, and puts the issue where its task is. Somebody who moves it
+/// again and again, such as a rule of the tracker's own, is not kept company in that for ever.
 async fn put_back(
     tx: &mut Tx,
     task: TaskId,
@@ -233,14 +239,26 @@ async fn put_back(
     why: String,
     by: &By,
 ) -> Result<Handled, StoreError> {
-    let key = format!("put-back:{source}:{}", moved.position);
-    let state = tx.issue_state(task).await?;
-    want_issue(tx, task, state, &key, by.now).await?;
+    let before = format!("put-back:{source}:{task}:");
+    let since = by.now.saturating_sub(PUT_BACK_WITHIN_MS);
+    let times = tx
+        .count_messages_since(&format!("issue:{before}"), since)
+        .await?;
+    let is_left = times >= PUT_BACK_MAX;
+    let mut said = why.clone();
+    if is_left {
+        said.push_str("; it was put back again and again, and is left where it is now");
+    } else {
+        let key = format!("{before}{}", moved.position);
+        let state = tx.issue_state(task).await?;
+        want_issue(tx, task, state, &key, by.now).await?;
+    }
     let remark = Remark::MoveRefused {
         state: moved.state,
         by: moved.actor.clone(),
-        why: why.clone(),
+        why: said,
     };
-    remark_on(tx, task, remark, &key, by.now).await?;
+    let key = digest(&format!("{remark:?}"));
+    remark_on(tx, task, remark, &format!("{before}{key}"), by.now).await?;
     Ok(Handled::Refused(why))
 }
