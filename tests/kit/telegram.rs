@@ -53,6 +53,12 @@ pub enum ChatFault {
     Polled,
     /// The next call that sends does so and the answer is lost.
     AnswerLost,
+    /// Presses are too old to be answered.
+    QueryTooOld,
+    /// It takes no text that is marked up, and says so in words of its own.
+    MarkupRefused,
+    /// The topic of the forum is gone.
+    TopicGone,
 }
 
 #[derive(Debug, Default)]
@@ -229,7 +235,12 @@ async fn call(
             }
         }
         "answerCallbackQuery" => {
-            inner.chat().answers.push(body);
+            let mut chat = inner.chat();
+            if chat.faults.contains(&ChatFault::QueryTooOld) {
+                let text = "Bad Request: query is too old and response timeout expired or query ID is invalid";
+                return refused(400, text, Value::Null);
+            }
+            chat.answers.push(body);
             done(json!(true))
         }
         _ => refused(404, "Not Found", Value::Null),
@@ -279,7 +290,20 @@ impl Chat {
                     let text = "Forbidden: bot was kicked from the supergroup chat";
                     return Some(refused(403, text, Value::Null));
                 }
-                ChatFault::Moved(_) | ChatFault::Polled | ChatFault::AnswerLost => {}
+                ChatFault::MarkupRefused if body["parse_mode"] == "HTML" => {
+                    let text = "Bad Request: unsupported start tag";
+                    return Some(refused(400, text, Value::Null));
+                }
+                ChatFault::TopicGone if body["message_thread_id"].is_i64() => {
+                    let text = "Bad Request: message thread not found";
+                    return Some(refused(400, text, Value::Null));
+                }
+                ChatFault::Moved(_)
+                | ChatFault::Polled
+                | ChatFault::AnswerLost
+                | ChatFault::QueryTooOld
+                | ChatFault::MarkupRefused
+                | ChatFault::TopicGone => {}
             }
         }
         None

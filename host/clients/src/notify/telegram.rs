@@ -75,7 +75,18 @@ impl Telegram {
         if let Some(buttons) = buttons {
             body["reply_markup"] = buttons;
         }
-        let sent = self.with_text("sendMessage", body, text).await;
+        let mut sent = self.with_text("sendMessage", body.clone(), text).await;
+        if let (Err(Refusal::Topic(why)), Some(body)) = (&sent, body.as_object_mut()) {
+            tracing::warn!(
+                notifier = self.bot.source(),
+                why,
+                "told outside of the topic"
+            );
+            body.remove("message_thread_id");
+            sent = self
+                .with_text("sendMessage", Value::Object(body.clone()), text)
+                .await;
+        }
         sent.map(|answer| receipt(&answer))
             .map_err(|refusal| refusal.into_error(&self.bot))
     }
@@ -219,7 +230,8 @@ impl Window for Telegram {
             let (Some(message), Some((prompt, _))) = (&tap.message, tap.says) else {
                 return Ok(());
             };
-            if let Some(settled) = &shown.settled {
+            // What is said of a message of days ago is without its text, which must not be lost.
+            if let Some(settled) = shown.settled.as_ref().filter(|_| !tap.text.is_empty()) {
                 let text = words::settled(&tap.text, settled);
                 return self.edit(message, &text).await.map(drop);
             }

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use orch_config::LiveConfig;
+use orch_domain::delivery::HOLD_MAX_MS;
 use orch_domain::id::DoorName;
+use orch_domain::message::Destination;
 use orch_domain::notice::NoticeKind;
 use orch_domain::person::{Caller, Channel};
 use orch_domain::port::PortFailure;
 use orch_domain::port::window::{Buttons, Press, Shown, Tap, Window};
 use orch_domain::prompt::{Choice, Prompt};
 use orch_domain::retry;
-use orch_store::Tx;
+use orch_store::{StoreError, Tx};
 
 use super::driver::Stop;
 use crate::ledger::Ledger;
@@ -88,13 +90,31 @@ impl Windows {
             let reply = tokio::time::timeout(REPLY_TIMEOUT, window.reply(&tap, &shown)).await;
             let failed = match reply {
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) => error.to_string(),
+                Ok(Err(error)) => {
+                    self.hold(name, error.failure).await?;
+                    error.to_string()
+                }
                 Err(_) => "no answer".to_owned(),
             };
             // What is decided is decided.
             tracing::warn!(window = %name, error = failed, "what came of a press was not shown");
         }
         Ok(())
+    }
+
+    /// A pause that a window asks for is made by the messages to it as well: they have one allowance.
+    async fn hold(&self, name: &DoorName, failure: PortFailure) -> Result<(), StoreError> {
+        let PortFailure::RateLimited {
+            until_ms: Some(until_ms),
+        } = failure
+        else {
+            return Ok(());
+        };
+        let until_ms = until_ms.min(self.ledger.now().saturating_add(HOLD_MAX_MS));
+        let to = Destination::Notifier(name.clone());
+        self.ledger
+            .write(move |tx| Box::pin(async move { tx.hold_messages(&to, until_ms).await }))
+            .await
     }
 
     /// Decision and position are one transaction: a crash leaves the press to be taken again, or done.
@@ -122,7 +142,7 @@ impl Windows {
                     let Some(prompt) = tx.prompt(&name, id).await? else {
                         return Ok(expired());
                     };
-                    answer(tx, &prompt, press, &config, (&who, &by)).await
+                    answer(tx, (&name, &prompt), press, &config, (&who, &by)).await
                 })
             })
             .await
@@ -164,7 +184,7 @@ fn person_of(config: &orch_config::HostConfig, window: &DoorName, account: &str)
 /// What a press of a known person comes to.
 async fn answer(
     tx: &mut Tx,
-    prompt: &Prompt,
+    (window, prompt): (&DoorName, &Prompt),
     press: Press,
     config: &orch_config::HostConfig,
     (who, by): (&Caller, &By),
@@ -178,11 +198,17 @@ async fn answer(
         return Ok(settled(*choice, who));
     }
     let task = tx.task(prompt.task).await?.task;
-    if !prompt.is_about(&task) {
+    // Asked again, the same place may stand on another base: only what was asked last is answered.
+    let is_latest = tx.latest_prompt(window, prompt.task).await? == Some(prompt.id);
+    if !is_latest || !prompt.is_about(&task) {
         return Ok(expired());
     }
     let choice = match press {
         Press::Wants(choice) => {
+            // Whoever may not is told so now, and the buttons stay as they are for those who may.
+            if let Some(refused) = refusal(config, &decision(choice, by), who) {
+                return Ok(said(&refused.what));
+            }
             return Ok(Shown {
                 said: String::new(),
                 buttons: Buttons::Sure(choice),
@@ -198,14 +224,7 @@ async fn answer(
         }
         Press::Means(choice) => choice,
     };
-    let decision = match choice {
-        Choice::Approve => Decision::Approve,
-        Choice::Reject => Decision::Reject(format!(
-            "{} rejected it by a button, without a comment",
-            by.actor
-        )),
-        Choice::Stop => Decision::Stop,
-    };
+    let decision = decision(choice, by);
     if let Some(refused) = refusal(config, &decision, who) {
         return Ok(said(&refused.what));
     }
@@ -217,6 +236,18 @@ async fn answer(
             Ok(settled(choice, &by.actor))
         }
         Applied::Ignored(why) => Ok(said(&why)),
+    }
+}
+
+/// What a choice decides.
+fn decision(choice: Choice, by: &By) -> Decision {
+    match choice {
+        Choice::Approve => Decision::Approve,
+        Choice::Reject => Decision::Reject(format!(
+            "{} rejected it by a button, without a comment",
+            by.actor
+        )),
+        Choice::Stop => Decision::Stop,
     }
 }
 

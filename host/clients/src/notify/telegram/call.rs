@@ -24,8 +24,10 @@ pub(super) enum Refusal {
     Unmodified,
     /// There is no such message, or it cannot be changed any more.
     Gone(String),
-    /// It does not like how the text is written.
+    /// It does not like how the text is written, as far as can be told.
     Form(String),
+    /// The topic of the forum is closed or gone.
+    Topic(String),
     /// Anything else.
     Other(PortFailure, String),
 }
@@ -34,7 +36,9 @@ impl Refusal {
     pub(super) fn into_error(self, bot: &Bot) -> PortError {
         let (failure, reason) = match self {
             Self::Unmodified => (PortFailure::Refused, "nothing changes".to_owned()),
-            Self::Gone(reason) | Self::Form(reason) => (PortFailure::Refused, reason),
+            Self::Gone(reason) | Self::Form(reason) | Self::Topic(reason) => {
+                (PortFailure::Refused, reason)
+            }
             Self::Other(failure, reason) => (failure, reason),
         };
         PortError::new(&bot.source, failure, reason)
@@ -83,10 +87,7 @@ impl Bot {
             body["chat_id"] = json!(self.chat.load(Ordering::SeqCst));
         }
         let first = self.send(method, &body, TIMEOUT).await?;
-        let Some(moved) = first["parameters"]["migrate_to_chat_id"]
-            .as_i64()
-            .filter(|_| is_ours)
-        else {
+        let Some(moved) = first["parameters"]["migrate_to_chat_id"].as_i64() else {
             return read(first);
         };
         tracing::warn!(
@@ -95,6 +96,10 @@ impl Bot {
             "the chat has another number now; write it into orch.yaml"
         );
         self.chat.store(moved, Ordering::SeqCst);
+        if !is_ours {
+            // Its messages stayed behind in the chat that was.
+            return Err(Refusal::Gone("the chat has another number now".to_owned()));
+        }
         body["chat_id"] = json!(moved);
         read(self.send(method, &body, TIMEOUT).await?)
     }
@@ -127,6 +132,12 @@ impl Bot {
     }
 }
 
+/// Whether a refusal may be one of the text: it says nothing of the chat and of what the bot may do there.
+fn is_about_form(words: &str) -> bool {
+    let of_chat = ["chat", "rights", "peer_id", "user_", "bot_", "query"];
+    !of_chat.iter().any(|part| words.contains(part))
+}
+
 /// The result of an answer, or what its refusal means.
 fn read(mut answer: Value) -> Result<Value, Refusal> {
     if answer["ok"] == true {
@@ -145,9 +156,11 @@ fn read(mut answer: Value) -> Result<Value, Refusal> {
         {
             Err(Refusal::Gone(reason))
         }
-        400 if words.contains("can't parse entities") || words.contains("too long") => {
-            Err(Refusal::Form(reason))
+        400 if words.contains("message thread not found") || words.contains("topic_") => {
+            Err(Refusal::Topic(reason))
         }
+        // Whatever else it has against a message may be how its text is marked up.
+        400 if is_about_form(&words) => Err(Refusal::Form(reason)),
         401 | 404 => other(PortFailure::Unauthorised),
         409 => Err(Refusal::Other(
             PortFailure::Refused,
