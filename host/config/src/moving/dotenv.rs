@@ -41,6 +41,28 @@ pub enum Doubt {
         /// Where.
         line: usize,
     },
+    /// The value stands between quotation marks, which some readers keep, or has backslashes between them, which some
+    /// readers take for marks of their own; neither is done here.
+    Quoted {
+        /// Which.
+        name: String,
+        /// Where.
+        line: usize,
+    },
+    /// Something stands behind the quotation mark that ends the value; it is left out.
+    Behind {
+        /// Which.
+        name: String,
+        /// Where.
+        line: usize,
+    },
+    /// A mark of a note begins the value; it is taken for a note.
+    OnlyNote {
+        /// Which.
+        name: String,
+        /// Where.
+        line: usize,
+    },
     /// A quotation mark begins the value and none ends it; it is taken as it is.
     OpenQuote {
         /// Which.
@@ -70,6 +92,18 @@ impl std::fmt::Display for Doubt {
                 f,
                 "`{name}` in line {line} has a `$`, which is taken as it is; some readers put another value there"
             ),
+            Self::Quoted { name, line } => write!(
+                f,
+                "`{name}` in line {line} stands between quotation marks, which are no part of it here; a backslash between them is one, and some readers do otherwise"
+            ),
+            Self::Behind { name, line } => write!(
+                f,
+                "`{name}` in line {line} ends at its quotation mark; what stands behind it is left out"
+            ),
+            Self::OnlyNote { name, line } => write!(
+                f,
+                "`{name}` in line {line} is empty: what stands there is a note; put quotation marks around it if it is the value"
+            ),
             Self::OpenQuote { name, line } => write!(
                 f,
                 "`{name}` in line {line} begins with a quotation mark that nothing ends; it is part of the value"
@@ -94,6 +128,8 @@ impl Dotenv {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut doubts = Vec::new();
         let mut found: BTreeMap<String, Line> = BTreeMap::new();
+        // A line ends with either mark or with both; with one that is not known a name would be lost in a value.
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         for (at, line) in text.lines().enumerate() {
             let number = at + 1;
             if number > LINES_MAX {
@@ -104,7 +140,10 @@ impl Dotenv {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+            let line = line
+                .strip_prefix("export")
+                .filter(|rest| rest.starts_with(char::is_whitespace))
+                .map_or(line, str::trim_start);
             let named = line
                 .split_once('=')
                 .map(|(name, value)| (name.trim(), value));
@@ -118,8 +157,8 @@ impl Dotenv {
                 continue;
             };
             let name = name.to_owned();
-            let (value, doubt) = value(rest.trim(), &name, number);
-            doubts.extend(doubt);
+            let (value, of_value) = value(rest, &name, number);
+            doubts.extend(of_value);
             let line = Line {
                 number,
                 name: name.clone(),
@@ -140,40 +179,45 @@ impl Dotenv {
 }
 
 /// The value behind the equals sign: what stands between quotation marks, or what stands before a note.
-fn value(rest: &str, name: &str, line: usize) -> (String, Option<Doubt>) {
-    let dollar = |value: &str, is_single: bool| {
-        (value.contains('$') && !is_single).then(|| Doubt::Dollar {
-            name: name.to_owned(),
-            line,
-        })
-    };
+fn value(rest: &str, name: &str, line: usize) -> (String, Vec<Doubt>) {
+    let name = name.to_owned();
+    let plain = rest.trim();
     for mark in ['"', '\''] {
-        let Some(inside) = rest.strip_prefix(mark) else {
+        let Some(inside) = plain.strip_prefix(mark) else {
             continue;
         };
-        return match inside.find(mark) {
-            Some(end) => {
-                let value = inside[..end].to_owned();
-                let doubt = dollar(&value, mark == '\'');
-                (value, doubt)
-            }
-            None => (
-                rest.to_owned(),
-                Some(Doubt::OpenQuote {
-                    name: name.to_owned(),
-                    line,
-                }),
-            ),
+        let Some(end) = inside.find(mark) else {
+            return (plain.to_owned(), vec![Doubt::OpenQuote { name, line }]);
         };
+        let (value, behind) = (inside[..end].to_owned(), inside[end + 1..].trim_start());
+        let mut doubts = vec![Doubt::Quoted {
+            name: name.clone(),
+            line,
+        }];
+        if value.contains('$') && mark == '"' {
+            let name = name.clone();
+            doubts.push(Doubt::Dollar { name, line });
+        }
+        if !behind.is_empty() && !behind.starts_with('#') {
+            doubts.push(Doubt::Behind { name, line });
+        }
+        return (value, doubts);
     }
     // A note begins with a mark behind white space; one inside of a word is part of it.
     let end = rest
         .char_indices()
         .find(|(at, c)| *c == '#' && rest[..*at].ends_with(char::is_whitespace))
         .map_or(rest.len(), |(at, _)| at);
-    let value = rest[..end].trim_end().to_owned();
-    let doubt = dollar(&value, false);
-    (value, doubt)
+    let value = rest[..end].trim().to_owned();
+    let mut doubts = Vec::new();
+    if value.is_empty() && end < rest.len() {
+        let name = name.clone();
+        doubts.push(Doubt::OnlyNote { name, line });
+    }
+    if value.contains('$') {
+        doubts.push(Doubt::Dollar { name, line });
+    }
+    (value, doubts)
 }
 
 #[cfg(test)]
@@ -212,11 +256,16 @@ mod tests {
             ])
         );
         assert_eq!(of("B=\"#f00\""), pairs(&[("B", "#f00")]));
+        // Lines of an old machine, a tabulator behind `export`, and a value that is a note alone.
+        assert_eq!(
+            of("A=1\rexport\tB=2\rexporter=3\rC= # none\r"),
+            pairs(&[("A", "1"), ("B", "2"), ("exporter", "3"), ("C", "")])
+        );
     }
 
     #[test]
     fn whatever_two_readers_would_read_differently_is_said_without_the_value() {
-        let text = "A=1\nexport A=2\nno line\nP=pa$$word\nQ='pa$$word'\nR=\"open\n1X=2\n";
+        let text = "A=1\nexport A=2\nno line\nP=pa$$word\nQ='pa$$word'\nR=\"open\n1X=2\nS=\"a\"word\nT= # word\n";
         let read = Dotenv::read(text);
         assert_eq!(
             of(text),
@@ -224,17 +273,23 @@ mod tests {
                 ("A", "2"),
                 ("P", "pa$$word"),
                 ("Q", "pa$$word"),
-                ("R", "\"open")
+                ("R", "\"open"),
+                ("S", "a"),
+                ("T", "")
             ])
         );
         let said: Vec<String> = read.doubts.iter().map(ToString::to_string).collect();
-        assert_eq!(said.len(), 5, "{said:#?}");
+        assert_eq!(said.len(), 9, "{said:#?}");
         for (at, part) in [
             "lines 1 and 2",
             "line 3",
             "`P` in line 4",
+            "`Q` in line 5 stands between quotation marks",
             "`R` in line 6",
             "line 7",
+            "`S` in line 8 stands between quotation marks",
+            "`S` in line 8 ends",
+            "`T` in line 9 is empty",
         ]
         .into_iter()
         .enumerate()

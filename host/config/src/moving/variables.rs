@@ -42,7 +42,9 @@ pub fn notices(names: impl Iterator<Item = String>) -> Vec<Notice> {
 }
 
 fn notice(variable: String) -> Option<Notice> {
-    let name = variable.strip_prefix("ORCH_")?.to_lowercase();
+    // The reference system read names in any case.
+    let capital = variable.to_uppercase();
+    let name = capital.strip_prefix("ORCH_")?.to_lowercase();
     if OWN.contains(&variable.as_str()) || NOT_SETTINGS.iter().any(|n| variable.starts_with(n)) {
         return None;
     }
@@ -60,7 +62,8 @@ fn notice(variable: String) -> Option<Notice> {
         });
     };
     let text = match setting.fate {
-        Fate::Key(_) => return None,
+        Fate::Key(_) if variable == capital => return None,
+        Fate::Key(_) => format!("it is read under its name in capitals alone, `{capital}`"),
         Fate::Replaced(by) => format!("it is not read; set {by} in orch.yaml and unset it"),
         Fate::Dropped(why) => format!("it is not read, and nothing takes its place: {why}"),
     };
@@ -71,13 +74,21 @@ fn notice(variable: String) -> Option<Notice> {
     })
 }
 
+/// Yes or no, in the words that the reference system took.
+pub(super) fn flag(text: &str) -> Option<bool> {
+    match text.trim().to_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Some(true),
+        "0" | "false" | "f" | "no" | "n" | "off" => Some(false),
+        _ => None,
+    }
+}
+
 /// The value as the configuration takes it.
 pub(super) fn value(setting: &Setting, text: &str) -> Result<Value, String> {
     match setting.kind {
-        Kind::Flag => match text.to_lowercase().as_str() {
-            "1" | "true" | "yes" | "on" => Ok(json!(true)),
-            "0" | "false" | "no" | "off" => Ok(json!(false)),
-            _ => Err("use true or false".to_owned()),
+        Kind::Flag => match flag(text) {
+            Some(flag) => Ok(json!(flag)),
+            None => Err("use true or false".to_owned()),
         },
         Kind::Number => text
             .parse::<u32>()
@@ -217,6 +228,9 @@ mod tests {
         let token = of("ORCH_PLANE_API_TOKEN").unwrap();
         assert!(token.text.contains("trackers.T.plane.key") && !token.is_guard);
         assert!(of("ORCH_SECURITY_GATE_ENABLED").unwrap().is_guard);
+        assert!(of("orch_security_gate_enabled").unwrap().is_guard);
+        let small = of("orch_reaper_enabled").unwrap();
+        assert!(small.text.contains("ORCH_REAPER_ENABLED"), "{small:?}");
         let near = of("ORCH_REAPER_ENABLE").unwrap();
         assert!(near.text.contains("did you mean `ORCH_REAPER_ENABLED`"));
     }

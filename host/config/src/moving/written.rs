@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::dotenv::Dotenv;
 use super::settings::{Fate, SETTINGS, Setting};
-use super::variables::{put, value};
+use super::variables::{flag, put, value};
 use crate::host::HostConfig;
 use crate::strict::ConfigError;
 
@@ -47,10 +47,11 @@ pub struct Moved {
 pub fn moved(dotenv: &Dotenv, secrets: &str) -> Result<Moved, ConfigError> {
     let mut config = json!({});
     let (mut carried, mut left, mut files) = (Vec::new(), Vec::new(), Vec::new());
-    let of: BTreeMap<&str, &str> = dotenv
+    // The reference system read names in any case; of two that differ in that alone the later one counts.
+    let of: BTreeMap<String, &str> = dotenv
         .lines
         .iter()
-        .map(|line| (line.name.as_str(), line.value.as_str()))
+        .map(|line| (line.name.to_uppercase(), line.value.as_str()))
         .collect();
     let get = |name: &str| {
         let value = of.get(format!("ORCH_{}", name.to_uppercase()).as_str());
@@ -91,9 +92,7 @@ pub fn moved(dotenv: &Dotenv, secrets: &str) -> Result<Moved, ConfigError> {
         );
         left.push(("ORCH_PLANE_API_TOKEN".to_owned(), text));
     }
-    if let Some(flag) = get("security_gate_enabled")
-        && matches!(flag.to_lowercase().as_str(), "1" | "true" | "yes" | "on")
-    {
+    if get("security_gate_enabled").and_then(flag) == Some(true) {
         put(&mut config, "extra_gates", security(&get));
         for name in SECURITY {
             if get(name).is_some() {
@@ -110,12 +109,13 @@ pub fn moved(dotenv: &Dotenv, secrets: &str) -> Result<Moved, ConfigError> {
         }
     }
     for line in &dotenv.lines {
-        if carried.iter().any(|(name, _)| *name == line.name)
-            || left.iter().any(|(name, _)| *name == line.name)
+        let capital = line.name.to_uppercase();
+        if carried.iter().any(|(name, _)| *name == capital)
+            || left.iter().any(|(name, _)| *name == capital)
         {
             continue;
         }
-        let name = line.name.strip_prefix("ORCH_").map(str::to_lowercase);
+        let name = capital.strip_prefix("ORCH_").map(str::to_lowercase);
         let found = SETTINGS
             .iter()
             .find(|setting| Some(setting.name) == name.as_deref());
@@ -165,18 +165,14 @@ const SECURITY: [&str; 4] = [
 ];
 
 fn security<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Value {
-    let is_off = |name: &str| {
-        get(name).is_some_and(|v| matches!(v.to_lowercase().as_str(), "0" | "false" | "no" | "off"))
-    };
+    let is_off = |name: &str| get(name).and_then(flag) == Some(false);
     let mut settings = json!({});
     if let Some(severity) = get("security_dep_block_severity") {
         settings["dep_block_severity"] = json!(severity.to_lowercase());
     }
     if let Some(closed) = get("security_dep_audit_fail_closed") {
-        settings["dep_audit_fail_closed"] = json!(matches!(
-            closed.to_lowercase().as_str(),
-            "1" | "true" | "yes" | "on"
-        ));
+        // What is no word for either keeps the door shut.
+        settings["dep_audit_fail_closed"] = json!(flag(closed).unwrap_or(true));
     }
     let mode = match is_off("security_secrets_block") {
         true => "advise",
