@@ -7,7 +7,7 @@ use orch_kit::forgejo::Forgejo;
 struct Site {
     world: World,
     fake: Forgejo,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 fn site() -> Site {
@@ -33,7 +33,7 @@ fn site() -> Site {
     Site {
         world,
         fake,
-        _runtime: runtime,
+        runtime,
     }
 }
 
@@ -184,4 +184,139 @@ fn token_of_somebody_who_is_known_here_is_refused() {
     ];
     let refused = site.world.refused(&add);
     assert!(refused.contains("a user of its own"), "{refused}");
+}
+
+#[test]
+fn project_of_plane_is_added_to_a_workspace_that_is_there_and_again_without_harm() {
+    use orch_kit::plane::{PLANE_BOT, PLANE_KEY, PROJECT, WORKSPACE};
+    for as_yaml in [false, true] {
+        let mut site = site();
+        let plane = site.runtime.block_on(orch_kit::Plane::start());
+        let url = plane.url().to_owned();
+        site.world.write("plane-key", PLANE_KEY, 0o600);
+        let other = "5d2370f1-45b8-48ab-94ae-e0a359b8dab0";
+        let words = [
+            "entry",
+            "in-progress",
+            "in-review",
+            "needs-input",
+            "approved",
+            "confirm-deploy",
+            "blocked",
+            "done",
+            "stop",
+        ];
+        let states: serde_json::Map<String, serde_json::Value> = words
+            .iter()
+            .enumerate()
+            .map(|(n, word)| {
+                let id = format!("00000000-0000-4000-9000-{n:012x}");
+                ((*word).to_owned(), id.into())
+            })
+            .collect();
+        let project = serde_json::json!({"repo": "shop", "prefix": "OLD", "states": states});
+        let tracker = serde_json::json!({"url": url, "workspace": WORKSPACE, "key": {"file": "plane-key"},
+            "projects": {other: project}});
+        site.world.config["trackers"] = serde_json::json!({"work": {"plane": tracker}});
+        site.world.write_config();
+        if as_yaml {
+            let text = site.text();
+            let lines: Vec<String> =
+                serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text)
+                    .unwrap()
+                    .into_iter()
+                    .map(|(key, value)| match (key.as_str(), value) {
+                        // As a person writes it, with entries of their own lines.
+                        ("trackers" | "repositories", serde_json::Value::Object(map)) => {
+                            let entries = map.into_iter();
+                            let entries =
+                                entries.map(|(name, entry)| format!("\n  {name}: {entry} # ours"));
+                            format!("{key}:{}", entries.collect::<String>())
+                        }
+                        (_, value) => format!("{key}: {value}"),
+                    })
+                    .collect();
+            site.world
+                .write("orch.yaml", &(lines.join("\n") + "\n"), 0o644);
+        }
+        site.add_forge();
+        let add = |plane: &str, create: bool| {
+            let mut args = vec![
+                "project",
+                "add",
+                "store",
+                "--forge",
+                "hub",
+                "--repo",
+                "acme/store",
+                "--prefix",
+                "ST",
+                "--plane",
+                plane,
+            ];
+            args.extend(create.then_some("--create"));
+            args.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let refused = |world: &World, plane: &str, create: bool| {
+            let args = add(plane, create);
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            world.refused(&args)
+        };
+        assert!(refused(&site.world, "LED", false).contains("TRACKER:IDENTIFIER"));
+        assert!(refused(&site.world, "none:LED", false).contains("orch tracker add plane"));
+        assert!(refused(&site.world, "work:XXX", false).contains("it sees: LED"));
+        let said = refused(&site.world, "work:LED", false);
+        assert!(
+            said.contains("--create") && said.contains("Ready for Orch"),
+            "{said}"
+        );
+        assert_eq!(plane.board().states.len(), 5, "nothing is made unasked");
+        let args = add("work:LED", true);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let done = site.world.json(&args)["done"].to_string();
+        assert!(
+            done.contains("made the state") && done.contains("project `LED` is about it"),
+            "{done}"
+        );
+        let text = site.text();
+        let again = site.world.json(&args);
+        assert!(
+            again["done"].to_string().contains("is about it already"),
+            "{again:#}"
+        );
+        assert_eq!(site.text(), text);
+        assert_eq!(plane.board().states.len(), 12, "no state is made twice");
+        let shown = site.world.json(&["config", "show"]);
+        let projects = &shown["trackers"]["work"]["plane"]["projects"];
+        assert_eq!(projects[other]["repo"], "shop", "what was there stays");
+        assert_eq!(projects[PROJECT]["repo"], "store");
+        assert_eq!(
+            projects[PROJECT]["states"]["done"],
+            plane.board().state("Done").as_str()
+        );
+        assert_eq!(text.contains("# ours"), as_yaml);
+        // Another repository cannot have it as well, and the key of somebody who also comments is refused.
+        let taken = site.world.refused(&[
+            "project",
+            "add",
+            "other",
+            "--forge",
+            "hub",
+            "--repo",
+            "acme/store",
+            "--plane",
+            "work:LED",
+        ]);
+        assert!(
+            taken.contains("is about repository `store` already"),
+            "{taken}"
+        );
+        if !as_yaml {
+            site.world.config = serde_json::from_str(&site.text()).unwrap();
+            site.world.config["people"] =
+                serde_json::json!({"ann": {"role": "approver", "work": [PLANE_BOT]}});
+            site.world.write_config();
+            assert!(refused(&site.world, "work:LED", true).contains("who is `ann` here"));
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use orch_clients::plane::{Finder, FoundProject};
+use orch_clients::plane::{Finder, FoundProject, PersonFound};
 use orch_config::{HostConfig, SecretFrom};
 use orch_domain::id::DoorName;
 use serde::Serialize;
@@ -66,14 +66,7 @@ async fn plane(file: &Path, add: &AddPlane) -> anyhow::Result<Added> {
     key.check().context("the key of Plane is not there")?;
     let finder = Finder::new(&add.url, &add.workspace, key)?;
     let found = finder.look().await?;
-    let source = DoorName::new(add.name.clone())?;
-    if let Some((person, _)) = config.person_of_account(&source, &found.me.id) {
-        bail!(
-            "the key belongs to `{}`, who is `{person}` here: Orch could not tell its own words from theirs; make a user \
-             of its own for Orch in Plane, and use a key of that one",
-            found.me.name
-        );
-    }
+    is_of_nobody(&config, &add.name, &found.me)?;
     let (mut projects, mut made) = (BTreeMap::new(), Vec::new());
     for (identifier, repo) in pairs(&add.project, "--project IDENTIFIER=REPOSITORY")? {
         if !config.repositories.contains_key(&repo) {
@@ -144,13 +137,17 @@ pub(crate) async fn add_project(
     key.check().context("the key of Plane is not there")?;
     let finder = Finder::new(&there.url, &there.workspace, key)?;
     let found = finder.look().await?;
+    is_of_nobody(&config, tracker, &found.me)?;
     let project = found.projects.iter().find(|project| {
         project.identifier.eq_ignore_ascii_case(identifier) || project.name == identifier
     });
     let project = project.with_context(|| {
+        let known = found.projects.iter().map(|p| p.identifier.as_str());
         format!(
-            "the key of `{}` sees no project `{identifier}` in `{}`; add that user to the project",
-            found.me.name, there.workspace
+            "the key of `{}` sees no project `{identifier}` in `{}`; it sees: {}. Add that user to the project",
+            found.me.name,
+            there.workspace,
+            known.collect::<Vec<_>>().join(", ")
         )
     })?;
     if let Some(known) = there.projects.get(&project.id) {
@@ -180,6 +177,19 @@ pub(crate) async fn add_project(
         project.identifier
     ));
     Ok(done)
+}
+
+/// Refuses the key of somebody who also comments and moves items.
+fn is_of_nobody(config: &HostConfig, tracker: &str, me: &PersonFound) -> anyhow::Result<()> {
+    let source = DoorName::new(tracker.to_owned())?;
+    if let Some((person, _)) = config.person_of_account(&source, &me.id) {
+        bail!(
+            "the key belongs to `{}`, who is `{person}` here: Orch could not tell its own words from theirs; make a user \
+             of its own for Orch in Plane, and use a key of that one",
+            me.name
+        );
+    }
+    Ok(())
 }
 
 /// The states of a project by their words, and the names of those that were made.
