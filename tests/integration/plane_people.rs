@@ -192,3 +192,20 @@ async fn item_that_is_closed_or_deleted_stops_its_task() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approval_that_came_before_anybody_could_see_the_question_is_moved_back_to_be_given_again()
+{
+    run(|site| {
+        let _host = site.serve();
+        let (item, work_item) = site.ask(ANN, "Too fast");
+        site.stands(&item, "Needs Input");
+        let approved = site.states["approved"].clone();
+        site.plane.board().move_item(ANN, &item, &approved);
+        site.stands(&item, "Needs Input");
+        assert_eq!(site.task(&work_item)["stage"], "analysis");
+        site.moves(ANN, &item, "approved");
+        site.stands(&item, "Confirm Deploy");
+    })
+    .await;
+}

@@ -176,7 +176,13 @@ async fn handle(
         asked @ (Asked::Approve | Asked::Resume) => {
             match answers(moved, shown(tx, task).await?, by.now) {
                 Answers::Yes => {}
-                Answers::No => return Ok(Handled::Nothing),
+                Answers::No => {
+                    // If it still stands there, people would take it for an answer that was heard.
+                    let key = format!("unseen:{source}:{}", moved.position);
+                    let state = tx.issue_state(task).await?;
+                    want_issue(tx, task, state, &key, by.now).await?;
+                    return Ok(Handled::Nothing);
+                }
                 Answers::NotYet => return Ok(Handled::NotYet),
             }
             match asked == Asked::Approve {
