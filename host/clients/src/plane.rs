@@ -3,6 +3,7 @@
 //! Plane has no order of all moves, tells nothing reliably and forgets which key a change had. So moves are read from
 //! the activities of what changed, their time is their position, and what the host is about to do is noted first.
 
+mod attached;
 mod board;
 mod budget;
 mod call;
@@ -17,7 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use orch_domain::id::{IssueId, ItemPrefix, RepoName};
 use orch_domain::issue::TrackerState;
-use orch_domain::port::tracker::{Comment, Entry, Intents, IssueMove, Position, Tracker, Voice};
+use orch_domain::port::tracker::{
+    Attachment, Comment, Entry, Intents, IssueMove, Position, Tracker, Voice,
+};
 use orch_domain::port::{HOST_ACTOR, PortAnswer, PortError, PortFailure, Receipt};
 use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
@@ -404,5 +407,18 @@ impl Tracker for Plane {
 
     fn comments<'a>(&'a self, issue: &'a IssueId) -> PortAnswer<'a, Vec<Comment>> {
         Box::pin(self.read_comments(issue))
+    }
+
+    fn attachments<'a>(&'a self, issue: &'a IssueId) -> PortAnswer<'a, Vec<Attachment>> {
+        Box::pin(async move { attached::list(self, &self.place(issue)?).await })
+    }
+
+    fn attachment<'a>(
+        &'a self,
+        issue: &'a IssueId,
+        id: &'a str,
+        bytes_max: usize,
+    ) -> PortAnswer<'a, Vec<u8>> {
+        Box::pin(async move { attached::fetch(self, &self.place(issue)?, id, bytes_max).await })
     }
 }

@@ -3,6 +3,7 @@
 
 mod agent;
 mod approval;
+mod attachments;
 pub(crate) mod base;
 mod batch;
 mod checkout;

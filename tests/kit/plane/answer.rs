@@ -56,6 +56,9 @@ impl PlaneBoard {
         if self.has(PlaneFault::Down) {
             return StatusCode::BAD_GATEWAY.into_response();
         }
+        if let Some(file) = asked.path.strip_prefix("/uploads/") {
+            return self.uploaded(asked, file);
+        }
         if !asked.path.ends_with('/') {
             let to = HeaderValue::from_str(&format!("{}/", asked.path)).expect("a header");
             return (StatusCode::MOVED_PERMANENTLY, [("location", to)]).into_response();
@@ -141,9 +144,30 @@ impl PlaneBoard {
                     self.page(asked, rows)
                 }
                 ["work-items", item, "comments"] => self.of_comments(asked, item),
+                ["work-items", item, "attachments"] => {
+                    let found = self.items.iter().find(|own| own.id == *item);
+                    let files = found.into_iter().flat_map(|own| &own.files);
+                    let rows: Vec<&Value> = files.map(|(row, _)| row).collect();
+                    json_of(200, json!(rows))
+                }
+                ["work-items", _, "attachments", file] => {
+                    let to = HeaderValue::from_str(&format!("/uploads/{file}")).expect("a header");
+                    (StatusCode::FOUND, [("location", to)]).into_response()
+                }
                 _ => absent(),
             },
             _ => forbidden(),
+        }
+    }
+
+    /// The storage beside the server, which takes no key of it.
+    fn uploaded(&self, asked: &Asked, file: &str) -> Response {
+        let mut files = self.items.iter().flat_map(|item| &item.files);
+        let found = files.find(|(row, _)| row["id"] == file);
+        match (&asked.key, found) {
+            (Some(_), _) => StatusCode::BAD_REQUEST.into_response(),
+            (None, Some((_, content))) => content.clone().into_response(),
+            (None, None) => StatusCode::NOT_FOUND.into_response(),
         }
     }
 

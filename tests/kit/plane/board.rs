@@ -44,6 +44,8 @@ pub struct PlaneItem {
     pub updated_by: Option<String>,
     /// Whether it is in the archive.
     pub is_archived: bool,
+    /// Files: the row that is listed, and what is in it.
+    pub(super) files: Vec<(Value, Vec<u8>)>,
     pub(super) created_us: i64,
     pub(super) updated_us: i64,
     pub(super) activities: Vec<Value>,
@@ -176,6 +178,7 @@ impl PlaneBoard {
             by: by.to_owned(),
             updated_by: None,
             is_archived: false,
+            files: Vec::new(),
             created_us: now,
             updated_us: now,
             activities: Vec::new(),
@@ -240,6 +243,17 @@ impl PlaneBoard {
         item.comments.push(row);
         item.updated_us = now;
         comment
+    }
+
+    /// Somebody attaches a file to an item.
+    pub fn attach(&mut self, by: &str, id: &str, name: &str, kind: &str, content: &[u8]) {
+        let (file, now) = (self.id(), self.now_us());
+        let row = json!({"id": file, "created_at": time(now), "updated_at": time(now), "deleted_at": null,
+            "attributes": {"name": name, "type": kind, "size": content.len()}, "asset": format!("{file}-{name}"),
+            "entity_type": "ISSUE_ATTACHMENT", "is_deleted": false, "is_archived": false, "size": content.len(),
+            "is_uploaded": true, "created_by": by, "updated_by": by, "project": PROJECT,
+            "workspace": WORKSPACE_ID, "issue": id});
+        self.item(id).files.push((row, content.to_owned()));
     }
 
     /// Somebody overwrites a comment, as any member may.

@@ -201,6 +201,58 @@ impl Api {
         }
     }
 
+    /// A file. Plane sends elsewhere for its bytes: the key goes to Plane alone, and there is one step.
+    pub(super) async fn file(
+        &self,
+        urgency: Urgency,
+        path: &str,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, PortError> {
+        self.turn(urgency).await?;
+        let silent =
+            |e: reqwest::Error| self.error(PortFailure::Unavailable, e.without_url().to_string());
+        let key = self.key.read();
+        let key = key.map_err(|e| self.error(PortFailure::Unauthorised, e.to_string()))?;
+        let from = self.http.get(self.below_workspace(path)).timeout(TIMEOUT);
+        let mut answer = from
+            .header("x-api-key", key.expose())
+            .send()
+            .await
+            .map_err(silent)?;
+        if answer.status().is_redirection() {
+            let to = answer
+                .headers()
+                .get("location")
+                .and_then(|to| to.to_str().ok());
+            let to = to.and_then(|to| answer.url().join(to).ok());
+            let to = to.filter(|to| matches!(to.scheme(), "http" | "https"));
+            let nowhere = || self.error(PortFailure::Refused, "it sends nowhere for the file");
+            let to = to.ok_or_else(nowhere)?;
+            answer = self
+                .http
+                .get(to)
+                .timeout(TIMEOUT)
+                .send()
+                .await
+                .map_err(silent)?;
+            if !answer.status().is_success() {
+                let reason = format!("where it keeps the file, the answer is {}", answer.status());
+                return Err(self.error(PortFailure::Unavailable, reason));
+            }
+        }
+        if !answer.status().is_success() {
+            let reason = format!("it answers {} to the file", answer.status());
+            return Err(self
+                .read(answer)
+                .await
+                .err()
+                .unwrap_or_else(|| self.error(PortFailure::Unavailable, reason)));
+        }
+        body(answer, bytes_max)
+            .await
+            .map_err(|e| self.error(PortFailure::Refused, e.to_string()))
+    }
+
     async fn ask(
         &self,
         urgency: Urgency,

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::{PortAnswer, Receipt};
+use super::{PortAnswer, PortError, PortFailure, Receipt};
 use crate::id::{DoorName, IssueId, RepoName, UnixMs, WorkItem};
 use crate::issue::TrackerState;
 use crate::stage::Role;
@@ -58,6 +58,19 @@ pub struct Comment {
     pub text: String,
     /// When, Unix milliseconds.
     pub at_ms: UnixMs,
+}
+
+/// A file that somebody attached to an issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The tracker's own name for it.
+    pub id: String,
+    /// What whoever attached it calls it.
+    pub name: String,
+    /// Its media type, as they say.
+    pub kind: String,
+    /// Who attached it, by the tracker's own name for them.
+    pub author: String,
 }
 
 /// An issue that people put where the host is to begin it.
@@ -138,4 +151,20 @@ pub trait Tracker: Send + Sync + Debug {
 
     /// Comments of an issue, oldest first. Asked before the prompt of a run is written.
     fn comments<'a>(&'a self, issue: &'a IssueId) -> PortAnswer<'a, Vec<Comment>>;
+
+    /// Files that are attached to an issue. Asked before the prompt of a run is written.
+    fn attachments<'a>(&'a self, _issue: &'a IssueId) -> PortAnswer<'a, Vec<Attachment>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// What is in a file that is attached to an issue; one of more than `bytes_max` bytes is refused.
+    fn attachment<'a>(
+        &'a self,
+        _issue: &'a IssueId,
+        id: &'a str,
+        _bytes_max: usize,
+    ) -> PortAnswer<'a, Vec<u8>> {
+        let error = PortError::new("this tracker", PortFailure::NotFound, id);
+        Box::pin(std::future::ready(Err(error)))
+    }
 }

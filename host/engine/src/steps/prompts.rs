@@ -116,7 +116,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A foreign text as data: fenced, capped, without invisible characters, with its origin.
-fn quote(what: &str, origin: &str, text: &str) -> String {
+pub(super) fn quote(what: &str, origin: &str, text: &str) -> String {
     let visible = |c: &char| {
         let hidden = matches!(*c,
             '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');

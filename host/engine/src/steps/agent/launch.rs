@@ -19,6 +19,7 @@ use crate::launch::insert_run;
 use crate::launch::room::limits_of_host;
 use crate::ledger::budget::{Overdrawn, over_budget};
 use crate::ledger::intent::intent;
+use crate::steps::attachments;
 use crate::steps::network::Way;
 use crate::steps::prompts;
 use crate::steps::stack::{own_since, rewritten};
@@ -106,8 +107,10 @@ impl AgentRun<'_> {
         );
         let (ledger, doors) = (&self.step.ledger, &self.step.doors);
         let (record, repo) = (&self.record, self.repo);
-        let prompt =
+        let mut prompt =
             prompts::assemble(ledger, doors, &config, record, repo, &base, self.role).await?;
+        let files = self.attachments();
+        prompt += &attachments::lay_out(ledger, doors, &config, record, &files).await?;
         let driver = driver_of(agent, role_config.model.as_ref(), config.budgets.run_usd);
         let input = PlanInput {
             program: program.clone(),
@@ -282,6 +285,7 @@ impl AgentRun<'_> {
         if let Some(folder) = folder {
             write.push(workspace.tree());
             read.push(folder.path().join(PROMPT));
+            read.extend(Some(self.attachments()).filter(|files| files.exists()));
         }
         let Way {
             network,
@@ -303,6 +307,11 @@ impl AgentRun<'_> {
             limits: orch_process::sandbox::Limits::of_agent(),
         };
         Cage::of(&self.step.config.now(), &self.step.launchpad.orch, judged)
+    }
+
+    /// Where files that people attached to the request are laid out for the agent.
+    fn attachments(&self) -> PathBuf {
+        self.workspace.root().join(attachments::FOLDER)
     }
 
     /// The agent's home: its own, or one that is kept for the task.
