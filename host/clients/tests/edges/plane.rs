@@ -95,6 +95,9 @@ async fn pages_without_end_are_an_end() {
 async fn limit_of_the_key_is_kept_and_a_pause_that_is_asked_for_is_made() {
     let site = workspace(30).await;
     let issue = site.issue(&site.items[0]);
+    // Where it stands has a meaning of its own: nothing else has to be asked for.
+    let stands = site.states[&TrackerState::Approved].clone();
+    site.server.board().move_item(ANN, &site.items[0], &stands);
     let mut made = 0;
     let limited = loop {
         match site.plane.state(&issue).await {
@@ -110,6 +113,8 @@ async fn limit_of_the_key_is_kept_and_a_pause_that_is_asked_for_is_made() {
     // Somebody else uses the same key: the server asks for a pause, and the whole client makes it.
     let site = plane().await;
     let issue = site.issue(&site.items[0]);
+    let stands = site.states[&TrackerState::Approved].clone();
+    site.server.board().move_item(ANN, &site.items[0], &stands);
     site.server.board().limit = Some(1);
     site.plane.state(&issue).await.unwrap();
     for _ in 0..3 {
