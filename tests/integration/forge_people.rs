@@ -120,6 +120,30 @@ fn pull_request_that_is_aimed_elsewhere_blocks_its_task_until_it_is_aimed_back()
 }
 
 #[test]
+fn commit_that_is_taken_out_of_the_base_while_ci_is_waited_for_does_not_come_back() {
+    let (forge, item) = waiting_for_ci(&json!("their/ci"), |_| {});
+    let Forge { world, fake, .. } = &forge;
+    world.git(
+        "forge/acme/shop.git",
+        &["branch", "--force", "main", "main~1"],
+    );
+    let base = fake.tip("main");
+    until("it is blocked", || {
+        let view = world.task(&item);
+        // Every commit of the task is green there.
+        let head = view["head"].as_str().unwrap_or_default();
+        fake.post_status(head, "their/ci", "success", "ci-bot");
+        if view["status"] == "awaiting-approval" {
+            world.orch(&["task", "approve", &item]);
+        }
+        (view["status"] == "blocked").then_some(())
+    });
+    let why = blocked(world, &item);
+    assert!(why.contains("was rewritten"), "{why}");
+    assert_eq!(fake.tip("main"), base);
+}
+
+#[test]
 fn context_of_others_counts_from_listed_reporters_and_says_whose_word_does_not() {
     let ci_bot = Forgejo::account("ci-bot");
     let (forge, item) = waiting_for_ci(&json!({"name": "their/ci", "from": [ci_bot]}), |_| {});

@@ -283,6 +283,19 @@ async fn bases_from_before_a_move_onto_another_one_count_no_more() {
 }
 
 #[tokio::test]
+async fn base_under_a_gate_that_has_judged_again_on_another_one_stays_known() {
+    let site = Site::new().await;
+    let task = site.task("S-1").await;
+    for (base, now) in [("b", 1), ("a", 2)] {
+        let new = judged(task, "ci-green", "f", base);
+        site.write(move |tx| Box::pin(async move { tx.insert_evaluation(&new, now).await }))
+            .await;
+    }
+    let bases = site.write(move |tx| Box::pin(tx.judged_bases(task))).await;
+    assert_eq!(bases, [sha("a"), sha("b")]);
+}
+
+#[tokio::test]
 async fn latest_decision_is_of_the_entry_the_commit_and_the_task() {
     let site = Site::new().await;
     let (task, other) = (site.task("S-1").await, site.task("S-2").await);

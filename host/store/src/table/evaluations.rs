@@ -106,17 +106,17 @@ pub struct Evaluation {
 }
 
 impl Tx {
-    /// Bases on which the gates last judged the task's change, one for each entry from development on, and those that
-    /// were merged into its branch.
+    /// Bases on which gates judged the task's change from development on, since it was last moved onto one, and those
+    /// that were merged into its branch. A base that was rewritten while a gate waited has lost the one before.
     pub async fn judged_bases(&mut self, task: TaskId) -> Result<Vec<ObjectId>, StoreError> {
         let rows = sqlx::query(
             // What stood below a task in a batch need not have landed; the batch's base had.
             "SELECT DISTINCT coalesce((SELECT b.base_sha FROM merge_batch_members m JOIN merge_batches b ON b.id = m.batch_id \
              WHERE m.task_id = e.task_id AND m.below_sha = e.base_sha), base_sha) \
-             FROM evaluations e WHERE id IN (SELECT max(id) FROM evaluations \
+             FROM evaluations e \
              WHERE task_id = ?1 AND stage IN ('development', 'review', 'testing', 'deploy-staging') \
              AND at_ms > coalesce((SELECT at_ms FROM events WHERE task_id = ?1 AND kind = 'moved-onto' \
-             ORDER BY id DESC LIMIT 1), -1) GROUP BY entry) \
+             ORDER BY id DESC LIMIT 1), -1) \
              UNION SELECT json_extract(data, '$.head') FROM events WHERE task_id = ?1 \
              AND kind IN ('base-merged', 'moved-onto') AND id >= coalesce((SELECT max(id) FROM events \
              WHERE task_id = ?1 AND kind = 'moved-onto'), 0)",
