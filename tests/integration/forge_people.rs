@@ -185,6 +185,26 @@ fn skipped_and_absent_contexts_hold_a_task_back_unless_the_repository_says_that_
 }
 
 #[test]
+fn host_that_starts_while_its_forge_is_down_goes_on_when_it_is_back() {
+    let Forge {
+        world,
+        fake,
+        host,
+        runtime: _runtime,
+    } = forge(|fake| fake.rule(|rules| rules.hooks = Hooks::Lost));
+    let item = world.begin("Round to cents");
+    world.follow(&item, |_| fake.pulls() == 1);
+    drop(host);
+    fake.rule(|rules| rules.down = true);
+    let _host = world.serve();
+    assert_ne!(world.task(&item)["status"], "ended");
+    fake.rule(|rules| rules.down = false);
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+    assert_eq!(fake.pulls(), 1);
+}
+
+#[test]
 fn task_ends_alike_though_connections_are_cut_when_the_server_has_done_what_was_asked() {
     let forge = forge(|fake| {
         fake.rule(|rules| rules.hooks = Hooks::Lost);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use orch_config::{HostConfig, LiveConfig};
+use orch_config::{ForgePlace, HostConfig, LiveConfig};
 use orch_gates::Builtin;
 use orch_judge::{Judges, JudgesSetup, Outside};
 use orch_process::identity::ProcessIdentity;
@@ -282,7 +282,16 @@ impl Host {
     /// With the repository and the remedy.
     pub async fn check_repositories(&self) -> anyhow::Result<()> {
         for repo in self.repos.all() {
-            repo.prepare().await?;
+            if let Err(error) = repo.prepare().await {
+                if !matches!(repo.config.forge, ForgePlace::On(_)) {
+                    return Err(error);
+                }
+                // Its tasks wait for it, and those of other repositories go on meanwhile.
+                repo.mirror.init().await?;
+                let error = format!("{error:#}");
+                tracing::warn!(repo = repo.name, error, "the forge cannot be used now");
+                continue;
+            }
             let base = match repo.base_tip().await {
                 Ok(base) => base,
                 Err(error) => {
