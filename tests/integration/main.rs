@@ -25,6 +25,7 @@ mod dropping;
 mod evidence;
 mod forge;
 mod forge_people;
+mod forge_shapes;
 mod gate_run;
 mod gateway;
 mod http;

@@ -17,6 +17,8 @@ const CLAUDE: &str = "@anthropic-ai/claude-code@2.1.329";
 const MCP_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
 /// The client of Plane that its makers publish: what the fake answers is read by it.
 const PLANE_SDK: &str = "plane-sdk==0.3.2";
+/// The client that servers of repositories are asked by, and the checker of its types.
+const GITEA_JS: [&str; 2] = ["gitea-js@1.23.0", "typescript@5.9.3"];
 /// The test runner.
 const NEXTEST: &str = "0.9.148";
 /// Its package for Python, which Astral builds and keeps: the same version, with the program in it.
@@ -52,7 +54,8 @@ pub(crate) fn install() -> anyhow::Result<()> {
     scanners::install(&folder(), &python, &bin())?;
     python.library(PLANE_SDK, "plane")?;
     claude_code()?;
-    mcp_sdk()?;
+    beside_npm("mcp-sdk-installed", &[MCP_SDK])?;
+    beside_npm("gitea-js-installed", &GITEA_JS)?;
     pages::install(&folder().join("browser"))
 }
 
@@ -77,13 +80,13 @@ fn nextest(python: &Python) -> anyhow::Result<()> {
 }
 
 /// Beside the agent command line, which brings npm.
-fn mcp_sdk() -> anyhow::Result<()> {
+fn beside_npm(stamp: &str, packages: &[&str]) -> anyhow::Result<()> {
     let npm = folder().join("npm");
-    let stamp = npm.join("mcp-sdk-installed");
-    if fs::read_to_string(&stamp).is_ok_and(|text| text == MCP_SDK) {
+    let (stamp, wanted) = (npm.join(stamp), packages.join(" "));
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
-    eprintln!("installing {MCP_SDK}");
+    eprintln!("installing {wanted}");
     let mut command = Command::new("npm");
     command
         .args([
@@ -94,9 +97,10 @@ fn mcp_sdk() -> anyhow::Result<()> {
             "--prefix",
         ])
         .arg(&npm)
-        .arg(MCP_SDK);
-    run(command.stdout(Stdio::null())).context("the SDK is needed to test the server of models")?;
-    fs::write(stamp, MCP_SDK)?;
+        .args(packages);
+    run(command.stdout(Stdio::null()))
+        .with_context(|| format!("{wanted} is needed by the tests"))?;
+    fs::write(stamp, wanted)?;
     Ok(())
 }
 

@@ -57,8 +57,7 @@ pub(super) fn refused(
     write: bool,
 ) -> Option<Response> {
     let rules = held(&fake.0.rules);
-    let given = headers.get("authorization").and_then(|v| v.to_str().ok());
-    if given != Some(&format!("token {}", rules.token)) {
+    if !is_given(headers, &rules.token) {
         return Some(said(
             StatusCode::UNAUTHORIZED,
             "user does not exist [uid: 0, name: ]",
@@ -86,6 +85,13 @@ pub(super) fn refused(
         ));
     }
     None
+}
+
+/// Whether a request has the token, in one of the forms that servers take.
+fn is_given(headers: &HeaderMap, token: &str) -> bool {
+    let given = headers.get("authorization").and_then(|v| v.to_str().ok());
+    let forms = ["token", "Bearer"].map(|form| format!("{form} {token}"));
+    given.is_some_and(|given| forms.iter().any(|form| form == given))
 }
 
 pub(super) fn said(status: StatusCode, message: &str) -> Response {
@@ -121,9 +127,7 @@ fn whole(fake: &Forgejo) -> Response {
 
 /// Whose the token is.
 async fn me(State(fake): Asked, headers: HeaderMap) -> Response {
-    let given = headers.get("authorization").and_then(|v| v.to_str().ok());
-    let expected = format!("token {}", held(&fake.0.rules).token);
-    match given == Some(&expected) {
+    match is_given(&headers, &held(&fake.0.rules).token) {
         true => Json(issues::user(BOT)).into_response(),
         false => said(
             StatusCode::UNAUTHORIZED,
@@ -134,12 +138,11 @@ async fn me(State(fake): Asked, headers: HeaderMap) -> Response {
 
 /// A repository by its id, which a new name leaves as it is.
 async fn by_id(State(fake): Asked, headers: HeaderMap, Path(id): Path<i64>) -> Response {
-    let given = headers.get("authorization").and_then(|v| v.to_str().ok());
-    let (expected, known) = {
+    let (is_given, known) = {
         let rules = held(&fake.0.rules);
-        (format!("token {}", rules.token), rules.repository_id)
+        (is_given(&headers, &rules.token), rules.repository_id)
     };
-    match (given == Some(&expected), id == known) {
+    match (is_given, id == known) {
         (false, _) => said(
             StatusCode::UNAUTHORIZED,
             "user does not exist [uid: 0, name: ]",

@@ -283,8 +283,11 @@ impl Forgejo {
     /// Somebody comments on an issue.
     pub fn comment_issue(&self, who: &str, number: u64, text: &str) {
         let row = held(&self.0.issues).happened(number, who, "comment", json!({"body": text}));
+        // What a list of comments has is less than what a timeline has of one.
+        let comment = json!({"id": row["id"], "user": row["user"], "body": text,
+            "created_at": row["created_at"], "updated_at": row["updated_at"]});
         let mut comments = held(&self.0.comments);
-        comments.entry(number).or_default().push(row);
+        comments.entry(number).or_default().push(comment);
     }
 
     /// An administrator deletes an issue.
