@@ -4,6 +4,8 @@
 pub const BACKOFF_BASE_MS: i64 = 5_000;
 /// Longest delay of a back-off, before jitter.
 pub const BACKOFF_CAP_MS: i64 = 15 * 60_000;
+/// Pause between two looks at a forge of all tasks together.
+const SHARE_MS: u64 = 1_250;
 /// First pause between two looks at a forge.
 const SOON_MS: u64 = 3_000;
 /// Floor of a gate's wait: below it a gate would be polled for nothing.
@@ -46,10 +48,10 @@ pub fn clamp_wait_ms(wish_ms: u64) -> i64 {
 }
 
 /// When to look again at what a gate waits for on a forge, which tells nobody when it comes: soon at first, then later by
-/// the time that it has waited already. Those that wait share a look a second.
+/// the time that it has waited already. Those that wait share the looks.
 pub fn look_again_ms(wish_ms: u64, waited_ms: i64, waiting: u32) -> u64 {
     let soon = u64::try_from(waited_ms / 8).unwrap_or(0).max(SOON_MS);
-    wish_ms.min(soon).max(u64::from(waiting) * 1_000)
+    wish_ms.min(soon).max(u64::from(waiting) * SHARE_MS)
 }
 
 #[cfg(test)]
@@ -57,13 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn look_comes_soon_at_first_then_as_the_gate_wishes_and_many_share_a_second() {
+    fn look_comes_soon_at_first_then_as_the_gate_wishes_and_many_share_them() {
         assert_eq!(look_again_ms(15_000, 0, 1), 3_000);
         assert_eq!(look_again_ms(15_000, 40_000, 1), 5_000);
         assert_eq!(look_again_ms(15_000, 600_000, 1), 15_000);
         assert_eq!(look_again_ms(1_000, 0, 0), 1_000);
-        assert_eq!(look_again_ms(15_000, 0, 10), 10_000);
-        assert_eq!(look_again_ms(15_000, 600_000, 40), 40_000);
+        assert_eq!(look_again_ms(15_000, 0, 10), 12_500);
+        assert_eq!(look_again_ms(15_000, 600_000, 40), 50_000);
         assert_eq!(look_again_ms(u64::MAX, -5, 0), 3_000);
     }
 

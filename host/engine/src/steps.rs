@@ -52,7 +52,7 @@ pub(crate) use self::checkout::Checkouts;
 use self::ci::CiStep;
 use self::deploy::DeployStep;
 use self::drill::DrillStep;
-use self::gate::{GateStep, Judging};
+use self::gate::{GateStep, Judging, Looked};
 use self::hold::BaseHold;
 use self::land::LandStep;
 use self::land_batch::BatchLanding;
@@ -149,6 +149,7 @@ impl Steps {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
                 judging: judging.clone(),
+                looked: Looked::default(),
             },
             staging: StagingStep {
                 ledger: ledger.clone(),

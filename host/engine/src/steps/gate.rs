@@ -4,6 +4,7 @@ mod ask;
 mod claims;
 mod forge;
 mod gather;
+mod look;
 mod subject;
 
 use orch_config::{Effective, ForgePlace, RequiredContext};
@@ -11,23 +12,23 @@ use orch_domain::commit_test::{Inability, TestState};
 use orch_domain::id::{EntryId, ObjectId};
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::{HostWork, Mode, Pipeline, Step};
-use orch_domain::retry::look_again_ms;
 use orch_domain::review::Noted;
 use orch_domain::stage::Stage;
-use orch_domain::task::{BlockReason, Status};
-use orch_domain::transition::{Event, Judgement};
+use orch_domain::task::BlockReason;
+use orch_domain::transition::Event;
 use orch_domain::verdict::{EvaluationOutcome, Finding, Severity};
 use orch_gates::Judged;
 use orch_store::{ClaimedJob, TaskRecord};
 
 pub(crate) use self::ask::Judging;
+pub(super) use self::look::Looked;
 pub(crate) use self::subject::Subject;
 use super::prepared::{Standing, standing};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::evidence::{LOCAL_TESTS, StoredRun};
 use crate::ledger::gate_status::GateStatus;
-use crate::ledger::repos::{Repo, Repos};
+use crate::ledger::repos::Repos;
 
 /// Gate that reads the statuses of commits.
 const CI_GATE: &str = "ci";
@@ -38,6 +39,7 @@ pub(super) struct GateStep {
     pub(super) ledger: Ledger,
     pub(super) repos: Repos,
     pub(super) judging: Judging,
+    pub(super) looked: Looked,
 }
 
 impl GateStep {
@@ -52,6 +54,9 @@ impl GateStep {
         let Some(entry) = pipeline.entry(&id) else {
             anyhow::bail!("gate entry `{id}` is not in the task's configuration");
         };
+        if let Some(ending) = self.still_waits(&record, repo, &effective, entry).await? {
+            return Ok(ending);
+        }
         let tip = repo.base_tip().await?;
         let (head, base) = if pipeline.is_prepared(record.task.stage, record.task.step) {
             match standing(&self.ledger, &record, &tip).await? {
@@ -99,7 +104,8 @@ impl GateStep {
             && entry.mode > Mode::Observe
             && !pipeline.is_drill
             && record.task.stage >= Stage::Development
-            && record.task.stage < Stage::Deploy;
+            && record.task.stage < Stage::Deploy
+            && !look::is_said(&record.task.status, &judgement);
         if is_told && let Some(commit) = record.task.head.clone() {
             let findings = noted(&id, entry.mode == Mode::Enforce, &judged);
             also.push(Write::GateStatus(GateStatus {
@@ -125,29 +131,6 @@ impl GateStep {
 }
 
 impl GateStep {
-    /// A judgement as it counts for the queue: what waits for a forge is looked at when it is worth it.
-    async fn paced(
-        &self,
-        record: &TaskRecord,
-        repo: &Repo,
-        judgement: Judgement,
-    ) -> anyhow::Result<Judgement> {
-        let (ForgePlace::On(_), Judgement::Wait { after_ms, reason }) =
-            (&repo.config.forge, &judgement)
-        else {
-            return Ok(judgement);
-        };
-        let waiting = self.ledger.read(|tx| Box::pin(tx.count_waiting())).await?;
-        let waited_ms = match record.task.status {
-            Status::Waiting { since_ms, .. } => self.ledger.now() - since_ms,
-            _ => 0,
-        };
-        Ok(Judgement::Wait {
-            after_ms: look_again_ms(*after_ms, waited_ms, waiting),
-            reason: reason.clone(),
-        })
-    }
-
     /// Why the tests of the head say nothing of it, for people; none if they do, or are under way.
     async fn unable(
         &self,

@@ -23,6 +23,9 @@ use super::subject::Subject;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{KeptEvaluation, Write};
 
+/// Gates that ask the forge how a commit stands, and nothing else.
+const STATUS_GATES: [&str; 2] = ["ci", "merge"];
+
 /// What asks gates. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Judging {
@@ -76,6 +79,7 @@ impl Judging {
         let gate = self.judges.gates().judge(&entry.gate).cloned();
         let imports_forge = |gate: &Arc<LoadedGate>| gate.imports.contains(&Interface::Forge);
         let asks_forge = match gate.as_ref().is_ok_and(imports_forge) {
+            true if STATUS_GATES.contains(&entry.gate.as_str()) => AsksForge::Statuses,
             true => AsksForge::Yes,
             false => AsksForge::No,
         };

@@ -30,6 +30,8 @@ pub(super) struct Gathered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AsksForge {
     Yes,
+    /// For statuses alone: what else the forge knows costs a call each.
+    Statuses,
     No,
 }
 
@@ -117,6 +119,10 @@ pub(super) async fn gather(
         AsksForge::Yes => (
             Some(forge::commit_status(ledger, record, repo, head, required).await?),
             forge::pull_request(repo, asked, reviews_of(&evidence, head)).await?,
+        ),
+        AsksForge::Statuses => (
+            Some(forge::commit_status(ledger, record, repo, head, required).await?),
+            None,
         ),
         AsksForge::No => (None, None),
     };
