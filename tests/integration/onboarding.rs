@@ -122,6 +122,35 @@ fn project_is_taken_on_by_two_commands_and_again_without_harm() {
 }
 
 #[test]
+fn first_command_on_a_machine_without_a_configuration_begins_one_that_holds() {
+    let site = site();
+    let file = site.world.path("orch.yaml");
+    std::fs::remove_file(&file).unwrap();
+    let token = site.world.path("wrong");
+    std::fs::write(&token, "wrong\n").unwrap();
+    let url = site.fake.url();
+    let wrong = [
+        "forge",
+        "add",
+        "hub",
+        "--url",
+        &url,
+        "--token-file",
+        token.to_str().unwrap(),
+    ];
+    site.world.refused(&wrong);
+    assert!(!file.exists(), "nothing is left of what failed");
+    site.add_forge();
+    site.add_project();
+    let text = site.text();
+    assert!(
+        text.contains("data: orch-data") && text.contains("pipeline:"),
+        "{text}"
+    );
+    assert!(text.contains("acme/store"), "{text}");
+}
+
+#[test]
 fn what_could_never_work_is_said_with_its_remedy_and_nothing_is_written() {
     let site = site();
     let token = site.world.path("wrong");

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::edges::{Forge, ForgeAdd};
 use crate::client::load_config;
-use crate::init::edit;
+use crate::init::{agents, edit, write};
 use crate::setup;
 use crate::show::{plain, print};
 
@@ -39,7 +39,26 @@ pub(crate) async fn run(file: &Path, verb: Forge, json: bool) -> anyhow::Result<
     })
 }
 
+/// Writes the configuration of a host that is only now set up.
+fn begin(file: &Path) -> anyhow::Result<()> {
+    let text = write::beginning(&agents::chosen(&[])?, &write::Scanners::find());
+    edit::replace(file, &text)
+}
+
 async fn forge(file: &Path, add: ForgeAdd) -> anyhow::Result<Added> {
+    let is_new = !file.exists();
+    if is_new {
+        begin(file)?;
+    }
+    let added = added(file, add).await;
+    if is_new && added.is_err() {
+        // What could not be finished leaves nothing behind.
+        std::fs::remove_file(file)?;
+    }
+    added
+}
+
+async fn added(file: &Path, add: ForgeAdd) -> anyhow::Result<Added> {
     let config = load_config(file)?;
     let name = DoorName::new(add.name)?;
     let token = SecretFrom {

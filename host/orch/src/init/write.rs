@@ -48,25 +48,34 @@ pub(crate) fn fitting(agents: &[Agent]) -> Preset {
 
 pub(crate) fn configuration(wanted: &Wanted<'_>) -> String {
     let mut page = "# Written by `orch init`. Every key is explained in docs/operators/configuration.md.\ndata: orch-data\n".to_owned();
-    page.push_str(&pipeline(wanted));
+    page.push_str(&pipeline(wanted.preset, wanted.scanners));
     page.push_str(&agents(wanted.agents));
     // Writing to a String cannot fail.
     writeln!(page, "repositories:\n{}", repository(wanted, "  ")).ok();
     page
 }
 
-fn pipeline(wanted: &Wanted<'_>) -> String {
+/// The configuration of a host that has no repository yet.
+pub(crate) fn beginning(agents_found: &[Agent], scanners: &Scanners) -> String {
+    let mut page =
+        "# Every key is explained in docs/operators/configuration.md.\ndata: orch-data\n"
+            .to_owned();
+    page.push_str(&pipeline(fitting(agents_found), scanners));
+    page.push_str(&agents(agents_found));
+    page
+}
+
+fn pipeline(preset: Preset, scanners: &Scanners) -> String {
     let mut page = format!(
-        "# {}\n# Others: {}.\npipeline: {{ preset: {} }}\n",
-        wanted.preset.about(),
+        "# {}\n# Others: {}.\npipeline: {{ preset: {preset} }}\n",
+        preset.about(),
         Preset::ALL.map(Preset::as_str).join(", "),
-        wanted.preset
     );
-    match &wanted.scanners.gitleaks {
+    match &scanners.gitleaks {
         None => page.push_str(
             "# gitleaks is not installed, so nobody looks for secrets: install it and take this line out.\ngates: { security: { mode: off } }\n",
         ),
-        Some(program) => page.push_str(&tools(program, wanted.scanners.pip_audit.as_deref())),
+        Some(program) => page.push_str(&tools(program, scanners.pip_audit.as_deref())),
     }
     page
 }
