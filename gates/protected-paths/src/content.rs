@@ -8,6 +8,7 @@ use orch_gate_sdk::{Finding, Host};
 use crate::changes::Kind;
 use crate::code::without_comments_and_strings;
 use crate::globs::Globs;
+use crate::hidden::Differing;
 use crate::languages::{self, Known, Language};
 use crate::{checks, hidden, protected};
 
@@ -22,6 +23,9 @@ struct Loss {
 }
 
 /// The findings of hidden text and of checks that are gone.
+///
+/// Most of a file is as it was: only what differs is looked at first, and comments are told from code where that may
+/// change the answer. A change of hundreds of files has to stay within the time of a gate.
 pub(crate) fn findings<H: Host>(
     host: &H,
     changes: &BTreeMap<String, Kind>,
@@ -43,25 +47,30 @@ pub(crate) fn findings<H: Host>(
             Kind::Deleted => String::new(),
             Kind::Added | Kind::Modified => read(Revision::Head),
         };
+        let differing = differing(&before, &after);
         let language = language_of(path);
-        let code = |text: &str| match language {
-            Some(language) => without_comments_and_strings(text, &language.syntax),
-            None => String::new(),
-        };
-        let (code_before, code_after) = (code(&before), code(&after));
         if *kind != Kind::Deleted {
             let of_path = hidden::in_path(path);
-            let of_text = hidden::in_text(&before, &after);
-            let of_names = hidden::in_names(&code_before, &code_after);
+            let of_text = hidden::in_text(&differing);
+            let of_names = language
+                .filter(|_| !differing.after.is_ascii())
+                .and_then(|language| {
+                    hidden::in_names(&code(&before, language), &code(&after, language))
+                });
             let all = of_path.into_iter().chain(of_text).chain(of_names);
             found.extend(all.map(|what| protected("hidden-text", path, &what)));
         }
-        if language.is_some() && !tests.matches(path) {
-            let count = |code: &str| checks::count(code, &names);
+        if let Some(language) = language.filter(|_| !tests.matches(path)) {
+            // A name that came or went in a comment counts here, too: where there is one, code is told from comments.
+            let quick = |text: &str| checks::count(text, &names);
+            if quick(differing.before) + quick(differing.after) == 0 {
+                continue;
+            }
+            let count = |text: &str| checks::count(&code(text, language), &names);
             losses.push(Loss {
                 path: path.clone(),
-                before: count(&code_before),
-                after: count(&code_after),
+                before: count(&before),
+                after: count(&after),
             });
         }
     }
@@ -72,6 +81,30 @@ pub(crate) fn findings<H: Host>(
     }
     found.extend(fewer(&losses));
     found
+}
+
+fn code(text: &str, language: &Language) -> String {
+    without_comments_and_strings(text, &language.syntax)
+}
+
+/// The lines in which two texts differ, from the first to the last.
+fn differing<'t>(before: &'t str, after: &'t str) -> Differing<'t> {
+    let pairs = before.bytes().zip(after.bytes());
+    let same = pairs.take_while(|(a, b)| a == b).count();
+    let start = before.as_bytes()[..same].iter().rposition(|b| *b == b'\n');
+    let start = start.map_or(0, |at| at + 1);
+    let (old, new) = (&before[start..], &after[start..]);
+    let pairs = old.bytes().rev().zip(new.bytes().rev());
+    let same = pairs.take_while(|(a, b)| a == b).count();
+    // The end begins behind a line's end in both, so that no line is cut.
+    let tail = &old.as_bytes()[old.len() - same..];
+    let cut = tail.iter().position(|b| *b == b'\n');
+    let kept = cut.map_or(0, |at| same - at - 1);
+    Differing {
+        first_line: before[..start].matches('\n').count() + 1,
+        before: &old[..old.len() - kept],
+        after: &new[..new.len() - kept],
+    }
 }
 
 fn language_of(path: &str) -> Option<&'static Language> {
@@ -94,4 +127,29 @@ fn fewer(losses: &[Loss]) -> Option<Finding> {
         );
         protected("check-removed", &worst.path, &what)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_that_differ_are_looked_at_and_none_is_cut() {
+        for (before, after, expected) in [
+            ("a\nb\nc\n", "a\nx\nc\n", (2, "b\n", "x\n")),
+            ("a\nb\n", "a\nb\n", (3, "", "")),
+            ("", "a\n", (1, "", "a\n")),
+            ("a\n", "", (1, "a\n", "")),
+            ("a\na\n", "a\n", (2, "a\n", "")),
+            ("ä\nö", "ä\nü", (2, "ö", "ü")),
+            ("xb\n", "yb\n", (1, "xb\n", "yb\n")),
+        ] {
+            let Differing {
+                first_line,
+                before: old,
+                after: new,
+            } = differing(before, after);
+            assert_eq!((first_line, old, new), expected, "{before:?} {after:?}");
+        }
+    }
 }

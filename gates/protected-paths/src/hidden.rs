@@ -12,9 +12,21 @@ pub(crate) fn in_path(path: &str) -> Option<String> {
     hidden.map(|c| format!("holds {} in its name", named(c)))
 }
 
+/// The lines in which a text differs from what it was.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Differing<'t> {
+    /// Number of the first of them.
+    pub(crate) first_line: usize,
+    /// As they were.
+    pub(crate) before: &'t str,
+    /// As they are.
+    pub(crate) after: &'t str,
+}
+
 /// What a text hides more than before: how many such characters, and where the first one is.
-pub(crate) fn in_text(before: &str, after: &str) -> Option<String> {
-    let (known, now) = (hidden(before), hidden(after));
+pub(crate) fn in_text(text: &Differing<'_>) -> Option<String> {
+    let from = text.first_line;
+    let (known, now) = (hidden(text.before, from), hidden(text.after, from));
     if now.len() <= known.len() {
         return None;
     }
@@ -52,13 +64,15 @@ pub(crate) fn in_names(before: &str, after: &str) -> Option<String> {
     ))
 }
 
-/// The hidden characters of a text, each with its line.
-fn hidden(text: &str) -> Vec<(usize, char)> {
+/// The hidden characters of a text whose first line has this number, each with its line.
+fn hidden(text: &str, first_line: usize) -> Vec<(usize, char)> {
     let mut found = Vec::new();
-    let (mut line, mut before) = (1, None);
+    let (mut line, mut before) = (first_line, None);
     let mut characters = text.chars().peekable();
-    // A mark of the order of bytes stands there by custom.
-    characters.next_if_eq(&'\u{feff}');
+    if first_line == 1 {
+        // A mark of the order of bytes stands there by custom.
+        characters.next_if_eq(&'\u{feff}');
+    }
     while let Some(c) = characters.next() {
         if is_hidden(before, c, characters.peek().copied()) {
             found.push((line, c));
@@ -145,6 +159,14 @@ fn named(c: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn in_text(before: &str, after: &str) -> Option<String> {
+        super::in_text(&Differing {
+            first_line: 1,
+            before,
+            after,
+        })
+    }
 
     #[test]
     fn what_acts_or_has_no_width_is_found_with_its_line() {

@@ -1,6 +1,7 @@
 //! Do the gate's verdicts hold, from the changed files to the findings?
 
 mod approval;
+mod content;
 mod guards;
 mod weakened;
 mod world;
