@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use orch_kit::World;
 use orch_kit::world::{AGENT, until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A world whose agent says `one`, waits for a file, says `two` and goes on as the scripted one.
 fn patient() -> World {
@@ -61,6 +61,71 @@ fn log_is_followed_to_the_end_of_the_run_and_read_by_range_afterwards() {
         said.contains("has no run 999") && said.contains("orch task show"),
         "{said}"
     );
+}
+
+/// A command line that streams numbered events until a file is there, does the work of its role and ends.
+const STREAM: &str = r#"#!/bin/sh
+if [ "$1" = --version ]; then echo "2.0.0 (Claude Code)"; exit 0; fi
+prompt=$(cat)
+say() { printf '{"type":"assistant","message":{"id":"%s","content":[{"type":"text","text":"%s"}]}}\n' "$1" "$1"; }
+echo '{"type":"system","subtype":"init","session_id":"s","model":"m"}'
+n=0
+while [ ! -e @GO ]; do n=$((n + 1)); say "line $n"; sleep 0.05; done
+printf '%s' "$prompt" | @WORKER > /dev/null
+say "the end"
+echo '{"type":"result","subtype":"success","is_error":false,"session_id":"s","result":"done","total_cost_usd":0.01,"num_turns":1,"duration_ms":1,"usage":{"input_tokens":1,"output_tokens":1}}'
+"#;
+
+#[test]
+fn events_go_on_while_the_host_is_dead_and_none_is_lost_or_doubled() {
+    let mut world = World::new();
+    let path = |name: &str| world.path(name).display().to_string();
+    let script = STREAM.replace("@GO", &path("go"));
+    let script = script.replace("@WORKER", &path("worker.sh"));
+    world.write("worker.sh", AGENT, 0o755);
+    world.write("agent.sh", &script, 0o755);
+    world.config["preflight"] = json!({"check_auth": false});
+    world.config["agents"] = json!({"streaming": {
+        "driver": "claude", "program": "./agent.sh", "env": {"ANTHROPIC_API_KEY": "dummy"},
+        "sandbox": {"write": ["."]},
+    }});
+    world.config["roles"]["default"]["agent"] = json!("streaming");
+    world.write_config();
+    let host = world.serve();
+    let item = world.begin("Discounts");
+    until("the run has told of something", || {
+        let list = world.json(&["task", "list"]);
+        (list["items"][0]["activity"]["kind"] == "says").then_some(())
+    });
+    let folder = world.task(&item)["runs"][0]["folder"].clone();
+    let events = world.path(folder.as_str().unwrap()).join("events.ndjson");
+    let told = || fs::read_to_string(&events).unwrap().lines().count();
+    drop(host);
+    let before = told();
+    until("it is told of without a host", || {
+        (told() > before + 3).then_some(())
+    });
+    let _host = world.serve();
+    fs::write(world.path("go"), "").unwrap();
+    let view = until("the run is taken in", || {
+        let view = world.task(&item);
+        (view["step"] == "analysis-approved").then_some(view)
+    });
+    assert_eq!(view["runs"].as_array().unwrap().len(), 1, "{view:#}");
+    assert_eq!(view["runs"][0]["outcome"], "completed", "{view:#}");
+    let text = fs::read_to_string(&events).unwrap();
+    let said: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["kind"] == "says")
+        .map(|event| event["text"].as_str().unwrap().to_owned())
+        .collect();
+    let mut expected: Vec<String> = (1..said.len()).map(|n| format!("line {n}")).collect();
+    expected.push("the end".to_owned());
+    assert_eq!(said, expected);
+    let range = world.json(&["task", "log", &item, "--run", "1", "--line", "2"]);
+    assert_eq!(range["lines"][0]["text"], "line 2", "{range:#}");
+    assert_eq!(range["ended"], true);
 }
 
 #[test]
