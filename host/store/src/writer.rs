@@ -25,7 +25,7 @@ use crate::joined::Joined;
 use crate::tx::Tx;
 
 /// Most commands in one transaction: past this the flush is amortised and latency only grows.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 64;
 /// Most commands waiting; callers past it wait for room.
 const QUEUE_MAX: usize = 1024;
 

@@ -9,6 +9,8 @@ mod protocol;
 mod replay;
 #[path = "model/rows.rs"]
 mod rows;
+#[path = "model/together.rs"]
+mod together;
 
 use std::time::Instant;
 

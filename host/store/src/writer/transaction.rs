@@ -149,14 +149,18 @@ impl<'t> Transaction<'t> {
             let done = J::all(self.tx, writes).await;
             // Whatever came of it: if the savepoint was not even opened, taking it back ends the transaction.
             self.savepoint = Savepoint::Kept;
-            match done {
+            let refused = match done {
                 Ok(Some(answers)) => return Ok(answers.into_iter().map(Ok).collect()),
-                Ok(None) => {}
+                Ok(None) => None,
                 Err(error) => {
                     tracing::debug!(error = error.in_full(), "a group is done one by one");
+                    Some(error)
                 }
+            };
+            if let Err(error) = self.undo().await {
+                // Where nothing is to be taken back the transaction is gone, and what ended it says why.
+                return Err(refused.unwrap_or(error));
             }
-            self.undo().await?;
         }
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {

@@ -2,6 +2,7 @@
 
 use crate::properties::Faults;
 use crate::rows::{By, Ending, Identity, JOBS, Mutant, NOBODY, Row, RowState, Seen, Table};
+use crate::together::possible_together;
 
 /// Processes that can exist at once.
 pub(crate) const HOSTS: usize = 2;
@@ -260,7 +261,7 @@ impl Protocol {
             actions.extend((1..=self.jobs).map(|count| Action::Claim(host.id, count)));
             actions.extend((self.jobs > 1).then_some(Action::ClaimBoth(host.id)));
         }
-        self.possible_together(state, host, actions);
+        possible_together(self, state, host, actions);
         if self.has_reaper {
             self.possible_for_reaper(state, host, actions);
         }
@@ -284,28 +285,6 @@ impl Protocol {
                     actions.push(Action::Finish(key, Ending::Bury));
                     actions.extend(may_put_off.then_some(Action::PutOff(key, false)));
                 }
-            }
-        }
-    }
-
-    /// Any two keys of one process, of one job as well: what a store joins comes from one process.
-    fn possible_together(&self, state: &State, host: &Host, actions: &mut Vec<Action>) {
-        let of_job = |job| host.epochs(job).map(move |epoch| (job, epoch));
-        let keys: Vec<Key> = (0..self.jobs)
-            .flat_map(of_job)
-            .map(|(job, epoch)| Key {
-                host: host.id,
-                job,
-                epoch,
-            })
-            .collect();
-        for (index, first) in keys.iter().enumerate() {
-            for second in &keys[index..] {
-                let both = [*first, *second];
-                actions.push(Action::Both(Write::Renew, both));
-                actions.push(Action::Both(Write::Complete, both));
-                let may_put_off = state.now < self.now_max;
-                actions.extend(may_put_off.then_some(Action::Both(Write::PutOff, both)));
             }
         }
     }

@@ -140,8 +140,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "group-is-not-taken-back",
         takes_out: "what a joined statement wrote is taken back before each is done by itself",
         file: TRANSACTION,
-        text: "            self.undo().await?;\n        }\n        let mut answers",
-        instead: "        }\n        let mut answers",
+        text: "if let Err(error) = self.undo().await {",
+        instead: "if let Some(error) = None::<StoreError> {",
     },
     Mutant {
         name: "recover-keeps-epoch",
