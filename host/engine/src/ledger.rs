@@ -179,15 +179,10 @@ impl Ledger {
         kind: EventKind,
         data: String,
     ) -> Result<(), StoreError> {
-        let now = self.now();
-        self.write(move |tx| {
-            Box::pin(async move {
-                tx.append_event(Some(task), kind, "host", &data, now)
-                    .await
-                    .map(|_| ())
-            })
-        })
-        .await
+        let noted = self
+            .store
+            .append_event(Some(task), kind, "host", data, self.now());
+        noted.await.map(|_| ())
     }
 
     /// Announces something to people, once per `key`.

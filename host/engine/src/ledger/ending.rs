@@ -331,9 +331,9 @@ impl Ledger {
 
     /// Ends a job for good with its error.
     pub(crate) async fn bury(&self, job: &ClaimedJob, error: &str) -> anyhow::Result<()> {
-        let (key, now, error) = (job.key, self.now(), error.to_owned());
         let done = self
-            .write(move |tx| Box::pin(async move { tx.bury(key, &error, now).await }))
+            .store()
+            .bury(job.key, error.to_owned(), self.now())
             .await?;
         note_fenced(job, done);
         Ok(())
@@ -357,12 +357,10 @@ impl Ledger {
             failures,
             self.chance(),
         );
-        let (key, at) = (job.key, self.now() + delay);
-        let why = PutOff::new(PutOffKind::Retry, error);
+        let (at, why) = (self.now() + delay, PutOff::new(PutOffKind::Retry, error));
         let done = self
-            .write(move |tx| {
-                Box::pin(async move { tx.put_off(key, at, &why, CountsAsTry::Yes).await })
-            })
+            .store()
+            .put_off(job.key, at, why, CountsAsTry::Yes)
             .await?;
         note_fenced(job, done);
         Ok(())

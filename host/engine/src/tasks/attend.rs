@@ -134,7 +134,7 @@ impl Attendant {
         let mut renewed = Instant::now();
         loop {
             tokio::time::sleep(CHECK).await;
-            match self.ledger.read(|tx| Box::pin(tx.holds(key))).await {
+            match self.ledger.store().look(|tx| Box::pin(tx.holds(key))).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => tracing::warn!(error = %error, "a claim cannot be checked"),
@@ -144,11 +144,7 @@ impl Attendant {
             }
             renewed = Instant::now();
             let now = self.ledger.now();
-            let done = self
-                .ledger
-                .write(move |tx| Box::pin(tx.renew(key, now, LEASE_MS)))
-                .await;
-            match done {
+            match self.ledger.store().renew(key, now, LEASE_MS).await {
                 Ok(RenewOutcome::Lost) if job.kind != JobKind::Stop => return,
                 Ok(RenewOutcome::Renewed | RenewOutcome::Lost) => {}
                 Err(error) => tracing::warn!(error = %error, "a claim cannot be renewed"),

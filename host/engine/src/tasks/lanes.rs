@@ -53,19 +53,20 @@ pub(crate) async fn run<W, F>(
             note_panic(ended);
         }
         let free = slots.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
+        let mut pause = POLL_MAX;
         if free > 0 {
             match claim(ledger, lane, free).await {
-                Ok(jobs) => {
-                    for job in jobs {
+                Ok(claimed) => {
+                    for job in claimed.jobs {
                         running.spawn(work(job));
                     }
+                    pause = claimed.pause;
                 }
                 Err(error) => {
                     tracing::error!(error = %error, lane = lane.as_str(), "jobs cannot be claimed")
                 }
             }
         }
-        let pause = pause(ledger).await;
         tokio::select! {
             () = notified => {}
             () = tokio::time::sleep(pause) => {}
@@ -83,27 +84,33 @@ fn note_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-async fn claim(ledger: &Ledger, lane: Lane, free: u32) -> Result<Vec<ClaimedJob>, StoreError> {
-    // A look without the writer first: an idle host must not flush twice a second.
-    let now = ledger.now();
-    let due = ledger.read(|tx| Box::pin(tx.has_due(lane, now))).await?;
-    if !due {
-        return Ok(Vec::new());
-    }
-    let owner = ledger.owner();
-    ledger
-        .write(move |tx| Box::pin(async move { tx.claim(lane, free, &owner, now, LEASE_MS).await }))
-        .await
+/// What a look into the queue came to.
+struct Claimed {
+    jobs: Vec<ClaimedJob>,
+    /// Until the next job is due, within bounds.
+    pause: Duration,
 }
 
-/// Until the next job is due, within bounds.
-async fn pause(ledger: &Ledger) -> Duration {
-    let next = ledger.read(|tx| Box::pin(tx.next_due())).await;
-    match next {
-        Ok(Some(at)) => {
-            let wait = u64::try_from((at - ledger.now()).max(5)).unwrap_or(5);
-            Duration::from_millis(wait).min(POLL_MAX)
+async fn claim(ledger: &Ledger, lane: Lane, free: u32) -> Result<Claimed, StoreError> {
+    // A look without the writer first: an idle host must not flush twice a second.
+    let now = ledger.now();
+    let outlook = ledger
+        .store()
+        .look(|tx| Box::pin(tx.outlook(lane, now)))
+        .await?;
+    let owner = ledger.owner();
+    let jobs = match outlook.is_due {
+        true => {
+            let store = ledger.store();
+            store.claim(lane, free, &owner, now, LEASE_MS).await?
         }
-        Ok(None) | Err(_) => POLL_MAX,
-    }
+        false => Vec::new(),
+    };
+    let until_next = outlook.next_ms.map_or(POLL_MAX, |at| {
+        Duration::from_millis(u64::try_from((at - now).max(5)).unwrap_or(5))
+    });
+    Ok(Claimed {
+        jobs,
+        pause: until_next.min(POLL_MAX),
+    })
 }
