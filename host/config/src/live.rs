@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use orch_gates::FolderEvents;
 use tokio::sync::Notify;
 
 use crate::host::HostConfig;
 use crate::repositories::RepositoryConfig;
 use crate::strict::ConfigError;
 
-/// How often the file is looked at.
+/// How often the file is looked at where the kernel does not tell of changes.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// The configuration in force. Clones share it.
@@ -124,32 +125,37 @@ impl LiveConfig {
         let present = stamp(path);
         // Somebody may have changed the file between its reading and now.
         let mut seen = present.filter(|_| self.is_as_read());
-        let mut looks = tokio::time::interval(LOOK);
+        let folder = path.parent().filter(|above| !above.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let mut events = FolderEvents::of([folder.to_owned()]);
         loop {
-            looks.tick().await;
             let present = stamp(path);
-            if present.is_none() || present == seen {
-                continue;
+            if present.is_some() && present != seen {
+                seen = present;
+                self.take_over();
             }
-            seen = present;
-            let file = path.display();
-            match self.reload() {
-                Ok(Replaced::Wholly) => {
-                    tracing::info!(%file, "the changed configuration is in force")
-                }
-                Ok(Replaced::RestartNeeded) => tracing::warn!(
-                    %file,
-                    "the changed configuration is in force, except folders, addresses, workers, repositories, trackers and notifiers: restart the host for those"
-                ),
-                Ok(Replaced::Held(key)) => tracing::error!(
-                    %file,
-                    key,
-                    "the changed configuration is not taken over: it removes everything under this key; restart the host if that is meant"
-                ),
-                // The next change is tried again.
-                Err(error) => {
-                    tracing::error!(%file, error = %error, "the changed configuration is not taken over")
-                }
+            events.next(LOOK).await;
+        }
+    }
+
+    fn take_over(&self) {
+        let file = self.file().display();
+        match self.reload() {
+            Ok(Replaced::Wholly) => {
+                tracing::info!(%file, "the changed configuration is in force")
+            }
+            Ok(Replaced::RestartNeeded) => tracing::warn!(
+                %file,
+                "the changed configuration is in force, except folders, addresses, workers, repositories, trackers and notifiers: restart the host for those"
+            ),
+            Ok(Replaced::Held(key)) => tracing::error!(
+                %file,
+                key,
+                "the changed configuration is not taken over: it removes everything under this key; restart the host if that is meant"
+            ),
+            // The next change is tried again.
+            Err(error) => {
+                tracing::error!(%file, error = %error, "the changed configuration is not taken over")
             }
         }
     }

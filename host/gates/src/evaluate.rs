@@ -15,8 +15,9 @@ use crate::gate::LoadedGate;
 use crate::limits::{Limits, Seed};
 use crate::meter::{LogLine, Refused};
 use crate::record::{Recorder, Recording, Replay, Tape};
-use crate::runtime::{GateRuntime, TICK};
+use crate::runtime::GateRuntime;
 use crate::state::State;
+use crate::ticker::TICK;
 use crate::verdict::{check_verdict, clean};
 
 /// What an evaluation used.
@@ -227,6 +228,7 @@ impl GateRuntime {
             let closed = Inconclusive::new(InconclusiveReason::Internal, "the runtime is closed");
             return (Err(closed), state);
         };
+        let _asking = self.0.ticker.asking();
         let wall = Duration::from_millis(state.meter.limits.wall_ms);
         let paused = state.meter.paused.clone();
         let mut store = Store::new(&self.0.engine, state);

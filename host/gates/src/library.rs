@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::compile::Compiler;
+use crate::folder_events::FolderEvents;
 use crate::gate::LoadError;
 use crate::registry::{GateFailure, Registry};
 use crate::runtime::GateRuntime;
@@ -26,8 +27,10 @@ pub use pins::PinRefusal;
 use pins::Pins;
 use versions::Versions;
 
-/// How often the folder is looked at. A drop is in force after two looks and its compilation.
+/// How often the folder is looked at where the kernel does not tell of changes.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long a file has to stand still before it is read: from one look to the next.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// Where a library keeps things.
 #[derive(Debug, Clone)]
@@ -98,6 +101,13 @@ struct Watched {
     lock: Option<Signature>,
 }
 
+impl Watched {
+    /// Whether nothing waits for a second look.
+    fn is_settled(&self) -> bool {
+        self.gone.is_empty() && self.seen.values().all(|seen| seen.done)
+    }
+}
+
 /// Whether a file must look the same twice before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settle {
@@ -155,11 +165,20 @@ impl Library {
 
     /// Looks at the folder for as long as the future is polled.
     pub async fn watch(&self) {
-        let mut looks = tokio::time::interval(LOOK);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let lock = self.config.lock.parent().map(Path::to_owned);
+        let folders = [
+            Some(self.config.folder.clone()),
+            self.config.builtin.clone(),
+            lock,
+        ];
+        let mut events = FolderEvents::of(folders.into_iter().flatten());
         loop {
-            looks.tick().await;
             self.sync(Settle::Twice).await;
+            if self.state.lock().await.is_settled() {
+                events.next(LOOK).await;
+            } else {
+                tokio::time::sleep(SETTLE).await;
+            }
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use wasmtime::component::Linker;
@@ -11,9 +10,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::contract::bindings::Full;
 use crate::registry::Registry;
 use crate::state::State;
-
-/// Granularity of the CPU budget.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+use crate::ticker::Ticker;
 
 /// Tables of one component. A compiled Rust gate has one and a handful of instances; an adapter adds some.
 const TABLES_MAX: u32 = 20;
@@ -56,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) linker: Linker<State>,
     pub(crate) registry: ArcSwap<Registry>,
     pub(crate) slots: tokio::sync::Semaphore,
+    pub(crate) ticker: Ticker,
     pub(crate) config: RuntimeConfig,
 }
 
@@ -86,18 +84,7 @@ impl GateRuntime {
             |state: &mut State| state,
         )
         .map_err(failed)?;
-        let ticked = engine.weak();
-        std::thread::Builder::new()
-            .name("gate-ticker".to_owned())
-            .spawn(move || {
-                // The thread ends with the engine: it holds no more than a weak reference.
-                while let Some(engine) = ticked.upgrade() {
-                    engine.increment_epoch();
-                    drop(engine);
-                    std::thread::sleep(TICK);
-                }
-            })
-            .map_err(|e| RuntimeError(e.to_string()))?;
+        let ticker = Ticker::start(engine.weak()).map_err(|e| RuntimeError(e.to_string()))?;
         let slots = tokio::sync::Semaphore::new(config.concurrency as usize);
         let registry = ArcSwap::from_pointee(Registry::default());
         Ok(Self(Arc::new(Inner {
@@ -105,6 +92,7 @@ impl GateRuntime {
             linker,
             registry,
             slots,
+            ticker,
             config,
         })))
     }
