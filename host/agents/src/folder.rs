@@ -12,6 +12,7 @@
 //! log.index.json where the lines of the log begin, once the run has ended
 //! stop.json      a request to end the run, with its reason
 //! refused.txt    why the agent could not be confined, if it could not; written by what confines
+//! passed.txt     the limit of all of its processes together that it was ended for; written by what confines
 //! result.json    how it ended; written by fsync and rename, so it is whole or not there
 //! ```
 //!
@@ -42,6 +43,8 @@ pub const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const STDOUT: &str = "stdout.raw";
 /// Name of the file in which it stands why the agent was not started, if it could not be confined.
 pub const REFUSED: &str = "refused.txt";
+/// Name of the file in which the limit of the whole stands that the agent was ended for, if it was.
+pub const PASSED: &str = "passed.txt";
 /// Name of the error output file.
 pub const STDERR: &str = "stderr.raw";
 /// Name of the file that tells what the agent does, one event in a line, if its driver can tell.
@@ -268,6 +271,14 @@ impl RunFolder {
             .read_to_string(&mut text)
             .ok()?;
         Some(text)
+    }
+
+    /// The limit of all of its processes together that it was ended for, if it was.
+    pub fn passed(&self) -> Option<KillReason> {
+        let mut word = String::new();
+        let file = File::open(self.0.join(PASSED)).ok()?;
+        file.take(REFUSED_BYTES_MAX).read_to_string(&mut word).ok()?;
+        KillReason::parse(&word)
     }
 
     /// Reads what is to be run.

@@ -203,6 +203,9 @@ fn watch(folder: &RunFolder, launch: &Launch, pid: Pid, pumps: [Pump; 2], result
     seal(folder).ok();
     // The program that confines has ended by now, and with it whatever it confined.
     result.launch_error = folder.refused();
+    if result.killed.is_none() && result.stopped.is_none() {
+        result.killed = folder.passed().map(|reason| reason.as_str().to_owned());
+    }
 }
 
 /// The first limit that has passed.

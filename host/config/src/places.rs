@@ -102,6 +102,7 @@ impl HostConfig {
             toolchains,
             mode: _,
             user: _,
+            limits: _,
         } = &mut self.sandbox;
         let of_all = read.iter_mut().chain(write).chain(sockets);
         let of_all = of_all.chain(toolchains.iter_mut().flatten());

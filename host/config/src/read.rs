@@ -119,6 +119,14 @@ impl HostConfig {
         disk::check(&self.disk, file)?;
         merge::check(&self.merge, file)?;
         sandbox::check(&self.sandbox, file)?;
+        for (name, agent) in &self.agents {
+            let place = format!("agents.{name}.sandbox");
+            agent.sandbox.limits.check(file, &place)?;
+        }
+        for (name, repository) in &self.repositories {
+            let place = format!("repositories.{name}.sandbox");
+            repository.sandbox.limits.check(file, &place)?;
+        }
         for (place, network) in self.networks() {
             network::check(network, &place, file)?;
             if self.sandbox.mode == SandboxMode::Off && network.mode != NetworkMode::Host {

@@ -33,7 +33,75 @@ pub struct SandboxConfig {
     pub toolchains: Option<Vec<PathBuf>>,
     /// The user that they are outside when the host runs as root; one for each workspace if not given.
     pub user: Option<u32>,
+    /// What each run of them may use, all of its processes together.
+    pub limits: CageLimits,
 }
+
+/// What one run may use: an agent, a set-up, a test, a hook or a tool, with everything that it starts. What is not said
+/// is as for all, or the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CageLimits {
+    /// Memory, MiB; 0 for no limit. Three quarters of the machine's if nobody says.
+    pub memory_mib: Option<u64>,
+    /// Processes and threads at once; 4096 if nobody says.
+    pub processes: Option<u64>,
+    /// CPU time, seconds; 0 or nothing for no limit.
+    pub cpu_s: Option<u64>,
+    /// The largest file, MiB; 0 for no limit. 16384 for agents and deploy hooks and 2048 for others if nobody says.
+    pub file_mib: Option<u64>,
+}
+
+impl CageLimits {
+    /// These, and those of `all` where these say nothing.
+    #[must_use]
+    pub fn or(self, all: Self) -> Self {
+        Self {
+            memory_mib: self.memory_mib.or(all.memory_mib),
+            processes: self.processes.or(all.processes),
+            cpu_s: self.cpu_s.or(all.cpu_s),
+            file_mib: self.file_mib.or(all.file_mib),
+        }
+    }
+
+    /// Refuses what nobody can mean.
+    pub(crate) fn check(self, file: &str, place: &str) -> Result<(), ConfigError> {
+        let refuse = |key: &str, why: String| {
+            let place = format!("{place}.limits.{key}");
+            Err(ConfigError::invalid(file, place, why))
+        };
+        for (key, mib) in [("memory_mib", self.memory_mib), ("file_mib", self.file_mib)] {
+            match mib {
+                Some(mib) if mib > MIB_MAX => {
+                    return refuse(key, "it is in MiB, not in bytes".to_owned());
+                }
+                Some(mib) if (1..MIB_MIN).contains(&mib) => {
+                    let why = format!(
+                        "runs that do nothing wrong would be ended at {mib} MiB; use {MIB_MIN} at least, or 0 for no limit"
+                    );
+                    return refuse(key, why);
+                }
+                Some(_) | None => {}
+            }
+        }
+        match self.processes {
+            Some(count) if !(PROCESSES_MIN..=PROCESSES_MAX).contains(&count) => refuse(
+                "processes",
+                format!("use {PROCESSES_MIN} to {PROCESSES_MAX}: a run without a bound takes the machine with it"),
+            ),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// A pebibyte: more is a number of bytes.
+const MIB_MAX: u64 = 1 << 30;
+/// What a run uses without any fault.
+const MIB_MIN: u64 = 64;
+/// A shell with a build in it; less would end runs that do nothing wrong.
+const PROCESSES_MIN: u64 = 32;
+/// As many as any machine has.
+const PROCESSES_MAX: u64 = 1 << 22;
 
 /// What one agent, or the hooks of one repository, may do beside that.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -45,6 +113,8 @@ pub struct SandboxGrants {
     pub write: Vec<PathBuf>,
     /// Sockets of the host that it may connect to.
     pub sockets: Vec<PathBuf>,
+    /// What a run of it may use, where that differs from what all may.
+    pub limits: CageLimits,
 }
 
 impl SandboxGrants {
@@ -54,6 +124,7 @@ impl SandboxGrants {
             read,
             write,
             sockets,
+            limits: _,
         } = self;
         read.iter_mut().chain(write).chain(sockets)
     }
@@ -61,6 +132,7 @@ impl SandboxGrants {
 
 /// Refuses a user that would be no confinement.
 pub(crate) fn check(sandbox: &SandboxConfig, file: &str) -> Result<(), ConfigError> {
+    sandbox.limits.check(file, "sandbox")?;
     match sandbox.user {
         Some(0) => {
             let why = "judged processes are never root; name another user, or take the key out";
@@ -72,11 +144,49 @@ pub(crate) fn check(sandbox: &SandboxConfig, file: &str) -> Result<(), ConfigErr
 
 #[cfg(test)]
 mod tests {
+    use super::CageLimits;
     use crate::host::HostConfig;
 
     #[test]
     fn root_is_no_user_for_judged_processes() {
         let error = HostConfig::parse("orch.yaml", "sandbox: {user: 0}").unwrap_err();
         assert!(error.to_string().contains("never root"), "{error}");
+    }
+
+    #[test]
+    fn limits_that_nobody_can_mean_are_refused_with_the_key() {
+        for (text, key) in [
+            ("sandbox: {limits: {memory_mib: 1}}", "sandbox.limits.memory_mib"),
+            ("sandbox: {limits: {memory_mib: 8589934592}}", "sandbox.limits.memory_mib"),
+            ("sandbox: {limits: {processes: 0}}", "sandbox.limits.processes"),
+            ("sandbox: {limits: {file_mib: 3}}", "sandbox.limits.file_mib"),
+            ("sandbox: {limits: {memory_mb: 300}}", "memory_mb"),
+            (
+                "agents: {a: {driver: command, program: a, sandbox: {limits: {processes: 3}}}}",
+                "agents.a.sandbox.limits.processes",
+            ),
+            (
+                "repositories: {shop: {path: a.git, sandbox: {limits: {memory_mib: 3}}}}",
+                "repositories.shop.sandbox.limits.memory_mib",
+            ),
+        ] {
+            let error = HostConfig::parse("orch.yaml", text).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn limit_of_an_agent_stands_and_what_it_does_not_say_is_as_for_all() {
+        let all = CageLimits {
+            memory_mib: Some(1000),
+            processes: Some(500),
+            ..CageLimits::default()
+        };
+        let own = CageLimits {
+            memory_mib: Some(2000),
+            ..CageLimits::default()
+        };
+        let both = own.or(all);
+        assert_eq!((both.memory_mib, both.processes, both.cpu_s), (Some(2000), Some(500), None));
     }
 }

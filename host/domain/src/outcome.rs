@@ -22,6 +22,12 @@ words! {
         Budget = "budget",
         /// The disk budget was used up.
         Disk = "disk",
+        /// All of its processes together held more memory than they may.
+        Memory = "memory",
+        /// It had more processes and threads than it may.
+        Processes = "processes",
+        /// All of its processes together used more CPU time than they may.
+        Cpu = "cpu",
         /// What it was allowed when it began is no longer what it is allowed.
         Policy = "policy",
         /// The host asked its runs to end with it.
@@ -236,7 +242,10 @@ impl RunOutcome {
                 | KillReason::Idle
                 | KillReason::StartUp
                 | KillReason::AfterResult
-                | KillReason::Disk,
+                | KillReason::Disk
+                | KillReason::Memory
+                | KillReason::Processes
+                | KillReason::Cpu,
             )
             | Self::LaunchFailed(_)
             | Self::NotTakenIn(_)

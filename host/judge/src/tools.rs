@@ -24,6 +24,7 @@ use orch_process::sandbox::{
 use orch_process::{Exit, Spec, resolve_program, run};
 
 use crate::facts::Facts;
+use crate::limits;
 use layout::lay_out;
 use place::{Place, failed, open_output, read_output};
 use profile::{BASE_SCAN, FILES_SCAN, Profile, View};
@@ -274,10 +275,11 @@ impl ToolBox {
         } else {
             Network::None
         };
-        let limits = Limits {
+        let usual = Limits {
             cpu_s: profile.timeout.as_secs().max(1),
             ..Limits::default()
         };
+        let limits = limits(usual, self.sandbox.limits);
         let confinement = Confinement {
             read,
             write,

@@ -31,6 +31,12 @@ fn main() -> ExitCode {
         ),
         "trace-child" => trace_child(),
         "core-limit" => core_limit(),
+        "bomb" => bomb(),
+        "threads" => threads(),
+        "hold" => hold(number()),
+        "share" => share(number()),
+        "unnamed" => unnamed(number()),
+        "spin" => spin(),
         other => panic!("no attempt `{other}`"),
     };
     match answer {
@@ -168,4 +174,105 @@ fn core_limit() -> Answer {
         return Ok(format!("{}", limit.rlim_max));
     }
     Err(format!("{}", limit.rlim_max))
+}
+
+/// Starts copies of itself, each of which does so too.
+fn bomb() -> Answer {
+    loop {
+        // SAFETY: nothing of the copy depends on other threads; there are none.
+        if unsafe { libc::fork() } < 0 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+}
+
+/// Starts threads until it gets no more, and keeps them.
+fn threads() -> Answer {
+    loop {
+        let rests = || std::thread::sleep(std::time::Duration::from_secs(600));
+        let thread = std::thread::Builder::new().stack_size(64 * 1024).spawn(rests);
+        if thread.is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+}
+
+fn filled(mib: i64) -> Vec<u8> {
+    let bytes = usize::try_from(mib).expect("a size") << 20;
+    let mut memory = vec![0_u8; bytes];
+    for page in memory.chunks_mut(4096) {
+        page[0] = 1;
+    }
+    memory
+}
+
+/// Ten processes that hold as much memory each, which none of them may not.
+fn hold(mib: i64) -> Answer {
+    for _ in 0..10 {
+        // SAFETY: nothing of the copy depends on other threads; there are none.
+        if unsafe { libc::fork() } == 0 {
+            let memory = filled(mib);
+            std::thread::sleep(std::time::Duration::from_secs(600));
+            std::hint::black_box(&memory);
+        }
+    }
+    std::thread::sleep(std::time::Duration::from_secs(600));
+    Ok("held".to_owned())
+}
+
+/// Ten processes that look at memory which one of them filled.
+fn share(mib: i64) -> Answer {
+    let memory = filled(mib);
+    let mut children = Vec::new();
+    for _ in 0..10 {
+        // SAFETY: nothing of the copy depends on other threads; there are none.
+        match unsafe { libc::fork() } {
+            0 => {
+                std::thread::sleep(std::time::Duration::from_secs(2));
+                std::hint::black_box(&memory);
+                // SAFETY: ends the copy without running what belongs to the first.
+                unsafe { libc::_exit(0) };
+            }
+            pid => children.push(pid),
+        }
+    }
+    for pid in children {
+        // SAFETY: the child is this process's own, its status is not asked for.
+        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    }
+    Ok("shared".to_owned())
+}
+
+/// A file in memory that has no name and that nobody maps.
+fn unnamed(mib: i64) -> Answer {
+    use std::io::Write;
+    use std::os::fd::FromRawFd;
+    // SAFETY: the name is a C string.
+    let number = unsafe { libc::memfd_create(c"held".as_ptr(), 0) };
+    answered(number.into())?;
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    let mut file = unsafe { std::fs::File::from_raw_fd(number) };
+    for _ in 0..mib {
+        file.write_all(&[1; 1 << 20]).map_err(|e| e.to_string())?;
+    }
+    std::thread::sleep(std::time::Duration::from_secs(600));
+    Ok("held".to_owned())
+}
+
+/// Children that use up processors and are collected, so that no process that runs has used much.
+fn spin() -> Answer {
+    loop {
+        // SAFETY: nothing of the copy depends on other threads; there are none.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            let begun = std::time::Instant::now();
+            while begun.elapsed() < std::time::Duration::from_millis(200) {
+                std::hint::spin_loop();
+            }
+            // SAFETY: ends the copy without running what belongs to the first.
+            unsafe { libc::_exit(0) };
+        }
+        // SAFETY: the child is this process's own, its status is not asked for.
+        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    }
 }

@@ -25,6 +25,7 @@ mod secrets;
 mod sockets;
 mod told;
 mod toolchains;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,7 @@ pub use bridge::{GATEWAY_SOCKET, SOCKET, gateway_address, variables as proxy_var
 pub use canary::{Check, canary};
 pub use enter::exec;
 pub use toolchains::{Surroundings, Toolchains};
+pub use watch::{Passed, machine_bytes};
 
 /// Exit code when the program was not started, because it could not be confined or is not there.
 pub const NOT_CONFINED: i32 = 125;
@@ -61,20 +63,38 @@ pub enum Network {
     Host,
 }
 
-/// Resource limits of each process; the kernel's own limit stands where it is lower.
+/// Limits of each process, which the kernel holds it to, and of all of them together, which are watched; the kernel's own
+/// limit stands where it is lower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Writable memory, bytes.
+    /// Writable memory of each process, bytes.
     pub data_bytes: u64,
-    /// CPU time, seconds.
+    /// CPU time of each process, seconds.
     pub cpu_s: u64,
     /// Largest file, bytes.
     pub file_bytes: u64,
-    /// Processes of this user inside of the namespace; not enforced by the kernel for root.
+    /// Processes and threads of the whole: there are never more, and what reaches it is ended.
     pub processes: u64,
-    /// Open files.
+    /// Open files of each process.
     pub open_files: u64,
+    /// Memory of the whole, bytes; what holds more is ended.
+    #[serde(default = "boundless")]
+    pub memory_bytes: u64,
+    /// CPU time of the whole, seconds; what has used more is ended.
+    #[serde(default = "boundless")]
+    pub cpu_whole_s: u64,
+    /// What its own folders may hold of the disk together, bytes; what holds more is ended.
+    #[serde(default = "boundless")]
+    pub disk_bytes: u64,
 }
+
+/// No limit, for those that an older host does not know.
+fn boundless() -> u64 {
+    u64::MAX
+}
+
+/// Processes and threads of the whole: a build on a large machine, many times over, and far below what a machine has.
+const PROCESSES: u64 = 4096;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -82,8 +102,11 @@ impl Default for Limits {
             data_bytes: 8 * 1024 * 1024 * 1024,
             cpu_s: 3600,
             file_bytes: 2 * 1024 * 1024 * 1024,
-            processes: 4096,
+            processes: PROCESSES,
             open_files: 4096,
+            memory_bytes: boundless(),
+            cpu_whole_s: boundless(),
+            disk_bytes: boundless(),
         }
     }
 }
@@ -96,8 +119,8 @@ impl Limits {
             data_bytes: u64::MAX,
             cpu_s: u64::MAX,
             file_bytes: 16 * 1024 * 1024 * 1024,
-            processes: 16_384,
             open_files: 65_536,
+            ..Self::default()
         }
     }
 }
@@ -131,6 +154,9 @@ pub struct Confinement {
     /// is never taken for that.
     #[serde(default)]
     pub refusal: Option<PathBuf>,
+    /// File of the host in which the limit of the whole stands that the program was ended for, if it was.
+    #[serde(default)]
+    pub passed: Option<PathBuf>,
     /// Network.
     pub network: Network,
     /// Folder of the host in which the socket of its proxy lies; needed with [`Network::Proxied`].
@@ -167,6 +193,7 @@ impl Confinement {
             temporary: None,
             user: None,
             refusal: None,
+            passed: None,
             network: Network::None,
             proxy: None,
             gateway: false,

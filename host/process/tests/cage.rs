@@ -15,5 +15,7 @@ mod builds;
 mod calls;
 #[path = "cage/files.rs"]
 mod files;
+#[path = "cage/limits.rs"]
+mod limits;
 #[path = "cage/processes.rs"]
 mod processes;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use orch_config::{HostConfig, SandboxGrants, SandboxMode};
+use orch_judge::limits;
 use orch_process::Spec;
 use orch_process::sandbox::{
     Confinement, Limits, Network, Surroundings, Toolchains, proxy_variables, user_of,
@@ -25,6 +26,8 @@ pub(crate) struct Judged<'a> {
     pub(crate) read: Vec<PathBuf>,
     /// Where it is said why it was not started.
     pub(crate) refusal: Option<PathBuf>,
+    /// Where it is said for which limit of the whole it was ended.
+    pub(crate) passed: Option<PathBuf>,
     pub(crate) network: Network,
     /// Folder of the socket of the host's proxy, with a network that is proxied.
     pub(crate) proxy: Option<PathBuf>,
@@ -70,11 +73,12 @@ impl Cage {
             secrets: found.secrets,
             temporary: judged.temporary,
             refusal: judged.refusal,
+            passed: judged.passed,
             user: Some(all.user.unwrap_or_else(|| user_of(judged.workspace))),
             network: judged.network,
             proxy: judged.proxy,
             gateway: judged.gateway,
-            limits: judged.limits,
+            limits: limits(judged.limits, own.limits.or(all.limits)),
         };
         Some(Self {
             orch: orch.to_owned(),

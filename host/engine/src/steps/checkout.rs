@@ -133,12 +133,18 @@ impl Checkouts {
             temporary: Some(checkout.path().join("tmp")),
             read: Vec::new(),
             refusal: None,
+            passed: None,
             network,
             proxy: proxy.clone(),
             gateway,
             limits: Limits {
                 // Of each process; a machine with many cores may spend more than its wall clock.
                 cpu_s: spec.timeout.as_secs().saturating_mul(64).max(1),
+                // Nobody else counts what a command holds of the disk.
+                disk_bytes: match self.config.now().disk.run_mib {
+                    0 => u64::MAX,
+                    mib => mib.saturating_mul(1024 * 1024),
+                },
                 ..Limits::default()
             },
         };

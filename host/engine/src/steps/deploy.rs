@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use orch_agents::folder::{
-    Launch, Limits, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR, STDOUT,
+    Launch, Limits, PASSED, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR, STDOUT,
 };
 use orch_agents::launcher;
 use orch_config::{DeployConfig, NetworkMode};
@@ -236,6 +236,7 @@ impl DeployStep {
             temporary: Some(tmp),
             read: Vec::new(),
             refusal: Some(folder.path().join(REFUSED)),
+            passed: Some(folder.path().join(PASSED)),
             network: way.network,
             proxy: way.proxy.clone(),
             gateway: false,

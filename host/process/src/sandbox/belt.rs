@@ -15,6 +15,9 @@ const LANDLOCK: ABI = ABI::V6;
 /// Core dumps, bytes: with 0 a handler that is a program is started all the same.
 const CORE_BYTES_MAX: u64 = 1;
 
+/// How many processes more than it may have there can be until it is ended: those of the cage itself are among them.
+const PROCESSES_BEYOND: u64 = 8;
+
 /// What the kernel offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kernel {
@@ -59,7 +62,8 @@ pub(super) fn limit(limits: &Limits) -> rustix::io::Result<()> {
         (Resource::Data, limits.data_bytes),
         (Resource::Cpu, limits.cpu_s),
         (Resource::Fsize, limits.file_bytes),
-        (Resource::Nproc, limits.processes),
+        // The watch ends what comes to the limit; the kernel keeps it from getting far beyond meanwhile.
+        (Resource::Nproc, limits.processes.saturating_add(PROCESSES_BEYOND)),
         (Resource::Nofile, limits.open_files),
     ] {
         // Never above what there is: raising a limit needs a right that is not had.

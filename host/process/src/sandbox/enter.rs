@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
@@ -15,6 +16,7 @@ use rustix::process::{WaitOptions, waitpid};
 
 use super::first::{Ended, Inside, PASSED_ON, run};
 use super::plan::Plan;
+use super::watch::{Passed, Watch};
 use super::{
     CONFINEMENT_VARIABLE, Confinement, NOT_CONFINED, Network, USER_FIRST, owner, raw, told,
 };
@@ -24,6 +26,9 @@ const ENDED_BYTES_MAX: u64 = 16 * 1024;
 
 /// Nobody, by every distribution's count.
 const NOBODY: u32 = 65_534;
+
+/// How much sooner than others the kernel ends it, of 1000.
+const EXPENDABLE: i32 = 500;
 
 const NAMESPACES_REMEDY: &str = "allow user namespaces (kernel.unprivileged_userns_clone, user.max_user_namespaces, \
                                  kernel.apparmor_restrict_unprivileged_userns), or set `sandbox: {mode: off}` in \
@@ -59,6 +64,7 @@ fn outside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Resu
         |e: std::io::Error| format!("the sandbox could not be prepared: {e}; this is a defect");
     raw::close_all().map_err(|e| defect(e.into()))?;
     let cwd = std::env::current_dir().map_err(defect)?;
+    offer_to_the_kernel();
     let user = confinement
         .user
         .filter(|user| *user != 0)
@@ -121,6 +127,15 @@ fn outside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Resu
             "the user namespace could not be enforced: {error}; {NAMESPACES_REMEDY}"
         ));
     }
+    let mut watch = Watch::over(pid.as_raw().unsigned_abs(), confinement);
+    while !has_said(&said, watch.rest()) {
+        if let Some(passed) = watch.look() {
+            // With it ends everything inside.
+            nix::sys::signal::kill(pid, Signal::SIGKILL).ok();
+            tell(confinement, passed);
+            break;
+        }
+    }
     let mut text = Vec::new();
     let read = (&mut said).take(ENDED_BYTES_MAX).read_to_end(&mut text);
     collect(pid);
@@ -128,6 +143,43 @@ fn outside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Resu
     read.map_err(defect)?;
     // Nothing was said by one that was killed, with everything inside.
     Ok(serde_json::from_slice(&text).unwrap_or(Ended::Signal(Signal::SIGKILL as i32)))
+}
+
+/// Has a kernel without memory end what runs here before the host: what is judged fills memory more often than whoever
+/// judges it.
+fn offer_to_the_kernel() {
+    const FILE: &str = "/proc/self/oom_score_adj";
+    let now = std::fs::read_to_string(FILE).unwrap_or_default();
+    if now.trim().parse::<i32>().is_ok_and(|now| now < EXPENDABLE) {
+        // Without it the kernel chooses as it would have.
+        std::fs::write(FILE, EXPENDABLE.to_string()).ok();
+    }
+}
+
+/// Waits until the first process says how it ended, or has ended; answers false when `rest` is over.
+fn has_said(said: &File, rest: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut watched = [PollFd::new(said, PollFlags::IN)];
+    let rest = Timespec::try_from(rest).ok();
+    match poll(&mut watched, rest.as_ref()) {
+        Ok(ready) => ready > 0,
+        Err(rustix::io::Errno::INTR) => false,
+        // Then reading says what is wrong.
+        Err(_) => true,
+    }
+}
+
+/// Says which limit the program was ended for: to whoever reads data, and to whoever reads what it printed.
+fn tell(confinement: &Confinement, passed: Passed) {
+    if let Some(file) = &confinement.passed {
+        // Whoever finds no file sees how it ended.
+        std::fs::write(file, passed.as_str()).ok();
+    }
+    eprintln!(
+        "sandbox: ended for `{}`: {}",
+        passed.as_str(),
+        passed.in_words(&confinement.limits)
+    );
 }
 
 fn both((read, write): (OwnedFd, OwnedFd)) -> (File, File) {

@@ -105,6 +105,23 @@ fn close_range(flags: libc::c_uint) -> Result<()> {
     done(answer)
 }
 
+/// Size of a page of memory, bytes.
+pub(super) fn page_bytes() -> u64 {
+    configured(libc::_SC_PAGESIZE, 4096)
+}
+
+/// Clock ticks of a second, in which the kernel tells CPU time.
+pub(super) fn ticks_per_s() -> u64 {
+    configured(libc::_SC_CLK_TCK, 100)
+}
+
+fn configured(name: libc::c_int, usual: u64) -> u64 {
+    // SAFETY: takes a number and answers a number.
+    #[expect(unsafe_code, reason = "what the libraries of the tree have of it is not compiled in")]
+    let value = unsafe { libc::sysconf(name) };
+    u64::try_from(value).ok().filter(|value| *value > 0).unwrap_or(usual)
+}
+
 fn done(answer: libc::c_long) -> Result<()> {
     if answer == 0 {
         return Ok(());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use orch_agents::driver::{Driver, PlanInput};
-use orch_agents::folder::{Launch, Limits, PROMPT, PROTOCOL, REFUSED, RunFolder};
+use orch_agents::folder::{Launch, Limits, PASSED, PROMPT, PROTOCOL, REFUSED, RunFolder};
 use orch_agents::workspace::bot;
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
@@ -301,6 +301,7 @@ impl AgentRun<'_> {
             temporary: folder.map(|_| workspace.tmp()),
             read,
             refusal: folder.map(|folder| folder.path().join(REFUSED)),
+            passed: folder.map(|folder| folder.path().join(PASSED)),
             network,
             proxy,
             gateway,

@@ -1,0 +1,54 @@
+//! What may a judged process use, with everything that it starts? By what the operator says, and what is usual for its kind.
+
+use orch_config::CageLimits;
+use orch_process::sandbox::{Limits, machine_bytes};
+
+const MIB: u64 = 1024 * 1024;
+
+/// The limits of a run: `usual` for its kind, where the operator says nothing else.
+pub fn limits(usual: Limits, said: CageLimits) -> Limits {
+    let bytes = |mib: u64| match mib {
+        0 => u64::MAX,
+        mib => mib.saturating_mul(MIB),
+    };
+    let memory = said.memory_mib.map(bytes);
+    Limits {
+        // A quarter stays for the host and whoever else works there.
+        memory_bytes: memory.unwrap_or_else(|| machine_bytes() / 4 * 3),
+        processes: said.processes.unwrap_or(usual.processes),
+        cpu_whole_s: said.cpu_s.filter(|s| *s > 0).unwrap_or(usual.cpu_whole_s),
+        file_bytes: said.file_mib.map_or(usual.file_bytes, bytes),
+        // One process may hold what all of them may together.
+        data_bytes: match memory {
+            Some(bytes) if usual.data_bytes != u64::MAX => bytes,
+            Some(_) | None => usual.data_bytes,
+        },
+        ..usual
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operator_says_stands_and_the_machine_keeps_a_quarter() {
+        let usual = Limits::default();
+        let silent = limits(usual, CageLimits::default());
+        assert_eq!((silent.processes, silent.file_bytes), (usual.processes, usual.file_bytes));
+        assert!(silent.memory_bytes > 0 && silent.memory_bytes < machine_bytes());
+        let said = limits(
+            usual,
+            CageLimits {
+                memory_mib: Some(100),
+                processes: Some(50),
+                cpu_s: Some(9),
+                file_mib: Some(0),
+            },
+        );
+        assert_eq!((said.memory_bytes, said.data_bytes), (100 * MIB, 100 * MIB));
+        assert_eq!((said.processes, said.cpu_whole_s, said.file_bytes), (50, 9, u64::MAX));
+        let agent = limits(Limits::of_agent(), CageLimits { memory_mib: Some(100), ..CageLimits::default() });
+        assert_eq!(agent.data_bytes, u64::MAX, "runtimes reserve more than they use");
+    }
+}
