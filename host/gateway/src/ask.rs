@@ -1,5 +1,5 @@
 //! What does a request ask for? Its model, how much it may write, and nothing that the provider would do for it beyond
-//! answering.
+//! answering ([`carried`]).
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::api::Api;
+use crate::carried;
 
 /// Tokens that an answer is taken to have at most where nothing is said.
 const OUTPUT_MAX: u64 = 32_000;
@@ -98,6 +99,11 @@ pub(crate) fn read(api: Api, body: &[u8], lists: impl Fn(&str) -> bool) -> Resul
     };
     if let Some(key) = FOREIGN_KEYS.iter().find(is_on) {
         let detail = format!("`{key}` has the provider go out by itself or go on after the answer");
+        return refuse(&model, Reached::CallNotListed, detail);
+    }
+    // What is off is as good as not there, and keys that are on were looked at one by one.
+    keys.retain(|key, _| !FOREIGN_KEYS.contains(&key.as_str()));
+    if let Some(detail) = carried::refusal(&keys) {
         return refuse(&model, Reached::CallNotListed, detail);
     }
     let tools = keys.get("tools").map(|raw| raw.get()).unwrap_or("null");

@@ -12,6 +12,7 @@ mod account;
 mod answer;
 mod api;
 mod ask;
+mod carried;
 mod key;
 mod refusal;
 mod run;
