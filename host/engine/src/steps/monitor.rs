@@ -7,17 +7,16 @@ use std::time::Duration;
 use anyhow::Context;
 use orch_config::{Effective, PostDeployConfig};
 use orch_domain::artefact::{self, POST_DEPLOY_LOG};
-use orch_domain::id::ObjectId;
+use orch_domain::id::{ObjectId, TaskId};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::names::JobName;
 use orch_domain::notice::NoticeKind;
 use orch_domain::transition::Judgement;
-use orch_process::mark::TOKEN_VARIABLE;
-use orch_process::{Spec, run};
+use orch_process::Spec;
 use orch_store::{ClaimedJob, EvidenceRow, NewJob, TaskRecord};
 use serde::{Deserialize, Serialize};
 
-use super::checkout::{Checkouts, token_of};
+use super::checkout::{Checkouts, plain_environment};
 use super::docs_branch::publish_docs;
 use super::gate::{Judging, Subject};
 use super::image;
@@ -126,7 +125,9 @@ impl MonitorStep {
             Some(_) => {
                 let expected =
                     image::staged_revision(&self.ledger, record.task.id, &landed).await?;
-                series.probes.push(self.probe(repo, watch, expected).await?);
+                let task = record.task.id;
+                let probe = self.probe(repo, task, watch, &landed, expected);
+                series.probes.push(probe.await?);
                 let now = self.ledger.now();
                 let row = EvidenceRow {
                     name: PROBES.to_owned(),
@@ -161,22 +162,22 @@ impl MonitorStep {
         }
     }
 
+    /// In a checkout of what landed: a probe that runs files of it is judged as they were.
     async fn probe(
         &self,
         repo: &Repo,
+        task: TaskId,
         watch: &PostDeployConfig,
+        landed: &ObjectId,
         expected: String,
     ) -> anyhow::Result<Probe> {
-        let folder = self.checkouts.empty(&format!("{}-probe", repo.name))?;
+        let folder = self.checkouts.make(repo, landed).await?;
         let timeout = Duration::from_secs(u64::from(watch.timeout_s));
-        let spec = Spec::shell(&watch.probe, folder.path().to_owned(), timeout)
-            .env("PATH", std::env::var("PATH").unwrap_or_default())
-            .env("HOME", folder.path().display().to_string())
-            .env("LANG", "C.UTF-8")
-            .env("EXPECTED_REVISION", expected.clone())
-            .env(TOKEN_VARIABLE, token_of(folder.path()));
+        let spec = Spec::shell(&watch.probe, folder.path().join("tree"), timeout);
+        let spec = plain_environment(spec, &folder).env("EXPECTED_REVISION", expected.clone());
         let at_ms = self.ledger.now();
-        let done = run(&spec).await?;
+        let (checkouts, line) = (&self.checkouts, watch.probe.as_str());
+        let done = checkouts.hook(repo, task, &folder, line, spec).await?;
         let output = match (done.success(), done.timed_out) {
             (true, _) => String::new(),
             (false, true) => format!("no answer within {} s", watch.timeout_s),
