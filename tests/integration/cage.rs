@@ -61,7 +61,31 @@ fn at_the_host(world: &World, host: u32) -> String {
         reads the environment of the host: cat /proc/{host}/environ
         signals the host: kill -0 {host}
         stops its task: {orch} --config {config} task stop \"${{ORCH_WORK_ITEM:-SHOP-1}}\"
-        approves by the address: {orch} task approve SHOP-1",
+        approves by the address: {orch} task approve SHOP-1
+        reads the token through a link: ln -sfn {data}/token leads && cat leads
+        reads the token by another name: ln {data}/token named
+        reads the token through its first process: cat /proc/1/root{data}/token
+        reads the token through the host's own root: cat /proc/{host}/root{data}/token
+        sees what the host works in: ls /proc/{host}/cwd/ /proc/{host}/fd/
+        reads the memory of the host: head -c 1 /proc/{host}/mem
+        reads the work of another task: ls -d {data}/workspaces/*/* | grep -v \"${{ORCH_WORK_ITEM:-none}}\"
+        has its host's git run a program: git config --file {data}/mirrors/shop.git/config core.hooksPath /tmp
+        forges its own result: for f in {data}/runs/*/*; do echo x > $f/result.json || exit 1; done
+        ends a run as the host would: for f in {data}/runs/*/*; do echo x > $f/stop.json || exit 1; done
+        moves its work tree away: mv \"$PWD\" \"$PWD-moved\"
+        makes a name beside its work tree: touch \"$PWD-beside\"
+        makes itself root: unshare --user --map-root-user true
+        mounts over the configuration: mount --bind . /etc
+        changes the kernel: echo x > /proc/sys/kernel/core_pattern
+        presses the kernel's keys: echo h > /proc/sysrq-trigger
+        is spared by a kernel without memory: echo -1000 > /proc/self/oom_score_adj
+        makes a device: mknod device c 1 1
+        reads the machine's memory: head -c 1 /dev/mem || head -c 1 /dev/kmsg || head -c 1 /proc/kcore
+        reads passwords: grep -q . /etc/shadow
+        reads keys of a home: cat /root/.ssh/* || cat /home/*/.ssh/*
+        finds a container engine: test -e /run/docker.sock || test -e /var/run/docker.sock || test -e /run/containerd/containerd.sock || test -e /run/podman/podman.sock
+        talks to the system's services: test -e /run/systemd/private || test -e /run/dbus/system_bus_socket
+        raises a limit of its own: ulimit -n 1048577",
         config = at("orch.yaml"),
         gates = orch_kit::world::gates().display(),
         secret = at("secret"),
@@ -71,7 +95,7 @@ fn at_the_host(world: &World, host: u32) -> String {
 
 fn assert_nothing_reached(world: &World) {
     let tried = fs::read_to_string(world.path("seen/tried")).unwrap();
-    assert!(tried.lines().count() >= 23, "all were tried: {tried}");
+    assert!(tried.lines().count() >= 46, "all were tried: {tried}");
     let reached = fs::read_to_string(world.path("seen/reached")).unwrap_or_default();
     assert_eq!(reached, "");
     assert!(!world.path("planted").exists());
@@ -168,6 +192,26 @@ fn hook_that_runs_a_file_of_the_branch_is_judged_as_the_branch_is() {
 }
 
 #[test]
+fn probe_that_runs_a_file_of_the_branch_is_judged_as_the_branch_is() {
+    let mut world = world();
+    world.config["repositories"]["shop"]["post_deploy"] =
+        json!({"probe": "./ops/probe.sh", "window_s": 1, "probes": 1});
+    world.write_config();
+    let host = world.serve();
+    let tries = attempts(&world, &at_the_host(&world, host.id()));
+    let probe = format!("#!/bin/sh\n{tries}exit 0\n");
+    world.write("seed/ops/probe.sh", &probe, 0o755);
+    world.push_seed("A probe of the branch");
+    let item = world.begin("Watched by itself");
+    world.follow(&item, |view| view["status"] == "ended");
+    orch_kit::until("the probe was made", || {
+        let tried = fs::read_to_string(world.path("seen/tried")).unwrap_or_default();
+        (tried.lines().count() >= 46).then_some(())
+    });
+    assert_nothing_reached(&world);
+}
+
+#[test]
 fn hook_of_the_operators_own_works_outside() {
     let mut world = world();
     let mark = world.path("staged");
@@ -179,4 +223,36 @@ fn hook_of_the_operators_own_works_outside() {
     let view = world.follow(&item, |view| view["status"] == "ended");
     assert_eq!(view["stage"], "done", "{view:#}");
     assert!(mark.exists());
+}
+
+#[test]
+fn agent_that_runs_away_is_ended_for_what_it_used_and_why_says_so() {
+    for (limit, limits, runaway) in [
+        (
+            "processes",
+            json!({"processes": 100}),
+            "i=0; while [ $i -lt 500 ]; do sleep 600 & i=$((i+1)); done; wait",
+        ),
+        (
+            "memory",
+            json!({"memory_mib": 100}),
+            "for i in 1 2 3 4 5 6; do /usr/bin/python3 -c 'import time; x = bytearray(40 << 20); time.sleep(600)' & done; wait",
+        ),
+    ] {
+        let mut world = world();
+        world.config["sandbox"] = json!({"limits": limits});
+        world.write_config();
+        let script = format!("    {runaway}\n    say \"writing the analysis\"\n");
+        let agent = AGENT.replacen("    say \"writing the analysis\"\n", &script, 1);
+        assert_ne!(agent, AGENT);
+        world.write("agent.sh", &agent, 0o755);
+        let _host = world.serve();
+        let item = world.begin("Runs away");
+        let ended = |view: &serde_json::Value| !view["runs"][0]["outcome"].is_null();
+        let view = world.follow(&item, ended);
+        let run = &view["runs"][0];
+        assert_eq!(run["outcome"], "killed", "{view:#}");
+        let told = format!("killed({limit})");
+        assert!(run["detail"].to_string().contains(&told), "{view:#}");
+    }
 }

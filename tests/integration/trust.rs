@@ -210,6 +210,25 @@ fn doctor_proves_the_confinement_on_this_machine() {
         assert_eq!(check["held"], true, "{check:#}");
     }
     assert_eq!(seen["held"], true);
+    assert_eq!(seen["profile"], "namespaces");
+    let of = |who: &str, answer: &str| {
+        let of = checks.iter().filter(|check| check["of"] == who);
+        of.filter(|check| check["answer"] == answer).count()
+    };
+    assert!(of("namespaces", "holds") > 30, "{seen:#}");
+    // What is the host's own: data, gates, lock, configuration, forge.
+    assert!(of("agent script", "holds") >= 3, "{seen:#}");
+    // Without namespaces only a host that is root has another user to give; any other is told what is in the way.
+    let narrow = of("landlock", "holds");
+    if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0 {
+        assert!(narrow > 20, "{seen:#}");
+    } else {
+        assert_eq!(
+            (narrow, of("landlock", "not-enforced-here")),
+            (0, 1),
+            "{seen:#}"
+        );
+    }
 }
 
 #[test]

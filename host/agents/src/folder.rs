@@ -277,7 +277,9 @@ impl RunFolder {
     pub fn passed(&self) -> Option<KillReason> {
         let mut word = String::new();
         let file = File::open(self.0.join(PASSED)).ok()?;
-        file.take(REFUSED_BYTES_MAX).read_to_string(&mut word).ok()?;
+        file.take(REFUSED_BYTES_MAX)
+            .read_to_string(&mut word)
+            .ok()?;
         KillReason::parse(&word)
     }
 

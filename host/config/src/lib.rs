@@ -74,7 +74,7 @@ pub use repositories::{
 };
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use risk::{RiskConfig, risk_glob};
-pub use sandbox::{CageLimits, SandboxConfig, SandboxGrants, SandboxMode};
+pub use sandbox::{CageLimits, SandboxConfig, SandboxGrants, SandboxMode, SandboxProfile};
 pub use strict::ConfigError;
 pub use trackers::{
     ENTRY_STATE, IssuesConfig, LOCAL_TRACKER, PlaneConfig, PlaneProjectConfig, TrackerConfig,

@@ -103,6 +103,7 @@ impl HostConfig {
             mode: _,
             user: _,
             limits: _,
+            profile: _,
         } = &mut self.sandbox;
         let of_all = read.iter_mut().chain(write).chain(sockets);
         let of_all = of_all.chain(toolchains.iter_mut().flatten());

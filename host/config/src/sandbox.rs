@@ -17,12 +17,27 @@ pub enum SandboxMode {
     Off,
 }
 
+/// By what judged processes are held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxProfile {
+    /// By namespaces, or without them where they are not to be had and it holds without; found out by trying.
+    #[default]
+    Auto,
+    /// By namespaces, or not started.
+    Namespaces,
+    /// By another user, Landlock and a narrower filter of calls, or not started.
+    Landlock,
+}
+
 /// The cage of all judged processes.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SandboxConfig {
     /// Whether they are confined.
     pub mode: SandboxMode,
+    /// By what they are held.
+    pub profile: SandboxProfile,
     /// Folders beside the system's and the toolchains' that all of them may read.
     pub read: Vec<PathBuf>,
     /// Files and folders of the host that all of them may write to.
@@ -87,7 +102,9 @@ impl CageLimits {
         match self.processes {
             Some(count) if !(PROCESSES_MIN..=PROCESSES_MAX).contains(&count) => refuse(
                 "processes",
-                format!("use {PROCESSES_MIN} to {PROCESSES_MAX}: a run without a bound takes the machine with it"),
+                format!(
+                    "use {PROCESSES_MIN} to {PROCESSES_MAX}: a run without a bound takes the machine with it"
+                ),
             ),
             Some(_) | None => Ok(()),
         }
@@ -156,10 +173,22 @@ mod tests {
     #[test]
     fn limits_that_nobody_can_mean_are_refused_with_the_key() {
         for (text, key) in [
-            ("sandbox: {limits: {memory_mib: 1}}", "sandbox.limits.memory_mib"),
-            ("sandbox: {limits: {memory_mib: 8589934592}}", "sandbox.limits.memory_mib"),
-            ("sandbox: {limits: {processes: 0}}", "sandbox.limits.processes"),
-            ("sandbox: {limits: {file_mib: 3}}", "sandbox.limits.file_mib"),
+            (
+                "sandbox: {limits: {memory_mib: 1}}",
+                "sandbox.limits.memory_mib",
+            ),
+            (
+                "sandbox: {limits: {memory_mib: 8589934592}}",
+                "sandbox.limits.memory_mib",
+            ),
+            (
+                "sandbox: {limits: {processes: 0}}",
+                "sandbox.limits.processes",
+            ),
+            (
+                "sandbox: {limits: {file_mib: 3}}",
+                "sandbox.limits.file_mib",
+            ),
             ("sandbox: {limits: {memory_mb: 300}}", "memory_mb"),
             (
                 "agents: {a: {driver: command, program: a, sandbox: {limits: {processes: 3}}}}",
@@ -170,7 +199,9 @@ mod tests {
                 "repositories.shop.sandbox.limits.memory_mib",
             ),
         ] {
-            let error = HostConfig::parse("orch.yaml", text).unwrap_err().to_string();
+            let error = HostConfig::parse("orch.yaml", text)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(key), "{error}");
         }
     }
@@ -187,6 +218,9 @@ mod tests {
             ..CageLimits::default()
         };
         let both = own.or(all);
-        assert_eq!((both.memory_mib, both.processes, both.cpu_s), (Some(2000), Some(500), None));
+        assert_eq!(
+            (both.memory_mib, both.processes, both.cpu_s),
+            (Some(2000), Some(500), None)
+        );
     }
 }

@@ -22,7 +22,7 @@ pub use drill::{Made, Material, Planned};
 pub use evaluate::{Answered, Case};
 pub use facts::{Artefact, Facts, Source};
 pub use judges::{Judges, JudgesSetup};
-pub use limits::limits;
+pub use limits::{limits, profile};
 pub use memory::Staged;
 pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, judge_offline};
 pub use replay::{BACKTEST_MAX, Kept, KeptEvaluation, Replayed, replay};

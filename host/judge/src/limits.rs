@@ -1,7 +1,8 @@
-//! What may a judged process use, with everything that it starts? By what the operator says, and what is usual for its kind.
+//! What may a judged process use, with everything that it starts, and by what is it held? By what the operator says, and
+//! what is usual for its kind.
 
-use orch_config::CageLimits;
-use orch_process::sandbox::{Limits, machine_bytes};
+use orch_config::{CageLimits, SandboxProfile};
+use orch_process::sandbox::{Limits, Profile, machine_bytes};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -27,6 +28,15 @@ pub fn limits(usual: Limits, said: CageLimits) -> Limits {
     }
 }
 
+/// By what judged processes are held.
+pub fn profile(said: SandboxProfile) -> Profile {
+    match said {
+        SandboxProfile::Auto => Profile::Auto,
+        SandboxProfile::Namespaces => Profile::Namespaces,
+        SandboxProfile::Landlock => Profile::Landlock,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,7 +45,10 @@ mod tests {
     fn what_the_operator_says_stands_and_the_machine_keeps_a_quarter() {
         let usual = Limits::default();
         let silent = limits(usual, CageLimits::default());
-        assert_eq!((silent.processes, silent.file_bytes), (usual.processes, usual.file_bytes));
+        assert_eq!(
+            (silent.processes, silent.file_bytes),
+            (usual.processes, usual.file_bytes)
+        );
         assert!(silent.memory_bytes > 0 && silent.memory_bytes < machine_bytes());
         let said = limits(
             usual,
@@ -47,8 +60,21 @@ mod tests {
             },
         );
         assert_eq!((said.memory_bytes, said.data_bytes), (100 * MIB, 100 * MIB));
-        assert_eq!((said.processes, said.cpu_whole_s, said.file_bytes), (50, 9, u64::MAX));
-        let agent = limits(Limits::of_agent(), CageLimits { memory_mib: Some(100), ..CageLimits::default() });
-        assert_eq!(agent.data_bytes, u64::MAX, "runtimes reserve more than they use");
+        assert_eq!(
+            (said.processes, said.cpu_whole_s, said.file_bytes),
+            (50, 9, u64::MAX)
+        );
+        let agent = limits(
+            Limits::of_agent(),
+            CageLimits {
+                memory_mib: Some(100),
+                ..CageLimits::default()
+            },
+        );
+        assert_eq!(
+            agent.data_bytes,
+            u64::MAX,
+            "runtimes reserve more than they use"
+        );
     }
 }

@@ -288,6 +288,7 @@ impl ToolBox {
             temporary: Some(place.tmp.clone()),
             user: Some(self.sandbox.user.unwrap_or_else(|| user_of(&place.scratch))),
             network,
+            profile: crate::profile(self.sandbox.profile),
             ..Confinement::nothing(limits)
         };
         (confinement, found.variables)

@@ -190,7 +190,9 @@ fn bomb() -> Answer {
 fn threads() -> Answer {
     loop {
         let rests = || std::thread::sleep(std::time::Duration::from_secs(600));
-        let thread = std::thread::Builder::new().stack_size(64 * 1024).spawn(rests);
+        let thread = std::thread::Builder::new()
+            .stack_size(64 * 1024)
+            .spawn(rests);
         if thread.is_err() {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }

@@ -15,6 +15,7 @@ mod canary;
 mod enter;
 mod first;
 mod loopback;
+mod narrow;
 mod owner;
 mod places;
 mod plan;
@@ -33,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use belt::{Kernel, kernel};
 pub use bridge::{GATEWAY_SOCKET, SOCKET, gateway_address, variables as proxy_variables};
-pub use canary::{Check, canary};
+pub use canary::{Check, Trial, canary, own_places};
 pub use enter::exec;
 pub use toolchains::{Surroundings, Toolchains};
 pub use watch::{Passed, machine_bytes};
@@ -50,6 +51,19 @@ pub const TOLD_VARIABLE: &str = "ORCH_SANDBOX";
 const USER_FIRST: u32 = 1_900_000_000;
 /// How many of them there are.
 const USERS: u32 = 10_000_000;
+
+/// By what a program is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// By namespaces, or without them where they are not to be had and it holds without.
+    #[default]
+    Auto,
+    /// By namespaces, with a root and a network of its own.
+    Namespaces,
+    /// By another user, Landlock and a narrower filter of calls.
+    Landlock,
+}
 
 /// What a program reaches of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +171,12 @@ pub struct Confinement {
     /// File of the host in which the limit of the whole stands that the program was ended for, if it was.
     #[serde(default)]
     pub passed: Option<PathBuf>,
+    /// By what it is held.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Why it could not be held by namespaces, once that was tried.
+    #[serde(default)]
+    pub unspaced: Option<String>,
     /// Network.
     pub network: Network,
     /// Folder of the host in which the socket of its proxy lies; needed with [`Network::Proxied`].
@@ -194,6 +214,8 @@ impl Confinement {
             user: None,
             refusal: None,
             passed: None,
+            profile: Profile::Auto,
+            unspaced: None,
             network: Network::None,
             proxy: None,
             gateway: false,

@@ -17,5 +17,7 @@ mod calls;
 mod files;
 #[path = "cage/limits.rs"]
 mod limits;
+#[path = "cage/narrow.rs"]
+mod narrow;
 #[path = "cage/processes.rs"]
 mod processes;

@@ -11,6 +11,12 @@ use crate::repository::BaseView;
 pub struct DoctorView {
     /// Version of Landlock, if the kernel has it.
     pub landlock: Option<String>,
+    /// What Landlock does not enforce on this kernel; the rest of the cage holds it alone.
+    #[serde(default)]
+    pub landlock_lacks: Vec<String>,
+    /// By what judged processes are held on this machine: `namespaces`, `landlock`, or nothing.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// What was tried.
     pub sandbox: Vec<ConfinementCheck>,
     /// Whether all of it held.
@@ -31,12 +37,32 @@ pub struct DoctorView {
 /// One thing that a confined program tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfinementCheck {
+    /// Who was confined: a profile of the cage, an agent, a gateway.
+    #[serde(default)]
+    pub of: String,
     /// What it must not be able to do, or must be.
     pub name: String,
-    /// Whether that held.
+    /// Whether that held; what is not enforced here does no harm.
     pub held: bool,
+    /// What it showed.
+    pub answer: CheckAnswer,
     /// What happened.
     pub detail: String,
+    /// What to do, or why nothing has to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// What a trial showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckAnswer {
+    /// It ended as it must.
+    Holds,
+    /// It did not.
+    DoesNotHold,
+    /// It is not enforced on this machine, or not by this profile.
+    NotEnforcedHere,
 }
 
 /// A file or folder that judged processes read.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use orch_config::{HostConfig, SandboxGrants, SandboxMode};
-use orch_judge::limits;
+use orch_judge::{limits, profile};
 use orch_process::Spec;
 use orch_process::sandbox::{
     Confinement, Limits, Network, Surroundings, Toolchains, proxy_variables, user_of,
@@ -75,6 +75,8 @@ impl Cage {
             refusal: judged.refusal,
             passed: judged.passed,
             user: Some(all.user.unwrap_or_else(|| user_of(judged.workspace))),
+            profile: profile(all.profile),
+            unspaced: None,
             network: judged.network,
             proxy: judged.proxy,
             gateway: judged.gateway,

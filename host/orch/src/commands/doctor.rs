@@ -1,14 +1,15 @@
 //! Tries the confinement on this machine, and says what judged processes see of it.
 
+mod trials;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use orch_config::{HostConfig, SandboxMode};
+use orch_config::HostConfig;
 use orch_domain::person::PersonRole;
 use orch_engine::Paths;
 use orch_engine::commands::{advice, own_person};
 use orch_process::sandbox::{self, Surroundings, Toolchains};
-use orch_views::doctor::{ConfinementCheck, DoctorView, KnownPerson, SandboxGrant, SeenPlace};
+use orch_views::doctor::{DoctorView, KnownPerson, SandboxGrant, SeenPlace};
 use orch_views::message::Nothing;
 use orch_views::page::{LIMIT_MAX, PageRequest};
 use orch_views::person::{TOKENS, TokenState};
@@ -26,31 +27,18 @@ pub(crate) async fn run(file: &Path, repo: Option<&str>, json: bool) -> anyhow::
     } else {
         HostConfig::default()
     };
-    let scratch = tempfile::tempdir().context("a folder for the trial")?;
-    let checks = sandbox::canary(&orch, scratch.path())
-        .await
-        .context("the trial cannot be made")?;
-    let mut checks: Vec<ConfinementCheck> = checks
-        .into_iter()
-        .map(|check| ConfinementCheck {
-            name: check.name,
-            held: check.held,
-            detail: check.detail,
-        })
-        .collect();
-    if config.sandbox.mode == SandboxMode::Off {
-        checks.push(ConfinementCheck {
-            name: "is confined at all".to_owned(),
-            held: false,
-            detail: "`sandbox.mode` is `off` in orch.yaml: agents, tools and tests can overrule whatever judges them; \
-                     take the key out"
-                .to_owned(),
-        });
-    }
+    let tried = trials::all(&orch, &config).await?;
+    let kernel = sandbox::kernel();
     let view = DoctorView {
-        landlock: sandbox::kernel().landlock,
-        held: checks.iter().all(|check| check.held),
-        sandbox: checks,
+        landlock: kernel.landlock,
+        landlock_lacks: kernel
+            .not_enforced
+            .iter()
+            .map(|what| (*what).to_owned())
+            .collect(),
+        held: tried.profile.is_some() && tried.checks.iter().all(|check| check.held),
+        profile: tried.profile,
+        sandbox: tried.checks,
         toolchains: toolchains(&config),
         grants: grants(&config),
         people: people(&config).await,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use orch_views::doctor::DoctorView;
+use orch_views::doctor::{CheckAnswer, DoctorView};
 
 use super::plain;
 
@@ -11,17 +11,41 @@ pub(crate) fn doctor(view: &DoctorView) -> String {
         Some(version) => format!("Landlock {}\n", plain::line(version)),
         None => "Landlock: none; judged processes cannot be confined on this kernel\n".to_owned(),
     };
-    for check in &view.sandbox {
-        let mark = if check.held { "holds " } else { "BROKEN" };
-        // Writing to a String cannot fail.
+    // Writing to a String cannot fail.
+    for what in &view.landlock_lacks {
         writeln!(
             page,
-            "{mark} a confined program {}",
-            plain::line(&check.name)
+            "lacks  Landlock of this kernel does not keep from {}",
+            plain::line(what)
         )
         .ok();
-        if !check.held {
+    }
+    match view.profile.as_deref() {
+        Some(profile) => writeln!(
+            page,
+            "cage   what is judged is held by {}",
+            plain::line(profile)
+        )
+        .ok(),
+        None => writeln!(
+            page,
+            "cage   NOTHING holds what is judged on this machine; nothing judged is started"
+        )
+        .ok(),
+    };
+    for check in &view.sandbox {
+        let mark = match check.answer {
+            CheckAnswer::Holds => "holds",
+            CheckAnswer::DoesNotHold => "does not hold",
+            CheckAnswer::NotEnforcedHere => "not enforced here",
+        };
+        let (of, name) = (plain::line(&check.of), plain::line(&check.name));
+        writeln!(page, "{mark}: {of}: a confined program {name}").ok();
+        if check.answer == CheckAnswer::DoesNotHold {
             writeln!(page, "       {}", plain::line(&check.detail)).ok();
+        }
+        if let Some(remedy) = &check.remedy {
+            writeln!(page, "       {}", plain::line(remedy)).ok();
         }
     }
     for seen in &view.toolchains {
@@ -56,12 +80,21 @@ mod tests {
     #[test]
     fn trial_that_held_that_broke_and_that_could_not_be_made() {
         let check = |held, detail: &str| ConfinementCheck {
+            of: "namespaces".into(),
             name: "reads no secret".into(),
             held,
+            answer: if held {
+                CheckAnswer::Holds
+            } else {
+                CheckAnswer::DoesNotHold
+            },
             detail: detail.into(),
+            remedy: None,
         };
         let view = |landlock: Option<&str>, sandbox| DoctorView {
             landlock: landlock.map(str::to_owned),
+            landlock_lacks: vec![],
+            profile: landlock.map(|_| "namespaces".to_owned()),
             sandbox,
             held: false,
             toolchains: vec![],
@@ -70,10 +103,14 @@ mod tests {
             advice: vec![],
             repository: None,
         };
-        insta::assert_snapshot!(doctor(&view(None, vec![])), @"Landlock: none; judged processes cannot be confined on this kernel");
+        insta::assert_snapshot!(doctor(&view(None, vec![])), @r"
+        Landlock: none; judged processes cannot be confined on this kernel
+        cage   NOTHING holds what is judged on this machine; nothing judged is started
+        ");
         insta::assert_snapshot!(doctor(&view(Some("6"), vec![check(true, "")])), @r"
         Landlock 6
-        holds  a confined program reads no secret
+        cage   what is judged is held by namespaces
+        holds: namespaces: a confined program reads no secret
         ");
         let seen = DoctorView {
             toolchains: vec![SeenPlace {
@@ -95,6 +132,7 @@ mod tests {
         };
         insta::assert_snapshot!(doctor(&seen), @r"
         Landlock 6
+        cage   what is judged is held by namespaces
         reads  /opt (system)
         grant  agents.a.sandbox.write: /srv/cache may be written to
         person ann is approver by gitea 7
@@ -103,8 +141,9 @@ mod tests {
         let broken = vec![check(true, ""), check(false, &hostile())];
         insta::assert_snapshot!(doctor(&view(Some("6"), broken)), @r"
         Landlock 6
-        holds  a confined program reads no secret
-        BROKEN a confined program reads no secret
+        cage   what is judged is held by namespaces
+        holds: namespaces: a confined program reads no secret
+        does not hold: namespaces: a confined program reads no secret
                \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
         ");
     }

@@ -150,7 +150,7 @@ fn run(say: File, folder: &Path, has_gateway: bool) -> std::io::Result<()> {
     let listeners = std::env::set_current_dir(folder)
         .and_then(|()| Listeners::bind(has_gateway))
         .and_then(|listeners| {
-            calls::filter().map_err(std::io::Error::other)?;
+            calls::filter(calls::World::Own).map_err(std::io::Error::other)?;
             Ok(listeners)
         });
     let listeners = match listeners {

@@ -93,15 +93,37 @@ const FAMILIES: [i32; 4] = [
     libc::AF_NETLINK,
 ];
 
+/// What a program shares with the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum World {
+    /// Nothing but the kernel: it has namespaces of its own.
+    Own,
+    /// Its processes, its network and its means of talking to others.
+    Shared {
+        /// Whether it may use the network; else it has no socket of the internet at all.
+        has_internet: bool,
+    },
+}
+
+/// Calls that are refused as well where the means of talking to others are the machine's.
+const REFUSED_WHEN_SHARED: [i64; 4] = [
+    libc::SYS_mq_open,
+    libc::SYS_msgget,
+    libc::SYS_semget,
+    libc::SYS_shmget,
+];
+/// Bits of a socket's kind that are not flags.
+const KIND: u64 = 0xf;
+
 /// Installs the filter for this process and everything that it starts. Needs `no_new_privs`.
-pub(super) fn filter() -> Result<(), String> {
-    let program = program().map_err(|error| error.to_string())?;
+pub(super) fn filter(world: World) -> Result<(), String> {
+    let program = program(world).map_err(|error| error.to_string())?;
     seccompiler::apply_filter(&program).map_err(|error| error.to_string())
 }
 
-fn program() -> Result<BpfProgram, seccompiler::BackendError> {
+fn program(world: World) -> Result<BpfProgram, seccompiler::BackendError> {
     let refuse = SeccompFilter::new(
-        rules()?,
+        rules(world)?,
         SeccompAction::Allow,
         SeccompAction::Errno(Errno::PERM.raw_os_error().unsigned_abs()),
         OWN.0,
@@ -111,7 +133,7 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     Ok(program)
 }
 
-fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
+fn rules(world: World) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
     // The kernel takes 32 bits of each of these arguments, and so does the comparison.
     let compare =
         |argument, how, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value);
@@ -134,9 +156,25 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError>
         libc::SYS_ioctl,
         typing.into_iter().collect::<Result<_, _>>()?,
     );
-    let others =
-        FAMILIES.map(|family| compare(0, SeccompCmpOp::Ne, u64::from(family.unsigned_abs())));
-    let others = SeccompRule::new(others.into_iter().collect::<Result<_, _>>()?)?;
+    let families: &[i32] = match world {
+        World::Own => &FAMILIES,
+        // Nothing else keeps it from sockets with a path: no socket of theirs.
+        World::Shared { has_internet: true } => &FAMILIES[1..],
+        World::Shared {
+            has_internet: false,
+        } => &FAMILIES[3..],
+    };
+    let others = families
+        .iter()
+        .map(|family| compare(0, SeccompCmpOp::Ne, u64::from(family.unsigned_abs())));
+    let others = SeccompRule::new(others.collect::<Result<_, _>>()?)?;
+    if let World::Shared { .. } = world {
+        rules.extend(REFUSED_WHEN_SHARED.map(|call| (call, Vec::new())));
+        // A pair of this kind is no pair: each end sends to any path.
+        let sending = u64::from(libc::SOCK_DGRAM.unsigned_abs());
+        let pairs = SeccompRule::new(vec![compare(1, SeccompCmpOp::MaskedEq(KIND), sending)?])?;
+        rules.insert(libc::SYS_socketpair, vec![pairs]);
+    }
     rules.insert(libc::SYS_socket, vec![others]);
     Ok(rules)
 }
@@ -174,7 +212,12 @@ mod tests {
 
     #[test]
     fn list_fits_into_what_the_kernel_takes() {
-        let program = program().unwrap();
-        assert!(program.len() > REFUSED.len() && program.len() < 4096);
+        let shared = World::Shared {
+            has_internet: false,
+        };
+        for world in [World::Own, shared] {
+            let program = program(world).unwrap();
+            assert!(program.len() > REFUSED.len() && program.len() < 4096);
+        }
     }
 }

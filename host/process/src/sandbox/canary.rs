@@ -3,25 +3,69 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Confinement, Limits};
+use super::{Confinement, Limits, Profile};
 use crate::run::{Spec, run};
 
+/// What a trial showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trial {
+    /// It ended as it must.
+    Holds,
+    /// It did not.
+    DoesNotHold,
+    /// This profile does not enforce it on this machine, and why that is no harm, or what would have it enforced.
+    NotEnforcedHere(String),
+}
+
 /// One thing that was tried.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// What was tried.
     pub name: String,
-    /// Whether it ended as it must.
-    pub held: bool,
+    /// What it showed.
+    pub trial: Trial,
     /// What was seen.
     pub detail: String,
 }
 
-/// Tries everything, with files below `scratch` and with `orch` as the program that confines.
+/// What a program without namespaces sees and those with namespaces do not, and why it is no way out.
+const SEEN_WITHOUT_NAMESPACES: [(&str, &str); 7] = [
+    (
+        "finds credentials below a granted folder empty",
+        "that they are there can be seen, and not what is in them",
+    ),
+    (
+        "cannot reach the host's socket",
+        "that it is there can be seen; no socket with a path can be had",
+    ),
+    (
+        "has no network but its own loopback",
+        "the machine's is seen; no socket of it can be had",
+    ),
+    (
+        "sees no process but its own",
+        "those of the machine are seen, and belong to another user",
+    ),
+    (
+        "finds the system's secrets empty",
+        "that they are there can be seen, and not what is in them",
+    ),
+    (
+        "finds nothing of a home and of what starts the machine",
+        "that they are there can be seen, and not what is in them",
+    ),
+    (
+        "finds nothing above its working folder that is the host's",
+        "names can be seen, and not what is in them",
+    ),
+];
+
+/// Tries everything by one profile, with files below `scratch` and with `orch` as the program that confines. Where the
+/// profile confines nothing here, that is the only answer.
 ///
 /// # Errors
 /// When the files of the trial cannot be made.
-pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> {
+pub async fn canary(orch: &Path, scratch: &Path, profile: Profile) -> std::io::Result<Vec<Check>> {
     let (own, outside) = (scratch.join("own"), scratch.join("outside"));
     let (tools, sockets) = (scratch.join("tools"), scratch.join("sockets"));
     for folder in [&own, &outside, &tools, &sockets] {
@@ -218,22 +262,25 @@ pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> 
     let confinement = Confinement {
         read: vec![tools],
         write: vec![own.clone()],
-        hide: vec![outside.join("socket")],
+        // What lies beside is the host's own, so that it may be passed through.
+        hide: vec![outside.join("socket"), scratch.to_owned()],
+        profile,
         ..Confinement::nothing(Limits {
             file_bytes: 1024 * 1024,
             ..Limits::default()
         })
     };
+    let (code, said) = attempt(orch, &confinement, &own, "true").await;
+    if code == super::NOT_CONFINED {
+        return Ok(vec![Check {
+            name: "is confined at all".to_owned(),
+            trial: Trial::NotEnforcedHere(said.clone()),
+            detail: said,
+        }]);
+    }
     let mut checks = Vec::new();
     for (name, works, command) in trials {
-        let (code, said) = attempt(orch, &confinement, &own, &command).await;
-        // 125 is the confinement's own failure: then nothing was proved.
-        let held = code != super::NOT_CONFINED && (code == 0) == works;
-        checks.push(Check {
-            name: name.to_owned(),
-            held,
-            detail: format!("exit code {code}: {said}"),
-        });
+        checks.push(try_one(orch, &confinement, &own, name, works, &command).await);
     }
     let proxied = Confinement {
         network: super::Network::Proxied,
@@ -265,13 +312,7 @@ pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> 
         ),
     ];
     for (name, works, command) in of_network {
-        let (code, said) = attempt(orch, &proxied, &own, &command).await;
-        let held = code != super::NOT_CONFINED && (code == 0) == works;
-        checks.push(Check {
-            name: name.to_owned(),
-            held,
-            detail: format!("exit code {code}: {said}"),
-        });
+        checks.push(try_one(orch, &proxied, &own, name, works, &command).await);
     }
     let mark = own.join("daemon");
     let daemon = format!(
@@ -282,11 +323,81 @@ pub async fn canary(orch: &Path, scratch: &Path) -> std::io::Result<Vec<Check>> 
     let left = processes_of("sleep 600", &own);
     checks.push(Check {
         name: "leaves no daemon behind".to_owned(),
-        held: code == 0 && mark.exists() && left.is_empty(),
+        trial: as_wanted(code == 0 && mark.exists() && left.is_empty()),
         detail: format!("exit code {code}: {said} left: {left:?}"),
+    });
+    let few = Confinement {
+        limits: Limits {
+            processes: 64,
+            ..Limits::default()
+        },
+        ..confinement
+    };
+    let bomb = "i=0; while [ $i -lt 500 ]; do sleep 600 & i=$((i+1)); done; wait";
+    let (code, said) = attempt(orch, &few, &own, bomb).await;
+    checks.push(Check {
+        name: "is ended when it has more processes than it may".to_owned(),
+        trial: as_wanted(code == 128 + 9),
+        detail: format!("exit code {code}: {said}"),
     });
     drop((listener, unix));
     Ok(checks)
+}
+
+/// Tries what must not work (`works` is false), or what must.
+async fn try_one(
+    orch: &Path,
+    confinement: &Confinement,
+    cwd: &Path,
+    name: &str,
+    works: bool,
+    command: &str,
+) -> Check {
+    let (code, said) = attempt(orch, confinement, cwd, command).await;
+    let is_narrow = confinement.profile == Profile::Landlock;
+    let seen = SEEN_WITHOUT_NAMESPACES
+        .iter()
+        .find(|(of, _)| *of == name && is_narrow);
+    let trial = if code == super::NOT_CONFINED {
+        // Nothing was started, so nothing got out and nothing was proved.
+        match is_narrow {
+            true => Trial::NotEnforcedHere(said.clone()),
+            false => Trial::DoesNotHold,
+        }
+    } else if (code == 0) == works {
+        Trial::Holds
+    } else {
+        seen.map_or(Trial::DoesNotHold, |(_, why)| {
+            Trial::NotEnforcedHere((*why).to_owned())
+        })
+    };
+    Check {
+        name: name.to_owned(),
+        trial,
+        detail: format!("exit code {code}: {said}"),
+    }
+}
+
+fn as_wanted(is: bool) -> Trial {
+    if is { Trial::Holds } else { Trial::DoesNotHold }
+}
+
+/// Tries to read what is the host's own as a program of these grants would.
+pub async fn own_places(
+    orch: &Path,
+    confinement: &Confinement,
+    cwd: &Path,
+    places: &[std::path::PathBuf],
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for place in places.iter().filter(|place| place.exists()) {
+        let path = place.display().to_string().replace('\'', "'\\''");
+        let command =
+            format!("test -n \"$(ls -A '{path}/' 2>/dev/null; head -c 1 '{path}' 2>/dev/null)\"");
+        let name = format!("reads nothing of `{}`", place.display());
+        checks.push(try_one(orch, confinement, cwd, &name, false, &command).await);
+    }
+    checks
 }
 
 async fn attempt(

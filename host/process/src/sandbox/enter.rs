@@ -4,12 +4,14 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{WaitOptions, waitpid};
@@ -18,7 +20,8 @@ use super::first::{Ended, Inside, PASSED_ON, run};
 use super::plan::Plan;
 use super::watch::{Passed, Watch};
 use super::{
-    CONFINEMENT_VARIABLE, Confinement, NOT_CONFINED, Network, USER_FIRST, owner, raw, told,
+    CONFINEMENT_VARIABLE, Confinement, NOT_CONFINED, Network, Profile, USER_FIRST, narrow, owner,
+    raw, root, told,
 };
 
 /// Bytes of what the first process says of its end.
@@ -42,12 +45,38 @@ pub fn exec(program: &Path, args: &[OsString]) -> i32 {
         Ok(confinement) => confinement,
         Err(error) => return refuse(None, &format!("its description cannot be read: {error}")),
     };
-    let ended = outside(&confinement, program, args);
+    let ended = match confinement.profile {
+        Profile::Auto | Profile::Namespaces => in_namespaces(&confinement, program, args),
+        Profile::Landlock => without_namespaces(&confinement, program, args),
+    };
     match ended.unwrap_or_else(Ended::NotConfined) {
         Ended::Code(code) => code,
         Ended::Signal(signal) => end_by(signal),
+        Ended::NotConfined(text) if confinement.profile == Profile::Auto => {
+            // From the begin, by a process with nothing open and one thread.
+            let why = again_without_namespaces(&confinement, text);
+            refuse(confinement.refusal.as_deref(), &why)
+        }
         Ended::NotConfined(text) => refuse(confinement.refusal.as_deref(), &text),
     }
+}
+
+/// Takes this process over by one that confines without namespaces, if there are none to be had; answers only if that
+/// cannot be.
+fn again_without_namespaces(confinement: &Confinement, why: String) -> String {
+    let narrow = Confinement {
+        profile: Profile::Landlock,
+        unspaced: Some(why.clone()),
+        ..confinement.clone()
+    };
+    let Ok(text) = serde_json::to_string(&narrow) else {
+        return why;
+    };
+    let error = std::process::Command::new("/proc/self/exe")
+        .args(std::env::args_os().skip(1))
+        .env(CONFINEMENT_VARIABLE, text)
+        .exec();
+    format!("{why}; and another try could not be begun: {error}")
 }
 
 fn refuse(file: Option<&Path>, why: &str) -> i32 {
@@ -59,55 +88,92 @@ fn refuse(file: Option<&Path>, why: &str) -> i32 {
     NOT_CONFINED
 }
 
-fn outside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Result<Ended, String> {
-    let defect =
-        |e: std::io::Error| format!("the sandbox could not be prepared: {e}; this is a defect");
-    raw::close_all().map_err(|e| defect(e.into()))?;
-    let cwd = std::env::current_dir().map_err(defect)?;
-    offer_to_the_kernel();
-    let user = confinement
-        .user
-        .filter(|user| *user != 0)
-        .unwrap_or(USER_FIRST);
+fn defect(e: std::io::Error) -> String {
+    format!("the sandbox could not be prepared: {e}; this is a defect")
+}
+
+/// What is thought out before anything is started.
+struct Prepared {
+    plan: Plan,
+    cwd: PathBuf,
+    user: Option<u32>,
+}
+
+/// Who the program is outside; none if it stays who the host is.
+fn user_outside(confinement: &Confinement) -> Option<u32> {
+    let user = confinement.user.filter(|user| *user != 0);
+    let user = user.unwrap_or(USER_FIRST);
     // The root of a container with no other user is none outside of it, and has nobody else to be.
-    let user = Some(user).filter(|user| rustix::process::geteuid().is_root() && has_user(*user));
-    let mut plan = Plan::of(confinement).map_err(|path| {
-        format!(
-            "`{}` cannot be written to inside: it is not there; make it",
-            path.display()
-        )
-    })?;
-    if let Some(user) = user {
-        let own = confinement.write.iter().chain(&confinement.temporary);
-        for folder in own {
-            owner::hand_over(folder, user).map_err(|e| {
-                format!("`{}` cannot be handed to user {user}: {e}; it has to lie on a file system that knows owners", folder.display())
-            })?;
+    Some(user).filter(|user| rustix::process::geteuid().is_root() && has_user(*user))
+}
+
+impl Prepared {
+    fn of(confinement: &Confinement) -> Result<Self, String> {
+        let cwd = std::env::current_dir().map_err(defect)?;
+        let user = user_outside(confinement);
+        let mut plan = Plan::of(confinement).map_err(|path| {
+            format!(
+                "`{}` cannot be written to inside: it is not there; make it",
+                path.display()
+            )
+        })?;
+        if let Some(user) = user {
+            let own = confinement.write.iter().chain(&confinement.temporary);
+            for folder in own {
+                owner::hand_over(folder, user).map_err(|e| {
+                    format!(
+                        "`{}` cannot be handed to user {user}: {e}; it has to lie on a file system that knows owners",
+                        folder.display()
+                    )
+                })?;
+            }
         }
+        let uid = rustix::process::geteuid().as_raw();
+        let gid = rustix::process::getegid().as_raw();
+        told::tell(
+            &mut plan,
+            confinement,
+            user.unwrap_or(shown(uid)),
+            user.unwrap_or(shown(gid)),
+        );
+        // Blocked here and therefore inside: the first process passes them on, and this one ends when that does.
+        awaited().thread_block().map_err(|e| defect(e.into()))?;
+        Ok(Self { plan, cwd, user })
     }
+}
+
+/// The signals that are waited for and not handled.
+fn awaited() -> SigSet {
+    let mut awaited = SigSet::from_iter(PASSED_ON);
+    awaited.add(Signal::SIGCHLD);
+    awaited
+}
+
+fn pipe() -> Result<(File, File), String> {
+    let made = pipe_with(PipeFlags::CLOEXEC);
+    made.map(both).map_err(|e| defect(e.into()))
+}
+
+fn in_namespaces(
+    confinement: &Confinement,
+    program: &Path,
+    args: &[OsString],
+) -> Result<Ended, String> {
+    raw::close_all().map_err(|e| defect(e.into()))?;
+    offer_to_the_kernel();
+    let Prepared { plan, cwd, user } = Prepared::of(confinement)?;
     let (uid, gid) = (
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
     );
-    told::tell(
-        &mut plan,
-        confinement,
-        user.unwrap_or(shown(uid)),
-        user.unwrap_or(shown(gid)),
-    );
-    // Blocked here and therefore inside: the first process passes them on, and this one ends when that does.
-    let mut blocked = SigSet::from_iter(PASSED_ON);
-    blocked.add(Signal::SIGCHLD);
-    blocked.thread_block().map_err(|e| defect(e.into()))?;
-    let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|e| defect(e.into()));
-    let (begin, mut begin_of_outside) = both(pipe()?);
-    let (mut said, say) = both(pipe()?);
+    let (begin, begin_of_outside) = pipe()?;
+    let (mut said, say) = pipe()?;
     let mut say = Some(say);
     let mut begin = Some(begin);
-    let mut begin_of_inside = Some(begin_of_outside.try_clone().map_err(defect)?);
+    let mut begin_of_outside = Some(begin_of_outside);
     let pid = raw::start(namespaces(confinement), || {
         // Its own copy of the other end would keep it from seeing that the process outside has ended.
-        drop(begin_of_inside.take());
+        drop(begin_of_outside.take());
         let (Some(begin), Some(mut say)) = (begin.take(), say.take()) else {
             return 1;
         };
@@ -117,8 +183,8 @@ fn outside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Resu
         isize::from(say.write_all(&text).is_err())
     })
     .map_err(|e| format!("namespaces could not be enforced: {e}; {NAMESPACES_REMEDY}"))?;
-    drop((say, begin, begin_of_inside));
-    let mapped = map(pid, user, uid, gid).and_then(|()| begin_of_outside.write_all(b"b"));
+    drop((say, begin));
+    let mapped = map(pid, user, uid, gid).and_then(|()| let_begin(&mut begin_of_outside));
     if let Err(error) = mapped {
         // It sees the end of the pipe and ends.
         drop(begin_of_outside);
@@ -128,21 +194,152 @@ fn outside(confinement: &Confinement, program: &Path, args: &[OsString]) -> Resu
         ));
     }
     let mut watch = Watch::over(pid.as_raw().unsigned_abs(), confinement);
-    while !has_said(&said, watch.rest()) {
+    while !has_said(&said, None, watch.rest()) {
         if let Some(passed) = watch.look() {
             // With it ends everything inside.
             nix::sys::signal::kill(pid, Signal::SIGKILL).ok();
-            tell(confinement, passed);
+            say_passed(confinement, passed);
             break;
         }
     }
-    let mut text = Vec::new();
-    let read = (&mut said).take(ENDED_BYTES_MAX).read_to_end(&mut text);
+    let ended = read_ended(&mut said);
     collect(pid);
     drop(begin_of_outside);
+    ended
+}
+
+/// Lets the first process begin.
+fn let_begin(begin: &mut Option<File>) -> std::io::Result<()> {
+    begin.as_mut().map_or(Ok(()), |begin| begin.write_all(b"b"))
+}
+
+/// What the first process has said of the end.
+fn read_ended(said: &mut File) -> Result<Ended, String> {
+    let mut text = Vec::new();
+    let read = said.take(ENDED_BYTES_MAX).read_to_end(&mut text);
     read.map_err(defect)?;
     // Nothing was said by one that was killed, with everything inside.
     Ok(serde_json::from_slice(&text).unwrap_or(Ended::Signal(Signal::SIGKILL as i32)))
+}
+
+fn without_namespaces(
+    confinement: &Confinement,
+    program: &Path,
+    args: &[OsString],
+) -> Result<Ended, String> {
+    raw::close_all().map_err(|e| defect(e.into()))?;
+    offer_to_the_kernel();
+    let tried = confinement.unspaced.as_deref();
+    if let Some(why) = tried
+        && can_make_namespaces()
+    {
+        // Then something else was wrong.
+        return Err(why.to_owned());
+    }
+    let user = user_outside(confinement);
+    if let Some(why) = narrow::obstacle(confinement, user) {
+        let tried = tried.map(|tried| format!("{tried}; ")).unwrap_or_default();
+        return Err(format!("{tried}{why}"));
+    }
+    let mut confinement = confinement.clone();
+    let _temporary =
+        narrow::Temporary::make(&mut confinement, user.unwrap_or(NOBODY)).map_err(defect)?;
+    let confinement = &confinement;
+    narrow::open_ways(confinement).map_err(|path| {
+        format!(
+            "without namespaces the sandbox does not hold: `{}` is closed to every user but its own, and what is judged \
+             works below it; open it with `chmod o+x`, or let `data` lie elsewhere",
+            path.display()
+        )
+    })?;
+    let Prepared { plan, cwd, user } = Prepared::of(confinement)?;
+    rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))
+        .map_err(|e| defect(e.into()))?;
+    let (begin, begin_of_outside) = pipe()?;
+    let (mut said, say) = pipe()?;
+    let (mut say, mut begin_of_outside) = (Some(say), Some(begin_of_outside));
+    let pid = raw::fork(|| {
+        // Its own copy of the other end would keep it from seeing that the process outside has ended.
+        drop(begin_of_outside.take());
+        let Some(mut say) = say.take() else { return 1 };
+        let narrow = narrow::Narrow {
+            confinement,
+            plan: &plan,
+            program,
+            args,
+            cwd: &cwd,
+            user: user.unwrap_or(NOBODY),
+        };
+        let ended = narrow::attend(&narrow, &begin);
+        let text = serde_json::to_vec(&ended).unwrap_or_default();
+        i32::from(say.write_all(&text).is_err())
+    })
+    .map_err(|e| defect(e.into()))?;
+    drop((say, begin));
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let signals =
+        SignalFd::with_flags(&SigSet::from_iter(PASSED_ON), flags).map_err(|e| defect(e.into()))?;
+    let mut watch = Watch::over(pid.as_raw().unsigned_abs(), confinement);
+    let mut passed_limit = false;
+    while !has_said(&said, Some(&signals), watch.rest()) {
+        while let Ok(Some(signal)) = signals.read_signal() {
+            let number = i32::try_from(signal.ssi_signo).ok();
+            if let Some(signal) = number.and_then(|number| Signal::try_from(number).ok()) {
+                // It is in no group that a signal came to.
+                nix::sys::signal::kill(pid, signal).ok();
+            }
+        }
+        if !passed_limit && let Some(passed) = watch.look() {
+            // Whoever attends the program sees that nobody waits any more, and ends everything.
+            drop(begin_of_outside.take());
+            say_passed(confinement, passed);
+            passed_limit = true;
+        }
+    }
+    let ended = read_ended(&mut said);
+    collect(pid);
+    narrow::end_everything_below();
+    ended
+}
+
+/// Whether this machine gives namespaces with rights in them: made and used, for some give them without.
+fn can_make_namespaces() -> bool {
+    let (uid, gid) = (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+    );
+    let Ok((mut begin, begin_of_outside)) = pipe() else {
+        return false;
+    };
+    let mut begin_of_outside = Some(begin_of_outside);
+    let Ok((mut said, say)) = pipe() else {
+        return false;
+    };
+    let mut say = Some(say);
+    let all = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWNET;
+    let started = raw::start(all, || {
+        drop(begin_of_outside.take());
+        let mut byte = [0];
+        let told = begin.read_exact(&mut byte);
+        let works = told.is_ok() && root::can_mount();
+        let said = say
+            .take()
+            .map(|mut say| say.write_all(if works { b"y" } else { b"n" }));
+        isize::from(!matches!(said, Some(Ok(()))))
+    });
+    drop(say.take());
+    let Ok(pid) = started else { return false };
+    let mapped = map(pid, None, uid, gid).and_then(|()| let_begin(&mut begin_of_outside));
+    drop(begin_of_outside);
+    let mut answer = String::new();
+    let read = said.read_to_string(&mut answer);
+    collect(pid);
+    mapped.is_ok() && read.is_ok() && answer == "y"
 }
 
 /// Has a kernel without memory end what runs here before the host: what is judged fills memory more often than whoever
@@ -156,13 +353,14 @@ fn offer_to_the_kernel() {
     }
 }
 
-/// Waits until the first process says how it ended, or has ended; answers false when `rest` is over.
-fn has_said(said: &File, rest: Duration) -> bool {
+/// Waits until the first process says how it ended, or has ended; answers false when `rest` is over or a signal came.
+fn has_said(said: &File, signals: Option<&SignalFd>, rest: Duration) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut watched = [PollFd::new(said, PollFlags::IN)];
+    let mut watched = vec![PollFd::new(said, PollFlags::IN)];
+    watched.extend(signals.map(|signals| PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)));
     let rest = Timespec::try_from(rest).ok();
     match poll(&mut watched, rest.as_ref()) {
-        Ok(ready) => ready > 0,
+        Ok(_) => !watched[0].revents().is_empty(),
         Err(rustix::io::Errno::INTR) => false,
         // Then reading says what is wrong.
         Err(_) => true,
@@ -170,7 +368,7 @@ fn has_said(said: &File, rest: Duration) -> bool {
 }
 
 /// Says which limit the program was ended for: to whoever reads data, and to whoever reads what it printed.
-fn tell(confinement: &Confinement, passed: Passed) {
+fn say_passed(confinement: &Confinement, passed: Passed) {
     if let Some(file) = &confinement.passed {
         // Whoever finds no file sees how it ended.
         std::fs::write(file, passed.as_str()).ok();

@@ -105,7 +105,7 @@ fn confine(inside: &Inside<'_>) -> Result<(), String> {
     };
     let sources = Sources::open(inside.plan).map_err(unmade)?;
     if let Some(user) = inside.user {
-        become_user(user).map_err(|e| {
+        become_user(user, &[]).map_err(|e| {
             failed(
                 "another user than root",
                 "set `sandbox.user` in orch.yaml to one that this machine has for \
@@ -135,11 +135,11 @@ fn confine(inside: &Inside<'_>) -> Result<(), String> {
     }
     rustix::thread::set_no_new_privs(true)
         .map_err(|e| failed("no_new_privs", "the kernel is older than 3.5")(e.to_string()))?;
-    belt::limit(&inside.confinement.limits)
+    belt::limit(&inside.confinement.limits, belt::BEYOND)
         .map_err(|e| failed("resource limits", "check the host's own limits")(e.to_string()))?;
     let remedy = "use a kernel with Landlock (5.13 or newer, `lsm=…,landlock`), or set `sandbox: {mode: off}` in \
                   orch.yaml";
-    match belt::shut_in(inside.plan) {
+    match belt::shut_in(inside.plan, inside.confinement) {
         Ok(true) => bridge(inside.confinement),
         Ok(false) => Err(failed("Landlock", remedy)("the kernel has none".to_owned())),
         Err(error) => Err(failed("Landlock", remedy)(error.to_string())),
@@ -158,9 +158,10 @@ fn bridge(confinement: &Confinement) -> Result<(), String> {
     }
 }
 
-fn become_user(user: u32) -> nix::Result<()> {
+pub(super) fn become_user(user: u32, groups: &[u32]) -> nix::Result<()> {
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
-    setgroups(&[])?;
+    let groups: Vec<Gid> = groups.iter().map(|group| Gid::from_raw(*group)).collect();
+    setgroups(&groups)?;
     setresgid(gid, gid, gid)?;
     setresuid(uid, uid, uid)
 }
@@ -194,7 +195,7 @@ fn start(inside: &Inside<'_>) -> String {
             error.to_string(),
         );
     }
-    if let Err(why) = calls::filter() {
+    if let Err(why) = calls::filter(calls::World::Own) {
         return refused("the filter of system calls could not be installed", why);
     }
     let mut command = Command::new(inside.program);

@@ -117,9 +117,15 @@ pub(super) fn ticks_per_s() -> u64 {
 
 fn configured(name: libc::c_int, usual: u64) -> u64 {
     // SAFETY: takes a number and answers a number.
-    #[expect(unsafe_code, reason = "what the libraries of the tree have of it is not compiled in")]
+    #[expect(
+        unsafe_code,
+        reason = "what the libraries of the tree have of it is not compiled in"
+    )]
     let value = unsafe { libc::sysconf(name) };
-    u64::try_from(value).ok().filter(|value| *value > 0).unwrap_or(usual)
+    u64::try_from(value)
+        .ok()
+        .filter(|value| *value > 0)
+        .unwrap_or(usual)
 }
 
 fn done(answer: libc::c_long) -> Result<()> {

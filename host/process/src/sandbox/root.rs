@@ -331,6 +331,12 @@ impl Builder {
     }
 }
 
+/// Whether this process may mount in its own namespaces: tried, for a machine may give them without the right.
+pub(super) fn can_mount() -> bool {
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).is_ok() && memory(1 << 20, "755").is_ok()
+}
+
 /// A folder in memory, attached nowhere.
 fn memory(bytes_max: u64, mode: &str) -> Result<OwnedFd> {
     let system = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::places::Place;
 use super::plan::Plan;
-use super::{Confinement, Network};
+use super::{Confinement, Network, Profile};
 
 /// Where the file lies inside.
 pub(super) const TOLD: &str = "/orch/sandbox.json";
@@ -17,9 +17,18 @@ struct Told<'a> {
     write: Vec<&'a PathBuf>,
     sockets: &'a [PathBuf],
     network: Network,
-    notes: [&'static str; 6],
+    /// By what it is held.
+    profile: &'static str,
+    notes: &'static [&'static str],
 }
 
+/// What holds where there are no namespaces.
+const NARROW_NOTES: [&str; 4] = [
+    "what is not listed cannot be opened; a grant is the operator's, in orch.yaml: `sandbox`, or `sandbox` of the agent",
+    "held without namespaces: no sockets with a path, no shared memory by name, and without a network no loopback either",
+    "temporary files belong into TMPDIR; `/tmp` and `/dev/shm` of the machine cannot be used",
+    "everything ends with the program: a daemon does not outlive it",
+];
 const NOTES: [&str; 6] = [
     "what is not listed is not there; a grant is the operator's, in orch.yaml: `sandbox`, or `sandbox` of the agent",
     "a browser's own sandbox cannot work inside of this one: start Chromium with --no-sandbox",
@@ -40,7 +49,14 @@ pub(super) fn tell(plan: &mut Plan, confinement: &Confinement, user: u32, group:
         write: of(|place| matches!(place, Place::Write(_) | Place::Memory { .. })),
         sockets: &confinement.sockets,
         network: confinement.network,
-        notes: NOTES,
+        profile: match confinement.profile {
+            Profile::Auto | Profile::Namespaces => "namespaces",
+            Profile::Landlock => "landlock",
+        },
+        notes: match confinement.profile {
+            Profile::Auto | Profile::Namespaces => &NOTES,
+            Profile::Landlock => &NARROW_NOTES,
+        },
     };
     let text = serde_json::to_vec_pretty(&told).unwrap_or_default();
     plan.places.insert(TOLD.into(), Place::File(text));

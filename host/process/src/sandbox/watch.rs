@@ -287,10 +287,8 @@ fn of_rollup(text: &str) -> Option<u64> {
 /// Pages that are there and no file's.
 fn of_statm(text: &str) -> Option<u64> {
     let mut fields = text.split_ascii_whitespace().skip(1);
-    let (resident, shared): (u64, u64) = (
-        fields.next()?.parse().ok()?,
-        fields.next()?.parse().ok()?,
-    );
+    let (resident, shared): (u64, u64) =
+        (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     Some(resident.saturating_sub(shared))
 }
 
@@ -374,7 +372,10 @@ mod tests {
         assert!(is_over(1000 * MIB, 1001 * MIB, machine(8000)));
         assert!(!is_over(1000 * MIB, 1000 * MIB, machine(8000)));
         assert!(is_over(u64::MAX, 9000 * MIB, machine(400)));
-        assert!(!is_over(u64::MAX, 100 * MIB, machine(400)), "others filled it");
+        assert!(
+            !is_over(u64::MAX, 100 * MIB, machine(400)),
+            "others filled it"
+        );
         assert!(!is_over(u64::MAX, 9000 * MIB, machine(600)));
         let unknown = machine_of("");
         assert!(!is_over(u64::MAX, u64::MAX - 1, unknown), "nobody says");
@@ -396,7 +397,8 @@ mod tests {
 
     #[test]
     fn machine_says_what_it_has_and_pages_of_files_are_not_counted() {
-        let text = "MemTotal:       24000 kB\nMemFree: 1 kB\nMemAvailable:   12000 kB\nShmem:  300 kB\n";
+        let text =
+            "MemTotal:       24000 kB\nMemFree: 1 kB\nMemAvailable:   12000 kB\nShmem:  300 kB\n";
         let machine = machine_of(text);
         assert_eq!(
             (machine.total, machine.available, machine.shared),

@@ -39,7 +39,10 @@ fn fork_bomb_is_ended_while_the_host_and_the_neighbour_go_on() {
     for (host, neighbour) in frugal(limits).into_iter().zip(frugal(limits)) {
         let mut busy = neighbour.command(
             "/bin/bash",
-            &["-c", "for i in {1..100}; do /bin/true || exit 1; sleep 0.01; done; echo undisturbed"],
+            &[
+                "-c",
+                "for i in {1..100}; do /bin/true || exit 1; sleep 0.01; done; echo undisturbed",
+            ],
         );
         busy.stdout(std::process::Stdio::piped());
         let busy = busy.spawn().unwrap();

@@ -1,0 +1,154 @@
+//! What does the cage hold on this machine: by each profile, for each agent, and with each gateway?
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use orch_config::{HostConfig, SandboxMode};
+use orch_process::sandbox::{
+    self, Check, Confinement, Limits, Network, Profile, Surroundings, Toolchains, Trial,
+};
+use orch_views::doctor::{CheckAnswer, ConfinementCheck};
+
+/// What was tried, and by what judged processes are held.
+pub(super) struct Tried {
+    pub(super) checks: Vec<ConfinementCheck>,
+    /// None if nothing holds them.
+    pub(super) profile: Option<String>,
+}
+
+/// Where the remedies stand that are longer than a line.
+const REMEDY: &str = "docs/operators/confinement.md, \"When it cannot be done\"";
+
+/// Tries everything.
+pub(super) async fn all(orch: &Path, config: &HostConfig) -> anyhow::Result<Tried> {
+    let mut checks = Vec::new();
+    let mut used = None;
+    for (name, profile) in [
+        ("namespaces", Profile::Namespaces),
+        ("landlock", Profile::Landlock),
+    ] {
+        let scratch = tempfile::tempdir().context("a folder for the trial")?;
+        let tried = sandbox::canary(orch, scratch.path(), profile).await;
+        let tried = tried.context("the trial cannot be made")?;
+        // One that confines nothing here has nothing else to show.
+        let confines = tried.len() > 1;
+        let holds = tried.iter().all(|check| check.trial != Trial::DoesNotHold);
+        if used.is_none() && confines && holds {
+            used = Some((name.to_owned(), profile));
+        }
+        checks.extend(tried.into_iter().map(|check| shown(name, check)));
+    }
+    if config.sandbox.mode == SandboxMode::Off {
+        checks.push(ConfinementCheck {
+            of: "orch.yaml".to_owned(),
+            name: "is confined at all".to_owned(),
+            held: false,
+            answer: CheckAnswer::DoesNotHold,
+            detail: "`sandbox.mode` is `off` in orch.yaml: agents, tools and tests can overrule whatever judges them"
+                .to_owned(),
+            remedy: Some("take `sandbox.mode` out".to_owned()),
+        });
+    } else if let Some((_, profile)) = &used {
+        checks.extend(of_agents(orch, config, *profile).await?);
+    }
+    Ok(Tried {
+        checks,
+        profile: used.map(|(name, _)| name),
+    })
+}
+
+fn shown(of: &str, check: Check) -> ConfinementCheck {
+    let (answer, remedy) = match check.trial {
+        Trial::Holds => (CheckAnswer::Holds, None),
+        Trial::DoesNotHold => (
+            CheckAnswer::DoesNotHold,
+            Some(format!(
+                "start nothing judged on this machine until it holds: {REMEDY}"
+            )),
+        ),
+        Trial::NotEnforcedHere(why) => (CheckAnswer::NotEnforcedHere, Some(why)),
+    };
+    ConfinementCheck {
+        of: of.to_owned(),
+        name: check.name,
+        held: answer != CheckAnswer::DoesNotHold,
+        answer,
+        detail: check.detail,
+        remedy,
+    }
+}
+
+/// Every agent, with what the operator granted to it, tries to read what is the host's own, the keys of gateways among it.
+async fn of_agents(
+    orch: &Path,
+    config: &HostConfig,
+    profile: Profile,
+) -> anyhow::Result<Vec<ConfinementCheck>> {
+    let around = Surroundings::own();
+    let found = match &config.sandbox.toolchains {
+        Some(listed) => Toolchains::listed(listed, &around),
+        None => Toolchains::find(&around),
+    };
+    let places = config.own_places();
+    let mut checks = Vec::new();
+    for (name, agent) in &config.agents {
+        let scratch = tempfile::tempdir().context("a folder for the trial")?;
+        let own = scratch.path().join("own");
+        std::fs::create_dir(&own).context("a folder for the trial")?;
+        let both = |of_all: &[PathBuf], of_one: &[PathBuf]| [of_all, of_one].concat();
+        let mut hide = places.clone();
+        hide.push(scratch.path().to_owned());
+        let confinement = Confinement {
+            read: [
+                found.read.keys().cloned().collect::<Vec<PathBuf>>(),
+                both(&config.sandbox.read, &agent.sandbox.read),
+            ]
+            .concat(),
+            write: vec![own.clone()],
+            lent: both(&config.sandbox.write, &agent.sandbox.write),
+            sockets: both(&config.sandbox.sockets, &agent.sandbox.sockets),
+            hide,
+            secrets: found.secrets.clone(),
+            network: Network::None,
+            profile,
+            ..Confinement::nothing(Limits::default())
+        };
+        let tried = sandbox::own_places(orch, &confinement, &own, &places).await;
+        let of = format!("agent {name}");
+        checks.extend(tried.into_iter().map(|check| shown(&of, check)));
+        checks.extend(gateway(name, agent));
+    }
+    Ok(checks)
+}
+
+/// Whether the host has the key that it adds for an agent.
+fn gateway(name: &str, agent: &orch_config::AgentConfig) -> Option<ConfinementCheck> {
+    let gateway = agent.gateway.as_ref()?;
+    let key = &gateway.key;
+    let of_variable = key
+        .env
+        .as_ref()
+        .is_some_and(|variable| std::env::var(variable).is_ok_and(|value| !value.is_empty()));
+    let of_file = key.file.as_ref().is_some_and(|file| {
+        std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.len() > 0)
+    });
+    let (answer, detail, remedy) = if of_variable || of_file {
+        (CheckAnswer::Holds, "its key is there".to_owned(), None)
+    } else {
+        (
+            CheckAnswer::NotEnforcedHere,
+            "its key is not there for this command".to_owned(),
+            Some(format!(
+                "give the host what `agents.{name}.gateway.key` names; a variable of the host's own is not seen here"
+            )),
+        )
+    };
+    Some(ConfinementCheck {
+        of: format!("gateway of {name}"),
+        name: "gets its answers through the host, which has the key".to_owned(),
+        held: answer != CheckAnswer::DoesNotHold,
+        answer,
+        detail,
+        remedy,
+    })
+}
