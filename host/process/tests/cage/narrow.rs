@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
-use orch_process::sandbox::{Limits, Network, Profile};
+use orch_process::sandbox::{Network, Profile};
 
 use crate::kit::{Host, hosts, said};
 
@@ -184,7 +184,7 @@ fn running(what: &str) -> usize {
 }
 
 #[test]
-fn signals_and_limits_are_as_with_namespaces() {
+fn signals_reach_the_program_without_namespaces() {
     let Some(host) = narrow() else { return };
     let mut asked = host
         .command(
@@ -200,16 +200,6 @@ fn signals_and_limits_are_as_with_namespaces() {
     let pid = rustix::process::Pid::from_raw(i32::try_from(asked.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(asked.wait().unwrap().code(), Some(7));
-    let host = host.with(|confinement, host| {
-        confinement.limits = Limits {
-            processes: 100,
-            ..Limits::default()
-        };
-        confinement.passed = Some(host.at("data/passed"));
-    });
-    let done = host.hostile(&["bomb"]);
-    let told = std::fs::read_to_string(host.at("data/passed")).unwrap_or_default();
-    assert_eq!(told, "processes", "{}", said(&done));
 }
 
 #[test]
