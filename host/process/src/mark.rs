@@ -3,6 +3,7 @@
 //! A run is marked by a variable in its environment, which its children inherit, also those that leave the process
 //! tree.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,6 +15,8 @@ pub const TOKEN_VARIABLE: &str = "ORCH_RUN_TOKEN";
 
 /// How long the sweep insists. A process that survives SIGKILL for longer hangs in the kernel.
 const SWEEP_MAX: Duration = Duration::from_secs(10);
+/// How long processes are stopped and none is killed, as long as further ones come.
+const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// Whether a process carries this token.
 pub fn is_marked(pid: u32, token: &str) -> bool {
@@ -27,30 +30,45 @@ pub fn sweep_marked(token: &str) -> u32 {
     end_all(|| (), |pid| is_marked(pid, token))
 }
 
-/// Kills every process that is left, again and again until there is none; answers how many there were. `reap` is
+/// Ends every process that is left, again and again until there is none; answers how many there were. `reap` is
 /// called before each look.
+///
+/// All are stopped before one is killed: what is stopped starts nothing and keeps its place in the count of processes,
+/// so that whatever copies itself faster than it is killed runs out of places. Killed one by one it would not.
 pub fn end_all(reap: impl Fn(), is_left: impl Fn(u32) -> bool) -> u32 {
     let started = Instant::now();
     let me = std::process::id();
-    let mut killed: Vec<u32> = Vec::new();
+    let mut stopped: BTreeSet<u32> = BTreeSet::new();
+    let mut seen = 0;
     loop {
         reap();
-        let left: Vec<u32> = all_pids()
+        let left: BTreeSet<u32> = all_pids()
             .into_iter()
             .filter(|pid| *pid != me && !is_zombie(*pid))
             .filter(|pid| is_left(*pid))
             .collect();
         if left.is_empty() || started.elapsed() > SWEEP_MAX {
-            return u32::try_from(killed.len()).unwrap_or(u32::MAX);
+            return seen;
         }
-        for pid in left {
-            if let Some(target) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                kill_process(target, Signal::KILL).ok();
-            }
-            if !killed.contains(&pid) {
-                killed.push(pid);
-            }
+        let running: Vec<u32> = left.difference(&stopped).copied().collect();
+        seen += u32::try_from(running.len()).unwrap_or(u32::MAX);
+        if !running.is_empty() && started.elapsed() < STOP_MAX {
+            signal(&running, Signal::STOP);
+            // An id that is not there any more may come back as another's.
+            stopped.retain(|pid| left.contains(pid));
+            stopped.extend(running);
+            continue;
         }
+        signal(left.iter(), Signal::KILL);
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn signal<'a>(pids: impl IntoIterator<Item = &'a u32>, signal: Signal) {
+    for pid in pids {
+        if let Some(target) = i32::try_from(*pid).ok().and_then(Pid::from_raw) {
+            // It may have ended meanwhile.
+            kill_process(target, signal).ok();
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
-use orch_process::sandbox::{Network, Profile};
+use orch_process::sandbox::{Limits, Network, Profile};
 
 use crate::kit::{Host, hosts, said};
 
@@ -171,16 +171,22 @@ fn wait_until(holds: impl Fn() -> bool) {
     let begun = std::time::Instant::now();
     while !holds() {
         assert!(begun.elapsed().as_secs() < 30, "in time");
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        // A pause between looks; the loop ends on the condition.
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
     }
 }
 
 /// Processes with this in their command line, other than shells that name it.
 fn running(what: &str) -> usize {
-    let wanted = format!("sleep\0{what}\0");
+    lines_that_end_in(&format!("sleep\0{what}\0"))
+}
+
+fn lines_that_end_in(wanted: &str) -> usize {
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-    lines.filter(|line| *line == wanted.as_bytes()).count()
+    lines
+        .filter(|line| line.ends_with(wanted.as_bytes()))
+        .count()
 }
 
 #[test]
@@ -200,6 +206,22 @@ fn signals_reach_the_program_without_namespaces() {
     let pid = rustix::process::Pid::from_raw(i32::try_from(asked.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(asked.wait().unwrap().code(), Some(7));
+}
+
+#[test]
+fn bomb_without_namespaces_is_ended_for_its_number_and_leaves_nothing_running() {
+    let Some(host) = narrow() else { return };
+    let host = host.with(|confinement, host| {
+        confinement.limits = Limits {
+            processes: 100,
+            ..Limits::default()
+        };
+        confinement.passed = Some(host.at("data/passed"));
+    });
+    let done = host.hostile(&["bomb", "narrow"]);
+    let told = std::fs::read_to_string(host.at("data/passed")).unwrap_or_default();
+    assert_eq!(told, "processes", "{}", said(&done));
+    assert_eq!(lines_that_end_in("hostile\0bomb\0narrow\0"), 0);
 }
 
 #[test]
