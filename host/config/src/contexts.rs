@@ -6,8 +6,10 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::effective::LOCAL_CI_CONTEXT;
 use crate::strict::ConfigError;
+
+/// Context that the local forge posts for the repository's tests.
+pub const LOCAL_CI_CONTEXT: &str = "orch/ci";
 
 /// Longest time after which a status that nobody posts will do, seconds: a task waits no longer for a gate.
 const ABSENT_S_MAX: u32 = 3_600;

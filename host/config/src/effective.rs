@@ -18,14 +18,11 @@ use parse::{parse_entry_id, parse_mode, parse_stage, parse_step, step_text};
 use serde::{Deserialize, Serialize};
 
 use crate::REPO_FILE;
-use crate::contexts::RequiredContext;
+use crate::contexts::{LOCAL_CI_CONTEXT, RequiredContext};
 use crate::host::HostConfig;
 use crate::repository::{CiConfig, RepoFile, Waiver};
 use crate::risk::RiskConfig;
 use crate::strict::ConfigError;
-
-/// Context that the local forge posts for the repository's tests.
-pub const LOCAL_CI_CONTEXT: &str = "orch/ci";
 
 /// Everything a task needs to know of the configuration, in a form that can be stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -43,11 +43,11 @@ mod who;
 pub use agents::{
     AgentConfig, Driver, PromptChannel, ResultRule, RoleByRisk, RoleConfig, RunLimits,
 };
-pub use contexts::RequiredContext;
+pub use contexts::{LOCAL_CI_CONTEXT, RequiredContext};
 pub use disk::DiskConfig;
+pub use effective::Effective;
 pub use effective::placed::{PlacedStep, placed_steps};
 pub use effective::steps::Origin;
-pub use effective::{Effective, LOCAL_CI_CONTEXT};
 pub use forges::{ForgeConfig, ForgeKind, ForgePlace, LandBy, RemotePlace};
 pub use gates::{AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, ToolConfig};
 pub use gateway::{GatewayConfig, ModelApi, ModelPrice};

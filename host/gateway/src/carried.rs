@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// Characters of a key that a refusal shows.
+const KEY_SHOWN_MAX: usize = 120;
 /// Keys of a request, by name: all of them change how a model answers, and nothing else.
 const KEYS: [&str; 44] = [
     "cache_control",
@@ -146,7 +148,7 @@ pub(crate) fn refusal(keys: &BTreeMap<String, Box<RawValue>>) -> Option<String> 
     let is_listed =
         |key: &&String| KEYS.contains(&key.as_str()) || KEYS_TOO.contains(&key.as_str());
     if let Some(key) = keys.keys().find(|key| !is_listed(key)) {
-        let key: String = key.chars().take(crate::ask::NAME_MAX).collect();
+        let key: String = key.chars().take(KEY_SHOWN_MAX).collect();
         return Some(format!("`{key}` is not among what a request may carry"));
     }
     let said = CONVERSATION.iter().filter_map(|key| keys.get(*key));
@@ -177,7 +179,7 @@ fn one(part: &Part<'_>, depth: usize) -> Result<(), String> {
         && !PARTS.contains(&kind)
         && !PARTS_TOO.contains(&kind)
     {
-        let kind: String = kind.chars().take(crate::ask::NAME_MAX).collect();
+        let kind: String = kind.chars().take(KEY_SHOWN_MAX).collect();
         return Err(format!(
             "a part of type `{kind}` is not among what a request may carry"
         ));

@@ -75,8 +75,8 @@ impl DeployStep {
         publish_docs(self.ledger.now(), record, repo, landed, &path, &content).await?;
         tracing::info!(
             task.id = record.task.id.0,
-            %landed,
-            %live,
+            sha = %landed,
+            actual = %live,
             "not deployed: what is live has it"
         );
         Ok(Ending::Event {

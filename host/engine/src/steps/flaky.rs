@@ -42,7 +42,7 @@ impl Bases {
                     flaky.push(name.clone());
                 }
             }
-            tracing::info!(repo = repo.name, sha = %sha, flaky = flaky.len(), "tested again: only tests failed that do so now and then");
+            tracing::info!(repo = repo.name, sha = %sha, count = flaky.len(), "tested again: only tests failed that do so now and then");
             tested = self.checkouts.test(repo, sha, ci, whose).await?;
         }
         if tested.run.passed && !flaky.is_empty() {
@@ -79,7 +79,7 @@ impl Bases {
         self.ledger
             .write(move |tx| Box::pin(async move { tx.put_flaky_tests(&name, &names, now).await }))
             .await?;
-        tracing::warn!(repo = repo.name, sha = %commit, flaky = flaky.len(), "tests of the base fail now and then");
+        tracing::warn!(repo = repo.name, sha = %commit, count = flaky.len(), "tests of the base fail now and then");
         if again.run.passed {
             again.run.output_tail.insert_str(0, &mark(&flaky));
         }
