@@ -203,7 +203,7 @@ fn keys_of_a_newer_program_of_the_same_protocol_are_passed_over() {
     assert!(run.folder.supervisor().is_some());
     let run = copied("killed");
     run.change("result.json", |keys| {
-        keys.insert("killed".to_owned(), "memory".into());
+        keys.insert("killed".to_owned(), "quantum".into());
     });
     let result = run.result();
     assert_eq!(result.kill_reason(), None, "a limit that nobody knows here");

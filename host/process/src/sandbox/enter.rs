@@ -255,6 +255,9 @@ fn without_namespaces(
     let Prepared { plan, cwd, user } = Prepared::of(confinement)?;
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))
         .map_err(|e| defect(e.into()))?;
+    // Whoever counts and ends thousands of processes would wait for each of them otherwise. Where it is not granted they
+    // are held to their number by the kernel, and end later.
+    raw::before_all_others();
     let (begin, begin_of_outside) = pipe()?;
     let (mut said, say) = pipe()?;
     let (mut say, mut begin_of_outside) = (Some(say), Some(begin_of_outside));

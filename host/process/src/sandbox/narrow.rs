@@ -249,6 +249,7 @@ fn confined(narrow: &Narrow<'_>) -> Result<Infallible, String> {
             .map_err(|e| failed("what it is told")(e.to_string()))?;
     }
     std::env::set_current_dir(cwd).map_err(|e| failed("the working folder")(e.to_string()))?;
+    raw::as_any_other();
     let end = Some(rustix::process::Signal::KILL);
     rustix::process::set_parent_process_death_signal(end)
         .map_err(|e| failed("the end with its parent")(e.to_string()))?;

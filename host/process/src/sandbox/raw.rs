@@ -43,6 +43,26 @@ pub(super) fn start(flags: CloneFlags, child: impl FnMut() -> isize) -> Result<P
     pid.map_err(|e| Errno::from_raw_os_error(e as i32))
 }
 
+/// Has this thread, and what it starts, run before all that is not so; answers whether that was granted.
+pub(super) fn before_all_others() -> bool {
+    scheduled(libc::SCHED_RR, 1)
+}
+
+/// Has this thread, and what it starts, run as any other.
+pub(super) fn as_any_other() -> bool {
+    scheduled(libc::SCHED_OTHER, 0)
+}
+
+fn scheduled(policy: i32, priority: i32) -> bool {
+    let parameters = libc::sched_param {
+        sched_priority: priority,
+    };
+    // SAFETY: the kernel reads the structure, which lives until the call returns, and writes nothing.
+    #[expect(unsafe_code, reason = "no library of the tree has this call")]
+    let done = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+    done == 0
+}
+
 /// Starts a copy of this process, which runs `child` and ends with what that answers. As [`start`], only for a process
 /// with one thread.
 pub(super) fn fork(child: impl FnOnce() -> i32) -> Result<Pid> {
