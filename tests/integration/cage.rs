@@ -32,6 +32,8 @@ fn attempts(world: &World, list: &str) -> String {
             "    if ( {command} ) >/dev/null 2>&1 </dev/null; then echo '{name}' >> {note}; fi; echo '{name}' >> {tried}\n"
         ));
     }
+    // What an attempt leaves would be a finding of its own.
+    script.push_str("    rm -f leads named device\n");
     script
 }
 
