@@ -169,7 +169,9 @@ fn branch_that_somebody_moved_off_a_rewritten_base_is_judged_anew_and_lands() {
         "seed",
         &["checkout", "--quiet", "-B", "moved", "FETCH_HEAD"],
     );
-    world.git("seed", &["rebase", "--quiet", "--onto", "main", &leaked]);
+    let named = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"];
+    let rebase = ["rebase", "--quiet", "--onto", "main", &leaked];
+    world.git("seed", &[&named[..], &rebase[..]].concat());
     let to = format!("HEAD:refs/heads/{branch}");
     world.git("seed", &["push", "--quiet", "--force", "../shop.git", &to]);
     world.git("seed", &["checkout", "--quiet", "main"]);
