@@ -14,6 +14,8 @@ use orch_store::{
     ClaimedJob, CountsAsTry, EnqueueOutcome, FinishOutcome, JobKey, JobRow, NewJob, RenewOutcome,
     Store, StoreError,
 };
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 /// A job with no name.
 fn nameless(payload: &str) -> NewJob {
@@ -321,4 +323,35 @@ async fn events_that_are_noted_together_keep_their_order() {
     assert_eq!(stored, data);
     assert_eq!(events.iter().map(|e| e.id).collect::<Vec<_>>(), ids);
     assert_eq!(claim_at(&store, 9).await.len(), 0);
+}
+
+/// The reason is asked for as soon as the command is gone, so each store has one chance to tell another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn caller_of_a_batch_that_cannot_begin_is_told_why() {
+    let each = (0..24).map(|_| tokio::spawn(refused_by_another()));
+    for done in join_all(each).await {
+        done.expect("it is told");
+    }
+}
+
+async fn refused_by_another() {
+    let (folder, store) = store().await;
+    let file = SqliteConnectOptions::new().filename(folder.path().join("orch.db"));
+    let mut other = file.connect().await.expect("another program");
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .expect("held");
+    let write = store
+        .write(|tx| Box::pin(async move { tx.enqueue(&nameless("1"), 1).await }))
+        .boxed();
+    let joined = store.enqueue(nameless("2"), 1).boxed();
+    let (answers, commits) = together(&store, [write, joined]).await;
+    for answer in answers {
+        let error = answer.expect_err("nothing could be written").in_full();
+        assert!(error.contains("locked"), "{error}");
+    }
+    assert_eq!(commits, 0);
+    other.close().await.expect("let go");
+    assert!(rows(&store).await.is_empty());
 }

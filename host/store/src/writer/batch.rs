@@ -42,14 +42,21 @@ async fn carry_out(
     while let Some(command) = commands.pop() {
         match command {
             Command::Ask(ask) => {
-                if groups.ends_before(&*ask) {
-                    join(transaction, &mut groups).await?;
+                if groups.ends_before(&*ask)
+                    && let Err(error) = join(transaction, &mut groups).await
+                {
+                    commands.push(Command::Ask(ask));
+                    return Err(error);
                 }
                 groups.add(ask);
             }
             Command::Work(work) => {
-                join(transaction, &mut groups).await?;
-                match work(transaction.open().await?).await {
+                if let Err(error) = open(transaction, &mut groups).await {
+                    // It stays: its caller asks why it goes, and has to find the reason then.
+                    commands.push(Command::Work(work));
+                    return Err(error);
+                }
+                match work(transaction.tx()).await {
                     Some(reply) => transaction.replies.push(reply),
                     None => transaction.undo().await?,
                 }
@@ -58,6 +65,12 @@ async fn carry_out(
     }
     join(transaction, &mut groups).await?;
     transaction.commit().await
+}
+
+/// Carries out the run of commands so far, and opens a savepoint for what comes.
+async fn open(transaction: &mut Transaction<'_>, groups: &mut Groups) -> Result<(), StoreError> {
+    join(transaction, groups).await?;
+    transaction.open().await.map(|_| ())
 }
 
 /// Carries out the run of commands so far; another one begins.

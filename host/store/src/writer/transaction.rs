@@ -81,6 +81,11 @@ impl<'t> Transaction<'t> {
         Ok(self.tx)
     }
 
+    /// In the present savepoint.
+    pub(super) fn tx(&mut self) -> &mut Tx {
+        self.tx
+    }
+
     /// Takes back what was written in the present savepoint.
     pub(super) async fn undo(&mut self) -> Result<(), StoreError> {
         self.tx.opening = "";
