@@ -10,6 +10,7 @@ mod host;
 mod landing;
 mod page;
 mod pickup;
+mod queue;
 mod recovery;
 mod store;
 mod times;
@@ -33,7 +34,7 @@ documentation is never written in part.
 
 Sections, in the order of the page:
   gates      evaluating, loading and swapping gates
-  queue      enqueues, claims and completions per second
+  queue      enqueues, claims and completions per second, beside bare SQLite and other queues
   claims     claims on a store with 1,100,000 jobs and on an empty one
   pickup     from enqueue to claim under a steady load
   host       start, idle CPU and memory of a host
@@ -93,7 +94,7 @@ impl Section {
     async fn run(self, orch: &Path) -> anyhow::Result<Vec<Table>> {
         Ok(match self {
             Self::Gates => gates::run(orch).await?,
-            Self::Queue => vec![store::run().await?],
+            Self::Queue => queue::run().await?,
             Self::Claims => vec![claims::run().await?],
             Self::Pickup => vec![pickup::run().await?],
             Self::Host => vec![host::run(orch).await?],

@@ -97,9 +97,7 @@ async fn load(store: &Store, lives: &Lives) -> anyhow::Result<f64> {
         let (store, lives) = (store.clone(), lives.clone());
         writes.spawn(async move {
             let job = job();
-            let queued = store
-                .write(move |tx| Box::pin(async move { tx.enqueue(&job, 1).await }))
-                .await?;
+            let queued = store.enqueue(job, 1).await?;
             let committed = Instant::now();
             let EnqueueOutcome::Enqueued(id) = queued else {
                 anyhow::bail!("{queued:?}");
@@ -150,8 +148,8 @@ async fn work(store: Store, lives: Lives) -> anyhow::Result<()> {
 
 async fn complete(store: Store, lives: Lives, job: ClaimedJob) -> anyhow::Result<()> {
     let key = job.key;
-    let done = store.write(move |tx| Box::pin(tx.complete(key, 3)));
-    anyhow::ensure!(done.await? == FinishOutcome::Finished, "fenced");
+    let done = store.complete(key, 3).await?;
+    anyhow::ensure!(done == FinishOutcome::Finished, "fenced");
     lives.note(key.id, |life| life.completed += 1);
     Ok(())
 }

@@ -40,15 +40,28 @@ pub(crate) fn torture(args: &[String]) -> anyhow::Result<()> {
     )
 }
 
+/// Other queues and bare SQLite, beside which the queue is measured.
+const PEERS: [&str; 2] = ["floor", "effectum"];
+
 /// Runs the benchmarks, which write their page themselves.
-pub(crate) fn bench() -> anyhow::Result<()> {
+pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
     crate::gates::build(false)?;
-    let page = root().join("docs/reference/benchmarks.md");
     // One build for both: built one by one they would compile their common dependencies twice.
     shell::run(cargo().args(["build", "--release", "-p", "orch", "-p", "orch-bench"]))?;
+    let target = target_dir()?;
+    for peer in PEERS {
+        let home = root().join("host/bench/peers").join(peer);
+        shell::run(
+            cargo()
+                .args(["build", "--release", "--locked", "--manifest-path"])
+                .arg(home.join("Cargo.toml"))
+                .arg("--target-dir")
+                .arg(target.join("peers").join(peer)),
+        )?;
+    }
     shell::run(
-        Command::new(target_dir()?.join("release/orch-bench"))
+        Command::new(target.join("release/orch-bench"))
             .current_dir(root())
-            .arg(page),
+            .args(args),
     )
 }

@@ -37,8 +37,12 @@ enum Verb {
     Tools,
     /// Look for what the house style forbids.
     Tidy,
-    /// Run the benchmarks and write docs/reference/benchmarks.md.
-    Bench,
+    /// Run the benchmarks and write docs/reference/benchmarks.md; `PAGE --only SECTION,…` measures some of them.
+    Bench {
+        /// Passed on; the page of the documentation if nothing is said.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Kill everything at every crash point and at random, and compare: `--points N --rounds N --seed S`; `--mover N` walks N times among other people.
     Torture {
         /// Passed on: all points and 10,000 rounds from seed 1 if nothing is said.
@@ -62,7 +66,7 @@ fn main() -> std::process::ExitCode {
         Verb::Gates => gates::build(false),
         Verb::Tools => tools::install(),
         Verb::Tidy => tidy::run(),
-        Verb::Bench => demo::bench(),
+        Verb::Bench { args } => demo::bench(&args),
         Verb::Torture { args } => demo::torture(&args),
         Verb::Mutants { only } => mutants::run(&only),
         Verb::Deny => test::deny(),
