@@ -12,6 +12,7 @@ mod page;
 mod pickup;
 mod queue;
 mod recovery;
+mod site;
 mod store;
 mod times;
 mod webhooks;

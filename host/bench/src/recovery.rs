@@ -2,5 +2,4 @@
 //! their own; what is measured stands in the modules.
 
 pub(crate) mod reattach;
-mod site;
 pub(crate) mod stop;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::site::Site;
+use crate::site::Site;
 use crate::page::Table;
 use crate::times::{histogram, keep, ms};
 

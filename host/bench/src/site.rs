@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::host::{Host, answers};
 
-const AGENT: &str = include_str!("agent.sh");
+const AGENT: &str = include_str!("recovery/agent.sh");
 /// Variable by which every process of an agent of this site is found.
 const MARK: &str = "BENCH_SITE";
 /// Longest wait for one answer of the host.
@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(5);
 const SWEEP: Duration = Duration::from_secs(10);
 
 /// The folder, and the host while one runs.
-pub(super) struct Site {
+pub(crate) struct Site {
     folder: tempfile::TempDir,
     orch: PathBuf,
     host: Option<Host>,
@@ -60,7 +60,7 @@ impl Drop for Site {
 
 impl Site {
     /// A site whose host runs up to `agents` agents at once.
-    pub(super) fn new(orch: &Path, agents: usize) -> anyhow::Result<Self> {
+    pub(crate) fn new(orch: &Path, agents: usize) -> anyhow::Result<Self> {
         // An absolute path: processes are found by it. On the disk of the build, as the stores are.
         let top = fs::canonicalize("target")?;
         let site = Self {
@@ -96,7 +96,7 @@ impl Site {
     }
 
     /// A path in the folder.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -112,7 +112,7 @@ impl Site {
     }
 
     /// Starts the host and waits until it answers; says how long that took from the start of the process.
-    pub(super) async fn start_host(&mut self) -> anyhow::Result<Duration> {
+    pub(crate) async fn start_host(&mut self) -> anyhow::Result<Duration> {
         let log = File::options()
             .create(true)
             .append(true)
@@ -130,31 +130,31 @@ impl Site {
     }
 
     /// Kills the host as a power cut would.
-    pub(super) fn kill_host(&mut self) {
+    pub(crate) fn kill_host(&mut self) {
         self.host = None;
     }
 
     /// The end of the host's log, for the text of an error.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let log = fs::read_to_string(self.path("host.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
     /// Begins a task under this name.
-    pub(super) async fn begin(&self, item: &str) -> anyhow::Result<()> {
+    pub(crate) async fn begin(&self, item: &str) -> anyhow::Result<()> {
         let new = json!({"repo": "shop", "title": "Wait", "id": item});
         self.ask("POST", "/tasks", Some(new)).await.map(|_| ())
     }
 
     /// Stops a task without waiting for its end.
-    pub(super) async fn stop(&self, item: &str) -> anyhow::Result<()> {
+    pub(crate) async fn stop(&self, item: &str) -> anyhow::Result<()> {
         let path = format!("/tasks/{item}/stop");
         self.ask("POST", &path, Some(json!({}))).await.map(|_| ())
     }
 
     /// The command line that stops a task, started. Killed when dropped.
-    pub(super) fn start_stop(&self, item: &str) -> anyhow::Result<tokio::process::Child> {
+    pub(crate) fn start_stop(&self, item: &str) -> anyhow::Result<tokio::process::Child> {
         let mut command = tokio::process::Command::new(&self.orch);
         command
             .args(["task", "stop", item, "--config"])
@@ -166,7 +166,7 @@ impl Site {
     }
 
     /// The task as it is now.
-    pub(super) async fn task(&self, item: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn task(&self, item: &str) -> anyhow::Result<Value> {
         self.ask("GET", &format!("/tasks/{item}"), None).await
     }
 
@@ -210,20 +210,20 @@ impl Site {
     }
 
     /// The whole tree of a task's run: its supervisor and whatever its agent started, wherever it went.
-    pub(super) fn tree(&self, item: &str) -> Vec<ProcessIdentity> {
+    pub(crate) fn tree(&self, item: &str) -> Vec<ProcessIdentity> {
         let mut tree = self.supervisors(&format!("-{item}-"));
         tree.extend(self.marked(item));
         tree
     }
 
     /// How many lines a file of the task's agent has.
-    pub(super) fn lines(&self, folder: &str, item: &str) -> usize {
+    pub(crate) fn lines(&self, folder: &str, item: &str) -> usize {
         let text = fs::read_to_string(self.path(folder).join(item)).unwrap_or_default();
         text.lines().count()
     }
 
     /// Waits until the task's agent is ready.
-    pub(super) async fn ready(&self, item: &str) -> anyhow::Result<()> {
+    pub(crate) async fn ready(&self, item: &str) -> anyhow::Result<()> {
         let begun = Instant::now();
         while self.lines("ready", item) == 0 {
             anyhow::ensure!(
@@ -237,7 +237,7 @@ impl Site {
     }
 
     /// Waits until the task is seen as `is_so` wants it; answers that view.
-    pub(super) async fn follow(
+    pub(crate) async fn follow(
         &self,
         item: &str,
         most: Duration,
