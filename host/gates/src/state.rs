@@ -22,7 +22,9 @@ pub(crate) struct State {
     pub(crate) tape: Tape,
     /// End of what the guest printed to its standard error.
     pub(crate) last_words: LastWords,
-    wasi: WasiCtx,
+    seed: Seed,
+    /// Made when the guest first asks: few gates do, and it is a third of what an evaluation costs beside the guest.
+    wasi: Option<WasiCtx>,
     table: ResourceTable,
 }
 
@@ -49,38 +51,43 @@ impl HostMonotonicClock for Standing {
 
 impl State {
     pub(crate) fn new(imports: Option<Arc<dyn GateImports>>, limits: Limits, seed: Seed) -> Self {
-        let now = Duration::from_millis(u64::try_from(seed.now_ms).unwrap_or(0));
-        let bytes = seed.evaluation.to_le_bytes().to_vec();
-        let last_words = LastWords::default();
-        // No preopened folders, environment, arguments or sockets; output goes nowhere, but for the last words.
-        let wasi = WasiCtxBuilder::new()
-            .stderr(last_words.clone())
-            .wall_clock(Standing(now))
-            .monotonic_clock(Standing(now))
-            .secure_random(Deterministic::new(bytes.clone()))
-            .insecure_random(Deterministic::new(bytes))
-            .insecure_random_seed(u128::from(seed.evaluation.unsigned_abs()))
-            .max_random_size(64 * 1024)
-            .allow_tcp(false)
-            .allow_udp(false)
-            .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
             imports,
             meter: Meter::new(limits),
             tape: Tape::Off,
-            last_words,
-            wasi,
+            last_words: LastWords::default(),
+            seed,
+            wasi: None,
             table,
         }
     }
 }
 
+/// No preopened folders, environment, arguments or sockets; output goes nowhere, but for the last words.
+fn empty_wasi(seed: Seed, last_words: &LastWords) -> WasiCtx {
+    let now = Duration::from_millis(u64::try_from(seed.now_ms).unwrap_or(0));
+    let bytes = seed.evaluation.to_le_bytes().to_vec();
+    WasiCtxBuilder::new()
+        .stderr(last_words.clone())
+        .wall_clock(Standing(now))
+        .monotonic_clock(Standing(now))
+        .secure_random(Deterministic::new(bytes.clone()))
+        .insecure_random(Deterministic::new(bytes))
+        .insecure_random_seed(u128::from(seed.evaluation.unsigned_abs()))
+        .max_random_size(64 * 1024)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .build()
+}
+
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView {
-            ctx: &mut self.wasi,
+            ctx: self
+                .wasi
+                .get_or_insert_with(|| empty_wasi(self.seed, &self.last_words)),
             table: &mut self.table,
         }
     }
