@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
+use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::compile::Compiler;
@@ -103,9 +104,7 @@ impl Cache {
             tracing::debug!(image = %image.display(), error = %error, "an image could not be kept");
         }
         self.shorten(IMAGES_MAX);
-        deserialize(runtime, code)
-            .await
-            .map_err(LoadError::Compiler)
+        deserialize(&runtime.0.engine, &code).map_err(|e| LoadError::Compiler(first_line(&e)))
     }
 
     /// Removes all but the images that were used last.
@@ -127,19 +126,10 @@ impl Cache {
     }
 
     async fn load(&self, runtime: &GateRuntime, image: &Path) -> Option<Component> {
-        let noted = tokio::fs::read_to_string(hash_path(image)).await.ok()?;
-        let bytes = tokio::fs::read(image).await.ok()?;
-        if hex::encode(Sha256::digest(&bytes)) != noted {
-            tracing::warn!(image = %image.display(), "an image is damaged and is compiled again");
-            return None;
-        }
-        match deserialize(runtime, bytes).await {
-            Ok(component) => Some(component),
-            Err(error) => {
-                tracing::warn!(image = %image.display(), error, "an image cannot be used");
-                None
-            }
-        }
+        let (engine, path) = (runtime.0.engine.clone(), image.to_owned());
+        // One errand for all of it: each way to the threads for blocking work and back costs as much as the hash.
+        let work = move || read_image(&engine, &path);
+        tokio::task::spawn_blocking(work).await.ok().flatten()
     }
 
     /// Removes images of digests that nobody needs and of other engines.
@@ -161,16 +151,30 @@ impl Cache {
     }
 }
 
-/// Machine code as a component; the error is why not.
-async fn deserialize(runtime: &GateRuntime, code: Vec<u8>) -> Result<Component, String> {
-    let engine = runtime.0.engine.clone();
+/// The component of a whole image; none, and a line in the log, if it is damaged or of another engine.
+fn read_image(engine: &Engine, image: &Path) -> Option<Component> {
+    let noted = std::fs::read_to_string(hash_path(image)).ok()?;
+    let bytes = std::fs::read(image).ok()?;
+    if hex::encode(Sha256::digest(&bytes)) != noted {
+        tracing::warn!(image = %image.display(), "an image is damaged and is compiled again");
+        return None;
+    }
+    match deserialize(engine, &bytes) {
+        Ok(component) => Some(component),
+        Err(error) => {
+            tracing::warn!(image = %image.display(), error = first_line(&error), "an image cannot be used");
+            None
+        }
+    }
+}
+
+/// Machine code as a component.
+fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes are what our own compiler wrote, as their hash shows, in a folder that only this
     // user can write; wasmtime itself checks that they were made for this engine.
     #[expect(unsafe_code, reason = "loading compiled code has no safe form")]
-    let load = move || unsafe { Component::deserialize(&engine, &code) };
-    match tokio::task::spawn_blocking(load).await {
-        Ok(loaded) => loaded.map_err(|e| first_line(&e)),
-        Err(error) => Err(error.to_string()),
+    unsafe {
+        Component::deserialize(engine, code)
     }
 }
 

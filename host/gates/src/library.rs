@@ -93,6 +93,8 @@ struct SeenFile {
 #[derive(Debug, Default)]
 struct Watched {
     versions: Versions,
+    /// The versions as this process wrote them last; none before it did.
+    written: Option<Versions>,
     seen: BTreeMap<String, SeenFile>,
     /// Gates whose file was gone at the last look; removed at the next.
     gone: Vec<String>,
@@ -222,7 +224,7 @@ impl Library {
             .collect();
         if changed {
             self.runtime.publish(next);
-            self.keep(&state.versions);
+            self.keep(&mut state);
         }
     }
 
@@ -351,12 +353,20 @@ impl Library {
             .join(format!("{digest}.wasm"))
     }
 
-    /// Writes the versions down and removes what it no longer needs.
-    fn keep(&self, versions: &Versions) {
-        if let Err(error) = versions.write(&self.config.state) {
-            // The set serves all the same; only a restart would know less.
-            tracing::error!(folder = %self.config.state.display(), error = %error, "the gates' state was not written");
+    /// Writes the versions down and removes what they no longer need, unless that was done for these very versions.
+    fn keep(&self, state: &mut Watched) {
+        if state.written.as_ref() == Some(&state.versions) {
+            return;
         }
+        let versions = &state.versions;
+        state.written = match versions.write(&self.config.state) {
+            Ok(()) => Some(versions.clone()),
+            Err(error) => {
+                // The set serves all the same; only a restart would know less.
+                tracing::error!(folder = %self.config.state.display(), error = %error, "the gates' state was not written");
+                None
+            }
+        };
         self.cache
             .sweep(&self.runtime, &|digest| versions.needs(digest));
         let files = std::fs::read_dir(self.config.state.join("versions"));

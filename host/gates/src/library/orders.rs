@@ -53,7 +53,7 @@ impl Library {
         next.gates.insert(name.to_owned(), gate);
         next.rolled_back.insert(name.to_owned(), to.clone());
         self.runtime.publish(next);
-        self.keep(&state.versions);
+        self.keep(&mut state);
         Ok(to)
     }
 
@@ -77,7 +77,7 @@ impl Library {
         if reason.is_some() {
             self.publish_quarantine(&state.versions);
         }
-        self.keep(&state.versions);
+        self.keep(&mut state);
         reason
     }
 
@@ -91,7 +91,7 @@ impl Library {
         let was = state.versions.quarantined.remove(&gate.digest).is_some();
         state.versions.trapped.remove(&gate.digest);
         self.publish_quarantine(&state.versions);
-        self.keep(&state.versions);
+        self.keep(&mut state);
         was
     }
 

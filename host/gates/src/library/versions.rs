@@ -12,7 +12,7 @@ const VERSIONS_MAX: usize = 10;
 const TRAPPED_MAX: usize = 200;
 
 /// The versions of one gate.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GateVersions {
     /// Digest that served last.
     pub(crate) current: String,
@@ -24,7 +24,7 @@ pub(crate) struct GateVersions {
 }
 
 /// The versions of every gate.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Versions {
     #[serde(default)]
     pub(crate) gates: BTreeMap<String, GateVersions>,

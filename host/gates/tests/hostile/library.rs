@@ -153,6 +153,33 @@ async fn gate_whose_file_is_removed_is_gone_at_the_second_look() {
 }
 
 #[tokio::test]
+async fn version_that_comes_back_is_written_down_only_where_another_served_meanwhile() {
+    let world = World::new();
+    let library = world.open().await;
+    // A file that is replaced is another one.
+    let written = || {
+        let meta = std::fs::metadata(world.path("state/state.json")).expect("it is written");
+        std::os::unix::fs::MetadataExt::ino(&meta)
+    };
+    world.drop_file(&version(1));
+    library.sync(Settle::Now).await;
+    let first = written();
+    std::fs::remove_file(world.file()).expect("removed");
+    library.sync(Settle::Now).await;
+    world.drop_file(&version(1));
+    library.sync(Settle::Now).await;
+    assert!(!world.digest().is_empty(), "it serves again");
+    assert_eq!(written(), first);
+    world.drop_file(&version(2));
+    library.sync(Settle::Now).await;
+    let served = world.digest();
+    drop(library);
+    world.drop_file(b"no gate");
+    world.open().await;
+    assert_eq!(world.digest(), served, "the other one was written down");
+}
+
+#[tokio::test]
 async fn rollback_serves_until_another_file_is_dropped_and_over_a_restart() {
     let world = World::new();
     let library = world.open().await;
