@@ -13,6 +13,8 @@ use crate::page::Table;
 
 /// How long an idle host is watched.
 const IDLE: Duration = Duration::from_secs(10);
+/// Starts that find the images kept.
+const KEPT_STARTS: usize = 5;
 
 /// A host's process. Killed when dropped.
 pub(crate) struct Host(Child);
@@ -28,6 +30,11 @@ impl Host {
             .stderr(log)
             .spawn()?;
         Ok(Self(child))
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
     }
 
     /// Whether it has ended by itself.
@@ -88,6 +95,7 @@ pub(crate) fn program() -> anyhow::Result<PathBuf> {
     Ok(orch)
 }
 
+/// Measures a first start, which compiles the gates, and one that finds their images.
 pub(crate) async fn run(orch: &Path) -> anyhow::Result<Table> {
     let folder = tempfile::tempdir()?;
     let gates = std::fs::canonicalize("gates")?;
@@ -96,49 +104,103 @@ pub(crate) async fn run(orch: &Path) -> anyhow::Result<Table> {
         &config,
         format!("data: data\ngates_dir: {}\n", gates.display()),
     )?;
-    leave_a_job(&folder.path().join("data/orch.db")).await?;
-    let log = folder.path().join("host.log");
+    let first = start(orch, folder.path()).await?;
+    drop(first.host);
+    let mut kept = Vec::new();
+    for _ in 1..KEPT_STARTS {
+        kept.push(start(orch, folder.path()).await?.took);
+    }
+    let last = start(orch, folder.path()).await?;
+    kept.push(last.took);
+    let pid = last.host.pid();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = cpu_ticks(pid)?;
+    tokio::time::sleep(IDLE).await;
+    let percent = (cpu_ticks(pid)? - before) as f64 / IDLE.as_secs_f64();
+    let memory = resident_mib(pid)?;
+    let row = |what: &str, value: String, goal: &str| vec![what.into(), value, goal.into()];
+    let ms = |ms: f64| format!("{ms:.0} ms");
+    Ok(Table {
+        title: "Host",
+        note: format!(
+            "`orch serve` with all first-party gates. A first start compiles them; the median of {KEPT_STARTS} later ones, which find their images kept. The first claim is of a job that lay ready: measured when the host has logged the end of that job's handler, so claim and handler are in it. Idle over {} s, in percent of one core; memory is the resident set.",
+            IDLE.as_secs()
+        ),
+        header: vec!["what", "value", "goal"],
+        rows: vec![
+            row("first start to first claim", ms(first.took.claim_ms), ""),
+            row("first start to first answer", ms(first.took.answer_ms), ""),
+            row(
+                "images kept, start to first claim",
+                ms(median(kept.iter().map(|took| took.claim_ms))),
+                "at most 150 ms",
+            ),
+            row(
+                "images kept, start to first answer",
+                ms(median(kept.iter().map(|took| took.answer_ms))),
+                "",
+            ),
+            row("idle CPU", format!("{percent:.2} %"), "under 0.3 %"),
+            row(
+                "resident memory",
+                format!("{memory:.0} MiB"),
+                "at most 60 MiB",
+            ),
+        ],
+    })
+}
+
+/// What a start took.
+struct Took {
+    claim_ms: f64,
+    answer_ms: f64,
+}
+
+/// A host that has claimed and answers.
+struct Started {
+    host: Host,
+    took: Took,
+}
+
+/// Starts a host in `folder` with one job ready.
+async fn start(orch: &Path, folder: &Path) -> anyhow::Result<Started> {
+    leave_a_job(&folder.join("data/orch.db")).await?;
+    let (log, socket) = (folder.join("host.log"), folder.join("data/orch.sock"));
     let begun = Instant::now();
-    let mut host = Host::start(orch, &config, File::create(&log)?)?;
-    let socket = folder.path().join("data/orch.sock");
+    let mut host = Host::start(orch, &folder.join("orch.yaml"), File::create(&log)?)?;
     let (mut claim_ms, mut answer_ms) = (None, None);
-    while claim_ms.is_none() || answer_ms.is_none() {
+    loop {
+        if let (Some(claim_ms), Some(answer_ms)) = (claim_ms, answer_ms) {
+            let took = Took {
+                claim_ms,
+                answer_ms,
+            };
+            return Ok(Started { host, took });
+        }
         anyhow::ensure!(
             !host.has_ended() && begun.elapsed() < Duration::from_secs(60),
             "the host has ended, or does not claim or answer:\n{}",
             std::fs::read_to_string(&log)?
         );
-        let now_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        let now_ms = || Some(begun.elapsed().as_secs_f64() * 1000.0);
         if claim_ms.is_none() && std::fs::read_to_string(&log)?.contains("a job failed") {
-            claim_ms = Some(now_ms);
+            claim_ms = now_ms();
         }
         if answer_ms.is_none() && answers(&socket).await {
-            answer_ms = Some(begun.elapsed().as_secs_f64() * 1000.0);
+            answer_ms = now_ms();
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let (claim_ms, answer_ms) = (claim_ms.unwrap_or(0.0), answer_ms.unwrap_or(0.0));
-    let pid = host.0.id();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = cpu_ticks(pid)?;
-    tokio::time::sleep(IDLE).await;
-    let ticks = cpu_ticks(pid)? - before;
-    let percent = ticks as f64 / IDLE.as_secs_f64();
-    Ok(Table {
-        title: "Host",
-        note: "`orch serve` with all first-party gates, compiled at its start. The first claim is of a job that lay ready: measured when the host has logged the end of that job's handler, so claim and handler are in it. Idle over ten seconds, in percent of one core; memory is the resident set.".to_owned(),
-        header: vec!["what", "value"],
-        rows: vec![
-            vec!["start to first claim".into(), format!("{claim_ms:.0} ms")],
-            vec!["start to first answer".into(), format!("{answer_ms:.0} ms")],
-            vec!["idle CPU".into(), format!("{percent:.1} %")],
-            vec!["resident memory".into(), format!("{:.0} MiB", resident_mib(pid)?)],
-        ],
-    })
+}
+
+fn median(times: impl Iterator<Item = f64>) -> f64 {
+    let mut times: Vec<f64> = times.collect();
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// CPU time of a process in ticks of 10 ms, kernel and user.
-fn cpu_ticks(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn cpu_ticks(pid: u32) -> anyhow::Result<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let rest = stat
         .rsplit_once(") ")

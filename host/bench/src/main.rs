@@ -14,6 +14,7 @@ mod queue;
 mod recovery;
 mod site;
 mod store;
+mod tasks;
 mod times;
 mod webhooks;
 
@@ -41,6 +42,7 @@ Sections, in the order of the page:
   host       start, idle CPU and memory of a host
   reattach   a killed host's runs until the next host has them again
   stop       `orch task stop` until nothing of the agent is left
+  tasks      10, 100 and 1,000 tasks at once through every stage, and a list of 10,000
   landing    tasks that wait for one base, simulated
   webhooks   10,000 signed deliveries, and 100,000 forged ones
 ";
@@ -55,13 +57,14 @@ enum Section {
     Host,
     Reattach,
     Stop,
+    Tasks,
     Landing,
     Webhooks,
 }
 
 impl Section {
     /// All of them, in the order of the page.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Gates,
         Self::Queue,
         Self::Claims,
@@ -69,6 +72,7 @@ impl Section {
         Self::Host,
         Self::Reattach,
         Self::Stop,
+        Self::Tasks,
         Self::Landing,
         Self::Webhooks,
     ];
@@ -82,6 +86,7 @@ impl Section {
             Self::Host => "host",
             Self::Reattach => "reattach",
             Self::Stop => "stop",
+            Self::Tasks => "tasks",
             Self::Landing => "landing",
             Self::Webhooks => "webhooks",
         }
@@ -101,6 +106,7 @@ impl Section {
             Self::Host => vec![host::run(orch).await?],
             Self::Reattach => vec![recovery::reattach::run(orch).await?],
             Self::Stop => vec![recovery::stop::run(orch).await?],
+            Self::Tasks => tasks::run(orch).await?,
             Self::Landing => vec![landing::run()?],
             Self::Webhooks => vec![webhooks::run(orch).await?],
         })

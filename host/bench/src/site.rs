@@ -16,7 +16,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::host::{Host, answers};
 
-const AGENT: &str = include_str!("recovery/agent.sh");
 /// Variable by which every process of an agent of this site is found.
 const MARK: &str = "BENCH_SITE";
 /// Longest wait for one answer of the host.
@@ -59,8 +58,9 @@ impl Drop for Site {
 }
 
 impl Site {
-    /// A site whose host runs up to `agents` agents at once.
-    pub(crate) fn new(orch: &Path, agents: usize) -> anyhow::Result<Self> {
+    /// A site of this agent, whose program is `agent.sh` with [`MARK`] in its environment. `config` is laid over what
+    /// every site has.
+    pub(crate) fn new(orch: &Path, agent: &str, config: &Value) -> anyhow::Result<Self> {
         // An absolute path: processes are found by it. On the disk of the build, as the stores are.
         let top = fs::canonicalize("target")?;
         let site = Self {
@@ -71,7 +71,7 @@ impl Site {
         for folder in ["seed", "started", "ready", "child", "go", "stubborn"] {
             fs::create_dir(site.path(folder))?;
         }
-        fs::write(site.path("agent.sh"), AGENT)?;
+        fs::write(site.path("agent.sh"), agent)?;
         fs::set_permissions(site.path("agent.sh"), fs::Permissions::from_mode(0o755))?;
         fs::write(site.path("seed/README.md"), "# Shop\n")?;
         fs::write(site.path("seed/.orch.yaml"), "required_contexts: []\n")?;
@@ -81,17 +81,15 @@ impl Site {
         site.git(&[&who[..], &["commit", "--quiet", "-m", "A shop"]].concat())?;
         site.git(&["clone", "--quiet", "--bare", ".", "../shop.git"])?;
         let mark = site.folder.path();
-        let config = json!({
+        let mut whole = json!({
             "data": "data",
             "gates_dir": fs::canonicalize("gates")?,
-            "concurrency": {"agents": agents},
-            "agents": {"waits": {"driver": "command", "program": "./agent.sh", "env": {MARK: mark}}},
-            "roles": {"default": {"agent": "waits", "limits": {"timeout_s": 600}}},
-            // What is measured ends with the agent's run; a person's answer is waited for then.
-            "pipeline": {"analysis": ["run analyst", "gate analysis-approved"]},
+            "agents": {"script": {"driver": "command", "program": "./agent.sh", "env": {MARK: mark}}},
+            "roles": {"default": {"agent": "script", "limits": {"timeout_s": 600}}},
             "repositories": {"shop": {"path": "shop.git", "prefix": "BENCH"}},
         });
-        fs::write(site.path("orch.yaml"), config.to_string())?;
+        lay_over(&mut whole, config);
+        fs::write(site.path("orch.yaml"), whole.to_string())?;
         Ok(site)
     }
 
@@ -134,6 +132,11 @@ impl Site {
         self.host = None;
     }
 
+    /// The running host's process.
+    pub(crate) fn host_pid(&self) -> anyhow::Result<u32> {
+        self.host.as_ref().map(Host::pid).context("no host runs")
+    }
+
     /// The end of the host's log, for the text of an error.
     pub(crate) fn log(&self) -> String {
         let log = fs::read_to_string(self.path("host.log")).unwrap_or_default();
@@ -171,7 +174,12 @@ impl Site {
     }
 
     /// Asks the host over its socket, with one connection for each question.
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Value> {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: orch\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -256,6 +264,18 @@ impl Site {
             );
             tokio::time::sleep(LOOK).await;
         }
+    }
+}
+
+/// Puts the values of `upper` in the place of those of `lower`, maps key by key.
+fn lay_over(lower: &mut Value, upper: &Value) {
+    match (lower, upper) {
+        (Value::Object(lower), Value::Object(upper)) => {
+            for (key, value) in upper {
+                lay_over(lower.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (lower, upper) => *lower = upper.clone(),
     }
 }
 

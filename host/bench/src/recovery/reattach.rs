@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde_json::Value;
 
-use crate::site::Site;
 use crate::page::Table;
+use crate::site::Site;
 use crate::times::{histogram, keep, ms, record};
 
 /// Agents that run when the host is killed.
@@ -26,7 +26,7 @@ struct Took {
 
 /// Kills a host under its agents, round by round.
 pub(crate) async fn run(orch: &Path) -> anyhow::Result<Table> {
-    let mut site = Site::new(orch, RUNS)?;
+    let mut site = super::site(orch, RUNS)?;
     let mut took = Took {
         answer: histogram(),
         attached: histogram(),

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::site::Site;
 use crate::page::Table;
+use crate::site::Site;
 use crate::times::{histogram, keep, ms};
 
 /// Agents that end at the first signal, one after the other.
@@ -28,7 +28,7 @@ struct Took {
 
 /// Stops agents of both kinds in one world.
 pub(crate) async fn run(orch: &Path) -> anyhow::Result<Table> {
-    let mut site = Site::new(orch, YIELDING.len() + 1)?;
+    let mut site = super::site(orch, YIELDING.len() + 1)?;
     fs::write(site.path("stubborn").join(STUBBORN), "")?;
     site.start_host().await?;
     for item in YIELDING.iter().chain([&STUBBORN]) {
