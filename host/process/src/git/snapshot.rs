@@ -38,7 +38,7 @@ const REFUSED_MAX: usize = 50;
 /// A work tree as git takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The tree; of a work tree that is gone, the one it began with.
+    /// The tree; of a work tree that is gone, or that git must not look at, the one it began with.
     pub tree: ObjectId,
     /// What is not in it, though it is there, by path; at most some dozens.
     pub refused: Vec<Refusal>,
@@ -91,6 +91,14 @@ impl Git {
             file: scratch.path().join("index"),
             work_tree,
         };
+        let traps = index.traps(&survey).await?;
+        if !traps.is_empty() {
+            let tree = self.tree_of(parent).await?;
+            return Ok(Snapshot {
+                tree,
+                refused: traps,
+            });
+        }
         index.read_tree(parent).await?;
         let tracked = self.tracked(parent).await?;
         let mut taking = Taking::of(work_tree, &survey);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use orch_domain::id::ObjectId;
-use orch_domain::left::RefusalKind;
+use orch_domain::left::{Refusal, RefusalKind};
 use orch_domain::path::RepoPath;
 
 use super::survey::{self, Survey};
@@ -35,6 +35,19 @@ impl Index<'_> {
         } else {
             Err(self.git.failed(args, &done))
         }
+    }
+
+    /// What git must not look at; nothing else is asked of it then.
+    pub(super) async fn traps(&self, survey: &Survey) -> Result<Vec<Refusal>, GitError> {
+        let found = match survey.rules.is_empty() {
+            true => self.not_ignored(survey.traps.clone()).await?,
+            // Not even what they ignore can be asked.
+            false => survey.rules.clone(),
+        };
+        let refusals = found.into_iter().take(REFUSED_MAX);
+        Ok(refusals
+            .map(|(path, kind)| Refusal { path, kind })
+            .collect())
     }
 
     pub(super) async fn read_tree(&self, parent: &ObjectId) -> Result<(), GitError> {

@@ -1,15 +1,21 @@
 //! One look through the whole work tree before git is asked: mends rights, and finds what git says nothing about.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use orch_domain::left::RefusalKind;
 use orch_domain::path::RepoPath;
 
+use super::nested;
 use crate::files::{Found, Kind, Mending, Next, Walked, walk};
 use crate::git::GitError;
 
 /// Most odd names that are kept: each is asked about and named.
 const ODD_MAX: usize = 1_000;
+/// Files of rules that git reads in every folder that it looks into.
+const RULES: [&[u8]; 3] = [b".gitattributes", b".gitignore", b".gitmodules"];
+/// Largest of them that git is let read, bytes: it reads them whole.
+const RULES_BYTES_MAX: u64 = 1024 * 1024;
 /// Most files of the folder that is always taken, and of one repository below the tree.
 const FILES_MAX: usize = 60_000;
 
@@ -26,6 +32,10 @@ pub(super) struct Survey {
     always_in: RepoPath,
     /// Whether there are more names than anybody looks at.
     pub(super) too_many: bool,
+    /// Files of rules that git must not read, for it would wait for them or fill the host's memory.
+    pub(super) rules: Vec<(RepoPath, RefusalKind)>,
+    /// Repositories that git must not look at unless a rule ignores them, for the same reason.
+    pub(super) traps: Vec<(RepoPath, RefusalKind)>,
 }
 
 /// Looks through the tree at `root`; the reason if there is none to look through.
@@ -44,6 +54,12 @@ pub(super) async fn look(
         let walked = walk(root, Mending::Rights, |found| survey.see(found));
         let walked = walked.map_err(|_| RefusalKind::Unreadable)?;
         survey.too_many |= walked == Walked::TooMany;
+        let nested = survey.repositories.iter().filter(|at| !at.is_empty());
+        let traps: Vec<_> = nested
+            .filter_map(|at| Some((at.clone(), nested::trap(&place(root, at))?)))
+            .take(ODD_MAX)
+            .collect();
+        survey.traps = traps;
         let Survey {
             always,
             repositories,
@@ -97,6 +113,11 @@ impl Survey {
             }
             return Next::Past;
         }
+        if let Some(kind) = unreadable(found)
+            && self.rules.len() < ODD_MAX
+        {
+            self.rules.push((found.path.clone(), kind));
+        }
         let odd = match found.kind {
             Kind::Folder => None,
             Kind::File | Kind::Link => {
@@ -122,6 +143,26 @@ impl Survey {
             false => Next::Into,
         }
     }
+}
+
+/// Why git may not open a file of rules; none if it is none, or an ordinary one. Links git does not follow there.
+fn unreadable(found: &Found<'_>) -> Option<RefusalKind> {
+    let name = found.path.parts().last()?;
+    if !RULES.contains(&name) {
+        return None;
+    }
+    let bytes = |found: &Found<'_>| found.stat.map_or(0, |stat| stat.st_size);
+    match found.kind {
+        Kind::Special => Some(RefusalKind::SpecialFile),
+        Kind::File if u64::try_from(bytes(found)).is_ok_and(|size| size > RULES_BYTES_MAX) => {
+            Some(RefusalKind::TooBig)
+        }
+        Kind::Folder | Kind::File | Kind::Link | Kind::TooDeep | Kind::Closed => None,
+    }
+}
+
+fn place(root: &Path, path: &RepoPath) -> PathBuf {
+    root.join(std::ffi::OsStr::from_bytes(path.as_bytes()))
 }
 
 /// Whether it is the `.git` of some folder, as git spells it.

@@ -322,6 +322,75 @@ async fn pipes_sockets_and_what_is_too_deep_are_named_unless_ignored() {
 }
 
 #[tokio::test]
+async fn what_git_would_wait_for_or_read_without_an_end_is_named_and_git_is_not_asked() {
+    let pipe = |path: &Path| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let (kind, mode) = (
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o644),
+        );
+        rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, 0).unwrap();
+    };
+    let huge = |path: &Path| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // Holes take no room on the disk, and as much memory as they are long.
+        fs::File::create(path).unwrap().set_len(1 << 36).unwrap();
+    };
+    let link = |path: &Path, to: &str| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(to, path).unwrap();
+    };
+    type Plant<'a> = &'a dyn Fn(&Path);
+    let plants: [(&str, Plant<'_>, RefusalKind); 13] = [
+        (".gitignore", &pipe, RefusalKind::SpecialFile),
+        ("s/.gitignore", &huge, RefusalKind::TooBig),
+        (".gitattributes", &pipe, RefusalKind::SpecialFile),
+        ("s/.gitattributes", &pipe, RefusalKind::SpecialFile),
+        (".gitmodules", &huge, RefusalKind::TooBig),
+        ("n/.git/HEAD", &pipe, RefusalKind::SpecialFile),
+        ("n/.git/HEAD", &huge, RefusalKind::TooBig),
+        ("n/.git/commondir", &pipe, RefusalKind::SpecialFile),
+        (
+            "n/.git/commondir",
+            &|at| link(at, "/dev/zero"),
+            RefusalKind::NestedRepository,
+        ),
+        ("n/.git/refs/heads/x", &pipe, RefusalKind::SpecialFile),
+        ("n/.git", &pipe, RefusalKind::SpecialFile),
+        ("s/HEAD", &pipe, RefusalKind::SpecialFile),
+        ("s/commondir", &huge, RefusalKind::TooBig),
+    ];
+    for (path, plant, kind) in plants {
+        let work = work().await;
+        work.put("s/y", "y");
+        work.put("n/z", "z");
+        plant(&work.tree.join(path));
+        if path.starts_with("s/") && !path.contains(".git") {
+            // A repository of which only the way to it stands where git looks.
+            work.put("n/.git", "gitdir: ../s");
+        }
+        let snapshot = work.snapshot().await;
+        let named = path.split("/.git/").next().unwrap_or(path);
+        let named = named.strip_suffix("/.git").unwrap_or(named).to_owned();
+        let named = match named.starts_with("s/") && !named.contains(".git") {
+            true => "n".to_owned(),
+            false => named,
+        };
+        assert_eq!(refused(&snapshot), [(named, kind)], "{path}");
+        let Repo { git, root, .. } = &work.repo;
+        assert_eq!(snapshot.tree, git.tree_of(root).await.unwrap(), "{path}");
+    }
+    // What a build keeps in a folder that is ignored is not looked at, and no reason to refuse anything.
+    let work = work().await;
+    work.put(".gitignore", "build/\n");
+    work.put("build/dep/z", "z");
+    pipe(&work.tree.join("build/dep/.git/HEAD"));
+    let snapshot = work.snapshot().await;
+    assert_eq!(snapshot.refused, []);
+    assert_eq!(work.taken(&snapshot).await, [".gitignore"]);
+}
+
+#[tokio::test]
 async fn tree_that_is_gone_or_is_no_folder_is_said_to_be_gone_and_changes_nothing() {
     let work = work().await;
     let Repo { git, root, .. } = &work.repo;
