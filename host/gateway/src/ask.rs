@@ -37,6 +37,15 @@ const FOREIGN_KEYS: [&str; 4] = [
     "web_search_options",
 ];
 
+/// Keys by which an answer costs other than the operator's price says, and what of them costs as much.
+const AT_THE_PRICE: [(&str, &[&str]); 2] = [
+    (
+        "service_tier",
+        &["auto", "default", "flex", "standard", "standard_only"],
+    ),
+    ("speed", &["standard"]),
+];
+
 /// A request that may be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ask {
@@ -101,6 +110,19 @@ pub(crate) fn read(api: Api, body: &[u8], lists: impl Fn(&str) -> bool) -> Resul
         let detail = format!("`{key}` has the provider go out by itself or go on after the answer");
         return refuse(&model, Reached::CallNotListed, detail);
     }
+    for (key, listed) in AT_THE_PRICE {
+        let Some(value) = keys.get(key).filter(|raw| raw.get() != "null") else {
+            continue;
+        };
+        let value = serde_json::from_str::<String>(value.get()).unwrap_or_default();
+        if !listed.contains(&value.as_str()) {
+            let value: String = value.chars().take(NAME_MAX).collect();
+            let detail = format!(
+                "`{key}: {value}` costs other than the price that the operator gave; use one of {listed:?}"
+            );
+            return refuse(&model, Reached::CallNotListed, detail);
+        }
+    }
     // What is off is as good as not there, and keys that are on were looked at one by one.
     keys.retain(|key, _| !FOREIGN_KEYS.contains(&key.as_str()));
     if let Some(detail) = carried::refusal(&keys) {
@@ -126,7 +148,10 @@ pub(crate) fn read(api: Api, body: &[u8], lists: impl Fn(&str) -> bool) -> Resul
         serde_json::from_str::<u64>(raw.get()).ok()
     };
     let most = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+    // Each of several answers to one request is as long as it likes.
+    let answers = number("n").unwrap_or(1).max(1);
     let output_max = most.into_iter().find_map(number).unwrap_or(OUTPUT_MAX);
+    let output_max = output_max.saturating_mul(answers);
     let is_streamed = keys.get("stream").is_some_and(|raw| raw.get() == "true");
     if api == Api::OpenAi && is_streamed && keys.contains_key("messages") {
         // Without it a stream says nothing of what it used.
@@ -172,6 +197,29 @@ mod tests {
         let stream = asked(Api::OpenAi, r#"{"model":"m","messages":[],"stream":true}"#).unwrap();
         let sent = String::from_utf8(stream.body).unwrap();
         assert!(sent.contains(r#""include_usage":true"#), "{sent}");
+    }
+
+    #[test]
+    fn what_costs_more_than_it_is_counted_is_set_aside_or_refused() {
+        let ask = asked(Api::OpenAi, r#"{"model":"m","max_tokens":7,"n":9}"#).unwrap();
+        assert_eq!(ask.output_max, 63);
+        let most = asked(Api::OpenAi, r#"{"model":"m","n":18446744073709551615}"#).unwrap();
+        assert_eq!(most.output_max, u64::MAX);
+        for body in [
+            r#"{"model":"m","service_tier":"priority"}"#,
+            r#"{"model":"m","service_tier":"\u0070riority"}"#,
+            r#"{"model":"m","service_tier":["priority"]}"#,
+            r#"{"model":"m","speed":"fast"}"#,
+        ] {
+            let refused = asked(Api::Anthropic, body).unwrap_err();
+            assert_eq!(refused, Reached::CallNotListed, "{body}");
+        }
+        for body in [
+            r#"{"model":"m","service_tier":"auto"}"#,
+            r#"{"model":"m","speed":null}"#,
+        ] {
+            assert!(asked(Api::Anthropic, body).is_ok(), "{body}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod key;
 mod refusal;
 mod run;
 mod serve;
+mod trial;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use account::{Account, Spent};
 pub use api::Api;
 pub use key::Key;
 pub use serve::Gateway;
+pub use trial::{Asked, ask};
 
 /// What a run may ask of its model, and of whom.
 #[derive(Debug)]

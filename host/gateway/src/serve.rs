@@ -65,15 +65,7 @@ impl Gateway {
         policy: Policy,
         account: Account,
     ) -> io::Result<(Self, mpsc::Receiver<Told>)> {
-        // It fails only when one was chosen already.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_MAX)
-            .read_timeout(SILENCE_MAX)
-            .build()
-            .map_err(io::Error::other)?;
+        let client = client()?;
         let (tell, told) = mpsc::channel(TOLD_MAX);
         let run = Run::new(policy, account, client, tell);
         run.look_at_account();
@@ -104,6 +96,19 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Whoever speaks with a provider: it is asked directly, and nowhere else that it sends to.
+pub(crate) fn client() -> io::Result<reqwest::Client> {
+    // It fails only when one was chosen already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT_MAX)
+        .read_timeout(SILENCE_MAX)
+        .build()
+        .map_err(io::Error::other)
 }
 
 async fn connection(stream: UnixStream, run: Arc<Run>) {
@@ -144,7 +149,7 @@ async fn answer(run: &Arc<Run>, request: Request<Incoming>) -> Answer {
         what: path.to_owned(),
         request: run
             .client
-            .request(parts.method.clone(), address(run, path, query)),
+            .request(parts.method.clone(), address(&run.policy, path, query)),
         sent: 0,
         reservation: None,
     };
@@ -181,8 +186,8 @@ async fn answer(run: &Arc<Run>, request: Request<Incoming>) -> Answer {
     call.send(run, &parts.headers).await
 }
 
-fn address(run: &Run, path: &str, query: Option<&str>) -> String {
-    let upstream = run.policy.upstream.trim_end_matches('/');
+pub(crate) fn address(policy: &Policy, path: &str, query: Option<&str>) -> String {
+    let upstream = policy.upstream.trim_end_matches('/');
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     format!("{upstream}{path}{query}")
 }

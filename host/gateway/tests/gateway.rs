@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use orch_domain::reach::Reached;
-use orch_gateway::{Account, Api, Call, Gateway, Key, Policy, Price, Spent, Told};
+use orch_gateway::{Account, Api, Asked, Call, Gateway, Key, Policy, Price, Spent, Told, ask};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -275,4 +275,45 @@ async fn limits_and_outages_of_the_provider_are_told() {
         failed += usize::from(told == Told::Failed);
     }
     assert_eq!(failed, 1, "one outage is one");
+}
+
+#[tokio::test]
+async fn provider_is_asked_with_the_key_and_what_it_says_of_it_is_told() {
+    for (answer, expected) in [
+        ("200 OK", Asked::Taken),
+        ("401 Unauthorized", Asked::KeyRefused(401)),
+        (
+            "307 Temporary Redirect\r\nlocation: http://127.0.0.1:1/",
+            Asked::Otherwise(307),
+        ),
+    ] {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let policy = Policy {
+            api: Api::Anthropic,
+            upstream: format!("http://127.0.0.1:{port}"),
+            key: Key::new(KEY).unwrap(),
+            models: BTreeMap::new(),
+        };
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let mut bytes = vec![0; 4096];
+            let count = stream.read(&mut bytes).await.unwrap();
+            let text = format!("HTTP/1.1 {answer}\r\ncontent-length: 2\r\n\r\n{{}}");
+            stream.write_all(text.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&bytes[..count]).into_owned()
+        });
+        assert_eq!(ask(&policy).await, expected);
+        let asked = serving.await.unwrap();
+        assert!(asked.starts_with("GET /v1/models HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.contains(&format!("x-api-key: {KEY}\r\n")), "{asked}");
+    }
+    let policy = Policy {
+        api: Api::Anthropic,
+        // Nobody listens on this port of the loopback.
+        upstream: "http://127.0.0.1:1".to_owned(),
+        key: Key::new(KEY).unwrap(),
+        models: BTreeMap::new(),
+    };
+    assert_eq!(ask(&policy).await, Asked::Silent);
 }
