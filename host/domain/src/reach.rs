@@ -102,6 +102,63 @@ impl Rule {
     }
 }
 
+/// Ends of names behind which many sites stand that have nothing to do with each other: which of them is meant is said
+/// inside of TLS, where nobody reads it.
+const SHARED_FRONTS: [&str; 41] = [
+    "akamaihd.net",
+    "akamaized.net",
+    "amazonaws.com",
+    "appspot.com",
+    "azureedge.net",
+    "azurefd.net",
+    "azurewebsites.net",
+    "b-cdn.net",
+    "bitbucket.io",
+    "cdn77.org",
+    "cloudflare.com",
+    "cloudfront.net",
+    "core.windows.net",
+    "crates.io",
+    "deno.dev",
+    "edgekey.net",
+    "fastly.net",
+    "fastlylb.net",
+    "firebaseapp.com",
+    "fly.dev",
+    "github.com",
+    "github.io",
+    "githubusercontent.com",
+    "gitlab.com",
+    "gitlab.io",
+    "googleapis.com",
+    "herokuapp.com",
+    "jsdelivr.net",
+    "netlify.app",
+    "ngrok.io",
+    "npmjs.org",
+    "onrender.com",
+    "pages.dev",
+    "pypi.org",
+    "pythonhosted.org",
+    "r2.dev",
+    "run.app",
+    "trycloudflare.com",
+    "vercel.app",
+    "web.app",
+    "workers.dev",
+];
+
+impl Rule {
+    /// Whether it is known to lead to more than the site that it names: anybody may have a site behind the same front.
+    pub fn is_shared_front(&self) -> bool {
+        let host = self.name.host.as_str();
+        SHARED_FRONTS.iter().any(|front| {
+            let rest = host.strip_suffix(front);
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    }
+}
+
 impl FromStr for Rule {
     type Err = NoTarget;
 
@@ -148,6 +205,8 @@ words! {
         NoServerName = "no-server-name",
         /// TLS was begun with another server than the one that was asked for.
         OtherServerName = "other-server-name",
+        /// TLS was begun so that the name of another server is hidden in it (Encrypted Client Hello).
+        HiddenServerName = "hidden-server-name",
         /// Nobody answers there.
         Unreachable = "unreachable",
         /// The run has as many connections as it may have.
@@ -183,6 +242,9 @@ impl Reached {
             }
             Self::OtherServerName => {
                 "TLS was begun with another server than the tunnel was asked for"
+            }
+            Self::HiddenServerName => {
+                "TLS was begun with a second server name that cannot be read: switch Encrypted Client Hello off"
             }
             Self::Unreachable => "nobody answers there",
             Self::TooMany => "the run has as many connections as it may have",
@@ -261,6 +323,22 @@ mod tests {
         assert!(below.allows(&target("files.pypi.org", 8443)));
         for host in ["pypi.org", "evilpypi.org", "pypi.org.evil.test"] {
             assert!(!below.allows(&target(host, 8443)), "{host}");
+        }
+    }
+
+    #[test]
+    fn fronts_behind_which_anybody_may_have_a_site_are_known() {
+        let is_shared = |text: &str| text.parse::<Rule>().unwrap().is_shared_front();
+        for shared in [
+            "d1.cloudfront.net",
+            "*.github.io",
+            "registry.npmjs.org",
+            "workers.dev",
+        ] {
+            assert!(is_shared(shared), "{shared}");
+        }
+        for own in ["docs.example.org", "notgithub.io", "github.io.example.org"] {
+            assert!(!is_shared(own), "{own}");
         }
     }
 

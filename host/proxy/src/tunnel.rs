@@ -61,6 +61,7 @@ pub(crate) async fn carry_unasked(mut from: UnixStream, run: &Run) {
     let hello = first(&mut from, |hello| match hello {
         Hello::Part => None,
         Hello::NoName => Some(Err(Reached::NoServerName)),
+        Hello::Hidden => Some(Err(Reached::HiddenServerName)),
         Hello::Names(name) => {
             named = Some(name);
             Some(Ok(()))
