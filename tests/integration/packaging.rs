@@ -19,6 +19,7 @@ fn unit_keeps_agents_alive_and_forbids_nothing_that_the_cage_is_made_of() {
     for (key, value) in [
         ("KillMode", "process"),
         ("Delegate", "yes"),
+        ("DelegateSubgroup", "host"),
         ("User", "orch"),
         ("NoNewPrivileges", "yes"),
     ] {

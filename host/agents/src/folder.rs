@@ -26,6 +26,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use orch_domain::confined::HeldBy;
 use orch_domain::outcome::KillReason;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ pub const STDOUT: &str = "stdout.raw";
 pub const REFUSED: &str = "refused.txt";
 /// Name of the file in which the limit of the whole stands that the agent was ended for, if it was.
 pub const PASSED: &str = "passed.txt";
+/// Name of the file in which it stands by what the agent is held.
+pub const HELD_BY: &str = "held-by.txt";
 /// Name of the error output file.
 pub const STDERR: &str = "stderr.raw";
 /// Name of the file that tells what the agent does, one event in a line, if its driver can tell.
@@ -281,6 +284,16 @@ impl RunFolder {
             .read_to_string(&mut word)
             .ok()?;
         KillReason::parse(&word)
+    }
+
+    /// By what it is or was held, once that is known.
+    pub fn held_by(&self) -> Option<HeldBy> {
+        let mut word = String::new();
+        let file = File::open(self.0.join(HELD_BY)).ok()?;
+        file.take(REFUSED_BYTES_MAX)
+            .read_to_string(&mut word)
+            .ok()?;
+        HeldBy::parse(&word)
     }
 
     /// Reads what is to be run.

@@ -54,26 +54,29 @@ impl Workspace {
         self.root.join("home")
     }
 
-    /// The home folder of one agent, unless it has one configured: kept for the task, and shared with no other agent.
-    pub fn home(&self, agent: &str) -> PathBuf {
+    /// The home folder of one agent in one role, unless it has one configured: kept for the task, and shared with no other
+    /// agent or role. Who writes a change could leave instructions in it for who judges the change.
+    pub fn home(&self, agent: &str, role: Role) -> PathBuf {
         // A name may be anything that a key of YAML can be.
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let name = agent.chars().map(|c| match is_plain(c) {
             true => c.to_string(),
             false => format!(".{:x}.", u32::from(c)),
         });
-        self.homes().join(name.collect::<String>())
+        // No name holds a dot that stands by itself.
+        self.homes()
+            .join(format!("{}.{role}", name.collect::<String>()))
     }
 
     /// Makes the home folder of an agent, or makes it usable: whoever worked there may have taken the rights away.
     ///
     /// # Errors
     /// [`GitError::Io`].
-    pub fn make_home(&self, agent: &str) -> Result<PathBuf, GitError> {
-        for folder in [self.homes(), self.home(agent)] {
+    pub fn make_home(&self, agent: &str, role: Role) -> Result<PathBuf, GitError> {
+        for folder in [self.homes(), self.home(agent, role)] {
             make_folder(&folder)?;
         }
-        Ok(self.home(agent))
+        Ok(self.home(agent, role))
     }
 
     /// The agent's folder for temporary files.

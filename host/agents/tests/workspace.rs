@@ -124,19 +124,22 @@ async fn workspace_is_prepared_again_and_removed_whatever_was_left_in_it() {
     };
     closed(&workspace.tree());
     closed(&workspace.tmp());
-    closed(&workspace.make_home("claude").unwrap());
+    closed(&workspace.make_home("claude", Role::Developer).unwrap());
     closed(&workspace.homes());
     chmod(workspace.root(), 0o500);
     let began = world.prepare().await;
     let left = workspace.read_back(&world.git, &began).await.unwrap();
     assert_eq!((left.delta, left.refused), (vec![], vec![]));
     assert_eq!(fs::read_dir(workspace.tmp()).unwrap().count(), 0);
-    let home = workspace.make_home("claude").unwrap();
+    let home = workspace.make_home("claude", Role::Developer).unwrap();
     assert!(home.join("closed").exists(), "a home is kept");
     fs::write(home.join("usable"), "").unwrap();
-    assert_ne!(workspace.home("a/b"), workspace.home("a-b"));
+    assert_ne!(
+        workspace.home("a/b", Role::Developer),
+        workspace.home("a-b", Role::Developer)
+    );
     assert_eq!(
-        workspace.home("../x").parent(),
+        workspace.home("../x", Role::Developer).parent(),
         Some(workspace.homes().as_path())
     );
 

@@ -100,6 +100,8 @@ impl HostConfig {
             write,
             sockets,
             toolchains,
+            // Named in full.
+            external: _,
             mode: _,
             user: _,
             limits: _,

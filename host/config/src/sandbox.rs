@@ -28,6 +28,11 @@ pub enum SandboxProfile {
     Namespaces,
     /// By another user, Landlock and a narrower filter of calls, or not started.
     Landlock,
+    /// As the host's own user, by Landlock and a filter narrower still, or not started: with what that does not hold, which
+    /// an operator accepts by naming it.
+    LandlockSameUser,
+    /// By a program of the operator's, which is tried before each start and believed as far as it holds, or not started.
+    External,
 }
 
 /// The cage of all judged processes.
@@ -38,6 +43,9 @@ pub struct SandboxConfig {
     pub mode: SandboxMode,
     /// By what they are held.
     pub profile: SandboxProfile,
+    /// The operator's own cage: a program with arguments that runs what is appended to it confined. With the profile
+    /// `external` alone.
+    pub external: Vec<String>,
     /// Folders beside the system's and the toolchains' that all of them may read.
     pub read: Vec<PathBuf>,
     /// Files and folders of the host that all of them may write to.
@@ -150,6 +158,27 @@ impl SandboxGrants {
 /// Refuses a user that would be no confinement.
 pub(crate) fn check(sandbox: &SandboxConfig, file: &str) -> Result<(), ConfigError> {
     sandbox.limits.check(file, "sandbox")?;
+    let is_external = sandbox.profile == SandboxProfile::External;
+    let place = "sandbox.external";
+    match sandbox
+        .external
+        .first()
+        .map(|program| PathBuf::from(program).is_absolute())
+    {
+        None if is_external => {
+            let why = "the profile `external` needs the program that confines, with its arguments; name it here";
+            return Err(ConfigError::invalid(file, place, why));
+        }
+        Some(_) if !is_external => {
+            let why = "nothing is started by it unless `sandbox.profile` is `external`; say so, or take the key out";
+            return Err(ConfigError::invalid(file, place, why));
+        }
+        Some(false) => {
+            let why = "the program that confines is named by its full path: no PATH and no branch has a say";
+            return Err(ConfigError::invalid(file, place, why));
+        }
+        None | Some(true) => {}
+    }
     match sandbox.user {
         Some(0) => {
             let why = "judged processes are never root; name another user, or take the key out";
@@ -168,6 +197,28 @@ mod tests {
     fn root_is_no_user_for_judged_processes() {
         let error = HostConfig::parse("orch.yaml", "sandbox: {user: 0}").unwrap_err();
         assert!(error.to_string().contains("never root"), "{error}");
+    }
+
+    #[test]
+    fn cage_of_the_operators_own_is_named_in_full_and_with_its_profile() {
+        for (text, why) in [
+            ("sandbox: {profile: external}", "needs the program"),
+            ("sandbox: {external: [/srv/cage]}", "is `external`"),
+            (
+                "sandbox: {profile: external, external: [cage]}",
+                "full path",
+            ),
+        ] {
+            let error = HostConfig::parse("orch.yaml", text)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("sandbox.external") && error.contains(why),
+                "{error}"
+            );
+        }
+        let own = "sandbox: {profile: external, external: [/srv/cage, --strict]}";
+        assert!(HostConfig::parse("orch.yaml", own).is_ok());
     }
 
     #[test]

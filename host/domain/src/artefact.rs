@@ -22,8 +22,17 @@ pub const POST_DEPLOY_LOG: &str = "16-post-deploy-log.md";
 
 /// Agent configuration that is restored from the trusted base before every run, because the branch
 /// under judgement must not instruct the agents that judge it.
-pub const AGENT_CONFIGURATION: [&str; 5] =
-    ["CLAUDE.md", "AGENTS.md", ".claude", ".mcp.json", ".orch"];
+pub const AGENT_CONFIGURATION: [&str; 9] = [
+    "CLAUDE.md",
+    "CLAUDE.local.md",
+    "AGENTS.md",
+    "GEMINI.md",
+    ".claude",
+    ".codex",
+    ".gemini",
+    ".mcp.json",
+    ".orch",
+];
 
 /// Where the folders of all work items lie, without a trailing slash.
 pub const FOLDERS: &str = "docs/work-items";

@@ -9,6 +9,7 @@ pub mod artefact;
 pub mod batch;
 pub mod commit_test;
 pub mod conduct;
+pub mod confined;
 pub mod delivery;
 pub mod drill;
 pub mod event;

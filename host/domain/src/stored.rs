@@ -45,6 +45,7 @@ stored_by_name! {
     crate::batch::Part,
     crate::batch::WhyDissolved,
     crate::conduct::Proposal,
+    crate::confined::HeldBy,
     crate::drill::DrillAnswer,
     crate::drill::DrillClass,
     crate::drill::DrillFate,

@@ -46,6 +46,7 @@ use orch_judge::Judges;
 use orch_store::{ClaimedJob, RunRow};
 
 use self::agent::AgentStep;
+pub use self::agent::ask_provider;
 pub(crate) use self::base::{BaseStanding, Bases};
 use self::batch::BatchStep;
 pub(crate) use self::checkout::Checkouts;

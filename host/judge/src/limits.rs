@@ -34,6 +34,8 @@ pub fn profile(said: SandboxProfile) -> Profile {
         SandboxProfile::Auto => Profile::Auto,
         SandboxProfile::Namespaces => Profile::Namespaces,
         SandboxProfile::Landlock => Profile::Landlock,
+        SandboxProfile::LandlockSameUser => Profile::LandlockSameUser,
+        SandboxProfile::External => Profile::External,
     }
 }
 

@@ -289,6 +289,7 @@ impl ToolBox {
             user: Some(self.sandbox.user.unwrap_or_else(|| user_of(&place.scratch))),
             network,
             profile: crate::profile(self.sandbox.profile),
+            external: self.sandbox.external.clone(),
             ..Confinement::nothing(limits)
         };
         (confinement, found.variables)

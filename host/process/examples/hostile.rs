@@ -22,7 +22,12 @@ fn main() -> ExitCode {
         "clone" => cloned(number()),
         "unshare" => call(libc::SYS_unshare, [number(), 0, 0, 0]),
         "socket" => call(libc::SYS_socket, [number(), libc::SOCK_STREAM.into(), 0, 0]),
-        "type" => typed(number()),
+        "type" => typed(libc::TIOCSTI as i64 | (number() << 32)),
+        // Selects and pastes on a console.
+        "paste" => typed(0x541c | (number() << 32)),
+        "watches" => watches(),
+        "adopt" => adopt(),
+        "queue-signals" => queue_signals(),
         "old-abi" => old_abi(),
         "descriptors" => descriptors(),
         "trace" => call(
@@ -37,6 +42,8 @@ fn main() -> ExitCode {
         "share" => share(number()),
         "unnamed" => unnamed(number()),
         "spin" => spin(),
+        "segments" => segments(number()),
+        "files" => files(),
         other => panic!("no attempt `{other}`"),
     };
     match answer {
@@ -88,9 +95,8 @@ fn cloned(flags: i64) -> Answer {
     answered(pid)
 }
 
-fn typed(high_bits: i64) -> Answer {
+fn typed(request: i64) -> Answer {
     let master = nix_open("/dev/ptmx")?;
-    let request = (libc::TIOCSTI as i64) | (high_bits << 32);
     let letter = b'x';
     // SAFETY: the descriptor is open and the letter lives on the stack.
     answered(unsafe {
@@ -140,6 +146,62 @@ fn descriptors() -> Answer {
         return Err("none".to_owned());
     }
     Ok(seen.join(" "))
+}
+
+/// Watches files by as many descriptors as it gets; the kernel counts them for a user.
+fn watches() -> Answer {
+    let mut count = 0;
+    // SAFETY: takes flags and answers a descriptor, which is kept on purpose.
+    while count < 4096 && unsafe { libc::inotify_init1(0) } >= 0 {
+        count += 1;
+    }
+    Ok(count.to_string())
+}
+
+/// Leaves a process behind that ignores every signal it may, in a session of its own, below a process that takes in
+/// orphans itself.
+fn adopt() -> Answer {
+    // SAFETY: no addresses are handed over; nothing of the copies depends on other threads, there are none.
+    unsafe {
+        if libc::fork() == 0 {
+            libc::setsid();
+            libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
+            libc::prctl(libc::PR_SET_PDEATHSIG, 0);
+            for signal in 1..32 {
+                libc::signal(signal, libc::SIG_IGN);
+            }
+            if libc::fork() == 0 {
+                libc::setsid();
+                libc::prctl(libc::PR_SET_NAME, c"left-behind".as_ptr());
+                loop {
+                    libc::pause();
+                }
+            }
+            loop {
+                libc::pause();
+            }
+        }
+    }
+    Ok("left".to_owned())
+}
+
+/// Queues signals to itself that it never takes, as many as it may.
+fn queue_signals() -> Answer {
+    let mut count = 0_u32;
+    // SAFETY: the set and the value live on the stack; the signal is blocked and never delivered.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGRTMIN());
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        let value = libc::sigval {
+            sival_ptr: std::ptr::null_mut(),
+        };
+        while count < 1_000_000 && libc::sigqueue(libc::getpid(), libc::SIGRTMIN(), value) == 0 {
+            count += 1;
+        }
+    }
+    Ok(count.to_string())
 }
 
 fn trace_child() -> Answer {
@@ -259,6 +321,34 @@ fn unnamed(mib: i64) -> Answer {
     }
     std::thread::sleep(std::time::Duration::from_secs(600));
     Ok("held".to_owned())
+}
+
+/// Memory in segments that nobody has mapped.
+fn segments(mib: i64) -> Answer {
+    for _ in 0..mib {
+        // SAFETY: the segment is this process's own, mapped where the kernel likes, written within its size and unmapped.
+        unsafe {
+            let id = libc::shmget(libc::IPC_PRIVATE, 1 << 20, 0o600);
+            answered(id.into())?;
+            let at = libc::shmat(id, std::ptr::null(), 0);
+            std::ptr::write_bytes(at.cast::<u8>(), 1, 1 << 20);
+            libc::shmdt(at);
+        }
+    }
+    std::thread::sleep(std::time::Duration::from_secs(600));
+    Ok("held".to_owned())
+}
+
+/// Files that hold nothing, without an end.
+fn files() -> Answer {
+    for folder in 0_u64.. {
+        std::fs::create_dir(format!("f{folder}")).map_err(|e| e.to_string())?;
+        for file in 0..10_000 {
+            let made = std::fs::File::create(format!("f{folder}/{file}"));
+            made.map_err(|e| e.to_string())?;
+        }
+    }
+    Ok("made".to_owned())
 }
 
 /// Children that use up processors and are collected, so that no process that runs has used much.

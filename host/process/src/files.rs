@@ -17,7 +17,8 @@ pub use carry::{Carry, CarryError, carry};
 pub use remove::{RemoveError, make_usable, remove};
 pub use stamps::Stamps;
 pub use usage::used_bytes;
-pub(crate) use walk::{Found, Kind, Mending, Next, Walked, walk};
+pub(crate) use usage::{Used, used};
+pub(crate) use walk::{ENTRIES_MAX, Found, Kind, Mending, Next, Walked, walk};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -12,8 +12,11 @@ mod belt;
 mod bridge;
 mod calls;
 mod canary;
+mod clerk;
 mod enter;
+mod external;
 mod first;
+mod groups;
 mod loopback;
 mod narrow;
 mod owner;
@@ -23,6 +26,7 @@ mod raw;
 mod resolve;
 mod root;
 mod secrets;
+mod segments;
 mod sockets;
 mod told;
 mod toolchains;
@@ -63,6 +67,23 @@ pub enum Profile {
     Namespaces,
     /// By another user, Landlock and a narrower filter of calls.
     Landlock,
+    /// As the host's own user, by Landlock and a filter narrower still.
+    LandlockSameUser,
+    /// By a program of the operator's, as far as it holds when it is tried.
+    External,
+}
+
+impl Profile {
+    /// Its name, as in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Namespaces => "namespaces",
+            Self::Landlock => "landlock",
+            Self::LandlockSameUser => "landlock-same-user",
+            Self::External => "external",
+        }
+    }
 }
 
 /// What a program reaches of the network.
@@ -174,6 +195,12 @@ pub struct Confinement {
     /// By what it is held.
     #[serde(default)]
     pub profile: Profile,
+    /// The operator's own cage, with its arguments, where that is what it is held by.
+    #[serde(default)]
+    pub external: Vec<String>,
+    /// File of the host in which it stands by what the program is held, once it is.
+    #[serde(default)]
+    pub held_by: Option<PathBuf>,
     /// Why it could not be held by namespaces, once that was tried.
     #[serde(default)]
     pub unspaced: Option<String>,
@@ -215,6 +242,8 @@ impl Confinement {
             refusal: None,
             passed: None,
             profile: Profile::Auto,
+            external: Vec::new(),
+            held_by: None,
             unspaced: None,
             network: Network::None,
             proxy: None,

@@ -9,10 +9,14 @@
 #[path = "cage/kit.rs"]
 mod kit;
 
+#[path = "cage/beyond.rs"]
+mod beyond;
 #[path = "cage/builds.rs"]
 mod builds;
 #[path = "cage/calls.rs"]
 mod calls;
+#[path = "cage/external.rs"]
+mod external;
 #[path = "cage/files.rs"]
 mod files;
 #[path = "cage/limits.rs"]

@@ -1,6 +1,7 @@
 //! Tasks: in one line, with everything that belongs to them, and what people ask of them.
 
 use orch_domain::batch::{BatchState, Part, WhyDissolved};
+use orch_domain::confined::HeldBy;
 use orch_domain::outcome::RunEnding;
 use orch_domain::person::{Channel, PersonRole};
 use orch_domain::pipeline::Mode;
@@ -225,6 +226,8 @@ pub struct WhyView {
     pub why: String,
     /// What a person can do about it, the likeliest first; nothing if it waits for nobody.
     pub remedies: Vec<RemedyView>,
+    /// By what its latest run is or was held; none if nobody knows.
+    pub held_by: Option<HeldBy>,
 }
 
 /// One stay in a stage.
@@ -279,6 +282,8 @@ pub struct RunView {
     pub cost_usd: Option<f64>,
     pub tokens: Option<TokensView>,
     pub reattached: i64,
+    /// By what its process is or was held; none as long as nobody knows, and for hooks of the operator's own.
+    pub held_by: Option<HeldBy>,
     pub folder: String,
     /// What its agent did last.
     pub activity: Option<ActivityView>,

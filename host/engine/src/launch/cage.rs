@@ -28,6 +28,8 @@ pub(crate) struct Judged<'a> {
     pub(crate) refusal: Option<PathBuf>,
     /// Where it is said for which limit of the whole it was ended.
     pub(crate) passed: Option<PathBuf>,
+    /// Where it is said by what it is held.
+    pub(crate) held_by: Option<PathBuf>,
     pub(crate) network: Network,
     /// Folder of the socket of the host's proxy, with a network that is proxied.
     pub(crate) proxy: Option<PathBuf>,
@@ -76,6 +78,8 @@ impl Cage {
             passed: judged.passed,
             user: Some(all.user.unwrap_or_else(|| user_of(judged.workspace))),
             profile: profile(all.profile),
+            external: all.external.clone(),
+            held_by: judged.held_by,
             unspaced: None,
             network: judged.network,
             proxy: judged.proxy,

@@ -24,6 +24,7 @@ use orch_judge::risk_of;
 use orch_store::{ClaimedJob, RunRow, TaskRecord};
 use serde::{Deserialize, Serialize};
 
+pub use self::gateway::ask_provider;
 use self::launch::{Launched, driver_of};
 use super::base::Bases;
 use super::open_run;

@@ -134,6 +134,7 @@ impl Checkouts {
             read: Vec::new(),
             refusal: None,
             passed: None,
+            held_by: None,
             network,
             proxy: proxy.clone(),
             gateway,

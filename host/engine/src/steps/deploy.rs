@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use orch_agents::folder::{
-    Launch, Limits, PASSED, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR, STDOUT,
+    HELD_BY, Launch, Limits, PASSED, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR,
+    STDOUT,
 };
 use orch_agents::launcher;
 use orch_config::{DeployConfig, NetworkMode};
@@ -237,6 +238,7 @@ impl DeployStep {
             read: Vec::new(),
             refusal: Some(folder.path().join(REFUSED)),
             passed: Some(folder.path().join(PASSED)),
+            held_by: Some(folder.path().join(HELD_BY)),
             network: way.network,
             proxy: way.proxy.clone(),
             gateway: false,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use orch_agents::folder::RunFolder;
 use orch_agents::log::{self, Begin, Source};
+use orch_domain::confined::HeldBy;
 use orch_domain::id::TaskId;
 use orch_store::RunRow;
 use orch_views::run::{
@@ -180,8 +181,18 @@ async fn blocking<T: Send + 'static>(
         .map_err(|e| failed(e.to_string()))
 }
 
-/// What the agents of the runs do or did last, by run, and how long their logs are.
-pub(super) async fn look(runs: Vec<(i64, String)>) -> BTreeMap<i64, (Option<ActivityView>, u64)> {
+/// What is seen of a run in its folder.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// What its agent does or did last.
+    pub(super) activity: Option<ActivityView>,
+    /// Bytes of its log.
+    pub(super) log_bytes: u64,
+    pub(super) held_by: Option<HeldBy>,
+}
+
+/// What is seen of runs in their folders, by run.
+pub(super) async fn look(runs: Vec<(i64, String)>) -> BTreeMap<i64, Seen> {
     let look = move || {
         let of = |(id, folder): (i64, String)| {
             let folder = RunFolder::at(folder);
@@ -192,7 +203,12 @@ pub(super) async fn look(runs: Vec<(i64, String)>) -> BTreeMap<i64, (Option<Acti
                 kind: now.kind.to_owned(),
                 text: now.text,
             });
-            (id, (activity, log::size(&folder)))
+            let seen = Seen {
+                activity,
+                log_bytes: log::size(&folder),
+                held_by: folder.held_by(),
+            };
+            (id, seen)
         };
         runs.into_iter().map(of).collect()
     };
@@ -210,6 +226,6 @@ pub(super) async fn activities(
     let seen = look(runs.into_iter().map(|run| (run.id.0, run.folder)).collect()).await;
     let by_task = seen
         .into_iter()
-        .filter_map(|(run, (activity, _))| Some((*tasks.get(&run)?, activity?)));
+        .filter_map(|(run, seen)| Some((*tasks.get(&run)?, seen.activity?)));
     Ok(by_task.collect())
 }

@@ -86,7 +86,9 @@ impl TaskViews {
         let folders = view.runs.iter().map(|run| (run.id, run.folder.clone()));
         let mut seen = runs::look(folders.collect()).await;
         for run in &mut view.runs {
-            (run.activity, run.log_bytes) = seen.remove(&run.id).unwrap_or_default();
+            let seen = seen.remove(&run.id).unwrap_or_default();
+            (run.activity, run.log_bytes, run.held_by) =
+                (seen.activity, seen.log_bytes, seen.held_by);
         }
         let at_work = view.runs.iter().rev().find(|run| run.finished_ms.is_none());
         view.line.activity = at_work.and_then(|run| run.activity.clone());
@@ -103,14 +105,21 @@ impl TaskViews {
             Box::pin(async move {
                 let record = tx.task_of_item(&item).await?;
                 let pipelines = pipelines(tx, std::slice::from_ref(&record)).await?;
-                Ok(WhyView {
+                let (latest, _) = tx.latest_runs(record.task.id, 1).await?;
+                let folder = latest.last().map(|run| run.folder.clone());
+                let view = WhyView {
+                    held_by: None,
                     why: why(tx, &record, &step_name(&record, &pipelines), now).await?,
                     remedies: remedies_of(&record, &pipelines, &item),
                     work_item: record.task.work_item.to_string(),
-                })
+                };
+                Ok((view, folder))
             })
         });
-        Ok(read.await?)
+        let (view, folder) = read.await?;
+        let mut seen = runs::look(folder.into_iter().map(|at| (0, at)).collect()).await;
+        let held_by = seen.remove(&0).and_then(|seen| seen.held_by);
+        Ok(WhyView { held_by, ..view })
     }
 }
 
@@ -262,6 +271,7 @@ fn run(r: RunRow) -> RunView {
         cost_usd: r.cost_usd,
         tokens: r.tokens.map(costs::tokens_view),
         reattached: r.attached,
+        held_by: None,
         folder: r.folder,
         activity: None,
         log_bytes: 0,

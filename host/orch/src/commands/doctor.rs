@@ -128,6 +128,9 @@ async fn by_token(config: &HostConfig) -> Vec<KnownPerson> {
     known.collect()
 }
 
+/// What is said of a name behind which others have their sites as well.
+const SHARED_FRONT: &str = "a shared front: every site behind it can be asked, and where accounts are had they can be written to";
+
 /// Everything that was opened by name, with what it opens.
 fn grants(config: &HostConfig) -> Vec<SandboxGrant> {
     let all = &config.sandbox;
@@ -161,7 +164,10 @@ fn grants(config: &HostConfig) -> Vec<SandboxGrant> {
             list.into_iter().map(move |host| SandboxGrant {
                 key: format!("{place}.{key}"),
                 path: host.to_string(),
-                opens: opens.to_owned(),
+                opens: match host.is_shared_front() {
+                    true => format!("{opens}; {SHARED_FRONT}"),
+                    false => opens.to_owned(),
+                },
             })
         })
     });

@@ -1,5 +1,6 @@
 //! What an order came to, in a line.
 
+use orch_domain::confined::HeldBy;
 use orch_views::gate::GateDone;
 use orch_views::message::Message;
 use orch_views::task::{Done, RemedyView, WhyView};
@@ -15,7 +16,15 @@ pub(crate) fn gate(done: &GateDone) -> String {
 }
 
 pub(crate) fn why(view: &WhyView) -> String {
-    format!("{}{}", plain::block(&view.why), remedies(&view.remedies))
+    // What holds as it should is no news.
+    let by = view.held_by.filter(|by| *by != HeldBy::Namespaces);
+    let by = by.map(|by| format!("\nits latest run is held by: {by}"));
+    format!(
+        "{}{}{}",
+        plain::block(&view.why),
+        remedies(&view.remedies),
+        by.unwrap_or_default()
+    )
 }
 
 /// A line for each thing that can be done, each behind a line break.
@@ -72,6 +81,7 @@ mod tests {
         let view = WhyView {
             work_item: "SHOP-1".into(),
             why: hostile(),
+            held_by: Some(HeldBy::Landlock),
             remedies: vec![RemedyView {
                 first: Some(Outside {
                     kind: First::Mend,
@@ -85,6 +95,7 @@ mod tests {
         \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}
         next
         mend what is named, then `orch task resume SHOP-1`: goes on where it stands
+        its latest run is held by: landlock
         ");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use orch_domain::confined::HeldBy;
 use orch_domain::outcome::RunEnding;
 use orch_views::page::Page;
 use orch_views::task::{
@@ -176,13 +177,14 @@ fn verdicts(rows: &[VerdictView]) -> String {
 }
 
 fn runs(rows: &[RunView]) -> String {
-    let header = ["role", "agent", "attempt", "outcome", "folder"];
+    let header = ["role", "agent", "attempt", "outcome", "held by", "folder"];
     table(header, rows, |r| {
         [
             r.role.to_string(),
             r.agent.clone(),
             r.attempt.to_string(),
             r.outcome.map_or("", RunEnding::as_str).to_owned(),
+            r.held_by.map_or("", HeldBy::as_str).to_owned(),
             r.folder.clone(),
         ]
     })
@@ -326,6 +328,7 @@ mod tests {
             cost_usd: None,
             tokens: None,
             reattached: 0,
+            held_by: outcome.map(|_| HeldBy::Namespaces),
             folder: "/data/runs/shop/3".into(),
             activity: None,
             log_bytes: 0,
@@ -437,9 +440,9 @@ mod tests {
         12  review  fail      review  1.0.0    812  a test is missing
 
         Runs
-        role       agent   attempt  outcome    folder
-        developer  script  1        completed  /data/runs/shop/3
-        developer  script  1                   /data/runs/shop/3
+        role       agent   attempt  outcome    held by     folder
+        developer  script  1        completed  namespaces  /data/runs/shop/3
+        developer  script  1                               /data/runs/shop/3
 
         Refused of the network
         run  asked for      times  why

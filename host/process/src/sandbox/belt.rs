@@ -16,6 +16,10 @@ use super::{Confinement, Limits};
 const LANDLOCK: ABI = ABI::V9;
 /// Core dumps, bytes: with 0 a handler that is a program is started all the same.
 const CORE_BYTES_MAX: u64 = 1;
+/// Signals that wait to be taken, which the kernel counts for the host's user as well.
+const SIGNALS_MAX: u64 = 4096;
+/// Bytes in queues of messages, which are counted so too.
+const QUEUES_BYTES_MAX: u64 = 800 * 1024;
 
 /// How many processes more than it may have there can be until it is ended: those of the cage itself are among them.
 pub(super) const BEYOND: u64 = 8;
@@ -60,6 +64,11 @@ pub(super) fn knows_renames_and_sizes() -> bool {
     knows(ABI::V3)
 }
 
+/// Whether Landlock here keeps signals from processes outside.
+pub(super) fn knows_signals() -> bool {
+    knows(ABI::V6)
+}
+
 /// Asks the kernel what it offers.
 pub fn kernel() -> Kernel {
     let lsm = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
@@ -94,6 +103,8 @@ pub(super) fn limit(limits: &Limits, beyond: u64) -> rustix::io::Result<()> {
         // The watch ends what comes to the limit; the kernel keeps it from getting far beyond meanwhile.
         (Resource::Nproc, limits.processes.saturating_add(beyond)),
         (Resource::Nofile, limits.open_files),
+        (Resource::Sigpending, SIGNALS_MAX),
+        (Resource::Msgqueue, QUEUES_BYTES_MAX),
     ] {
         // Never above what there is: raising a limit needs a right that is not had.
         let hard = getrlimit(resource).maximum.unwrap_or(u64::MAX);
@@ -160,7 +171,7 @@ pub(super) struct Rule(PathFd, BitFlags<AccessFs>);
 ///
 /// # Errors
 /// The path that lies hidden below what may be written to: what is made around it could not be listed.
-pub(super) fn rules_of(plan: &Plan) -> Result<Vec<Rule>, PathBuf> {
+pub(super) fn rules_of(plan: &Plan, is_same_user: bool) -> Result<Vec<Rule>, PathBuf> {
     let hidden: Vec<&PathBuf> = plan
         .places
         .iter()
@@ -189,7 +200,12 @@ pub(super) fn rules_of(plan: &Plan) -> Result<Vec<Rule>, PathBuf> {
             | Place::Link(_) => {}
         }
     }
-    let of_proc = AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::WriteFile;
+    let of_proc = AccessFs::ReadFile | AccessFs::ReadDir;
+    let of_proc = match is_same_user {
+        // Files there that belong to processes of the host would be its own.
+        true => of_proc,
+        false => of_proc | AccessFs::WriteFile,
+    };
     open(Path::new("/proc"), of_proc, &mut rules);
     Ok(rules)
 }

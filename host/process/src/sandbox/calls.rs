@@ -27,6 +27,7 @@ const OWN: (TargetArch, u32) = (TargetArch::aarch64, 0xc000_00b7);
 const REFUSED: &[i64] = &[
     libc::SYS_acct,
     libc::SYS_add_key,
+    libc::SYS_adjtimex,
     libc::SYS_bpf,
     libc::SYS_clock_adjtime,
     libc::SYS_clock_settime,
@@ -41,6 +42,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
     libc::SYS_io_uring_setup,
+    libc::SYS_kexec_file_load,
     libc::SYS_kexec_load,
     libc::SYS_keyctl,
     libc::SYS_lookup_dcookie,
@@ -102,6 +104,8 @@ pub(super) enum World {
     Shared {
         /// Whether it may use the network; else it has no socket of the internet at all.
         has_internet: bool,
+        /// Whether it is the host's own user, whose other processes and files it could touch.
+        is_host_user: bool,
     },
 }
 
@@ -112,6 +116,24 @@ const REFUSED_WHEN_SHARED: [i64; 4] = [
     libc::SYS_semget,
     libc::SYS_shmget,
 ];
+/// Calls that are refused as well to the host's own user: files that cannot be opened tell of themselves by them.
+const REFUSED_TO_HOST_USER: [i64; 1] = [libc::SYS_inotify_add_watch];
+/// Calls of which one argument names a process: none but the one that makes the call.
+const OF_A_PROCESS: [(i64, u8); 7] = [
+    (libc::SYS_migrate_pages, 0),
+    (libc::SYS_move_pages, 0),
+    (libc::SYS_prlimit64, 0),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_sched_setattr, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setscheduler, 0),
+];
+/// Calls that name processes by two arguments, and how they name the one that makes the call.
+const OF_PROCESSES: [(i64, u64); 2] = [(libc::SYS_setpriority, 0), (libc::SYS_ioprio_set, 1)];
+/// Requests that change flags of a file that is open to be read.
+const FLAGS_OF_FILES: [u64; 2] = [0x4008_6602, 0x401c_5820];
+/// Commands that keep others waiting for a file, or tell of what is done to one.
+const HOLDING: [u64; 2] = [1024, 1026];
 /// Bits of a socket's kind that are not flags.
 const KIND: u64 = 0xf;
 
@@ -150,18 +172,36 @@ fn rules(world: World) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::B
         .chain(&[TIME_NAMESPACE])
         .map(|flag| has(*flag));
     rules.insert(libc::SYS_unshare, of_unshare.collect::<Result<_, _>>()?);
-    let typing =
-        TYPING.map(|request| SeccompRule::new(vec![compare(1, SeccompCmpOp::Eq, request)?]));
-    rules.insert(
-        libc::SYS_ioctl,
-        typing.into_iter().collect::<Result<_, _>>()?,
-    );
+    let is_second = |value: u64| SeccompRule::new(vec![compare(1, SeccompCmpOp::Eq, value)?]);
+    let typing: Result<Vec<_>, _> = TYPING.into_iter().map(is_second).collect();
+    rules.insert(libc::SYS_ioctl, typing?);
+    if let World::Shared {
+        is_host_user: true, ..
+    } = world
+    {
+        rules.extend(REFUSED_TO_HOST_USER.map(|call| (call, Vec::new())));
+        let is_another =
+            |argument, own| SeccompRule::new(vec![compare(argument, SeccompCmpOp::Ne, own)?]);
+        for (call, argument) in OF_A_PROCESS {
+            rules.insert(call, vec![is_another(argument, 0)?]);
+        }
+        for (call, own) in OF_PROCESSES {
+            rules.insert(call, vec![is_another(0, own)?, is_another(1, 0)?]);
+        }
+        let flags: Result<Vec<_>, _> = FLAGS_OF_FILES.into_iter().map(is_second).collect();
+        rules.entry(libc::SYS_ioctl).or_default().extend(flags?);
+        let holding: Result<Vec<_>, _> = HOLDING.into_iter().map(is_second).collect();
+        rules.insert(libc::SYS_fcntl, holding?);
+    }
     let families: &[i32] = match world {
         World::Own => &FAMILIES,
         // Nothing else keeps it from sockets with a path: no socket of theirs.
-        World::Shared { has_internet: true } => &FAMILIES[1..],
+        World::Shared {
+            has_internet: true, ..
+        } => &FAMILIES[1..],
         World::Shared {
             has_internet: false,
+            ..
         } => &FAMILIES[3..],
     };
     let others = families
@@ -212,10 +252,11 @@ mod tests {
 
     #[test]
     fn list_fits_into_what_the_kernel_takes() {
-        let shared = World::Shared {
+        let shared = |is_host_user| World::Shared {
             has_internet: false,
+            is_host_user,
         };
-        for world in [World::Own, shared] {
+        for world in [World::Own, shared(false), shared(true)] {
             let program = program(world).unwrap();
             assert!(program.len() > REFUSED.len() && program.len() < 4096);
         }

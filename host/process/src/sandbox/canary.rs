@@ -65,7 +65,12 @@ const SEEN_WITHOUT_NAMESPACES: [(&str, &str); 7] = [
 ///
 /// # Errors
 /// When the files of the trial cannot be made.
-pub async fn canary(orch: &Path, scratch: &Path, profile: Profile) -> std::io::Result<Vec<Check>> {
+pub async fn canary(
+    orch: &Path,
+    scratch: &Path,
+    profile: Profile,
+    external: &[String],
+) -> std::io::Result<Vec<Check>> {
     let (own, outside) = (scratch.join("own"), scratch.join("outside"));
     let (tools, sockets) = (scratch.join("tools"), scratch.join("sockets"));
     for folder in [&own, &outside, &tools, &sockets] {
@@ -159,6 +164,31 @@ pub async fn canary(orch: &Path, scratch: &Path, profile: Profile) -> std::io::R
             "sees no memory of the machine",
             false,
             "cat /proc/kcore /dev/mem /dev/kmsg".to_owned(),
+        ),
+        (
+            "cannot change rights of what is outside",
+            false,
+            format!("chmod 777 {outside_text}/secret || chmod 777 {tools_text}/credentials.toml"),
+        ),
+        (
+            "cannot change times of what is outside",
+            false,
+            format!("touch -c -d 2001-01-01 {outside_text}/secret && test -e {outside_text}/secret"),
+        ),
+        (
+            "changes rights and times of its own",
+            true,
+            format!(
+                "cd {own_text} && echo x > mine && chmod 750 mine && touch -d 2001-01-01 mine && test \"$(stat -c %a mine)\" = 750"
+            ),
+        ),
+        (
+            "neither limits nor slows the host",
+            false,
+            format!(
+                "prlimit --pid {0} --nofile=7 || renice -n 19 -p {0} || echo 900 > /proc/{0}/oom_score_adj",
+                std::process::id()
+            ),
         ),
         (
             "writes to its own folder",
@@ -265,6 +295,7 @@ pub async fn canary(orch: &Path, scratch: &Path, profile: Profile) -> std::io::R
         // What lies beside is the host's own, so that it may be passed through.
         hide: vec![outside.join("socket"), scratch.to_owned()],
         profile,
+        external: external.to_vec(),
         ..Confinement::nothing(Limits {
             file_bytes: 1024 * 1024,
             ..Limits::default()
@@ -354,7 +385,10 @@ async fn try_one(
     command: &str,
 ) -> Check {
     let (code, said) = attempt(orch, confinement, cwd, command).await;
-    let is_narrow = confinement.profile == Profile::Landlock;
+    let is_narrow = match confinement.profile {
+        Profile::Landlock | Profile::LandlockSameUser | Profile::External => true,
+        Profile::Auto | Profile::Namespaces => false,
+    };
     let seen = SEEN_WITHOUT_NAMESPACES
         .iter()
         .find(|(of, _)| *of == name && is_narrow);

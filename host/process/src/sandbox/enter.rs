@@ -17,11 +17,12 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{WaitOptions, waitpid};
 
 use super::first::{Ended, Inside, PASSED_ON, run};
+use super::groups::Group;
 use super::plan::Plan;
 use super::watch::{Passed, Watch};
 use super::{
-    CONFINEMENT_VARIABLE, Confinement, NOT_CONFINED, Network, Profile, USER_FIRST, narrow, owner,
-    raw, root, told,
+    CONFINEMENT_VARIABLE, Confinement, NOT_CONFINED, Network, Profile, USER_FIRST, external,
+    narrow, owner, raw, root, told,
 };
 
 /// Bytes of what the first process says of its end.
@@ -47,11 +48,18 @@ pub fn exec(program: &Path, args: &[OsString]) -> i32 {
     };
     let ended = match confinement.profile {
         Profile::Auto | Profile::Namespaces => in_namespaces(&confinement, program, args),
-        Profile::Landlock => without_namespaces(&confinement, program, args),
+        Profile::Landlock | Profile::LandlockSameUser => {
+            without_namespaces(&confinement, program, args)
+        }
+        Profile::External => by_the_operators_own(&confinement, program, args),
     };
     match ended.unwrap_or_else(Ended::NotConfined) {
         Ended::Code(code) => code,
         Ended::Signal(signal) => end_by(signal),
+        Ended::Passed(passed) => {
+            say_passed(&confinement, passed);
+            end_by(Signal::SIGKILL as i32)
+        }
         Ended::NotConfined(text) if confinement.profile == Profile::Auto => {
             // From the begin, by a process with nothing open and one thread.
             let why = again_without_namespaces(&confinement, text);
@@ -59,6 +67,39 @@ pub fn exec(program: &Path, args: &[OsString]) -> i32 {
         }
         Ended::NotConfined(text) => refuse(confinement.refusal.as_deref(), &text),
     }
+}
+
+/// Says by what a program is held that is about to be started.
+fn say_held_by(confinement: &Confinement) {
+    let by = match confinement.profile {
+        Profile::Auto => Profile::Namespaces,
+        profile => profile,
+    };
+    if let Some(file) = &confinement.held_by {
+        // Whoever finds no file knows nothing of it, and says so.
+        std::fs::write(file, by.as_str()).ok();
+    }
+}
+
+fn by_the_operators_own(
+    confinement: &Confinement,
+    program: &Path,
+    args: &[OsString],
+) -> Result<Ended, String> {
+    raw::close_all().map_err(|e| defect(e.into()))?;
+    offer_to_the_kernel();
+    if let Some(why) = external::obstacle(confinement) {
+        return Err(format!("the operator's own cage does not hold: {why}"));
+    }
+    let mut confinement = confinement.clone();
+    let _temporary = narrow::Temporary::make(&mut confinement, None).map_err(defect)?;
+    let own = external::Own {
+        confinement: &confinement,
+        program,
+        args,
+        cwd: std::env::current_dir().map_err(defect)?,
+    };
+    own.run(|| say_held_by(&confinement))
 }
 
 /// Takes this process over by one that confines without namespaces, if there are none to be had; answers only if that
@@ -184,6 +225,8 @@ fn in_namespaces(
     })
     .map_err(|e| format!("namespaces could not be enforced: {e}; {NAMESPACES_REMEDY}"))?;
     drop((say, begin));
+    let group = Group::make(&confinement.limits).filter(|group| group.take(pid.as_raw()).is_ok());
+    say_held_by(confinement);
     let mapped = map(pid, user, uid, gid).and_then(|()| let_begin(&mut begin_of_outside));
     if let Err(error) = mapped {
         // It sees the end of the pipe and ends.
@@ -193,7 +236,7 @@ fn in_namespaces(
             "the user namespace could not be enforced: {error}; {NAMESPACES_REMEDY}"
         ));
     }
-    let mut watch = Watch::over(pid.as_raw().unsigned_abs(), confinement);
+    let mut watch = Watch::over(pid.as_raw().unsigned_abs(), confinement, group);
     while !has_said(&said, None, watch.rest()) {
         if let Some(passed) = watch.look() {
             // With it ends everything inside.
@@ -202,7 +245,7 @@ fn in_namespaces(
             break;
         }
     }
-    let ended = read_ended(&mut said);
+    let ended = watch.told(read_ended(&mut said));
     collect(pid);
     drop(begin_of_outside);
     ended
@@ -237,15 +280,21 @@ fn without_namespaces(
         return Err(why.to_owned());
     }
     let user = user_outside(confinement);
+    let is_same_user = confinement.profile == Profile::LandlockSameUser;
+    let user = user.filter(|_| !is_same_user);
     if let Some(why) = narrow::obstacle(confinement, user) {
         let tried = tried.map(|tried| format!("{tried}; ")).unwrap_or_default();
         return Err(format!("{tried}{why}"));
     }
     let mut confinement = confinement.clone();
-    let _temporary =
-        narrow::Temporary::make(&mut confinement, user.unwrap_or(NOBODY)).map_err(defect)?;
+    let _temporary = narrow::Temporary::make(&mut confinement, user).map_err(defect)?;
     let confinement = &confinement;
-    narrow::open_ways(confinement).map_err(|path| {
+    let ways = match is_same_user {
+        // It goes where the host goes, and opens nothing there.
+        true => Ok(()),
+        false => narrow::open_ways(confinement),
+    };
+    ways.map_err(|path| {
         format!(
             "without namespaces the sandbox does not hold: `{}` is closed to every user but its own, and what is judged \
              works below it; open it with `chmod o+x`, or let `data` lie elsewhere",
@@ -253,6 +302,7 @@ fn without_namespaces(
         )
     })?;
     let Prepared { plan, cwd, user } = Prepared::of(confinement)?;
+    let user = user.filter(|_| !is_same_user);
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))
         .map_err(|e| defect(e.into()))?;
     // Whoever counts and ends thousands of processes would wait for each of them otherwise. Where it is not granted they
@@ -271,7 +321,7 @@ fn without_namespaces(
             program,
             args,
             cwd: &cwd,
-            user: user.unwrap_or(NOBODY),
+            user,
         };
         let ended = narrow::attend(&narrow, &begin);
         let text = serde_json::to_vec(&ended).unwrap_or_default();
@@ -279,10 +329,18 @@ fn without_namespaces(
     })
     .map_err(|e| defect(e.into()))?;
     drop((say, begin));
+    let group = Group::make(&confinement.limits).filter(|group| group.take(pid.as_raw()).is_ok());
+    let begun = let_begin(&mut begin_of_outside);
+    if begun.is_err() {
+        // It sees the end of the pipe, and starts nothing.
+        drop(begin_of_outside.take());
+    } else {
+        say_held_by(confinement);
+    }
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals =
         SignalFd::with_flags(&SigSet::from_iter(PASSED_ON), flags).map_err(|e| defect(e.into()))?;
-    let mut watch = Watch::over(pid.as_raw().unsigned_abs(), confinement);
+    let mut watch = Watch::over(pid.as_raw().unsigned_abs(), confinement, group);
     let mut passed_limit = false;
     while !has_said(&said, Some(&signals), watch.rest()) {
         while let Ok(Some(signal)) = signals.read_signal() {
@@ -299,7 +357,7 @@ fn without_namespaces(
             passed_limit = true;
         }
     }
-    let ended = read_ended(&mut said);
+    let ended = watch.told(read_ended(&mut said));
     collect(pid);
     narrow::end_everything_below();
     ended

@@ -7,22 +7,25 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Gid, Pid, Uid, setgroups, setresgid, setresuid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, WaitOptions, wait};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
 use super::root::{Sources, Unmade, enter};
+use super::watch::Passed;
 use super::{
-    CONFINEMENT_VARIABLE, Confinement, Network, TOLD_VARIABLE, belt, bridge, calls, loopback, raw,
-    told,
+    CONFINEMENT_VARIABLE, Confinement, Limits, Network, TOLD_VARIABLE, belt, bridge, calls,
+    loopback, raw, segments, told, watch,
 };
 
 /// How it ended inside, as the process outside is told.
@@ -34,6 +37,8 @@ pub(super) enum Ended {
     Signal(i32),
     /// It was not started, for it could not be confined.
     NotConfined(String),
+    /// It was ended, or gave up, at a limit of the whole that only the inside sees.
+    Passed(Passed),
 }
 
 /// What is run inside, and who by.
@@ -82,7 +87,7 @@ pub(super) fn run(inside: &Inside<'_>) -> Ended {
     });
     drop(refuse.take());
     match forked {
-        Ok(child) => attend(child, refused),
+        Ok(child) => attend(child, refused, &inside.confinement.limits),
         Err(error) => Ended::NotConfined(format!("the program could not be started: {error}")),
     }
 }
@@ -168,7 +173,6 @@ pub(super) fn become_user(user: u32, groups: &[u32]) -> nix::Result<()> {
 
 /// Whether the process outside has ended: then nobody would ever end this one.
 fn is_alone(outside: &OwnedFd) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut watched = [PollFd::new(outside, PollFlags::empty())];
     let at_once = Timespec {
         tv_sec: 0,
@@ -212,18 +216,33 @@ fn start(inside: &Inside<'_>) -> String {
     )
 }
 
+/// How long the first process waits at most until it looks at what only the inside sees.
+const LOOK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 500_000_000,
+};
+
 /// Passes signals on and takes in orphans until the program ends.
-fn attend(program: Pid, mut refused: File) -> Ended {
+fn attend(program: Pid, mut refused: File, limits: &Limits) -> Ended {
     let mut awaited = SigSet::from_iter(PASSED_ON);
     awaited.add(Signal::SIGCHLD);
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let signals = match SignalFd::with_flags(&awaited, flags) {
+        Ok(signals) => signals,
+        Err(error) => return Ended::NotConfined(failed("waiting", DEFECT)(error.to_string())),
+    };
     loop {
-        match awaited.wait() {
-            Ok(Signal::SIGCHLD) => {}
-            Ok(signal) => {
+        let mut watched = [PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
+        // Whatever comes of it is looked at below.
+        poll(&mut watched, Some(&LOOK)).ok();
+        while let Ok(Some(signal)) = signals.read_signal() {
+            let signal = i32::try_from(signal.ssi_signo).ok();
+            if let Some(signal) = signal.and_then(|number| Signal::try_from(number).ok())
+                && signal != Signal::SIGCHLD
+            {
                 // To its whole group; whoever left that ends with the namespace.
                 nix::sys::signal::killpg(program, signal).ok();
             }
-            Err(error) => return Ended::NotConfined(failed("waiting", DEFECT)(error.to_string())),
         }
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if pid.as_raw_nonzero().get() == program.as_raw() {
@@ -232,11 +251,28 @@ fn attend(program: Pid, mut refused: File) -> Ended {
                 if refused.read_to_string(&mut why).is_ok() && !why.is_empty() {
                     return Ended::NotConfined(why);
                 }
-                return match (status.exit_status(), status.terminating_signal()) {
+                let ended = match (status.exit_status(), status.terminating_signal()) {
                     (Some(code), _) => Ended::Code(code),
                     (None, signal) => Ended::Signal(signal.unwrap_or(9)),
                 };
+                return ended.or_refused_a_process(std::process::id(), limits);
             }
+        }
+        if segments::held_bytes() > limits.memory_bytes {
+            return Ended::Passed(Passed::Memory);
+        }
+    }
+}
+
+impl Ended {
+    /// What a program ended for that failed while everything below `top` had as many processes as it may: the kernel
+    /// refused it a further one, and it gave up before anybody outside counted.
+    pub(super) fn or_refused_a_process(self, top: u32, limits: &Limits) -> Self {
+        match self {
+            Self::Code(1..) if watch::processes_below(top) >= limits.processes => {
+                Self::Passed(Passed::Processes)
+            }
+            other => other,
         }
     }
 }

@@ -12,7 +12,8 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,21 +22,35 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, WaitOptions, wait};
 
 use super::first::{Ended, PASSED_ON, become_user};
 use super::places::Place;
 use super::plan::Plan;
-use super::{CONFINEMENT_VARIABLE, Confinement, Network, TOLD_VARIABLE, belt, calls, raw, told};
+use super::{
+    CONFINEMENT_VARIABLE, Confinement, Network, Profile, TOLD_VARIABLE, belt, calls, clerk, raw,
+    told,
+};
 use crate::identity::ancestors;
 use crate::mark::end_all;
 
 /// Why it would not hold here, with what to do; none if it would.
 pub(super) fn obstacle(confinement: &Confinement, user: Option<u32>) -> Option<String> {
-    let why = if user.is_none() {
+    let is_same_user = confinement.profile == Profile::LandlockSameUser;
+    let why = if is_same_user && rustix::process::geteuid().is_root() {
+        "the host is root, and nothing judged is ever root; use `sandbox.profile: landlock`"
+    } else if is_same_user && !belt::knows_signals() {
+        "the kernel's Landlock is older than its sixth version (Linux 6.12), or not switched on (`lsm=…,landlock`), and does \
+         not keep a program of the host's own user from ending the host"
+    } else if !is_same_user && user.is_none() {
         "the host is no root with another user to give, and Landlock does not keep a program from changing rights of files \
-         of its own user"
+         of its own user; `sandbox.profile: landlock-same-user` holds without, less what docs/operators/confinement.md says"
     } else if confinement.network == Network::Proxied {
         "a network that is `proxied`, or a `gateway`, needs a network of its own; use `network: {mode: none}`, or `host`"
     } else if !confinement.sockets.is_empty() {
@@ -91,7 +106,7 @@ pub(super) fn open_ways(confinement: &Confinement) -> Result<(), PathBuf> {
 pub(super) struct Temporary(Option<PathBuf>);
 
 impl Temporary {
-    pub(super) fn make(confinement: &mut Confinement, user: u32) -> std::io::Result<Self> {
+    pub(super) fn make(confinement: &mut Confinement, user: Option<u32>) -> std::io::Result<Self> {
         if confinement.temporary.is_some() {
             return Ok(Self(None));
         }
@@ -100,7 +115,9 @@ impl Temporary {
         let path = std::env::temp_dir().join(name);
         // Whoever has made it before has planted it.
         rustix::fs::mkdir(&path, rustix::fs::Mode::from_raw_mode(0o700))?;
-        std::os::unix::fs::chown(&path, Some(user), Some(user))?;
+        if user.is_some() {
+            std::os::unix::fs::chown(&path, user, user)?;
+        }
         confinement.temporary = Some(path.clone());
         Ok(Self(Some(path)))
     }
@@ -122,7 +139,8 @@ pub(super) struct Narrow<'a> {
     pub(super) program: &'a Path,
     pub(super) args: &'a [OsString],
     pub(super) cwd: &'a Path,
-    pub(super) user: u32,
+    /// Who it is; none if it stays the host's own user.
+    pub(super) user: Option<u32>,
 }
 
 /// Runs the program to its end, in a process of its own that the process outside has started. The signals of
@@ -137,6 +155,24 @@ pub(super) fn attend(narrow: &Narrow<'_>, outside: &File) -> Ended {
     if let Err(error) = ready {
         return Ended::NotConfined(format!("taking in orphans could not be begun: {error}"));
     }
+    // Nothing is started before whoever waits outside is ready for it.
+    let mut byte = [0];
+    if (&*outside).read_exact(&mut byte).is_err() {
+        return Ended::NotConfined("the host's side has ended".to_owned());
+    }
+    let to_clerk = match narrow.user {
+        Some(_) => Ok(None),
+        None => clerk(narrow).map(Some),
+    };
+    let to_clerk = match to_clerk {
+        Ok(to_clerk) => to_clerk,
+        Err(error) => {
+            end_everything_below();
+            return Ended::NotConfined(format!(
+                "whoever changes rights could not be begun: {error}"
+            ));
+        }
+    };
     let (mut refused, refuse) = match pipe_with(PipeFlags::CLOEXEC) {
         Ok((read, write)) => (File::from(read), write),
         Err(error) => return Ended::NotConfined(error.to_string()),
@@ -144,15 +180,17 @@ pub(super) fn attend(narrow: &Narrow<'_>, outside: &File) -> Ended {
     let mut refuse = Some(refuse);
     orch_durable::point("spawn without namespaces: before");
     let started = raw::fork(|| {
-        let why = start(narrow);
+        let why = start(narrow, to_clerk.as_ref());
         let said = refuse
             .as_ref()
             .map(|to| rustix::io::write(to, why.as_bytes()));
         i32::from(!matches!(said, Some(Ok(_))))
     });
     drop(refuse.take());
+    drop(to_clerk);
     let ended = match started {
-        Ok(program) => wait_for(program, outside),
+        Ok(program) => wait_for(program, outside)
+            .or_refused_a_process(std::process::id(), &narrow.confinement.limits),
         Err(error) => Ended::NotConfined(format!("the program could not be started: {error}")),
     };
     end_everything_below();
@@ -164,13 +202,87 @@ pub(super) fn attend(narrow: &Narrow<'_>, outside: &File) -> Ended {
     ended
 }
 
+/// Starts whoever makes changes for the program that Landlock does not see; answers where it is told of the program.
+fn clerk(narrow: &Narrow<'_>) -> rustix::io::Result<OwnedFd> {
+    let (to_clerk, from_program) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    let mut to_clerk = Some(to_clerk);
+    let own: Vec<PathBuf> = narrow
+        .confinement
+        .write
+        .iter()
+        .chain(&narrow.confinement.lent)
+        .chain(&narrow.confinement.temporary)
+        .filter_map(|folder| folder.canonicalize().ok())
+        .collect();
+    raw::fork(|| {
+        // Its own copy would keep it from seeing that nobody comes.
+        drop(to_clerk.take());
+        let end = Some(rustix::process::Signal::KILL);
+        let ready = rustix::process::set_parent_process_death_signal(end);
+        let served = ready
+            .and_then(|()| listener(&from_program))
+            .and_then(|listener| clerk::attend(&listener, &own));
+        i32::from(served.is_err())
+    })?;
+    to_clerk.ok_or(Errno::INVAL)
+}
+
+/// The listener that the program's process sends.
+fn listener(from: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut came = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    recvmsg(
+        from,
+        &mut [std::io::IoSliceMut::new(&mut byte)],
+        &mut came,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
+    let mut sent = came.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(sent) => Some(sent),
+        _ => None,
+    });
+    sent.next()
+        .and_then(|mut sent| sent.next())
+        .ok_or(Errno::BADF)
+}
+
+/// Has the calls of this process asked of the clerk from now on.
+fn have_asked(to_clerk: &OwnedFd) -> rustix::io::Result<()> {
+    let listener = raw::filter_and_listen(&clerk::filter())?;
+    let sent = [listener.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut message = SendAncillaryBuffer::new(&mut space);
+    message.push(SendAncillaryMessage::ScmRights(&sent));
+    sendmsg(
+        to_clerk,
+        &[std::io::IoSlice::new(&[0])],
+        &mut message,
+        SendFlags::empty(),
+    )?;
+    Ok(())
+}
+
+/// How often everything is ended again: among thousands that copy themselves one time is not enough.
+const SWEEPS_MAX: u32 = 60;
+
 /// Ends everything that this process or one below it has started.
 pub(super) fn end_everything_below() {
     let me = std::process::id();
-    end_all(
-        || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {},
-        |pid| ancestors(pid).contains(&me),
-    );
+    for _ in 0..SWEEPS_MAX {
+        let left = end_all(
+            || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {},
+            |pid| ancestors(pid).contains(&me),
+        );
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 /// Waits until the program has ended, or whoever waits for it is gone; passes signals on and takes in orphans.
@@ -212,14 +324,14 @@ fn wait_for(program: Pid, outside: &File) -> Ended {
 }
 
 /// The program's own process. Answers only if the program could not be started, and why.
-fn start(narrow: &Narrow<'_>) -> String {
-    match confined(narrow) {
+fn start(narrow: &Narrow<'_>, to_clerk: Option<&OwnedFd>) -> String {
+    match confined(narrow, to_clerk) {
         Ok(never) => match never {},
         Err(why) => why,
     }
 }
 
-fn confined(narrow: &Narrow<'_>) -> Result<Infallible, String> {
+fn confined(narrow: &Narrow<'_>, to_clerk: Option<&OwnedFd>) -> Result<Infallible, String> {
     let failed =
         |what: &'static str| move |why: String| format!("{what} could not be enforced: {why}");
     let Narrow {
@@ -235,13 +347,16 @@ fn confined(narrow: &Narrow<'_>) -> Result<Infallible, String> {
     let told = temporary.join(".orch-sandbox.json");
     rustix::process::setsid().map_err(|e| failed("a session of its own")(e.to_string()))?;
     // Opened with the host's rights: the way to what is granted may be closed to the program's user.
-    let rules = belt::rules_of(plan).map_err(|path| {
+    let rules = belt::rules_of(plan, user.is_none()).map_err(|path| {
         format!(
             "`{}` lies in a folder that may be written to and cannot be hidden there without namespaces; take it out",
             path.display()
         )
     })?;
-    become_user(*user, &[PASSING]).map_err(|e| failed("another user than root")(e.to_string()))?;
+    if let Some(user) = user {
+        become_user(*user, &[PASSING])
+            .map_err(|e| failed("another user than root")(e.to_string()))?;
+    }
     if let Some(Place::File(text)) = plan.places.get(Path::new(told::TOLD)) {
         std::fs::remove_file(&told).ok();
         let made = File::options().write(true).create_new(true).open(&told);
@@ -249,7 +364,11 @@ fn confined(narrow: &Narrow<'_>) -> Result<Infallible, String> {
             .map_err(|e| failed("what it is told")(e.to_string()))?;
     }
     std::env::set_current_dir(cwd).map_err(|e| failed("the working folder")(e.to_string()))?;
-    raw::as_any_other();
+    match user {
+        Some(_) => raw::as_any_other(),
+        // Nobody else can run before it, and thousands of them must not keep the host from ending them.
+        None => raw::after_all_others(),
+    };
     let end = Some(rustix::process::Signal::KILL);
     rustix::process::set_parent_process_death_signal(end)
         .map_err(|e| failed("the end with its parent")(e.to_string()))?;
@@ -267,8 +386,12 @@ fn confined(narrow: &Narrow<'_>) -> Result<Infallible, String> {
         .thread_unblock()
         .map_err(|e| failed("signals")(e.to_string()))?;
     raw::close_all_at_exec().map_err(|e| failed("closed descriptors")(e.to_string()))?;
+    if let Some(to_clerk) = to_clerk {
+        have_asked(to_clerk).map_err(|e| failed("who changes rights")(e.to_string()))?;
+    }
     calls::filter(calls::World::Shared {
         has_internet: confinement.network == Network::Host,
+        is_host_user: user.is_none(),
     })
     .map_err(failed("the filter of system calls"))?;
     let mut command = Command::new(program);

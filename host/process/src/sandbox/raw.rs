@@ -1,7 +1,7 @@
 //! Which calls of the kernel have no safe form in the libraries of the tree? Each of them, with the reason why it is
 //! sound, and nothing else.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::libc;
 use nix::sched::{CloneFlags, clone};
@@ -46,6 +46,11 @@ pub(super) fn start(flags: CloneFlags, child: impl FnMut() -> isize) -> Result<P
 /// Has this thread, and what it starts, run before all that is not so; answers whether that was granted.
 pub(super) fn before_all_others() -> bool {
     scheduled(libc::SCHED_RR, 1)
+}
+
+/// Has this thread, and what it starts, run when nothing else wants to, which they cannot take back.
+pub(super) fn after_all_others() -> bool {
+    scheduled(libc::SCHED_IDLE, 0)
 }
 
 /// Has this thread, and what it starts, run as any other.
@@ -106,6 +111,105 @@ pub(super) fn set_attributes(mount: BorrowedFd<'_>, set: u64, recursive: bool) -
     done(answer)
 }
 
+/// A call that somebody else decides about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Number of the question.
+    pub(super) id: u64,
+    /// Thread that asks.
+    pub(super) pid: u32,
+    /// Number of the call.
+    pub(super) call: i64,
+    pub(super) args: [u64; 6],
+}
+
+/// Requests to a listener for calls, as the kernel's headers make them up.
+const NEXT_ASKED: u64 = 0xc050_2100;
+const ANSWER: u64 = 0xc018_2101;
+const STILL_ASKS: u64 = 0x4008_2102;
+/// The same, of kernels before 5.17.
+const STILL_ASKS_BEFORE: u64 = 0x8008_2102;
+
+/// Installs a filter for this process and what it starts; answers where what it does not decide is asked. Needs
+/// `no_new_privs`.
+pub(super) fn filter_and_listen(program: &[seccompiler::sock_filter]) -> Result<OwnedFd> {
+    let length = libc::c_ushort::try_from(program.len()).map_err(|_| Errno::INVAL)?;
+    let program = libc::sock_fprog {
+        len: length,
+        filter: program.as_ptr().cast_mut().cast(),
+    };
+    // SAFETY: the kernel reads `length` steps, which have its layout and live until the call returns.
+    #[expect(unsafe_code, reason = "no library of the tree has this call")]
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const program,
+        )
+    };
+    let number = i32::try_from(answer).unwrap_or(-1);
+    if number < 0 {
+        return Err(last_error());
+    }
+    // SAFETY: the kernel has just made the descriptor for this process, and nobody else knows it.
+    #[expect(unsafe_code, reason = "a descriptor comes as a number")]
+    let listener = unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(listener)
+}
+
+/// Waits for the next call that is asked.
+pub(super) fn next_asked(listener: BorrowedFd<'_>) -> Result<Asked> {
+    // SAFETY: the structure is plain numbers, and the kernel wants it empty.
+    #[expect(unsafe_code, reason = "as the kernel wants it")]
+    let mut asked: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes a structure of this layout, whose size is part of the request.
+    #[expect(unsafe_code, reason = "no library of the tree has this request")]
+    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), NEXT_ASKED as _, &raw mut asked) };
+    done(answer.into())?;
+    Ok(Asked {
+        id: asked.id,
+        pid: asked.pid,
+        call: asked.data.nr.into(),
+        args: asked.data.args,
+    })
+}
+
+/// Answers a call that was asked: it ends so for whoever made it.
+pub(super) fn answer(listener: BorrowedFd<'_>, id: u64, with: Result<()>) -> Result<()> {
+    let response = libc::seccomp_notif_resp {
+        id,
+        val: 0,
+        error: with.err().map_or(0, |error| -error.raw_os_error()),
+        flags: 0,
+    };
+    // SAFETY: the kernel reads a structure of this layout, whose size is part of the request.
+    #[expect(unsafe_code, reason = "no library of the tree has this request")]
+    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), ANSWER as _, &raw const response) };
+    done(answer.into())
+}
+
+/// Whether whoever made a call still waits for its answer.
+pub(super) fn still_asks(listener: BorrowedFd<'_>, id: u64) -> bool {
+    [STILL_ASKS, STILL_ASKS_BEFORE].into_iter().any(|request| {
+        // SAFETY: the kernel reads one number.
+        #[expect(unsafe_code, reason = "no library of the tree has this request")]
+        let answer = unsafe { libc::ioctl(listener.as_raw_fd(), request as _, &raw const id) };
+        answer == 0
+    })
+}
+
+/// Whether anybody is left whose calls are asked by `listener`.
+pub(super) fn has_askers(listener: BorrowedFd<'_>) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut watched = [PollFd::from_borrowed_fd(listener, PollFlags::IN)];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut watched, Some(&at_once)).is_ok() && !watched[0].revents().contains(PollFlags::HUP)
+}
+
 /// Closes every descriptor above the standard ones, whatever parents left open. Only at the very begin of a program,
 /// while it holds none.
 pub(super) fn close_all() -> Result<()> {
@@ -152,6 +256,10 @@ fn done(answer: libc::c_long) -> Result<()> {
     if answer == 0 {
         return Ok(());
     }
+    Err(last_error())
+}
+
+fn last_error() -> Errno {
     let error = std::io::Error::last_os_error();
-    Err(Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
+    Errno::from_io_error(&error).unwrap_or(Errno::INVAL)
 }

@@ -21,7 +21,7 @@ use super::plan::Plan;
 use super::raw;
 
 /// Size of the file system that holds nothing but folders to mount on and some small files.
-const ROOT_BYTES_MAX: u64 = 16 << 20;
+const ROOT_BYTES_MAX: u64 = 64 << 20;
 /// Where it is attached until it is the root; one of them is everywhere.
 const BEGIN: [&str; 4] = ["/tmp", "/mnt", "/proc", "/usr"];
 /// What of `/proc` changes the machine and not the program.
@@ -34,14 +34,43 @@ const PROC_READ_ONLY: [&str; 6] = [
     "proc/sysrq-trigger",
 ];
 /// What of `/proc` tells of the machine's inside.
-const PROC_COVERED: [&str; 6] = [
+const PROC_COVERED: [&str; 7] = [
     "proc/kcore",
+    "proc/key-users",
     "proc/keys",
     "proc/timer_list",
     "proc/sched_debug",
     "proc/kallsyms",
     "proc/kmsg",
 ];
+
+/// Namespaces that nobody makes inside: what the filter of calls refuses has no room either.
+const NONE_OF: [&str; 8] = [
+    "max_cgroup_namespaces",
+    "max_ipc_namespaces",
+    "max_mnt_namespaces",
+    "max_net_namespaces",
+    "max_pid_namespaces",
+    "max_time_namespaces",
+    "max_user_namespaces",
+    "max_uts_namespaces",
+];
+/// What the kernel counts for the host's user although it is used inside: its limit inside, and where the machine's
+/// stands.
+const SHARED_WITH_HOST: [(&str, &str); 2] = [
+    (
+        "max_inotify_instances",
+        "proc/sys/fs/inotify/max_user_instances",
+    ),
+    (
+        "max_inotify_watches",
+        "proc/sys/fs/inotify/max_user_watches",
+    ),
+];
+/// Part of the machine's limit that one program may use of it: the host and other runs watch files as well.
+const SHARED_PART: u64 = 4;
+/// Bytes of a file system in memory for each of its files: the files themselves take memory that nobody counts.
+const BYTES_OF_FILE: u64 = 4096;
 
 /// Why a root could not be made: at which place, and what the kernel says.
 #[derive(Debug)]
@@ -126,13 +155,19 @@ pub(super) fn enter(plan: &Plan, sources: Sources) -> std::result::Result<(), Un
     for (path, target) in &plan.links {
         builder.link(path, target).map_err(at(path))?;
     }
+    let quotas = builder.quotas();
     builder.guard_proc().map_err(at("/proc"))?;
     builder.pseudo_terminals();
     for made in &builder.still {
         raw::set_attributes(made.as_fd(), raw::READ_ONLY, false).map_err(at("/"))?;
     }
     raw::set_attributes(builder.root.as_fd(), raw::READ_ONLY, false).map_err(at("/"))?;
-    pivot(&builder.root).map_err(at("/"))
+    pivot(&builder.root).map_err(at("/"))?;
+    // Now that everything is mounted: a mount that is not yet in its place is a namespace to the kernel.
+    for (file, most) in quotas {
+        rustix::io::write(file, most.to_string().as_bytes()).ok();
+    }
+    Ok(())
 }
 
 fn pivot(root: &OwnedFd) -> Result<()> {
@@ -282,6 +317,25 @@ impl Builder {
         self.mount(&mounted, Path::new("/proc"), true)
     }
 
+    /// What is counted for the user of the host, with its limits, opened before nobody can write there any more. A kernel
+    /// that has not all of it has less to be used up.
+    fn quotas(&self) -> Vec<(OwnedFd, u64)> {
+        let file = |name: &str, flags: OFlags| beneath(&self.root, OsStr::new(name), flags).ok();
+        let own = |name: &str| file(&format!("proc/sys/user/{name}"), OFlags::WRONLY);
+        let of_machine = |name: &str| {
+            let mut text = [0; 32];
+            let count = rustix::io::read(file(name, OFlags::RDONLY)?, &mut text).ok()?;
+            let text = String::from_utf8_lossy(&text[..count]);
+            text.trim().parse::<u64>().ok()
+        };
+        let none = NONE_OF.iter().filter_map(|name| Some((own(name)?, 0)));
+        let shared = SHARED_WITH_HOST.iter().filter_map(|(name, machine)| {
+            let most = of_machine(machine)? / SHARED_PART;
+            Some((own(name)?, most.max(1)))
+        });
+        none.chain(shared).collect()
+    }
+
     fn guard_proc(&self) -> Result<()> {
         for name in PROC_READ_ONLY {
             let Some(found) = self.of_proc(name)? else {
@@ -341,6 +395,8 @@ pub(super) fn can_mount() -> bool {
 fn memory(bytes_max: u64, mode: &str) -> Result<OwnedFd> {
     let system = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&system, "size", bytes_max.to_string())?;
+    let files = (bytes_max / BYTES_OF_FILE).max(64);
+    fsconfig_set_string(&system, "nr_inodes", files.to_string())?;
     fsconfig_set_string(&system, "mode", mode)?;
     fsconfig_create(&system)?;
     let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;

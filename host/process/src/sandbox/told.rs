@@ -29,6 +29,11 @@ const NARROW_NOTES: [&str; 4] = [
     "temporary files belong into TMPDIR; `/tmp` and `/dev/shm` of the machine cannot be used",
     "everything ends with the program: a daemon does not outlive it",
 ];
+/// What holds where the operator brings the cage.
+const EXTERNAL_NOTES: [&str; 2] = [
+    "held by a cage of the operator's own, which may show less or more than is listed here",
+    "temporary files belong into TMPDIR",
+];
 const NOTES: [&str; 6] = [
     "what is not listed is not there; a grant is the operator's, in orch.yaml: `sandbox`, or `sandbox` of the agent",
     "a browser's own sandbox cannot work inside of this one: start Chromium with --no-sandbox",
@@ -50,12 +55,13 @@ pub(super) fn tell(plan: &mut Plan, confinement: &Confinement, user: u32, group:
         sockets: &confinement.sockets,
         network: confinement.network,
         profile: match confinement.profile {
-            Profile::Auto | Profile::Namespaces => "namespaces",
-            Profile::Landlock => "landlock",
+            Profile::Auto => Profile::Namespaces.as_str(),
+            profile => profile.as_str(),
         },
         notes: match confinement.profile {
             Profile::Auto | Profile::Namespaces => &NOTES,
-            Profile::Landlock => &NARROW_NOTES,
+            Profile::Landlock | Profile::LandlockSameUser => &NARROW_NOTES,
+            Profile::External => &EXTERNAL_NOTES,
         },
     };
     let text = serde_json::to_vec_pretty(&told).unwrap_or_default();

@@ -7,11 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
+use super::first::Ended;
+use super::groups::Group;
 use super::{Confinement, Limits, raw};
-use crate::files::used_bytes;
+use crate::files::{ENTRIES_MAX, Used, used};
 
 /// Shortest rest between two counts.
 const REST_MIN: Duration = Duration::from_millis(100);
@@ -29,7 +33,7 @@ const INNOCENT: u64 = 8;
 const UNMAPPED: u64 = 4;
 
 /// The limit of the whole that was passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Passed {
     /// It held more memory.
     Memory,
@@ -73,11 +77,24 @@ impl Passed {
                 limits.cpu_whole_s
             ),
             Self::Disk => format!(
-                "its folders held more than {} MiB of the disk (`disk.run_mib`)",
-                mib(limits.disk_bytes)
+                "its folders held more than {} MiB of the disk (`disk.run_mib`), or more than the {} files that go with it",
+                mib(limits.disk_bytes),
+                files_max(limits.disk_bytes)
             ),
         }
     }
+}
+
+/// Bytes of the disk for each file or folder that may be on it: what file systems have room for without running out of
+/// places for files before they run out of bytes.
+const BYTES_OF_FILE: u64 = 16 * 1024;
+/// Files and folders that everybody may have.
+const FILES_MIN: u64 = 100_000;
+
+/// How many files and folders may be where so many bytes may be.
+fn files_max(disk_bytes: u64) -> u64 {
+    let most = (ENTRIES_MAX as u64).saturating_sub(1);
+    (disk_bytes / BYTES_OF_FILE).clamp(FILES_MIN, most)
 }
 
 /// What was counted.
@@ -103,6 +120,8 @@ struct Machine {
 /// Looks at one caged program for as long as it runs.
 pub(super) struct Watch {
     first: u32,
+    /// The group that the kernel holds it by, where there is one.
+    group: Option<Group>,
     limits: Limits,
     rest: Duration,
     page: u64,
@@ -114,18 +133,19 @@ pub(super) struct Watch {
 impl Watch {
     /// Over everything below the process `first`, which is outside of what it watches. Starts a thread if the disk is
     /// to be watched; so only after every fork.
-    pub(super) fn over(first: u32, confinement: &Confinement) -> Self {
+    pub(super) fn over(first: u32, confinement: &Confinement, group: Option<Group>) -> Self {
         let limits = confinement.limits;
         let folders = confinement.write.iter().chain(&confinement.temporary);
         let folders: Vec<PathBuf> = folders.cloned().collect();
         Self {
             first,
+            group,
             limits,
             rest: REST_MIN,
             page: raw::page_bytes(),
             ticks_per_s: raw::ticks_per_s(),
             at_begin: machine(),
-            disk: (limits.disk_bytes != u64::MAX).then(|| Disk::watch(folders)),
+            disk: (limits.disk_bytes != u64::MAX).then(|| Disk::watch(folders, limits.disk_bytes)),
         }
     }
 
@@ -142,9 +162,19 @@ impl Watch {
         passed
     }
 
+    /// How it ended, once more: what the kernel ended for a limit says so by its group alone.
+    pub(super) fn told(&self, ended: Result<Ended, String>) -> Result<Ended, String> {
+        match (ended, self.group.as_ref().and_then(Group::passed)) {
+            (Ok(Ended::Code(1..) | Ended::Signal(_)), Some(passed)) => Ok(Ended::Passed(passed)),
+            (ended, _) => ended,
+        }
+    }
+
     fn passed(&self) -> Option<Passed> {
-        let held_disk = self.disk.as_ref().and_then(Disk::held);
-        if held_disk.is_some_and(|held| held > self.limits.disk_bytes) {
+        if let Some(passed) = self.group.as_ref().and_then(Group::passed) {
+            return Some(passed);
+        }
+        if self.disk.as_ref().is_some_and(Disk::is_over) {
             return Some(Passed::Disk);
         }
         let (pids, held) = tree(self.first, self.page);
@@ -226,6 +256,11 @@ fn seen_of(stat: &str) -> Option<Seen> {
         pages: number(21)?,
         ticks,
     })
+}
+
+/// Processes and threads below a process.
+pub(super) fn processes_below(top: u32) -> u64 {
+    tree(top, 1).1.processes
 }
 
 /// Everything below a process, and what it holds together.
@@ -314,26 +349,64 @@ fn unnamed_files(pids: &[u32]) -> u64 {
 struct Disk(Arc<Counted>);
 
 struct Counted {
-    held: AtomicU64,
+    is_over: AtomicBool,
     has_ended: AtomicBool,
 }
 
-/// Nothing was counted yet.
-const UNKNOWN: u64 = u64::MAX;
+/// How often it is looked whether the disk fills up faster than the folders were counted.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// What the disk below some folders has left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Room {
+    bytes: u64,
+    files: u64,
+}
+
+impl Room {
+    fn below(folders: &[PathBuf]) -> Self {
+        let of = |folder: &PathBuf| rustix::fs::statvfs(folder).ok();
+        let sum = |sum: Self, stat: rustix::fs::StatVfs| Self {
+            bytes: sum
+                .bytes
+                .saturating_add(stat.f_bfree.saturating_mul(stat.f_frsize)),
+            files: sum.files.saturating_add(stat.f_ffree),
+        };
+        folders.iter().filter_map(of).fold(Self::default(), sum)
+    }
+
+    /// Whether so much of it is gone since `before` that folders which held `held` then may be over a limit by now.
+    fn may_be_over(self, before: Self, held: Used, bytes_max: u64) -> bool {
+        let gone = |before: u64, now: u64| before.saturating_sub(now);
+        gone(before.bytes, self.bytes) > bytes_max.saturating_sub(held.bytes)
+            || gone(before.files, self.files) > files_max(bytes_max).saturating_sub(held.files)
+    }
+}
 
 impl Disk {
-    fn watch(folders: Vec<PathBuf>) -> Self {
+    fn watch(folders: Vec<PathBuf>, bytes_max: u64) -> Self {
         let counted = Arc::new(Counted {
-            held: AtomicU64::new(UNKNOWN),
+            is_over: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         });
         let shared = counted.clone();
         let counting = move || {
             while !shared.has_ended.load(Ordering::Relaxed) {
                 let begun = Instant::now();
-                let held = used_bytes(folders.iter().map(PathBuf::as_path), UNKNOWN - 1);
-                shared.held.store(held, Ordering::Relaxed);
-                std::thread::sleep((begun.elapsed() * REST).max(5 * REST_MIN));
+                let before = Room::below(&folders);
+                let held = used(folders.iter().map(PathBuf::as_path));
+                if held.bytes > bytes_max || held.files > files_max(bytes_max) {
+                    shared.is_over.store(true, Ordering::Relaxed);
+                }
+                let took = begun.elapsed();
+                let rest = (took * REST).max(GLANCE);
+                // As long again as it took at least, however much others write to the same disk.
+                while !shared.has_ended.load(Ordering::Relaxed) && begun.elapsed() < rest {
+                    std::thread::sleep(took.clamp(GLANCE, REST_MAX));
+                    if Room::below(&folders).may_be_over(before, held, bytes_max) {
+                        break;
+                    }
+                }
             }
         };
         // Without the thread every file is still held to its own limit.
@@ -344,9 +417,8 @@ impl Disk {
         Self(counted)
     }
 
-    fn held(&self) -> Option<u64> {
-        let held = self.0.held.load(Ordering::Relaxed);
-        (held != UNKNOWN).then_some(held)
+    fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
     }
 }
 
@@ -379,6 +451,25 @@ mod tests {
         assert!(!is_over(u64::MAX, 9000 * MIB, machine(600)));
         let unknown = machine_of("");
         assert!(!is_over(u64::MAX, u64::MAX - 1, unknown), "nobody says");
+    }
+
+    #[test]
+    fn disk_that_fills_up_is_counted_at_once_and_one_that_does_not_is_left_alone() {
+        let room = |bytes: u64, files: u64| Room {
+            bytes: bytes * MIB,
+            files,
+        };
+        let held = Used {
+            bytes: 900 * MIB,
+            files: 10,
+        };
+        let (before, limit) = (room(5000, 2_000_000), 1000 * MIB);
+        assert!(!room(4900, 2_000_000).may_be_over(before, held, limit));
+        assert!(room(4899, 2_000_000).may_be_over(before, held, limit));
+        assert!(room(5000, 1_800_000).may_be_over(before, held, limit));
+        assert!(!room(6000, 3_000_000).may_be_over(before, held, limit));
+        assert_eq!(files_max(limit), FILES_MIN);
+        assert!(files_max(u64::MAX - 1) < ENTRIES_MAX as u64);
     }
 
     #[test]

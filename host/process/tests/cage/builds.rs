@@ -90,6 +90,19 @@ fn git_commits_clones_and_merges() {
 }
 
 #[test]
+fn git_checks_submodules_out() {
+    for host in equipped() {
+        host.works(
+            "git init -q lib && git -C lib -c user.name=A -c user.email=a@b.invalid commit -q --allow-empty -m one && \
+             git init -q app && cd app && git -c protocol.file.allow=always submodule --quiet add \"$PWD/../lib\" deps/lib && \
+             git -c user.name=A -c user.email=a@b.invalid commit -qm two && cd .. && \
+             git -c protocol.file.allow=always clone -q --recurse-submodules app copy && \
+             git -C copy/deps/lib log --format=%s | grep -q one",
+        );
+    }
+}
+
+#[test]
 fn node_runs_and_starts_workers() {
     if !has("node") {
         return;

@@ -199,6 +199,10 @@ impl Host {
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        self.is_nobody
+    }
+
     pub(crate) fn who(&self) -> &'static str {
         if self.is_nobody {
             "a host that is nobody:"

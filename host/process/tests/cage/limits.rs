@@ -141,3 +141,42 @@ fn kernel_without_memory_chooses_what_is_judged_before_the_host() {
         assert!(adjusted >= 500, "{} {adjusted}", host.who());
     }
 }
+
+#[test]
+fn files_that_hold_nothing_are_counted() {
+    let limits = Limits {
+        // As many files go with it as everybody may have.
+        disk_bytes: 1024 * MIB,
+        ..Limits::default()
+    };
+    let host = frugal(limits).remove(0);
+    let done = host.hostile(&["files"]);
+    assert_ended(&host, &done, "disk");
+}
+
+#[test]
+fn memory_in_segments_that_nobody_maps_is_counted() {
+    let limits = Limits {
+        memory_bytes: 200 * MIB,
+        ..Limits::default()
+    };
+    for host in frugal(limits) {
+        let done = host.hostile(&["segments", "400"]);
+        assert_ended(&host, &done, "memory");
+    }
+}
+
+#[test]
+fn shell_that_gives_up_at_a_refused_process_is_told_to_have_passed_their_number() {
+    let limits = Limits {
+        processes: 64,
+        ..Limits::default()
+    };
+    for host in frugal(limits) {
+        // It ends by itself, with a code of its own, as soon as it is refused one.
+        let done = host.shell("exec /bin/sh -c 'while :; do sleep 600 & done'");
+        assert_ended(&host, &done, "processes");
+        let failed = host.shell("exit 7");
+        assert_eq!(failed.status.code(), Some(7), "{}", said(&failed));
+    }
+}

@@ -10,7 +10,7 @@ use anyhow::Context;
 use orch_agents::breaker::Signal;
 use orch_agents::folder::{RunFolder, StopReason};
 use orch_config::{AgentConfig, GatewayConfig, ModelApi, ModelPrice, SecretFrom};
-use orch_gateway::{Account, Api, Gateway, Key, Policy, Price, Spent, Told};
+use orch_gateway::{Account, Api, Asked, Gateway, Key, Policy, Price, Spent, Told};
 use orch_process::sandbox::{GATEWAY_SOCKET, gateway_address};
 use orch_store::{Asker, ConnectionRow};
 use tokio::sync::mpsc::Receiver;
@@ -96,6 +96,17 @@ fn policy(agent: &AgentConfig, gateway: &GatewayConfig) -> anyhow::Result<Policy
         key: key(&gateway.key)?,
         models,
     })
+}
+
+/// Asks the provider of an agent's gateway for its models, as a run would with the host's key.
+///
+/// # Errors
+/// When the key cannot be had.
+pub async fn ask_provider(agent: &AgentConfig) -> anyhow::Result<Option<Asked>> {
+    match &agent.gateway {
+        Some(gateway) => Ok(Some(orch_gateway::ask(&policy(agent, gateway)?).await)),
+        None => Ok(None),
+    }
 }
 
 fn upstream(gateway: &GatewayConfig, api: ModelApi) -> &str {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use orch_agents::driver::{Driver, PlanInput};
-use orch_agents::folder::{Launch, Limits, PASSED, PROMPT, PROTOCOL, REFUSED, RunFolder};
+use orch_agents::folder::{HELD_BY, Launch, Limits, PASSED, PROMPT, PROTOCOL, REFUSED, RunFolder};
 use orch_agents::workspace::bot;
+use orch_domain::confined::HeldBy;
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::stage::{Role, RunRole};
@@ -121,7 +122,9 @@ impl AgentRun<'_> {
         let mut env = self.environment(&role_config.agent, agent)?;
         env.extend(plan.env.clone());
         self.make_home(&role_config.agent, agent)?;
-        let (program, args, env) = match self.cage(&role_config.agent, agent, Some(&folder)) {
+        let cage = self.cage(&role_config.agent, agent, Some(&folder));
+        let is_caged = cage.is_some();
+        let (program, args, env) = match cage {
             Some(cage) => cage.around(&program, &plan.args, env),
             None => (program, plan.args, env),
         };
@@ -139,6 +142,9 @@ impl AgentRun<'_> {
             writes: vec![self.workspace.root().to_owned()],
         };
         folder.create(&launch, &prompt)?;
+        if !is_caged {
+            std::fs::write(folder.path().join(HELD_BY), HeldBy::Nothing.as_str())?;
+        }
         network::way(agent, Some(&folder)).prepare()?;
         let began = Began {
             head: head.to_string(),
@@ -302,6 +308,7 @@ impl AgentRun<'_> {
             read,
             refusal: folder.map(|folder| folder.path().join(REFUSED)),
             passed: folder.map(|folder| folder.path().join(PASSED)),
+            held_by: folder.map(|folder| folder.path().join(HELD_BY)),
             network,
             proxy,
             gateway,
@@ -315,9 +322,9 @@ impl AgentRun<'_> {
         self.workspace.root().join(attachments::FOLDER)
     }
 
-    /// The agent's home: its own, or one that is kept for the task.
+    /// The agent's home: its own, or one that is kept for the task and the role.
     pub(super) fn home(&self, name: &str, agent: &config::AgentConfig) -> PathBuf {
-        let own = || self.workspace.home(name);
+        let own = || self.workspace.home(name, self.role);
         agent.home.clone().unwrap_or_else(own)
     }
 
@@ -325,7 +332,7 @@ impl AgentRun<'_> {
         match &agent.home {
             Some(home) => std::fs::create_dir_all(home)
                 .with_context(|| format!("its home `{}` cannot be made", home.display())),
-            None => Ok(self.workspace.make_home(name).map(drop)?),
+            None => Ok(self.workspace.make_home(name, self.role).map(drop)?),
         }
     }
 

@@ -54,7 +54,8 @@ pub(super) fn reported(tree: &Path, pattern: &str, since: SystemTime) -> Option<
             continue;
         };
         left = rest;
-        let Ok(bytes) = std::fs::read(&path) else {
+        let name = path.strip_prefix(tree).unwrap_or(&path);
+        let Ok(bytes) = read_beneath(tree, name, meta.len()) else {
             continue;
         };
         let text = String::from_utf8_lossy(&bytes);

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use orch_config::{HostConfig, SandboxMode};
+use orch_config::{HostConfig, SandboxMode, SandboxProfile};
+use orch_engine::{ProviderAsked, ask_provider};
 use orch_process::sandbox::{
     self, Check, Confinement, Limits, Network, Profile, Surroundings, Toolchains, Trial,
 };
@@ -23,20 +24,22 @@ const REMEDY: &str = "docs/operators/confinement.md, \"When it cannot be done\""
 pub(super) async fn all(orch: &Path, config: &HostConfig) -> anyhow::Result<Tried> {
     let mut checks = Vec::new();
     let mut used = None;
-    for (name, profile) in [
-        ("namespaces", Profile::Namespaces),
-        ("landlock", Profile::Landlock),
-    ] {
+    for profile in tried_profiles(config) {
         let scratch = tempfile::tempdir().context("a folder for the trial")?;
-        let tried = sandbox::canary(orch, scratch.path(), profile).await;
+        let external = &config.sandbox.external;
+        let tried = sandbox::canary(orch, scratch.path(), profile, external).await;
         let tried = tried.context("the trial cannot be made")?;
         // One that confines nothing here has nothing else to show.
         let confines = tried.len() > 1;
         let holds = tried.iter().all(|check| check.trial != Trial::DoesNotHold);
-        if used.is_none() && confines && holds {
-            used = Some((name.to_owned(), profile));
+        if used.is_none() && confines && holds && is_used(config.sandbox.profile, profile) {
+            used = Some((profile.as_str().to_owned(), profile));
         }
-        checks.extend(tried.into_iter().map(|check| shown(name, check)));
+        checks.extend(
+            tried
+                .into_iter()
+                .map(|check| shown(profile.as_str(), check)),
+        );
     }
     if config.sandbox.mode == SandboxMode::Off {
         checks.push(ConfinementCheck {
@@ -55,6 +58,28 @@ pub(super) async fn all(orch: &Path, config: &HostConfig) -> anyhow::Result<Trie
         checks,
         profile: used.map(|(name, _)| name),
     })
+}
+
+/// Profiles that are tried: those that are found out by trying, and the one that the operator names.
+fn tried_profiles(config: &HostConfig) -> Vec<Profile> {
+    let mut profiles = vec![Profile::Namespaces, Profile::Landlock];
+    match config.sandbox.profile {
+        SandboxProfile::Auto | SandboxProfile::Namespaces | SandboxProfile::Landlock => {}
+        SandboxProfile::LandlockSameUser => profiles.push(Profile::LandlockSameUser),
+        SandboxProfile::External => profiles.push(Profile::External),
+    }
+    profiles
+}
+
+/// Whether judged processes are held by a profile where the operator says so.
+fn is_used(said: SandboxProfile, profile: Profile) -> bool {
+    match said {
+        SandboxProfile::Auto => matches!(profile, Profile::Namespaces | Profile::Landlock),
+        SandboxProfile::Namespaces => profile == Profile::Namespaces,
+        SandboxProfile::Landlock => profile == Profile::Landlock,
+        SandboxProfile::LandlockSameUser => profile == Profile::LandlockSameUser,
+        SandboxProfile::External => profile == Profile::External,
+    }
 }
 
 fn shown(of: &str, check: Check) -> ConfinementCheck {
@@ -111,37 +136,57 @@ async fn of_agents(
             secrets: found.secrets.clone(),
             network: Network::None,
             profile,
+            external: config.sandbox.external.clone(),
             ..Confinement::nothing(Limits::default())
         };
         let tried = sandbox::own_places(orch, &confinement, &own, &places).await;
         let of = format!("agent {name}");
         checks.extend(tried.into_iter().map(|check| shown(&of, check)));
-        checks.extend(gateway(name, agent));
+        checks.extend(gateway(name, agent).await);
     }
     Ok(checks)
 }
 
-/// Whether the host has the key that it adds for an agent.
-fn gateway(name: &str, agent: &orch_config::AgentConfig) -> Option<ConfinementCheck> {
-    let gateway = agent.gateway.as_ref()?;
-    let key = &gateway.key;
-    let of_variable = key
-        .env
-        .as_ref()
-        .is_some_and(|variable| std::env::var(variable).is_ok_and(|value| !value.is_empty()));
-    let of_file = key.file.as_ref().is_some_and(|file| {
-        std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.len() > 0)
-    });
-    let (answer, detail, remedy) = if of_variable || of_file {
-        (CheckAnswer::Holds, "its key is there".to_owned(), None)
-    } else {
-        (
+/// Whether the provider of an agent's gateway answers, and takes the key that the host adds.
+async fn gateway(name: &str, agent: &orch_config::AgentConfig) -> Option<ConfinementCheck> {
+    let asked = match ask_provider(agent).await {
+        Ok(None) => return None,
+        Ok(Some(asked)) => Ok(asked),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    let key = format!("agents.{name}.gateway.key");
+    let (answer, detail, remedy) = match asked {
+        Ok(ProviderAsked::Taken) => (
+            CheckAnswer::Holds,
+            "its provider was asked for its models, and took the key".to_owned(),
+            None,
+        ),
+        Ok(ProviderAsked::KeyRefused(status)) => (
+            CheckAnswer::DoesNotHold,
+            format!("its provider does not take the key (status {status})"),
+            Some(format!("give a key that counts in what `{key}` names")),
+        ),
+        Ok(ProviderAsked::Otherwise(status)) => (
             CheckAnswer::NotEnforcedHere,
-            "its key is not there for this command".to_owned(),
+            format!("its provider answered with status {status}"),
             Some(format!(
-                "give the host what `agents.{name}.gateway.key` names; a variable of the host's own is not seen here"
+                "look whether `agents.{name}.gateway.upstream` names the provider; one without a list of models answers so as well"
             )),
-        )
+        ),
+        Ok(ProviderAsked::Silent) => (
+            CheckAnswer::NotEnforcedHere,
+            "its provider does not answer from here".to_owned(),
+            Some(format!(
+                "let this machine reach what `agents.{name}.gateway.upstream` names"
+            )),
+        ),
+        Err(why) => (
+            CheckAnswer::NotEnforcedHere,
+            why,
+            Some(format!(
+                "give the host what `{key}` names; a variable of the host's own is not seen here"
+            )),
+        ),
     };
     Some(ConfinementCheck {
         of: format!("gateway of {name}"),
