@@ -261,3 +261,30 @@ fn agent_that_runs_away_is_ended_for_what_it_used_and_why_says_so() {
         assert!(run["detail"].to_string().contains(&told), "{view:#}");
     }
 }
+
+#[test]
+fn what_a_developer_leaves_in_its_home_reaches_nobody_who_judges_its_work() {
+    let world = world();
+    let seen = world.path("seen").display().to_string();
+    // The same agent in every role, as most operators have it.
+    let look = format!(
+        "prompt=$(cat)\n\
+         if [ \"$ORCH_ROLE\" = developer ]; then echo x > \"$HOME/planted\"; echo x > \"$TMPDIR/planted\"\n\
+         elif [ -e \"$HOME/planted\" ] || [ -e \"$TMPDIR/planted\" ]; then echo \"$ORCH_ROLE\" >> {seen}/reached\n\
+         else echo \"$ORCH_ROLE\" >> {seen}/tried; fi\n"
+    );
+    let agent = AGENT.replacen("prompt=$(cat)\n", &look, 1);
+    assert_ne!(agent, AGENT);
+    world.write("agent.sh", &agent, 0o755);
+    let _host = world.serve();
+    let item = world.begin("Leaves advice");
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    let tried = fs::read_to_string(world.path("seen/tried")).unwrap();
+    assert!(
+        tried.contains("reviewer") && tried.contains("tester"),
+        "{tried}"
+    );
+    let reached = fs::read_to_string(world.path("seen/reached")).unwrap_or_default();
+    assert_eq!(reached, "");
+}

@@ -161,3 +161,43 @@ async fn model_that_is_not_listed_is_refused_and_told() {
     .unwrap();
     assert_eq!(asked.requests(), 0, "nothing was asked: {view:#}");
 }
+
+#[test]
+fn doctor_asks_the_provider_with_the_key_and_says_what_it_came_to() {
+    let answer = |status: &str| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let status = status.to_owned();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = [0; 4096];
+            let count = std::io::Read::read(&mut stream, &mut bytes).unwrap();
+            let asked = String::from_utf8_lossy(&bytes[..count]).into_owned();
+            let text =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}");
+            std::io::Write::write_all(&mut stream, text.as_bytes()).unwrap();
+            asked
+        });
+        format!("http://127.0.0.1:{port}")
+    };
+    for (upstream, expected) in [
+        (answer("200 OK"), "holds"),
+        (answer("401 Unauthorized"), "does-not-hold"),
+        ("http://127.0.0.1:1".to_owned(), "not-enforced-here"),
+    ] {
+        let mut world = World::new();
+        with_gateway(&mut world, &upstream, &json!({"*": {}}));
+        let mut command = world.command(&["doctor", "--json"]);
+        let done = serve(&mut command).output().unwrap();
+        let seen: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let checks = seen["sandbox"].as_array().unwrap();
+        let of = checks
+            .iter()
+            .find(|check| check["of"] == "gateway of claude");
+        let of = of.unwrap_or_else(|| panic!("{seen:#}"));
+        assert_eq!(of["answer"], expected, "{of:#}");
+        let said = of.to_string();
+        assert!(!said.contains(&key()), "{said}");
+        assert_eq!(expected == "holds", of["remedy"].is_null(), "{of:#}");
+    }
+}

@@ -12,6 +12,7 @@ mod bad_input;
 mod bases;
 mod batches;
 mod cage;
+mod cage_git;
 mod chat;
 mod claude;
 mod command_line;

@@ -175,3 +175,31 @@ fn run_that_was_allowed_more_than_today_is_ended_when_a_host_takes_it_up() {
     let view = world.follow(&item, |view| view["stage"] == "architecture");
     assert_eq!(view["rework_rounds"], 0, "{view:#}");
 }
+
+#[test]
+fn doctor_says_which_listed_names_are_fronts_of_many_sites_and_what_they_take() {
+    let mut world = World::new();
+    world.config["agents"]["script"]["network"] = json!({
+        "mode": "proxied",
+        "registries": ["npm"],
+        "reach": ["docs.example.org", "d1.cloudfront.net"],
+    });
+    world.write_config();
+    let seen = world.json(&["doctor"]);
+    let grants = seen["grants"].as_array().unwrap();
+    let opens = |end: &str| {
+        let of = grants.iter().find(|grant| {
+            let path = grant["path"].as_str().unwrap();
+            path.split(':').next().unwrap().ends_with(end)
+        });
+        of.unwrap_or_else(|| panic!("{end}: {seen:#}"))["opens"].to_string()
+    };
+    for shared in ["cloudfront.net", "npmjs.org"] {
+        let text = opens(shared);
+        assert!(
+            text.contains("shared front") && text.contains("written to"),
+            "{text}"
+        );
+    }
+    assert!(!opens("example.org").contains("shared front"));
+}
