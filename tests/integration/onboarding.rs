@@ -122,6 +122,19 @@ fn project_is_taken_on_by_two_commands_and_again_without_harm() {
 }
 
 #[test]
+fn repository_that_is_called_empty_for_a_moment_after_its_first_push_is_taken_on() {
+    let site = site();
+    site.add_forge();
+    site.fake.rule(|rules| rules.called_empty = 2);
+    let added = site.add_project();
+    assert!(
+        added["done"].to_string().contains("registered"),
+        "{added:#}"
+    );
+    assert_eq!(site.fake.rule(|rules| rules.called_empty), 0);
+}
+
+#[test]
 fn first_command_on_a_machine_without_a_configuration_begins_one_that_holds() {
     let site = site();
     let file = site.world.path("orch.yaml");

@@ -86,6 +86,8 @@ pub struct Rules {
     pub repository_id: i64,
     /// Whether the repository is archived.
     pub archived: bool,
+    /// Looks at the repository that are told that it is empty: servers do so for a moment after the first push.
+    pub called_empty: u32,
     /// Whether landings by push are seen.
     pub autodetect: bool,
     /// Whether a comment of a pull request is answered by 500, though it is stored: a running server did so every time.
@@ -183,6 +185,7 @@ impl Forgejo {
                 admin: false,
                 repository_id: 1,
                 archived: false,
+                called_empty: 0,
                 autodetect: false,
                 comments_fail: true,
                 manual: false,

@@ -118,9 +118,12 @@ async fn repository(
 }
 
 fn whole(fake: &Forgejo) -> Response {
-    let rules = held(&fake.0.rules);
+    let mut rules = held(&fake.0.rules);
+    let is_called_empty = rules.called_empty > 0;
+    rules.called_empty = rules.called_empty.saturating_sub(1);
     let name = rules.renamed_to.as_ref().unwrap_or(&fake.0.repo);
     Json(json!({"id": rules.repository_id, "full_name": name, "archived": rules.archived, "default_branch": "main",
+        "empty": is_called_empty,
         "permissions": {"admin": rules.admin, "push": rules.may_write, "pull": true}}))
     .into_response()
 }

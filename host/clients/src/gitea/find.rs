@@ -1,10 +1,17 @@
 //! What is there, for whoever writes the configuration: whose the token is, and what may be done with a repository.
 
+use std::time::Duration;
+
 use orch_domain::port::{PortError, PortFailure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::GiteaServer;
+
+/// Looks at a repository that is said to be empty.
+const EMPTY_LOOKS_MAX: u32 = 8;
+/// Pause between two of them.
+const EMPTY_PAUSE: Duration = Duration::from_millis(500);
 
 /// The user of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -75,7 +82,15 @@ impl GiteaServer {
     /// # Errors
     /// [`PortError`] if the server does not answer or does not show the repository.
     pub async fn look_at(&self, repo: &str) -> Result<RepositoryFound, PortError> {
-        let row: Row = self.found(&format!("/repos/{repo}")).await?;
+        let mut row: Row = self.found(&format!("/repos/{repo}")).await?;
+        // Servers say so for a moment after the first push.
+        for _ in 0..EMPTY_LOOKS_MAX {
+            if !row.empty {
+                break;
+            }
+            tokio::time::sleep(EMPTY_PAUSE).await;
+            row = self.found(&format!("/repos/{repo}")).await?;
+        }
         let mut obstacles = Vec::new();
         if row.archived {
             obstacles.push("it is archived; take it out of the archive".to_owned());
