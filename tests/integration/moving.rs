@@ -48,6 +48,52 @@ fn environment_file_becomes_a_configuration_that_holds_no_secret() {
 }
 
 #[test]
+fn move_that_was_cut_in_the_middle_is_made_again_and_another_secret_is_kept() {
+    let world = World::new();
+    world.write(
+        ".env",
+        "ORCH_TELEGRAM_BOT_TOKEN=7001:s3cret\nORCH_TELEGRAM_CHAT_ID=-1002\n",
+        0o600,
+    );
+    // A try before was ended while it wrote.
+    world.write("secrets/telegram-token", "7001:s3", 0o600);
+    let orch = |args: &[&str]| {
+        let mut command = std::process::Command::new(orch_kit::world::orch_program());
+        command.args(args).current_dir(world.path("."));
+        command.output().unwrap()
+    };
+    let done = orch(&["migrate-env", ".env", "--config", "moved.yaml"]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let token = world.path("secrets/telegram-token");
+    assert_eq!(std::fs::read_to_string(&token).unwrap(), "7001:s3cret\n");
+    world.write("secrets/telegram-token", "7002:another\n", 0o600);
+    let done = orch(&["migrate-env", ".env", "--config", "again.yaml"]);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(
+        !done.status.success() && said.contains("--secrets"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(&token).unwrap(), "7002:another\n");
+    let done = orch(&[
+        "migrate-env",
+        ".env",
+        "--config",
+        "again.yaml",
+        "--secrets",
+        "others",
+    ]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+#[test]
 fn variable_that_guarded_something_keeps_the_host_from_starting_unread() {
     let world = World::new();
     let mut command = world.command_without_images(&["serve"]);

@@ -136,10 +136,10 @@ pub const SETTINGS: &[Setting] = &[
     ),
     key("merge_lock_timeout_s", Kind::Number, "merge_lock_timeout_s"),
     replaced("plane_api_token", Kind::Secret, "`trackers.T.plane.key`"),
-    dropped(
+    replaced(
         "post_deploy_auto_rollback",
         Kind::Flag,
-        "what is seen after a deploy is told, and a person decides",
+        "`repositories.R.post_deploy.reaction: rollback`, with `deploy.rollback`",
     ),
     replaced(
         "post_deploy_base_url",
@@ -195,10 +195,10 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number,
         "`tools.gitleaks.timeout_s` and `tools.pip-audit.timeout_s`",
     ),
-    guard(
+    dropped(
         "security_secrets_block",
         Kind::Flag,
-        "`mode` of the line of `extra_gates` for the gate `security`: `enforce` or `advise`",
+        "a secret always blocks; what is none is waived at the base",
     ),
     replaced(
         "self_hosting_repo",

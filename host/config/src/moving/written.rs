@@ -157,15 +157,13 @@ pub fn moved(dotenv: &Dotenv, secrets: &str) -> Result<Moved, ConfigError> {
 }
 
 /// Settings that become one line for the gate.
-const SECURITY: [&str; 4] = [
+const SECURITY: [&str; 3] = [
     "security_gate_enabled",
     "security_dep_audit_fail_closed",
     "security_dep_block_severity",
-    "security_secrets_block",
 ];
 
 fn security<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Value {
-    let is_off = |name: &str| get(name).and_then(flag) == Some(false);
     let mut settings = json!({});
     if let Some(severity) = get("security_dep_block_severity") {
         settings["dep_block_severity"] = json!(severity.to_lowercase());
@@ -174,11 +172,7 @@ fn security<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Value {
         // What is no word for either keeps the door shut.
         settings["dep_audit_fail_closed"] = json!(flag(closed).unwrap_or(true));
     }
-    let mode = match is_off("security_secrets_block") {
-        true => "advise",
-        false => "enforce",
-    };
-    json!([{"gate": "security", "stage": "deploy-staging", "mode": mode, "settings": settings}])
+    json!([{"gate": "security", "stage": "deploy-staging", "mode": "enforce", "settings": settings}])
 }
 
 fn note(carried: &mut Vec<(String, String)>, name: &str, key: &str) {
@@ -195,6 +189,18 @@ fn of_guard(setting: &Setting, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gate_goes_on_to_guard_dependencies_though_secrets_were_let_through() {
+        let text = "ORCH_SECURITY_GATE_ENABLED=true\nORCH_SECURITY_SECRETS_BLOCK=false\n";
+        let moved = moved(&Dotenv::read(text), "secrets").unwrap();
+        let config = HostConfig::parse("orch.yaml", &moved.yaml).unwrap();
+        assert_eq!(config.extra_gates.len(), 1);
+        assert!(moved.yaml.contains("mode: enforce"), "{}", moved.yaml);
+        let (name, why) = &moved.left[0];
+        assert_eq!(name, "ORCH_SECURITY_SECRETS_BLOCK");
+        assert!(why.contains("a secret always blocks"), "{why}");
+    }
 
     #[test]
     fn secrets_stay_out_of_the_configuration_and_nothing_is_lost_without_a_word() {

@@ -1,7 +1,7 @@
 //! `orch migrate-env`: what an environment file of the reference system comes to here.
 
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -81,7 +81,8 @@ fn shown(report: &Report) -> String {
     plain::block(&text)
 }
 
-/// Writes a secret to a file that only its owner reads; one that is there stays.
+/// Writes a secret to a file that only its owner reads. One that holds another secret stays; what a try before this one
+/// wrote, whole or in part, is written again.
 fn write_secret(folder: &Path, secret: &SecretFile) -> anyhow::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder
@@ -90,12 +91,29 @@ fn write_secret(folder: &Path, secret: &SecretFile) -> anyhow::Result<()> {
         .create(folder)
         .with_context(|| format!("`{}`", folder.display()))?;
     let path = folder.join(secret.name);
+    let wanted = format!("{}\n", secret.value);
+    match std::fs::symlink_metadata(&path) {
+        Ok(there) if !there.is_file() => bail!("`{}` is no file", path.display()),
+        Ok(_) => {
+            let there = std::fs::read(&path).with_context(|| format!("`{}`", path.display()))?;
+            if !wanted.as_bytes().starts_with(&there) {
+                bail!(
+                    "`{}` is there already and holds something else; move it away, or name another folder with --secrets",
+                    path.display()
+                );
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("`{}`", path.display())),
+    }
     let made = std::fs::File::options()
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(true)
         .mode(0o600)
         .open(&path);
     let mut made = made.with_context(|| format!("`{}` cannot be made", path.display()))?;
-    made.write_all(format!("{}\n", secret.value).as_bytes())
+    made.set_permissions(std::fs::Permissions::from_mode(0o600))
+        .and_then(|()| made.write_all(wanted.as_bytes()))
         .with_context(|| format!("`{}`", path.display()))
 }
