@@ -180,3 +180,97 @@ fn hook_that_ends_the_host_itself_is_waited_for_by_the_next_one_and_runs_once() 
     let runs = std::fs::read_to_string(world.path("runs")).unwrap();
     assert_eq!(runs, "run\n", "once");
 }
+
+#[test]
+fn hook_that_says_that_it_changed_nothing_is_run_again_and_costs_no_round() {
+    let mut world = World::new();
+    let folder = world.path(".").display().to_string();
+    // Its first run finds another image than the one that it was told of.
+    world.config["repositories"]["shop"]["deploy"] = json!({
+        "hook": format!("cd {folder} && echo run >> runs && test $(wc -l < runs) -gt 1 || exit 3"),
+    });
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Refused once");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    // One is for the review of the scripted agent.
+    assert_eq!(view["rework_rounds"], 1, "{view:#}");
+    let runs = std::fs::read_to_string(world.path("runs")).unwrap();
+    assert_eq!(runs, "run\nrun\n");
+}
+
+#[test]
+fn snapshot_is_taken_before_the_hook_and_without_one_nothing_is_deployed() {
+    let mut world = World::new();
+    let folder = world.path(".").display().to_string();
+    world.config["repositories"]["shop"]["deploy"] = json!({
+        "snapshot": format!("cd {folder} && echo snapshot $EXPECTED_REVISION >> order && test -e room"),
+        "hook": format!("echo hook $EXPECTED_REVISION >> {folder}/order"),
+    });
+    world.write_config();
+    let order = || std::fs::read_to_string(world.path("order")).unwrap_or_default();
+    let _host = world.serve();
+    let item = world.begin("Kept before");
+    let view = world.follow(&item, |view| view["status"] == "blocked");
+    let why = view["why"].as_str().unwrap();
+    assert!(
+        why.contains("the snapshot failed with exit code 1"),
+        "{why}"
+    );
+    assert!(!order().contains("hook"), "{}", order());
+    world.write("room", "", 0o644);
+    world.json(&["task", "resume", &item]);
+    let view = world.follow(&item, stands);
+    assert_eq!(view["stage"], "done", "{view:#}");
+    let lines = order();
+    let last: Vec<&str> = lines.lines().rev().take(2).collect();
+    let landed = view["merged_commit"].as_str().unwrap();
+    assert_eq!(
+        last,
+        [format!("hook {landed}"), format!("snapshot {landed}")]
+    );
+}
+
+#[test]
+fn hook_of_the_host_itself_is_started_where_the_end_of_the_host_does_not_reach() {
+    let mut world = World::new();
+    let folder = world.path(".").display().to_string();
+    // Starts what follows as nobody's child, as a unit of its own does.
+    let elsewhere =
+        format!("#!/bin/sh\necho started >> {folder}/units\nsetsid \"$@\" > /dev/null 2>&1 &\n");
+    world.write("elsewhere.sh", &elsewhere, 0o755);
+    // Who would go with the host is whoever descends from it.
+    let chain = "p=$$; while [ $p -gt 1 ]; do echo $p; p=$(sed 's/.*) . //' /proc/$p/stat | cut -d' ' -f1); done";
+    let through = [world.path("elsewhere.sh")];
+    let shop = &mut world.config["repositories"]["shop"];
+    shop["self_hosting"] = json!(true);
+    shop["deploy"] = json!({
+        "through": through,
+        "hook": format!("cd {folder} && {{ {chain}; }} > chain && kill -9 $(cat host.pid) && sleep 1 && touch swapped"),
+    });
+    world.write_config();
+    let host = world.serve();
+    let pid = host.id().to_string();
+    world.write("host.pid", &pid, 0o644);
+    let item = world.begin("Swaps its own host");
+    until("the hook runs", || {
+        if std::fs::exists(world.path("chain")).unwrap() {
+            return Some(());
+        }
+        let view = world.orch(&["task", "show", &item, "--json"]);
+        let view: Value = serde_json::from_slice(&view.stdout).unwrap_or_default();
+        if view["status"] == "awaiting-approval" || view["step"] == "analysis-approved" {
+            world.orch(&["task", "approve", &item]);
+        }
+        None
+    });
+    drop(host);
+    let _host = world.serve();
+    let view = world.follow(&item, stands);
+    assert_eq!(view["stage"], "done", "{view:#}");
+    assert!(world.path("swapped").exists());
+    let chain = std::fs::read_to_string(world.path("chain")).unwrap();
+    assert!(!chain.lines().any(|one| one == pid), "{chain}");
+    let units = std::fs::read_to_string(world.path("units")).unwrap();
+    assert_eq!(units, "started\n", "once");
+}

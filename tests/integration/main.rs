@@ -57,6 +57,7 @@ mod repositories;
 mod results;
 mod rework;
 mod risk;
+mod rollbacks;
 mod security;
 mod stopping;
 mod transitions;

@@ -38,7 +38,14 @@ struct Probe {
 struct Series {
     window_s: u32,
     planned: u32,
+    /// What the host does about a bad series; people are told by hosts that do not say.
+    #[serde(default = "alert_only")]
+    reaction: String,
     probes: Vec<Probe>,
+}
+
+fn alert_only() -> String {
+    "ALERT_ONLY".to_owned()
 }
 
 /// The gate.
@@ -99,12 +106,16 @@ fn judged(work_item: &str, series: &Series, settings: &Settings) -> Verdict {
     let failed: Vec<&Probe> = series.probes.iter().filter(|p| !p.ok).collect();
     let degraded = failed.len() >= usize::try_from(settings.degraded_after).unwrap_or(usize::MAX);
     let summary = format!("{} of {total} probes failed", failed.len());
+    let action = match degraded {
+        true => series.reaction.as_str(),
+        false => "ALERT_ONLY",
+    };
     let verdict = match degraded {
         true => Verdict::fail(summary.clone()).finding(finding("post-deploy/degraded", summary)),
         false => Verdict::pass(summary),
     };
     verdict
-        .field("action_taken", "ALERT_ONLY")
+        .field("action_taken", action)
         .field("work_item", work_item)
         .count("window_s", i64::from(series.window_s))
         .count("checks_total", count(total))

@@ -30,15 +30,37 @@ pub enum LaunchError {
 ///
 /// The supervisor makes itself the leader of a session, so nothing that ends the host's group ends it.
 ///
+/// `through` is a program with its arguments that starts what follows them elsewhere, such as in a unit of its own; empty
+/// for a child of the host.
+///
 /// # Errors
 /// [`LaunchError::Spawn`].
-pub fn spawn_supervisor(orch: &Path, folder: &RunFolder) -> Result<(), LaunchError> {
+pub fn spawn_supervisor(
+    orch: &Path,
+    through: &[String],
+    folder: &RunFolder,
+) -> Result<(), LaunchError> {
     orch_durable::point("supervisor-spawn: before");
-    let mut child = Command::new(orch)
+    let mut command = match through.split_first() {
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(orch);
+            command
+        }
+        None => Command::new(orch),
+    };
+    command
         .arg("supervise")
         .arg(folder.path())
         .env_clear()
-        .envs(orch_durable::environment())
+        .envs(orch_durable::environment());
+    if !through.is_empty() {
+        // Such a program is found by its name, and may look for others by theirs.
+        for name in ["PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+    }
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

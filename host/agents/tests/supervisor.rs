@@ -139,7 +139,7 @@ fn finish(run: &RunFolder) -> RunResult {
         .build()
         .expect("a runtime");
     let state = runtime.block_on(async {
-        launcher::spawn_supervisor(&me(), run)?;
+        launcher::spawn_supervisor(&me(), &[], run)?;
         launcher::wait(&RunFolder::at(run.path())).await
     });
     match state.expect("the folder answers") {

@@ -70,7 +70,8 @@ pub use problems::{Problem, problems};
 pub use reconcile::ReconcileConfig;
 pub use recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 pub use repositories::{
-    DeployConfig, ImageConfig, PostDeployConfig, RepositoryConfig, StagingConfig, SuiteCheck,
+    DeployConfig, ImageConfig, PostDeployConfig, Reaction, RepositoryConfig, StagingConfig,
+    SuiteCheck,
 };
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use risk::{RiskConfig, risk_glob};

@@ -42,6 +42,9 @@ pub struct RepositoryConfig {
     /// Its pipeline, as far as it is not the host's.
     #[serde(default)]
     pub pipeline: PipelineConfig,
+    /// Whether its deploy deploys this host.
+    #[serde(default)]
+    pub self_hosting: bool,
     /// Staging.
     #[serde(default)]
     pub staging: Option<StagingConfig>,
@@ -133,6 +136,20 @@ pub struct PostDeployConfig {
     /// Limit of one probe, seconds.
     #[serde(default = "default_probe_timeout")]
     pub timeout_s: u32,
+    /// What follows when production is degraded.
+    #[serde(default)]
+    pub reaction: Reaction,
+}
+
+/// What follows when production is degraded after a deploy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reaction {
+    /// People are told.
+    #[default]
+    AlertOnly,
+    /// Production is put back to what was healthy last, by `deploy.rollback`, and people are told.
+    Rollback,
 }
 
 fn default_window() -> u32 {
@@ -177,6 +194,17 @@ pub struct DeployConfig {
     /// How long production may take until it runs what was deployed, seconds.
     #[serde(default = "default_settle")]
     pub settle_s: u32,
+    /// Command that runs before the hook, and keeps what production has; if it fails, the hook is not run.
+    #[serde(default)]
+    pub snapshot: Option<String>,
+    /// Command that puts production back to the checkout it runs in; gets `EXPECTED_REVISION`, and as `ORCH_BAD_REVISION`
+    /// what it takes out.
+    #[serde(default)]
+    pub rollback: Option<String>,
+    /// A program with its arguments that starts what follows them in a place that outlives this host, such as
+    /// `[systemd-run, --collect, --quiet]`. For a hook that restarts the host where that ends its children.
+    #[serde(default)]
+    pub through: Vec<String>,
 }
 
 fn default_settle() -> u32 {
@@ -198,6 +226,7 @@ pub(crate) fn check(
         if let Some(instead) = &repository.orch_yaml {
             instead.check(file, &format!("repositories.{name}.orch_yaml."))?;
         }
+        reacts(repository, file, &place)?;
         let suite = repository.staging.iter().flat_map(|s| &s.suite);
         let (all, infra) = (
             suite.clone().count(),
@@ -214,9 +243,48 @@ pub(crate) fn check(
     Ok(())
 }
 
+/// Refuses a reaction to a bad deploy that could not be carried out.
+fn reacts(repository: &RepositoryConfig, file: &str, place: &str) -> Result<(), ConfigError> {
+    let reaction = repository.post_deploy.as_ref().map(|watch| watch.reaction);
+    if reaction != Some(Reaction::Rollback) {
+        return Ok(());
+    }
+    let deploy = repository.deploy.as_ref();
+    let why = if repository.self_hosting {
+        "this host is deployed by `self_hosting` itself, and does not put itself back; use `alert-only`"
+    } else if deploy.is_none_or(|deploy| deploy.rollback.is_none()) {
+        "there is no `deploy.rollback` to put production back by; set it, or use `alert-only`"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::invalid(
+        file,
+        format!("{place}post_deploy.reaction"),
+        why,
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::HostConfig;
+
+    #[test]
+    fn rollback_without_a_hook_and_of_the_host_itself_is_refused() {
+        let with = |rest: &str| {
+            let text = format!(
+                "repositories: {{shop: {{path: a.git, post_deploy: {{probe: a, reaction: rollback}}, {rest}}}}}"
+            );
+            HostConfig::parse("orch.yaml", &text).map_err(|e| e.to_string())
+        };
+        let why = with("deploy: {hook: a}").unwrap_err();
+        assert!(
+            why.contains("shop.post_deploy.reaction") && why.contains("deploy.rollback"),
+            "{why}"
+        );
+        assert!(with("deploy: {hook: a, rollback: b}").is_ok());
+        let why = with("deploy: {hook: a, rollback: b}, self_hosting: true").unwrap_err();
+        assert!(why.contains("self_hosting"), "{why}");
+    }
 
     #[test]
     fn suite_of_nothing_but_the_infrastructure_is_refused() {

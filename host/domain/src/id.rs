@@ -229,6 +229,10 @@ row_id!(
     /// Row id of a drill.
     DrillId
 );
+row_id!(
+    /// Row id of something that was put into production.
+    ReleaseId
+);
 
 /// Milliseconds since the Unix epoch, from the host's one clock.
 pub type UnixMs = i64;

@@ -23,6 +23,8 @@ words! {
         Ci = "ci",
         /// Probes production for a while after a deploy.
         Monitor = "monitor",
+        /// Puts production back to what was healthy last.
+        Rollback = "rollback",
         /// Ends whatever a stopped task still has running and cleans up after it.
         Stop = "stop",
     }
@@ -33,7 +35,7 @@ impl JobKind {
     /// becomes of a step leaves it alone, and it keeps no lease alive.
     pub fn works_beside_steps(self) -> bool {
         match self {
-            Self::Ci | Self::Monitor => true,
+            Self::Ci | Self::Monitor | Self::Rollback => true,
             Self::Agent
             | Self::Gate
             | Self::Staging
@@ -48,7 +50,12 @@ impl JobKind {
     pub fn finalises(self) -> bool {
         match self {
             Self::Gate | Self::MergePrepare | Self::Land | Self::Deploy => true,
-            Self::Agent | Self::Staging | Self::Ci | Self::Monitor | Self::Stop => false,
+            Self::Agent
+            | Self::Staging
+            | Self::Ci
+            | Self::Monitor
+            | Self::Rollback
+            | Self::Stop => false,
         }
     }
 
@@ -76,6 +83,7 @@ impl JobKind {
             | Self::Deploy
             | Self::Ci
             | Self::Monitor
+            | Self::Rollback
             | Self::Stop => Lane::Effects,
         }
     }
@@ -142,6 +150,8 @@ words! {
         Waiting = "waiting",
         /// A try failed; the next one follows after a back-off.
         Retry = "retry",
+        /// Deploys of its repository are held.
+        Held = "held",
         /// The next probe of production is not due.
         Probe = "probe",
         /// The job before it was lost.
@@ -186,7 +196,10 @@ mod tests {
             let kinds = JobKind::ALL.into_iter().filter(|kind| is_in(*kind));
             kinds.map(JobKind::as_str).collect::<Vec<_>>()
         };
-        assert_eq!(of(JobKind::works_beside_steps), ["ci", "monitor"]);
+        assert_eq!(
+            of(JobKind::works_beside_steps),
+            ["ci", "monitor", "rollback"]
+        );
         let finalise = ["gate", "merge-prepare", "land", "deploy"];
         assert_eq!(of(JobKind::finalises), finalise);
     }

@@ -32,6 +32,7 @@ pub mod port;
 pub mod prompt;
 pub mod reach;
 pub mod reconcile;
+pub mod release;
 pub mod remedy;
 pub mod retry;
 pub mod review;

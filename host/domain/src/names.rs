@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::id::{InvalidId, ObjectId, RepoName, TaskId, WorkItem};
+use crate::id::{InvalidId, ObjectId, ReleaseId, RepoName, TaskId, WorkItem};
 
 /// What a job is about: no two live jobs have the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub enum JobName {
         /// The commit that landed.
         commit: ObjectId,
     },
+    /// Putting production back: once for what was put into it.
+    Rollback(ReleaseId),
 }
 
 impl fmt::Display for JobName {
@@ -35,6 +37,7 @@ impl fmt::Display for JobName {
             Self::Step(task) => write!(f, "task:{task}"),
             Self::Ci { repo, commit } => write!(f, "ci:{repo}:{commit}"),
             Self::Monitor { task, commit } => write!(f, "monitor:{task}:{commit}"),
+            Self::Rollback(release) => write!(f, "rollback:{release}"),
         }
     }
 }
@@ -122,6 +125,7 @@ mod tests {
         assert_eq!(ci.to_string(), format!("ci:shop:{commit}"));
         let monitor = JobName::Monitor { task, commit };
         assert_eq!(monitor.to_string(), format!("monitor:7:{}", "a".repeat(40)));
+        assert_eq!(JobName::Rollback(ReleaseId(3)).to_string(), "rollback:3");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::job::JobKind;
 use crate::message::destination::Destination;
 use crate::message::kind::MessageKind;
 use crate::outcome::ResultFault;
+use crate::release::RollbackEnd;
 use crate::stage::{Role, Stage};
 use crate::task::BlockReason;
 use crate::words::words;
@@ -289,6 +290,19 @@ pub enum NoticeKind {
         /// Why not.
         reason: String,
     },
+    /// Production was put back after it was degraded, or could not be.
+    RolledBack {
+        /// Whose production.
+        repo: RepoName,
+        /// Which commit it was degraded by.
+        from: ObjectId,
+        /// The commit that was healthy last; none if none ever was.
+        to: Option<ObjectId>,
+        /// What it came to.
+        end: RollbackEnd,
+        /// What was seen, masked.
+        detail: String,
+    },
     /// Work waits because a forge, a tracker or another source does not answer.
     SourceFails {
         /// Which source.
@@ -416,6 +430,7 @@ impl NoticeKind {
             | Self::LanePaused { .. }
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
+            | Self::RolledBack { .. }
             | Self::Undelivered { .. }
             | Self::TaskPanicked { .. } => Level::Alarm,
         }
@@ -435,6 +450,7 @@ impl NoticeKind {
             | Self::LanePaused { .. }
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
+            | Self::RolledBack { .. }
             | Self::Undelivered { .. } => true,
             Self::SourceFails { is_credential, .. } => *is_credential,
             Self::TaskPanicked { .. } | Self::WebhookFails { .. } => false,

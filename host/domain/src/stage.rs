@@ -74,6 +74,8 @@ pub enum RunRole {
     Role(Role),
     /// The production deploy hook: no agent, and no cost.
     DeployHook,
+    /// The hook that puts production back: no agent, and no cost.
+    RollbackHook,
 }
 
 impl RunRole {
@@ -82,6 +84,7 @@ impl RunRole {
         match self {
             Self::Role(role) => role.as_str(),
             Self::DeployHook => "deploy-hook",
+            Self::RollbackHook => "rollback-hook",
         }
     }
 }
@@ -96,7 +99,8 @@ impl Word for RunRole {
     const WHAT: &'static str = "role of a run";
 
     fn of(name: &str) -> Option<Self> {
-        let hook = (name == Self::DeployHook.as_str()).then_some(Self::DeployHook);
+        let mut hooks = [Self::DeployHook, Self::RollbackHook].into_iter();
+        let hook = hooks.find(|hook| hook.as_str() == name);
         hook.or_else(|| Role::parse(name).map(Self::Role))
     }
 
@@ -108,7 +112,7 @@ impl Word for RunRole {
         let roles = Role::ALL.map(Role::as_str);
         roles
             .into_iter()
-            .chain([Self::DeployHook.as_str()])
+            .chain([Self::DeployHook, Self::RollbackHook].map(Self::as_str))
             .collect()
     }
 }

@@ -64,6 +64,8 @@ stored_by_name! {
     crate::person::PersonRole,
     crate::pipeline::Mode,
     crate::reach::Reached,
+    crate::release::ReleaseState,
+    crate::release::RollbackEnd,
     crate::remedy::First,
     crate::risk::RiskReason,
     crate::risk::Tier,

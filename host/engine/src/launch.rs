@@ -85,7 +85,16 @@ impl Launchpad {
 
     /// Starts the supervisor of a prepared run.
     pub(crate) fn start(&self, folder: &RunFolder) -> anyhow::Result<()> {
-        Ok(launcher::spawn_supervisor(&self.orch, folder)?)
+        self.start_through(&[], folder)
+    }
+
+    /// Starts it by another program, which outlives the host where its children do not.
+    pub(crate) fn start_through(
+        &self,
+        through: &[String],
+        folder: &RunFolder,
+    ) -> anyhow::Result<()> {
+        Ok(launcher::spawn_supervisor(&self.orch, through, folder)?)
     }
 
     /// Marks the processes of one run, on this machine and for all time: whoever carries it is killed at the

@@ -22,6 +22,7 @@ pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod paths;
 pub(crate) mod people;
+pub(crate) mod releases;
 pub(crate) mod repos;
 pub(crate) mod secret;
 pub(crate) mod seen;

@@ -16,6 +16,7 @@ mod drill;
 mod flaky;
 mod gate;
 mod hold;
+mod hook_run;
 mod image;
 mod judged;
 mod land;
@@ -28,9 +29,11 @@ mod onto;
 pub(crate) mod others;
 mod overtaken;
 mod prepared;
+mod probe;
 mod prompts;
 mod retest;
 mod revision;
+mod rollback;
 mod stack;
 mod staging;
 mod stop;
@@ -55,11 +58,14 @@ use self::deploy::DeployStep;
 use self::drill::DrillStep;
 use self::gate::{GateStep, Judging, Looked};
 use self::hold::BaseHold;
+use self::hook_run::HookRuns;
 use self::land::LandStep;
 use self::land_batch::BatchLanding;
 use self::lease::MergeLease;
 use self::merge::MergeStep;
 use self::monitor::MonitorStep;
+use self::probe::Prober;
+use self::rollback::RollbackStep;
 use self::staging::StagingStep;
 use self::stop::StopStep;
 use self::stop_asked::StopAsked;
@@ -83,6 +89,7 @@ pub(crate) struct Steps {
     deploy: DeployStep,
     ci: CiStep,
     monitor: MonitorStep,
+    rollback: RollbackStep,
     stop: StopStep,
 }
 
@@ -128,6 +135,15 @@ impl Steps {
             config: config.clone(),
             doors: doors.clone(),
             reconciler: reconciler.clone(),
+        };
+        let hooks = HookRuns {
+            ledger: ledger.clone(),
+            launchpad: launchpad.clone(),
+            checkouts: checkouts.clone(),
+        };
+        let prober = Prober {
+            ledger: ledger.clone(),
+            checkouts: checkouts.clone(),
         };
         let lease = MergeLease {
             ledger: ledger.clone(),
@@ -187,8 +203,8 @@ impl Steps {
             deploy: DeployStep {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
-                launchpad: launchpad.clone(),
                 checkouts: checkouts.clone(),
+                hooks: hooks.clone(),
             },
             ci: CiStep {
                 ledger: ledger.clone(),
@@ -198,8 +214,14 @@ impl Steps {
             monitor: MonitorStep {
                 ledger: ledger.clone(),
                 repos: repos.clone(),
-                checkouts,
+                prober: prober.clone(),
                 judging,
+            },
+            rollback: RollbackStep {
+                ledger: ledger.clone(),
+                repos: repos.clone(),
+                hooks,
+                prober,
             },
             stop: StopStep {
                 ledger: ledger.clone(),
@@ -224,6 +246,7 @@ impl Steps {
             | JobKind::Land
             | JobKind::Deploy
             | JobKind::Monitor
+            | JobKind::Rollback
                 if is_drill =>
             {
                 anyhow::bail!("a drill is neither deployed nor landed")
@@ -236,6 +259,7 @@ impl Steps {
             JobKind::Deploy => self.deploy.run(job).await,
             JobKind::Ci => self.ci.run(job).await,
             JobKind::Monitor => self.monitor.run(job).await,
+            JobKind::Rollback => self.rollback.run(job).await,
             JobKind::Stop => self.stop.run(job).await,
         }
     }
@@ -282,7 +306,12 @@ impl Steps {
             JobKind::MergePrepare => return work(HostWork::MergePrepare),
             JobKind::Land => return work(HostWork::Land),
             JobKind::Deploy => return work(HostWork::Deploy),
-            JobKind::Ci | JobKind::Monitor | JobKind::Stop => return Ok(Failed::Again),
+            JobKind::Rollback if job.attempt >= rollback::TRIES_MAX => {
+                return Ok(Failed::Ending(self.rollback.given_up(job, error).await?));
+            }
+            JobKind::Ci | JobKind::Monitor | JobKind::Rollback | JobKind::Stop => {
+                return Ok(Failed::Again);
+            }
         };
         Ok(Failed::Ending(Ending::event(event)))
     }

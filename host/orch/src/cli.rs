@@ -76,6 +76,9 @@ pub(crate) enum Command {
     Unpause {
         /// As it was paused.
         scope: String,
+        /// Why; must be said of `deploy:REPOSITORY`.
+        #[arg(long, default_value = "")]
+        reason: String,
     },
     /// Look at leases and free them by force.
     #[command(subcommand)]

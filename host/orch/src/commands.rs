@@ -129,8 +129,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<u8> {
             let done = host.ask(&pause::PAUSE, [], &request).await?;
             print(json, &done, show::message::message)?;
         }
-        Command::Unpause { scope } => {
-            let request = UnpauseRequest { scope };
+        Command::Unpause { scope, reason } => {
+            let request = UnpauseRequest { scope, reason };
             let host = Host::find(file).await?;
             let done = host.ask(&pause::UNPAUSE, [], &request).await?;
             print(json, &done, show::message::message)?;

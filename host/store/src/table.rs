@@ -36,6 +36,7 @@ pub(crate) mod pauses;
 mod plans;
 pub(crate) mod reap;
 pub(crate) mod reconcile;
+pub(crate) mod releases;
 pub(crate) mod request_keys;
 pub(crate) mod runs;
 pub(crate) mod sessions;

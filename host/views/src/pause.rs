@@ -32,8 +32,8 @@ pub struct PauseView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
-    /// `lane:agents`, `lane:gates`, `lane:effects`, each with `@REPOSITORY` for one repository alone, or
-    /// `repo:REPOSITORY`.
+    /// `lane:agents`, `lane:gates`, `lane:effects`, each with `@REPOSITORY` for one repository alone,
+    /// `repo:REPOSITORY`, or `deploy:REPOSITORY` for its deploys.
     pub scope: String,
     /// For how long, such as `30m` or `2h`; without it until somebody ends it.
     #[serde(default, rename = "for")]
@@ -49,4 +49,7 @@ pub struct PauseRequest {
 pub struct UnpauseRequest {
     /// As it was paused.
     pub scope: String,
+    /// Why; must be said of `deploy:REPOSITORY`.
+    #[serde(default)]
+    pub reason: String,
 }

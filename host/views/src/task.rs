@@ -6,6 +6,7 @@ use orch_domain::outcome::RunEnding;
 use orch_domain::person::{Channel, PersonRole};
 use orch_domain::pipeline::Mode;
 use orch_domain::reach::Reached;
+use orch_domain::release::ReleaseState;
 use orch_domain::remedy::First;
 use orch_domain::risk::{Risk, Tier};
 use orch_domain::stage::{RunRole, Stage};
@@ -123,6 +124,8 @@ pub struct TaskView {
     /// What persons decided, with who, on which way and when.
     pub decisions: Vec<DecisionView>,
     pub merged_commit: Option<String>,
+    /// What it put into production last, if it ever did.
+    pub production: Option<ProductionView>,
     /// The latest batch in which it was prepared, if it ever was in one.
     pub batch: Option<BatchView>,
     /// What its runs have cost so far, dollars.
@@ -137,6 +140,21 @@ pub struct TaskView {
     pub denied: Vec<DenialView>,
     pub comments: Vec<String>,
     pub totals: TaskTotals,
+}
+
+/// Something that a task put into production.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the names are those of the columns")]
+pub struct ProductionView {
+    pub commit: String,
+    /// What production says of itself when it runs it.
+    pub revision: String,
+    pub state: ReleaseState,
+    pub since_ms: i64,
+    /// The commit that it was put back to, or is to be.
+    pub put_back_to: Option<String>,
+    /// How putting it back went.
+    pub put_back: Option<ReleaseState>,
 }
 
 /// What a person decided.

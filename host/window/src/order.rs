@@ -161,8 +161,10 @@ pub(crate) async fn pause(State(window): State<Window>, asked: Asked, body: Body
 pub(crate) async fn unpause(State(window): State<Window>, asked: Asked, body: Body) -> Response {
     carried_out(&asked, "/ui/queue", body, async |form| {
         held_to(&asked, &pause::UNPAUSE)?;
-        let scope = form.get("scope").to_owned();
-        let request = UnpauseRequest { scope };
+        let request = UnpauseRequest {
+            scope: form.get("scope").to_owned(),
+            reason: form.get("reason").to_owned(),
+        };
         let done = window.api.pauses.unpause(request, &asked.viewer.caller);
         Ok(done.await?.message)
     })

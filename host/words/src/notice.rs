@@ -1,8 +1,10 @@
 //! What a notice says.
 
+use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::job::JobKind;
 use orch_domain::message::{Destination, MessageKind};
 use orch_domain::notice::{Budget, LeaseLoss, Missed, Notice, NoticeKind, Subject, WebhookFault};
+use orch_domain::release::RollbackEnd;
 
 /// The notice as plain text: one line, and below it what a gate or program said where there is more to say.
 pub fn text(notice: &Notice) -> String {
@@ -30,6 +32,7 @@ pub fn text(notice: &Notice) -> String {
             | NoticeKind::BudgetNearlySpent { .. }
             | NoticeKind::Degraded { .. }
             | NoticeKind::HealthUnknown { .. }
+            | NoticeKind::RolledBack { .. }
             | NoticeKind::LanePaused { .. }
             | NoticeKind::TaskPanicked { .. }
             | NoticeKind::SourceFails { .. }
@@ -113,6 +116,16 @@ fn what(kind: &NoticeKind) -> String {
         NoticeKind::HealthUnknown { commit, reason } => {
             format!("the state of production after {commit} is unknown: {reason}")
         }
+        NoticeKind::RolledBack {
+            repo,
+            from,
+            to,
+            end,
+            detail,
+        } => {
+            let to = to.as_ref().map(ToString::to_string).unwrap_or_default();
+            rolled_back(repo, (from, &to), *end, detail)
+        }
         NoticeKind::Undelivered {
             destination,
             message,
@@ -161,6 +174,43 @@ pub fn crash_loop(job: orch_domain::id::JobId, kind: JobKind, crashes: u32) -> S
         "job {job} ({}) took its host or handler down {crashes} times; the host's log says how",
         kind.as_str()
     )
+}
+
+fn rolled_back(
+    repo: &RepoName,
+    (from, to): (&ObjectId, &str),
+    end: RollbackEnd,
+    detail: &str,
+) -> String {
+    let held = format!(
+        "deploys of `{repo}` are held until a revert of it has landed, or `orch unpause deploy:{repo} --reason WHY`"
+    );
+    let what = match end {
+        RollbackEnd::Serves => {
+            format!("production was put back from {from} to {to} and serves again; {held}")
+        }
+        RollbackEnd::StillDegraded => format!(
+            "production was put back from {from} to {to} and does not serve all the same: look at it, nothing else is \
+             tried; {held}"
+        ),
+        RollbackEnd::Failed => format!(
+            "putting production back from {from} to {to} failed: look at it, nothing else is tried; {held}"
+        ),
+        RollbackEnd::Unknown => format!(
+            "putting production back from {from} to {to} was interrupted, and how far it came is unknown: look at it, \
+             it is not begun again; {held}"
+        ),
+        RollbackEnd::NoHook => format!(
+            "production was not put back from {from} to {to}: `deploy.rollback` is not configured any more; {held}"
+        ),
+        RollbackEnd::NothingHealthy => format!(
+            "production is degraded after {from}, and nothing was seen healthy before it to go back to: look at it"
+        ),
+    };
+    match detail.trim() {
+        "" => what,
+        detail => format!("{what}\n{detail}"),
+    }
 }
 
 fn webhook_fault(name: &str, fault: &WebhookFault) -> String {

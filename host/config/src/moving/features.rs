@@ -136,7 +136,7 @@ pub(super) const FEATURES: &[(&str, Feature)] = &[
     ("022 security", Built("gate `security`")),
     (
         "021 after a deploy",
-        Built("`repositories.R.post_deploy`; rollback is left to a person"),
+        Built("`repositories.R.post_deploy`, with `reaction` and `deploy.rollback`"),
     ),
     (
         "017 brief to Plane and Telegram",

@@ -4,6 +4,7 @@ use super::*;
 use crate::id::{EntryId, IssueId};
 use crate::notice::{Budget, LeaseLoss, Missed, NoticeKind, PersonAsked, Subject, WebhookFault};
 use crate::outcome::ResultFault;
+use crate::release::RollbackEnd;
 use crate::review::Noted;
 use crate::stage::Role;
 use crate::task::BlockReason;
@@ -95,6 +96,13 @@ fn kinds_of_notices() -> Vec<NoticeKind> {
         NoticeKind::HealthUnknown {
             commit: sha(),
             reason: text(),
+        },
+        NoticeKind::RolledBack {
+            repo: repo(),
+            from: sha(),
+            to: Some(sha()),
+            end: RollbackEnd::Serves,
+            detail: text(),
         },
         NoticeKind::Undelivered {
             destination: Destination::Forge(repo()),

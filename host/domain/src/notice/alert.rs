@@ -26,6 +26,7 @@ words! {
         BudgetNearlySpent = "budget-nearly-spent",
         Degraded = "degraded",
         HealthUnknown = "health-unknown",
+        RolledBack = "rolled-back",
         SourceFails = "source-fails",
         WebhookFails = "webhook-fails",
         Undelivered = "undelivered",
@@ -82,6 +83,7 @@ impl NoticeKind {
             Self::BudgetNearlySpent { .. } => NoticeName::BudgetNearlySpent,
             Self::Degraded { .. } => NoticeName::Degraded,
             Self::HealthUnknown { .. } => NoticeName::HealthUnknown,
+            Self::RolledBack { .. } => NoticeName::RolledBack,
             Self::SourceFails { .. } => NoticeName::SourceFails,
             Self::WebhookFails { .. } => NoticeName::WebhookFails,
             Self::Undelivered { .. } => NoticeName::Undelivered,
@@ -115,9 +117,9 @@ impl NoticeKind {
                 super::Budget::Task => "task".to_owned(),
                 super::Budget::Day => "day".to_owned(),
             },
-            Self::Degraded { commit, .. } | Self::HealthUnknown { commit, .. } => {
-                commit.to_string()
-            }
+            Self::Degraded { commit, .. }
+            | Self::HealthUnknown { commit, .. }
+            | Self::RolledBack { from: commit, .. } => commit.to_string(),
             Self::SourceFails { source, .. } => source.clone(),
             Self::WebhookFails { webhook, of, .. } => format!("{webhook}:{of}"),
             Self::Undelivered { destination, .. } => destination.to_string(),

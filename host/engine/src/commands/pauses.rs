@@ -73,17 +73,23 @@ impl Pauses {
     /// Lets a lane or repository go on.
     ///
     /// # Errors
-    /// [`CommandError::NotFound`] when it is not held back.
+    /// [`CommandError::NotFound`] when it is not held back, [`CommandError::Invalid`] for deploys without a reason.
     pub async fn unpause(
         &self,
         request: UnpauseRequest,
         caller: &Caller,
     ) -> Result<Message, CommandError> {
-        let UnpauseRequest { scope } = request;
+        let UnpauseRequest { scope, reason } = request;
         let who = caller.clone();
         self.check_scope(&scope)?;
+        if scope.starts_with("deploy:") && reason.trim().is_empty() {
+            let refused = CommandError::invalid(format!(
+                "`{scope}` goes on only for a reason: what is held may be known to be bad"
+            ));
+            return Err(refused.with_remedy(format!("`orch unpause {scope} --reason WHY`")));
+        }
         let (name, now) = (scope.clone(), self.ledger.now());
-        let data = serde_json::json!({"scope": scope}).to_string();
+        let data = serde_json::json!({"scope": scope, "reason": reason}).to_string();
         let was = self
             .ledger
             .write(move |tx| {
@@ -116,7 +122,7 @@ impl Pauses {
                 Some((lane, repo)) => lanes.contains(&lane) && repos.find(repo).is_some(),
                 None => lanes.contains(&name),
             },
-            Some(("repo", name)) => repos.find(name).is_some(),
+            Some(("repo" | "deploy", name)) => repos.find(name).is_some(),
             _ => false,
         };
         if is_known {
@@ -125,7 +131,7 @@ impl Pauses {
         let repos = repos.names();
         let refused = CommandError::invalid(format!("`{scope}` cannot be held back"));
         Err(refused.with_remedy(format!(
-            "use `lane:` with {}, `repo:` with {}, or both as `lane:LANE@REPOSITORY`",
+            "use `lane:` with {}, `repo:` or `deploy:` with {}, or a lane of one as `lane:LANE@REPOSITORY`",
             lanes.join(", "),
             repos.join(", ")
         )))

@@ -8,11 +8,12 @@ use orch_config::BudgetsConfig;
 use orch_domain::batch::WhyDissolved;
 use orch_domain::commit_test::TestState;
 use orch_domain::event::EventKind;
-use orch_domain::id::{BatchId, ObjectId, RepoName, RunId, TaskId, UnixMs};
+use orch_domain::id::{BatchId, ObjectId, ReleaseId, RepoName, RunId, TaskId, UnixMs};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::message::{Message, StatusNote};
 use orch_domain::notice::NoticeKind;
 use orch_domain::pipeline::HostWork;
+use orch_domain::release::{ReleaseState, RollbackEnd};
 use orch_domain::stage::Role;
 use orch_domain::task::BlockReason;
 use orch_domain::transition::{Event, WorkFailure};
@@ -30,6 +31,7 @@ use super::ci_request::{ask_ci, post_status};
 use super::gate_status::GateStatus;
 use super::intent::intent;
 use super::notices::announce;
+use super::releases::{self, WatchEnd};
 use super::unwritten::Unwritten;
 
 /// Tries of jobs that no pipeline budget counts.
@@ -112,6 +114,16 @@ pub(crate) enum Write {
     BatchLanded(BatchId),
     /// A batch lands nothing.
     BatchDissolved { batch: BatchId, why: WhyDissolved },
+    /// The hook of the task's deploy ended.
+    ReleaseEnded(ReleaseState),
+    /// The watch over a release ended.
+    Watched { release: ReleaseId, end: WatchEnd },
+    /// Putting production back ended.
+    RolledBack {
+        release: ReleaseId,
+        end: RollbackEnd,
+        detail: String,
+    },
     /// Another job, unless it is queued already.
     Enqueue(NewJob),
     /// Whoever waits for something of this task may look again.
@@ -243,6 +255,13 @@ impl Write {
                     tx.push_message(Some(task), &message, &key, now).await?;
                 }
             }
+            Self::ReleaseEnded(state) => releases::ended(tx, task, state, now).await?,
+            Self::Watched { release, end } => releases::watched(tx, release, end, now).await?,
+            Self::RolledBack {
+                release,
+                end,
+                detail,
+            } => releases::rolled_back(tx, release, end, &detail, now).await?,
             Self::Enqueue(job) => {
                 let (EnqueueOutcome::Enqueued(_) | EnqueueOutcome::AlreadyQueued(_)) =
                     tx.enqueue(&job, now).await?;
@@ -376,11 +395,15 @@ impl Ledger {
             "{detail}"
         );
         let (key, task, kind) = (job.key, job.task, job.kind);
+        let payload = job.payload.clone();
         let by = self.by(&format!("job:{}", key.id));
         self.write_or(move |tx| {
             Box::pin(async move {
                 if tx.bury(key, &detail, by.now).await? == FinishOutcome::Fenced {
                     return Ok(());
+                }
+                if kind == JobKind::Rollback {
+                    return Ok(releases::given_up(tx, &payload, &detail, by.now).await?);
                 }
                 match task.filter(|_| !kind.works_beside_steps()) {
                     Some(task) => {

@@ -1,44 +1,37 @@
 //! Runs the production deploy hook under a supervisor, on the landed commit, and writes `14-deploy-log.md`.
 //!
-//! A hook is never run twice: if nobody can know how it ended, a person decides.
+//! A hook is never run twice: if nobody can know how it ended, a person decides. One that says itself that it changed
+//! nothing is tried again.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use orch_agents::folder::{
-    HELD_BY, Launch, Limits, PASSED, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR,
-    STDOUT,
-};
-use orch_agents::launcher;
-use orch_config::{DeployConfig, NetworkMode};
+use orch_agents::folder::{RunFolder, RunResult};
+use orch_config::DeployConfig;
 use orch_domain::artefact::{self, DEPLOY_LOG};
 use orch_domain::batch::BatchState;
-use orch_domain::id::{ObjectId, RunId};
-use orch_domain::job::{PutOff, PutOffKind};
+use orch_domain::id::{ObjectId, ReleaseId, RunId};
 use orch_domain::outcome::RunEnding;
 use orch_domain::pipeline::HostWork;
+use orch_domain::release::ReleaseState;
 use orch_domain::stage::{RunRole, Stage};
 use orch_domain::task::Status;
 use orch_domain::transition::{Event, WorkFailure};
-use orch_process::mark::sweep_marked;
-use orch_store::{Asker, ClaimedJob, NewRun, RunEnd, TaskRecord};
+use orch_store::{ClaimedJob, NewRelease, NewRun, TaskRecord};
 
 use super::checkout::Checkouts;
+use super::deploy_turn::Turn;
 use super::docs_branch::publish_docs;
-use super::judged::runs_files_of;
-use super::network::{Way, served, sockets_of};
+use super::hook_run::{
+    Hook, HookEnd, HookRuns, changed_nothing, ended_run, how_it_ended, succeeded,
+};
 use super::revision::{InProduction, Seen};
 use super::{image, monitor, open_run};
-use crate::launch::cage::{Cage, Judged};
-use crate::launch::room::limits_of_host;
-use crate::launch::{Launchpad, insert_run};
+use crate::launch::insert_run;
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
+use crate::ledger::releases;
 use crate::ledger::repos::{Repo, Repos};
-
-/// Bytes of the hook's output in the log.
-const TAIL_BYTES: usize = 8 * 1024;
 
 /// How often a task looks whether those before it in its batch are deployed, milliseconds.
 pub(super) const AHEAD_MS: i64 = 2_000;
@@ -48,8 +41,8 @@ pub(super) const AHEAD_MS: i64 = 2_000;
 pub(super) struct DeployStep {
     pub(super) ledger: Ledger,
     pub(super) repos: Repos,
-    pub(super) launchpad: Launchpad,
     pub(super) checkouts: Checkouts,
+    pub(super) hooks: HookRuns,
 }
 
 impl DeployStep {
@@ -69,56 +62,46 @@ impl DeployStep {
             .head
             .clone()
             .context("the task has no landed commit")?;
-        let open = open_run(&self.ledger, job).await?;
-        if open.is_none() && self.has_others_ahead(&record).await? {
-            return Ok(Ending::PutOff {
-                until_ms: self.ledger.now() + AHEAD_MS,
-                why: PutOff::new(PutOffKind::Turn, "what landed with it below it is deployed"),
-                also: Vec::new(),
-            });
-        }
-        if open.is_none()
-            && let Some(ending) = self.out_of_turn(&record, repo, &landed).await?
-        {
-            return Ok(ending);
-        }
-        let (run, folder) = match open {
-            Some(run) => {
-                self.ledger
-                    .write(move |tx| Box::pin(tx.run_attached(run.id)))
-                    .await?;
-                let folder = RunFolder::at(&run.folder);
-                if folder.state()? == RunState::NotStarted {
-                    // No supervisor has taken the folder, so the hook has not run; the folder's lock lets only one in.
-                    self.launchpad.start(&folder)?;
+        let (run, folder) = match open_run(&self.ledger, job).await? {
+            Some(run) => (run.id, self.hooks.attach(repo, &run).await?),
+            None => {
+                let lifts = match self.turn(&record, repo, &landed).await? {
+                    Turn::Now { lifts } => lifts,
+                    Turn::Not(ending) => return Ok(ending),
+                };
+                match self
+                    .launch(job, &record, repo, deploy, &landed, lifts)
+                    .await?
+                {
+                    Some(launched) => launched,
+                    // Another one began, or deploys are held, since it was looked.
+                    None => return Ok(self.later("another deploy ends")),
                 }
-                (run.id, folder)
             }
-            None => match self.launch(job, &record, repo, deploy, &landed).await? {
-                Some(launched) => launched,
-                // Another one began since it was looked for.
-                None => return Ok(self.later("another deploy ends")),
-            },
         };
-        let result = match self.wait(repo, run, &folder).await? {
-            RunState::Finished(result) => result,
-            RunState::Lost | RunState::Running | RunState::NotStarted => {
-                let token = folder.launch()?.token;
-                // What is left of it must not work beside the hook that a person begins anew.
-                let ended = tokio::task::spawn_blocking(move || sweep_marked(&token)).await?;
-                let detail = format!(
-                    "the deploy hook of {landed} was interrupted, and how far it came is unknown; {ended} of its \
-                     processes were ended"
-                );
-                let also = vec![ended_run(run, RunEnding::Unknown, &detail, None)];
+        let (result, mut output) = match self.hooks.wait(repo, run, &folder).await? {
+            HookEnd::Ended(result, output) => (result, output),
+            HookEnd::Lost(how) => {
+                let detail = format!("the deploy hook of {landed} {how}");
+                let also = vec![
+                    ended_run(run, RunEnding::Unknown, &detail, None),
+                    Write::ReleaseEnded(ReleaseState::Unknown),
+                ];
                 let failure = WorkFailure::Unknown { detail };
                 let event = Event::WorkFailed { work, failure };
                 return Ok(Ending::Event { event, also });
             }
         };
-        let output = [STDOUT, STDERR]
-            .map(|name| String::from_utf8_lossy(&folder.tail(name, TAIL_BYTES)).into_owned());
-        let mut output = self.checkouts.masks().text(&output.join("\n"));
+        let ended = ended_run(run, RunEnding::Completed, "hook ended", result.exit_code);
+        if changed_nothing(&result) {
+            let said = output.trim();
+            let detail =
+                format!("the deploy hook says that it changed nothing (exit code 3): {said}");
+            let failure = WorkFailure::Infra { detail };
+            let event = Event::WorkFailed { work, failure };
+            let also = vec![ended, Write::ReleaseEnded(ReleaseState::Failed)];
+            return Ok(Ending::Event { event, also });
+        }
         let mut is_there = succeeded(&result);
         if let (true, Some(command)) = (is_there, &deploy.revision) {
             let expected = image::staged_revision(&self.ledger, record.task.id, &landed).await?;
@@ -137,15 +120,13 @@ impl DeployStep {
         let path = format!("{}/{DEPLOY_LOG}", artefact::folder(&record.task.work_item));
         let now = self.ledger.now();
         publish_docs(now, &record, repo, &landed, &path, &content).await?;
-        let mut also = vec![ended_run(
-            run,
-            RunEnding::Completed,
-            "hook ended",
-            result.exit_code,
-        )];
+        let mut also = vec![ended];
         if is_there {
+            also.push(Write::ReleaseEnded(ReleaseState::Live));
             // A deploy of this commit that is being watched already needs no second watch.
             also.extend(monitor::job(repo, &record, &landed, now).map(Write::Enqueue));
+        } else {
+            also.push(Write::ReleaseEnded(ReleaseState::Failed));
         }
         also.push(Write::HostArtefact {
             name: DEPLOY_LOG.to_owned(),
@@ -157,22 +138,9 @@ impl DeployStep {
         })
     }
 
-    /// Waits for the hook, and serves its network meanwhile if it has a proxy.
-    async fn wait(&self, repo: &Repo, run: RunId, folder: &RunFolder) -> anyhow::Result<RunState> {
-        let ended = launcher::wait(folder);
-        let sockets = sockets_of(folder.path());
-        let network = &repo.config.network;
-        if network.mode != NetworkMode::Proxied || !sockets.exists() {
-            return Ok(ended.await?);
-        }
-        let asker = Asker::Run(run);
-        let (state, _) = served(&self.ledger, &asker, network, &sockets, ended).await?;
-        Ok(state?)
-    }
-
     /// Whether something that landed in the same batch, below this task, is still on its way to production: deployed
     /// after it, it would take this task's change out again.
-    async fn has_others_ahead(&self, record: &TaskRecord) -> anyhow::Result<bool> {
+    pub(super) async fn has_others_ahead(&self, record: &TaskRecord) -> anyhow::Result<bool> {
         let id = record.task.id;
         let ahead = self.ledger.read(|tx| {
             Box::pin(async move {
@@ -196,7 +164,8 @@ impl DeployStep {
         Ok(ahead.await?)
     }
 
-    /// Launches the hook; none if another deploy to the same place is under way.
+    /// Launches the hook; none if another deploy to the same place is under way, or deploys are held. `lifts` is the
+    /// rollback whose hold ends with this deploy.
     async fn launch(
         &self,
         job: &ClaimedJob,
@@ -204,73 +173,18 @@ impl DeployStep {
         repo: &Repo,
         deploy: &DeployConfig,
         landed: &ObjectId,
+        lifts: Option<ReleaseId>,
     ) -> anyhow::Result<Option<(RunId, RunFolder)>> {
-        let name = format!(
-            "{}-{}-deploy-{}",
-            job.key.id, record.task.work_item, job.key.epoch
-        );
-        let folder = RunFolder::at(self.launchpad.paths.runs().join(&repo.name).join(name));
-        let tree = folder.path().join("tree");
-        repo.mirror.export(landed, &tree).await?;
-        let home = folder.path().join("home");
-        let tmp = folder.path().join("tmp");
-        for made in [&home, &tmp] {
-            std::fs::create_dir_all(made)?;
-        }
-        let expected = image::staged_revision(&self.ledger, record.task.id, landed).await?;
-        let variable = |name: &str, value: String| (name.to_owned(), value);
-        let env = vec![
-            variable("PATH", std::env::var("PATH").unwrap_or_default()),
-            variable("HOME", home.display().to_string()),
-            variable("LANG", "C.UTF-8".to_owned()),
-            variable("EXPECTED_REVISION", expected),
-            variable("ORCH_WORK_ITEM", record.task.work_item.to_string()),
-        ];
-        let shell = PathBuf::from("/bin/sh");
-        let args = vec!["-c".to_owned(), deploy.hook.clone()];
-        let way = Way::of(&repo.config.network, false, Some(folder.path()));
-        let judged = Judged {
-            grants: &repo.config.sandbox,
-            program: None,
-            workspace: folder.path(),
-            write: vec![tree.clone(), home],
-            temporary: Some(tmp),
-            read: Vec::new(),
-            refusal: Some(folder.path().join(REFUSED)),
-            passed: Some(folder.path().join(PASSED)),
-            held_by: Some(folder.path().join(HELD_BY)),
-            network: way.network,
-            proxy: way.proxy.clone(),
-            gateway: false,
-            limits: orch_process::sandbox::Limits::of_agent(),
+        let revision = image::staged_revision(&self.ledger, record.task.id, landed).await?;
+        let hook = Hook {
+            name: "deploy",
+            before: deploy.snapshot.as_deref(),
+            command: &deploy.hook,
+            timeout_s: deploy.timeout_s,
+            commit: landed,
+            env: vec![("EXPECTED_REVISION".to_owned(), revision.clone())],
         };
-        // What runs files of the branch, landed or not, is judged as the branch is.
-        let cage = runs_files_of(&tree, &deploy.hook)
-            .then(|| Cage::of(&self.launchpad.config.now(), &self.launchpad.orch, judged));
-        let (program, args, env) = match cage.flatten() {
-            Some(cage) => {
-                way.prepare()?;
-                cage.around(&shell, &args, env)
-            }
-            None => (shell, args, env),
-        };
-        let launch = Launch {
-            protocol: PROTOCOL,
-            program,
-            args,
-            env,
-            cwd: tree,
-            prompt_on_stdin: false,
-            terminal_line: None,
-            events: None,
-            token: self.launchpad.run_token(&folder),
-            limits: Limits {
-                wall_ms: u64::from(deploy.timeout_s) * 1000,
-                ..limits_of_host(&self.launchpad.config.now().disk)
-            },
-            writes: vec![folder.path().to_owned()],
-        };
-        folder.create(&launch, "")?;
+        let folder = self.hooks.lay_out(job, record, repo, hook).await?;
         let row = NewRun {
             job: job.key.id,
             task: record.task.id,
@@ -281,17 +195,29 @@ impl DeployStep {
             folder: folder.path().display().to_string(),
             reserved_usd: 0.0,
         };
+        let release = NewRelease {
+            repo: record.task.repo.clone(),
+            task: record.task.id,
+            commit: landed.clone(),
+            revision,
+            state: ReleaseState::Begun,
+            undoes: None,
+        };
         let (now, key) = (self.ledger.now(), job.key);
-        let target = record.task.repo.clone();
-        // The row is the intent: from here on the hook may have run, and is not started again.
+        // The rows are the intent: from here on the hook may have run, and is not started again.
         let run = self
             .ledger
             .write_or(move |tx| {
                 Box::pin(async move {
-                    match tx.deploy_under_way(&target, row.task).await? {
-                        Some(_) => Ok(None),
-                        None => insert_run(tx, key, &row, now).await.map(Some),
+                    let under_way = tx.deploy_under_way(&release.repo, release.task).await?;
+                    if under_way.is_some()
+                        || !releases::let_through(tx, &release.repo, lifts, now).await?
+                    {
+                        return Ok(None);
                     }
+                    let run = insert_run(tx, key, &row, now).await?;
+                    tx.insert_release(&release, now).await?;
+                    Ok(Some(run))
                 })
             })
             .await?;
@@ -299,24 +225,9 @@ impl DeployStep {
             std::fs::remove_dir_all(folder.path())?;
             return Ok(None);
         };
-        self.launchpad.start(&folder)?;
+        self.hooks.start(repo, &folder)?;
         Ok(Some((run, folder)))
     }
-}
-
-fn ended_run(run: RunId, outcome: RunEnding, detail: &str, exit_code: Option<i32>) -> Write {
-    let end = RunEnd {
-        exit_code,
-        ..RunEnd::of(outcome, detail)
-    };
-    Write::RunEnded { run, end }
-}
-
-fn succeeded(result: &RunResult) -> bool {
-    result.exit_code == Some(0)
-        && result.killed.is_none()
-        && result.stopped.is_none()
-        && result.launch_error.is_none()
 }
 
 /// The log of a deploy; `is_there` says whether production has it.
@@ -326,19 +237,7 @@ fn log(
     (result, is_there): (&RunResult, bool),
     output: &str,
 ) -> String {
-    let code = result
-        .exit_code
-        .unwrap_or_else(|| 128 + result.signal.unwrap_or(0));
-    let why = result
-        .launch_error
-        .clone()
-        .or_else(|| {
-            result
-                .killed
-                .as_ref()
-                .map(|k| format!("ended by the {k} limit"))
-        })
-        .unwrap_or_default();
+    let (code, why) = how_it_ended(result);
     format!(
         "---\ndeploy_status: {}\nwork_item: {}\nhook_exit_code: {code}\ndeployed_by: host\nrevision: {landed}\n---\n\n# Deploy\n\n{why}\n{}\n",
         if is_there { "SUCCESS" } else { "FAILED" },

@@ -1,32 +1,96 @@
-//! Whose turn is it to deploy? A repository is deployed to one place: one hook of it runs at a time, and what is live
-//! already is not put there again.
+//! Whose turn is it to deploy? A repository is deployed to one place: one hook of it runs at a time, what is live already
+//! is not put there again, and what was taken out of production does not come back by itself.
 
 use orch_domain::artefact::{self, DEPLOY_LOG};
-use orch_domain::id::ObjectId;
+use orch_domain::id::{ObjectId, ReleaseId};
 use orch_domain::job::{PutOff, PutOffKind};
+use orch_domain::path::RepoPath;
 use orch_domain::pipeline::HostWork;
+use orch_domain::release::is_taken_out;
 use orch_domain::transition::Event;
 use orch_store::TaskRecord;
 
 use super::deploy::{AHEAD_MS, DeployStep};
 use super::docs_branch::publish_docs;
 use crate::ledger::ending::{Ending, Write};
+use crate::ledger::releases::{self, Held};
 use crate::ledger::repos::Repo;
 
+/// Whether a deploy may begin.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// It may. `lifts` is the rollback whose hold ends with it, because it takes out what did badly.
+    Now { lifts: Option<ReleaseId> },
+    /// It may not, and its step ends so.
+    Not(Ending),
+}
+
 impl DeployStep {
-    /// How the step ends without its hook; none if the hook may run now.
-    pub(super) async fn out_of_turn(
+    /// Whether the hook may run now, and how the step ends without it if not.
+    pub(super) async fn turn(
         &self,
         record: &TaskRecord,
         repo: &Repo,
         landed: &ObjectId,
-    ) -> anyhow::Result<Option<Ending>> {
+    ) -> anyhow::Result<Turn> {
         if let Some(live) = self.live_with(record, repo, landed).await? {
             let ending = self.superseded(record, repo, landed, &live).await?;
-            return Ok(Some(ending));
+            return Ok(Turn::Not(ending));
+        }
+        let lifts = match self.held(record, repo, landed).await? {
+            Ok(lifts) => lifts,
+            Err(why) => {
+                return Ok(Turn::Not(Ending::PutOff {
+                    until_ms: self.ledger.now() + AHEAD_MS,
+                    why: PutOff::new(PutOffKind::Held, why),
+                    also: Vec::new(),
+                }));
+            }
+        };
+        // What takes a bad change out does not wait for those that wait because of it.
+        if lifts.is_none() && self.has_others_ahead(record).await? {
+            let ending = self.later("what landed with it below it is deployed");
+            return Ok(Turn::Not(ending));
         }
         let under_way = self.deploy_under_way(record).await?;
-        Ok(under_way.map(|item| self.later(&format!("the deploy of {item} ends"))))
+        Ok(match under_way {
+            Some(item) => Turn::Not(self.later(&format!("the deploy of {item} ends"))),
+            None => Turn::Now { lifts },
+        })
+    }
+
+    /// Whether deploys of the repository are held; why, or the rollback whose hold ends with this one.
+    async fn held(
+        &self,
+        record: &TaskRecord,
+        repo: &Repo,
+        landed: &ObjectId,
+    ) -> anyhow::Result<Result<Option<ReleaseId>, String>> {
+        let (name, now) = (record.task.repo.clone(), self.ledger.now());
+        let held = self
+            .ledger
+            .read(move |tx| Box::pin(async move { releases::held(tx, &name, now).await }))
+            .await?;
+        Ok(match held {
+            Held::No => Ok(None),
+            Held::ByPerson(why) => Err(why),
+            Held::PuttingBack => Err("production is put back".to_owned()),
+            Held::RolledBack { id, bad, healthy } => {
+                let paths = async |to| {
+                    let delta = repo.mirror.delta(&healthy, to).await?;
+                    let paths: Vec<RepoPath> = delta.into_iter().map(|one| one.path).collect();
+                    Ok::<_, anyhow::Error>(paths)
+                };
+                if is_taken_out(&paths(&bad).await?, &paths(landed).await?) {
+                    return Ok(Ok(Some(id)));
+                }
+                Err(format!(
+                    "a revert of {bad}, which production was put back from: everything that it changed has to be again as \
+                     it was in {healthy}; or `orch unpause deploy:{} --reason WHY`",
+                    repo.name
+                ))
+            }
+        })
     }
 
     /// Looks again in a while.
@@ -47,13 +111,14 @@ impl DeployStep {
         landed: &ObjectId,
     ) -> anyhow::Result<Option<ObjectId>> {
         let name = record.task.repo.clone();
-        let last = self
+        let live = self
             .ledger
-            .read(move |tx| Box::pin(async move { tx.deployed_last(&name).await }))
+            .read(move |tx| Box::pin(async move { tx.live_release(&name).await }))
             .await?;
-        let Some((_, live)) = last.filter(|(task, _)| *task != record.task.id) else {
+        let Some(live) = live.filter(|live| live.task != record.task.id) else {
             return Ok(None);
         };
+        let live = live.commit;
         let is_in = repo.mirror.is_ancestor(landed, &live).await?;
         Ok(is_in.then_some(live))
     }

@@ -1,41 +1,37 @@
 //! Watches production for a while after a deploy: one probe per claim, kept as they come, so that a restart
 //! loses none. At the end the gate `post-deploy` reads the series and writes `16-post-deploy-log.md`. No stage
-//! moves here; what is found is alerted.
-
-use std::time::Duration;
+//! moves here; what is found is alerted, and production is put back where that is asked for. What is put into production
+//! meanwhile ends the watch: nobody could say whose fault a probe tells of.
 
 use anyhow::Context;
-use orch_config::{Effective, PostDeployConfig};
+use orch_config::{Effective, PostDeployConfig, Reaction};
 use orch_domain::artefact::{self, POST_DEPLOY_LOG};
-use orch_domain::id::{ObjectId, TaskId};
+use orch_domain::id::{ObjectId, ReleaseId};
 use orch_domain::job::{JobKind, PutOff, PutOffKind};
 use orch_domain::names::JobName;
 use orch_domain::notice::NoticeKind;
 use orch_domain::transition::Judgement;
-use orch_process::Spec;
-use orch_store::{ClaimedJob, EvidenceRow, NewJob, TaskRecord};
+use orch_store::{ClaimedJob, EvidenceRow, NewJob, Release, TaskRecord};
 use serde::{Deserialize, Serialize};
 
-use super::checkout::{Checkouts, plain_environment};
 use super::docs_branch::publish_docs;
 use super::gate::{Judging, Subject};
 use super::image;
-use super::revision::{InProduction, Seen};
+use super::probe::{Probe, Prober};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
+use crate::ledger::releases::WatchEnd;
 use crate::ledger::repos::{Repo, Repos};
 
 /// Name of the evidence.
 const PROBES: &str = "post-deploy/probes";
-/// Bytes of a failed probe's output in the series.
-const TAIL_BYTES: usize = 500;
 
 /// Probes production for a while after a deploy.
 #[derive(Debug, Clone)]
 pub(super) struct MonitorStep {
     pub(super) ledger: Ledger,
     pub(super) repos: Repos,
-    pub(super) checkouts: Checkouts,
+    pub(super) prober: Prober,
     pub(super) judging: Judging,
 }
 
@@ -44,14 +40,8 @@ struct Payload {
     sha: String,
 }
 
-/// One look at production.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Probe {
-    at_ms: i64,
-    ok: bool,
-    exit_code: i32,
-    /// Output of a failed probe.
-    output: String,
+fn alert_only() -> String {
+    "ALERT_ONLY".to_owned()
 }
 
 /// The series, as the gate reads it.
@@ -61,6 +51,9 @@ struct Series {
     window_s: u32,
     /// How many probes were to be made.
     planned: u32,
+    /// What a bad series leads to, for the report.
+    #[serde(default = "alert_only")]
+    reaction: String,
     probes: Vec<Probe>,
 }
 
@@ -119,14 +112,34 @@ impl MonitorStep {
         };
         let mut series = self.series(&record, &landed, watch).await?;
         let now = self.ledger.now();
+        let (release, newer) = self.release(&record, &landed).await?;
+        if let Some(newer) = newer {
+            return self
+                .superseded(&record, repo, &landed, &series, &newer)
+                .await;
+        }
         match series.due(now) {
-            None => self.conclude(job, &record, repo, &effective, &landed).await,
+            None => {
+                let (mut also, end) = self
+                    .conclude(job, &record, repo, &effective, &landed)
+                    .await?;
+                if let (Some(release), Some(end)) = (release, end) {
+                    let end = match (end, watch.reaction) {
+                        (WatchEnd::Degraded { .. }, Reaction::Rollback) => {
+                            WatchEnd::Degraded { puts_back: true }
+                        }
+                        (end, Reaction::Rollback | Reaction::AlertOnly) => end,
+                    };
+                    also.push(Write::Watched { release, end });
+                }
+                Ok(Ending::Quiet { also })
+            }
             Some(at) if at > now => Ok(next_probe(at, None)),
             Some(_) => {
                 let expected =
                     image::staged_revision(&self.ledger, record.task.id, &landed).await?;
                 let task = record.task.id;
-                let probe = self.probe(repo, task, watch, &landed, expected);
+                let probe = self.prober.probe(repo, task, watch, &landed, expected);
                 series.probes.push(probe.await?);
                 let now = self.ledger.now();
                 let row = EvidenceRow {
@@ -157,54 +170,64 @@ impl MonitorStep {
                 started_ms: self.ledger.now(),
                 window_s: watch.window_s,
                 planned: watch.probes,
+                reaction: match watch.reaction {
+                    Reaction::AlertOnly => "ALERT_ONLY",
+                    Reaction::Rollback => "ROLLBACK",
+                }
+                .to_owned(),
                 probes: Vec::new(),
             }),
         }
     }
 
-    /// In a checkout of what landed: a probe that runs files of it is judged as they were.
-    async fn probe(
+    /// What the task put into production as this commit, and what was put there since. A watch that an earlier version
+    /// of the host began has no release.
+    async fn release(
         &self,
-        repo: &Repo,
-        task: TaskId,
-        watch: &PostDeployConfig,
+        record: &TaskRecord,
         landed: &ObjectId,
-        expected: String,
-    ) -> anyhow::Result<Probe> {
-        let folder = self.checkouts.make(repo, landed).await?;
-        let timeout = Duration::from_secs(u64::from(watch.timeout_s));
-        let spec = Spec::shell(&watch.probe, folder.path().join("tree"), timeout);
-        let spec = plain_environment(spec, &folder).env("EXPECTED_REVISION", expected.clone());
-        let at_ms = self.ledger.now();
-        let (checkouts, line) = (&self.checkouts, watch.probe.as_str());
-        let done = checkouts.hook(repo, task, &folder, line, spec).await?;
-        let output = match (done.success(), done.timed_out) {
-            (true, _) => String::new(),
-            (false, true) => format!("no answer within {} s", watch.timeout_s),
-            (false, false) => self.checkouts.masks().text(&done.tail(TAIL_BYTES)),
-        };
-        let mut probe = Probe {
-            at_ms,
-            ok: done.success(),
-            exit_code: done.exit.code(),
-            output,
-        };
-        // Whatever answers has to be what was deployed.
-        if probe.ok
-            && let Some(deploy) = &repo.config.deploy
-            && let Some(revision) = &deploy.revision
-        {
-            let in_production = InProduction {
-                checkouts: &self.checkouts,
-                repo,
-                command: revision,
-            };
-            if let Seen::Other(said) = in_production.look(&expected).await? {
-                probe.ok = false;
-                probe.output = said;
-            }
-        }
-        Ok(probe)
+    ) -> anyhow::Result<(Option<ReleaseId>, Option<Release>)> {
+        let (task, name) = (record.task.id, record.task.repo.clone());
+        let read = self.ledger.read(move |tx| {
+            Box::pin(
+                async move { Ok((tx.release_of(task).await?, tx.latest_release(&name).await?)) },
+            )
+        });
+        let (own, latest) = read.await?;
+        let own = own.filter(|own| own.commit == *landed);
+        let newer = own
+            .as_ref()
+            .and_then(|own| latest.filter(|latest| latest.id > own.id));
+        Ok((own.map(|own| own.id), newer))
+    }
+
+    /// Ends the watch without a judgement.
+    async fn superseded(
+        &self,
+        record: &TaskRecord,
+        repo: &Repo,
+        landed: &ObjectId,
+        series: &Series,
+        newer: &Release,
+    ) -> anyhow::Result<Ending> {
+        let item = &record.task.work_item;
+        let failed = series.probes.iter().filter(|probe| !probe.ok).count();
+        let content = format!(
+            "---\npost_deploy_status: SUPERSEDED\naction_taken: NONE\nwork_item: {}\nwindow_s: {}\nchecks_total: {}\n\
+             checks_failed: {failed}\nlive_revision: {}\n---\n\n# After the deploy\n\nThe watch ended as {} was put into \
+             production.\n",
+            orch_frontmatter::render_scalar(item.as_str()),
+            series.window_s,
+            series.probes.len(),
+            newer.commit,
+            newer.commit,
+        );
+        let path = format!("{}/{POST_DEPLOY_LOG}", artefact::folder(item));
+        publish_docs(self.ledger.now(), record, repo, landed, &path, &content).await?;
+        let name = POST_DEPLOY_LOG.to_owned();
+        Ok(Ending::Quiet {
+            also: vec![Write::HostArtefact { name, content }],
+        })
     }
 
     /// Has the gate read the series, and writes down what it says.
@@ -215,10 +238,10 @@ impl MonitorStep {
         repo: &Repo,
         effective: &Effective,
         landed: &ObjectId,
-    ) -> anyhow::Result<Ending> {
+    ) -> anyhow::Result<(Vec<Write>, Option<WatchEnd>)> {
         let pipeline = effective.pipeline()?;
         let Some(entry) = pipeline.watch_entry() else {
-            return Ok(Ending::Quiet { also: Vec::new() });
+            return Ok((Vec::new(), None));
         };
         let subject = Subject {
             job,
@@ -230,6 +253,13 @@ impl MonitorStep {
         let answered = self.judging.ask(subject, entry, effective).await?;
         let item = &record.task.work_item;
         let commit = landed.clone();
+        let end = match &answered.judged.judgement {
+            Judgement::Pass => Some(WatchEnd::Healthy),
+            Judgement::Fail { .. } => Some(WatchEnd::Degraded { puts_back: false }),
+            Judgement::NotApplicable | Judgement::Wait { .. } | Judgement::Inconclusive { .. } => {
+                None
+            }
+        };
         let kind = match &answered.judged.judgement {
             Judgement::Pass | Judgement::NotApplicable => None,
             Judgement::Fail { findings, .. } => Some(NoticeKind::Degraded {
@@ -256,7 +286,7 @@ impl MonitorStep {
             key: format!("post-deploy:{landed}"),
             kind,
         }));
-        Ok(Ending::Quiet { also })
+        Ok((also, end))
     }
 }
 
@@ -284,6 +314,7 @@ mod tests {
             started_ms: 1_000,
             window_s: 30,
             planned: 3,
+            reaction: String::new(),
             probes: made.iter().map(probe).collect(),
         }
     }

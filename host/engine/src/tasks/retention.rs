@@ -48,8 +48,17 @@ async fn sweep(ledger: &Ledger, config: &LiveConfig) -> Result<(), StoreError> {
                 let batches = tx.sweep_batches(history, SWEEP_ROWS).await?;
                 let keys = tx.sweep_request_keys(keys, SWEEP_ROWS).await?;
                 let alerts = tx.sweep_alerts(before, history, SWEEP_ROWS).await?;
+                let releases = tx.sweep_releases(history, SWEEP_ROWS).await?;
                 let history = tx.sweep_history(history, SWEEP_TASKS, SWEEP_ROWS).await?;
-                Ok(keys + alerts + jobs + recordings + memory + messages + batches + history)
+                Ok(keys
+                    + alerts
+                    + releases
+                    + jobs
+                    + recordings
+                    + memory
+                    + messages
+                    + batches
+                    + history)
             })
         })
         .await?;

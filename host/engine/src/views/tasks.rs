@@ -7,6 +7,7 @@ use orch_domain::job::JobState;
 use orch_domain::names::ItemRef;
 use orch_domain::outcome::RunEnding;
 use orch_domain::pipeline::{Pipeline, Step};
+use orch_domain::release::ReleaseState;
 use orch_domain::retry::PATIENCE_MS;
 use orch_domain::stage::{Role, RunRole, Stage};
 use orch_domain::task::{BlockReason, Status};
@@ -15,8 +16,8 @@ use orch_store::{
 };
 use orch_views::page::{ListRequest, Page};
 use orch_views::task::{
-    DenialView, RemedyView, RunView, StageVisit, TaskLine, TaskTotals, TaskView, VerdictView,
-    WhyView,
+    DenialView, ProductionView, RemedyView, RunView, StageVisit, TaskLine, TaskTotals, TaskView,
+    VerdictView, WhyView,
 };
 use serde::Deserialize;
 
@@ -205,6 +206,7 @@ async fn view(
             .iter()
             .rev()
             .find_map(|b| b.landed.as_ref().map(ToString::to_string)),
+        production: production(tx, id).await?,
         batch: batches::latest(tx, id).await?,
         cost_usd: tx.spending(Some(id), 0).await?.known_usd,
         costs: costs.into_iter().map(costs::view).collect(),
@@ -225,6 +227,22 @@ async fn view(
             .collect(),
         line,
     })
+}
+
+/// What the task put into production last, and what became of it.
+async fn production(tx: &mut Tx, task: TaskId) -> Result<Option<ProductionView>, StoreError> {
+    let Some(release) = tx.release_of(task).await? else {
+        return Ok(None);
+    };
+    let back = tx.rollback_of(release.id).await?;
+    Ok(Some(ProductionView {
+        commit: release.commit.to_string(),
+        revision: release.revision,
+        state: release.state,
+        since_ms: release.ended_ms.unwrap_or(release.begun_ms),
+        put_back_to: back.as_ref().map(|back| back.commit.to_string()),
+        put_back: back.map(|back| back.state),
+    }))
 }
 
 fn latest<T>(mut list: Vec<T>) -> Vec<T> {
@@ -299,7 +317,7 @@ pub(super) async fn why(
 ) -> Result<String, StoreError> {
     let task = &record.task;
     Ok(match &task.status {
-        Status::Ended if task.stage == Stage::Done => "it is done".to_owned(),
+        Status::Ended if task.stage == Stage::Done => done_why(tx, task.id).await?,
         Status::Ended => "it was stopped; a new task may take up the same item".to_owned(),
         Status::Stopping => {
             "it is being stopped: its processes are ended and its work is kept".to_owned()
@@ -335,6 +353,39 @@ pub(super) async fn why(
             Some(job) => queued_why(tx, job, step, now).await?,
             None => format!("`{step}` has no job; this is a defect of the host"),
         },
+    })
+}
+
+/// What is to say of a task that is done: where its change is, if not in production any more.
+async fn done_why(tx: &mut Tx, task: TaskId) -> Result<String, StoreError> {
+    let done = "it is done".to_owned();
+    let Some(view) = production(tx, task).await? else {
+        return Ok(done);
+    };
+    let to = view.put_back_to.unwrap_or_default();
+    let commit = view.commit;
+    Ok(match (view.state, view.put_back) {
+        (ReleaseState::RolledBack, _) => {
+            format!("it is done; production was degraded by {commit} and was put back to {to}")
+        }
+        (ReleaseState::Degraded, Some(back)) if back.is_under_way() => {
+            format!("it is done; production is degraded by {commit} and is put back to {to}")
+        }
+        (ReleaseState::Degraded, Some(_)) => format!(
+            "it is done; production is degraded by {commit}, and putting it back to {to} failed: look at it"
+        ),
+        (ReleaseState::Degraded, None) => {
+            format!("it is done; production is degraded since {commit}: look at it")
+        }
+        (
+            ReleaseState::Asked
+            | ReleaseState::Begun
+            | ReleaseState::Live
+            | ReleaseState::Healthy
+            | ReleaseState::Failed
+            | ReleaseState::Unknown,
+            _,
+        ) => done,
     })
 }
 

@@ -102,6 +102,12 @@ fn head(view: &TaskView) -> String {
     if let Some(merged) = &view.merged_commit {
         rows.push(("landed", plain::line(merged)));
     }
+    if let Some(production) = &view.production {
+        let back = production.put_back_to.as_ref();
+        let back = back.map_or_else(String::new, |to| format!(", back to {to}"));
+        let text = format!("{} {}{back}", production.state, production.commit);
+        rows.push(("production", plain::line(&text)));
+    }
     if let Some(batch) = &view.batch {
         rows.push(("batch", plain::line(&in_batch(batch))));
     }
@@ -239,6 +245,7 @@ mod tests {
             risk: None,
             decisions: vec![],
             merged_commit: None,
+            production: None,
             batch: None,
             cost_usd: 0.0,
             costs: vec![],

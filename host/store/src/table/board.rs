@@ -78,7 +78,7 @@ impl Tx {
     pub async fn agents_under_way(&mut self) -> Result<Vec<(TaskId, String)>, StoreError> {
         let rows = sqlx::query(
             "SELECT r.task_id, r.agent FROM runs r WHERE r.id IN (SELECT max(l.id) FROM runs l \
-             JOIN tasks t ON t.id = l.task_id WHERE t.stage NOT IN ('done', 'cancelled') AND l.role <> 'deploy-hook' \
+             JOIN tasks t ON t.id = l.task_id WHERE t.stage NOT IN ('done', 'cancelled') AND l.role NOT IN ('deploy-hook', 'rollback-hook') \
              GROUP BY l.task_id)",
         )
         .fetch_all(&mut self.conn)

@@ -87,10 +87,10 @@ impl Tx {
     ) -> Result<Spending, StoreError> {
         let sql = match task {
             Some(_) => format!(
-                "SELECT {SPENDING} FROM runs WHERE role <> 'deploy-hook' AND started_ms >= ? AND task_id = ?"
+                "SELECT {SPENDING} FROM runs WHERE role NOT IN ('deploy-hook', 'rollback-hook') AND started_ms >= ? AND task_id = ?"
             ),
             None => format!(
-                "SELECT {SPENDING} FROM runs WHERE role <> 'deploy-hook' AND started_ms >= ?"
+                "SELECT {SPENDING} FROM runs WHERE role NOT IN ('deploy-hook', 'rollback-hook') AND started_ms >= ?"
             ),
         };
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since_ms);
@@ -127,7 +127,7 @@ impl Tx {
         let sql = format!(
             "SELECT {name}, count(*), {SPENDING}, coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), \
              coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_tokens), 0) \
-             FROM runs JOIN tasks ON tasks.id = runs.task_id WHERE role <> 'deploy-hook' AND started_ms >= ?1 \
+             FROM runs JOIN tasks ON tasks.id = runs.task_id WHERE role NOT IN ('deploy-hook', 'rollback-hook') AND started_ms >= ?1 \
              AND (?2 IS NULL OR task_id = ?2) GROUP BY 1 ORDER BY {order} LIMIT +?3 OFFSET ?4"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -168,7 +168,7 @@ impl Tx {
     ) -> Result<u64, StoreError> {
         let sql = format!(
             "SELECT count(DISTINCT {}) FROM runs JOIN tasks ON tasks.id = runs.task_id \
-             WHERE role <> 'deploy-hook' AND started_ms >= ?1 AND (?2 IS NULL OR task_id = ?2)",
+             WHERE role NOT IN ('deploy-hook', 'rollback-hook') AND started_ms >= ?1 AND (?2 IS NULL OR task_id = ?2)",
             by.column()
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))

@@ -1,12 +1,12 @@
 //! Runs of agents: an index of the run folders, which hold the truth.
 
-use orch_domain::id::{JobId, ObjectId, RepoName, RunId, TaskId, UnixMs};
+use orch_domain::id::{JobId, RepoName, RunId, TaskId, UnixMs};
 use orch_domain::outcome::RunEnding;
 use orch_domain::stage::{RunRole, Stage};
 use sqlx::sqlite::SqliteRow;
 
 use super::costs::Tokens;
-use super::{get, known, maybe_word, word};
+use super::{get, maybe_word, word};
 use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
@@ -150,55 +150,25 @@ impl Tx {
         rows.iter().map(run_row).collect()
     }
 
-    /// The work item whose deploy of a repository is under way, or ended well and is not judged yet, but for the one of
-    /// `own`.
+    /// The work item whose deploy of a repository, or whose rollback, is under way, or whose deploy ended well and is not
+    /// judged yet, but for the one of `own`.
     pub async fn deploy_under_way(
         &mut self,
         repo: &RepoName,
         own: TaskId,
     ) -> Result<Option<String>, StoreError> {
         sqlx::query_scalar(
-            "SELECT t.work_item FROM runs r JOIN tasks t ON t.id = r.task_id WHERE r.role = ? AND t.repo = ? \
+            "SELECT t.work_item FROM runs r JOIN tasks t ON t.id = r.task_id WHERE r.role IN (?, ?) AND t.repo = ? \
              AND t.id <> ? AND (r.state = 'started' OR (r.exit_code = 0 AND t.stage = 'deploy' \
              AND t.status IN ('active', 'waiting'))) ORDER BY r.id LIMIT 1",
         )
         .bind(RunRole::DeployHook.as_str())
+        .bind(RunRole::RollbackHook.as_str())
         .bind(repo.as_str())
         .bind(own.0)
         .fetch_optional(&mut self.conn)
         .await
         .doing("look for a deploy that is under way")
-    }
-
-    /// What the latest deploy of a repository that was judged good brought to production: whose it was, and the commit.
-    pub async fn deployed_last(
-        &mut self,
-        repo: &RepoName,
-    ) -> Result<Option<(TaskId, ObjectId)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT r.task_id, b.landed_sha FROM runs r JOIN tasks t ON t.id = r.task_id \
-             JOIN task_branches b ON b.task_id = r.task_id AND b.landed_ms <= r.started_ms \
-             WHERE r.state = 'finalised' AND r.role = ? AND r.outcome = ? AND r.exit_code = 0 AND t.stage = 'done' AND t.repo = ? \
-             ORDER BY r.finished_ms DESC, r.id DESC, b.landed_ms DESC LIMIT 1",
-        )
-        .bind(RunRole::DeployHook.as_str())
-        .bind(RunEnding::Completed.as_str())
-        .bind(repo.as_str())
-        .fetch_optional(&mut self.conn)
-        .await
-        .doing("look for the latest deploy")?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let (task, sha): (i64, String) = (get(&row, 0)?, get(&row, 1)?);
-        let commit = known(
-            ObjectId::new(sha.clone()).ok(),
-            "task_branches",
-            task,
-            &sha,
-            "git object id",
-        )?;
-        Ok(Some((TaskId(task), commit)))
     }
 
     /// The work item of a task with an open run of one of these agents, if there is one.

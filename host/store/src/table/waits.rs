@@ -8,13 +8,14 @@ use crate::error::{Context, StoreError};
 use crate::tx::Tx;
 
 /// What a job can be put off for that no step of its own bounds.
-const PUT_OFFS: [PutOffKind; 6] = [
+const PUT_OFFS: [PutOffKind; 7] = [
     PutOffKind::Turn,
     PutOffKind::Disk,
     PutOffKind::Budget,
     PutOffKind::AgentUnavailable,
     PutOffKind::Breaker,
     PutOffKind::Source,
+    PutOffKind::Held,
 ];
 
 /// A task that has waited long.

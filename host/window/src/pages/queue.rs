@@ -203,6 +203,11 @@ fn held(pause: PauseView, acts: Acts<'_>, now: i64) -> Pause {
         "Let go on",
         &["unpause", scope],
     );
+    // What is held may be known to be bad.
+    let act = match scope.starts_with("deploy:") {
+        true => act.map(|act| act.asking("reason", "Why")),
+        false => act,
+    };
     Pause {
         act: act.map(|act| act.looking(Look::Good).with("scope", scope)),
         by: line(&pause.by),

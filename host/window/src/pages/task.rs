@@ -232,6 +232,12 @@ fn facts(view: &TaskView) -> Vec<(&'static str, String)> {
         .filter_map(|(name, id)| Some((name, short(id.as_deref()?))));
     facts.extend(known);
     facts.extend(view.risk.as_ref().map(|risk| ("Risk", risk_in_words(risk))));
+    if let Some(production) = &view.production {
+        let commit = short(&production.commit);
+        let back = production.put_back_to.as_deref().map(short);
+        let back = back.map_or_else(String::new, |to| format!(", back to {to}"));
+        facts.push(("Production", format!("{commit} {}{back}", production.state)));
+    }
     if let Some(batch) = &view.batch {
         let members = batch.members.join(", ");
         facts.push((

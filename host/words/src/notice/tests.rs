@@ -32,6 +32,16 @@ fn of_host(kind: NoticeKind) -> String {
     text(&notice)
 }
 
+fn rolled_back(end: RollbackEnd) -> NoticeKind {
+    NoticeKind::RolledBack {
+        repo: RepoName::new("shop").unwrap(),
+        from: commit(),
+        to: Some(commit()),
+        end,
+        detail: String::new(),
+    }
+}
+
 #[test]
 fn notice_says_what_it_is_about_and_what_happened() {
     let detail = || "the wheel came off".to_owned();
@@ -117,6 +127,8 @@ fn notice_says_what_it_is_about_and_what_happened() {
             commit: commit(),
             reason: detail(),
         }),
+        of_task(rolled_back(RollbackEnd::Serves)),
+        of_task(rolled_back(RollbackEnd::NothingHealthy)),
         of_task(NoticeKind::Undelivered {
             destination: Destination::Tracker(DoorName::new("plane").unwrap()),
             message: Some(MessageKind::IssueState),
@@ -174,6 +186,8 @@ fn notice_says_what_it_is_about_and_what_happened() {
     SHOP-1: production is degraded after aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
     the wheel came off
     SHOP-1: the state of production after aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa is unknown: the wheel came off
+    SHOP-1: production was put back from aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa to aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa and serves again; deploys of `shop` are held until a revert of it has landed, or `orch unpause deploy:shop --reason WHY`
+    SHOP-1: production is degraded after aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, and nothing was seen healthy before it to go back to: look at it
     SHOP-1: the state of the issue could not be delivered to tracker `plane` after 300 tries: the wheel came off
     repository `shop` does not answer: the wheel came off; tasks wait and go on by themselves
     webhook `gitea` of repository `shop` is switched off there; `orch webhook register gitea` mends it; until then the host looks by itself
