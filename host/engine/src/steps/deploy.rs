@@ -20,7 +20,6 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, NewRelease, NewRun, TaskRecord};
 
 use super::checkout::Checkouts;
-use super::deploy_turn::Turn;
 use super::docs_branch::publish_docs;
 use super::hook_run::{
     Hook, HookEnd, HookRuns, changed_nothing, ended_run, how_it_ended, succeeded,
@@ -43,6 +42,15 @@ pub(super) struct DeployStep {
     pub(super) repos: Repos,
     pub(super) checkouts: Checkouts,
     pub(super) hooks: HookRuns,
+}
+
+/// Whether a deploy may begin.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// It may. `lifts` is the rollback whose hold ends with it, because it takes out what did badly.
+    Now { lifts: Option<ReleaseId> },
+    /// It may not, and its step ends so.
+    Not(Ending),
 }
 
 impl DeployStep {

@@ -10,20 +10,11 @@ use orch_domain::release::is_taken_out;
 use orch_domain::transition::Event;
 use orch_store::TaskRecord;
 
-use super::deploy::{AHEAD_MS, DeployStep};
+use super::deploy::{AHEAD_MS, DeployStep, Turn};
 use super::docs_branch::publish_docs;
 use crate::ledger::ending::{Ending, Write};
 use crate::ledger::releases::{self, Held};
 use crate::ledger::repos::Repo;
-
-/// Whether a deploy may begin.
-#[derive(Debug)]
-pub(super) enum Turn {
-    /// It may. `lifts` is the rollback whose hold ends with it, because it takes out what did badly.
-    Now { lifts: Option<ReleaseId> },
-    /// It may not, and its step ends so.
-    Not(Ending),
-}
 
 impl DeployStep {
     /// Whether the hook may run now, and how the step ends without it if not.

@@ -33,7 +33,7 @@ pub struct InboxViews {
 /// Something that waits, before it is put into words.
 enum Entry {
     Task(Box<TaskRecord>, Waiting, Option<Tier>),
-    Alert(AlertRow),
+    Alert(Box<AlertRow>),
 }
 
 impl Entry {
@@ -69,7 +69,12 @@ impl InboxViews {
                 let tiers = tx.tiers_under_way().await?.into_iter().collect();
                 let mut entries = entries(records, &pipelines, &tiers);
                 let alerts = tx.alerts(false, None, LOOKED_MAX).await?;
-                entries.extend(alerts.into_iter().filter(asks).map(Entry::Alert));
+                entries.extend(
+                    alerts
+                        .into_iter()
+                        .filter(asks)
+                        .map(|alert| Entry::Alert(Box::new(alert))),
+                );
                 // Stable: of two that press alike the one that is read first stays first.
                 entries.sort_by_key(|entry| {
                     std::cmp::Reverse(pressure(entry.risk(), entry.since_ms(), now))

@@ -33,10 +33,11 @@ fn of_host(kind: NoticeKind) -> String {
 }
 
 fn rolled_back(end: RollbackEnd) -> NoticeKind {
+    let commit = ObjectId::new("a".repeat(40)).unwrap();
     NoticeKind::RolledBack {
         repo: RepoName::new("shop").unwrap(),
-        from: commit(),
-        to: Some(commit()),
+        from: commit.clone(),
+        to: Some(commit),
         end,
         detail: String::new(),
     }
