@@ -59,6 +59,7 @@ mod rework;
 mod risk;
 mod rollbacks;
 mod security;
+mod sources;
 mod stopping;
 mod transitions;
 mod trust;

@@ -98,6 +98,8 @@ pub struct Rules {
     pub renamed_to: Option<String>,
     /// Whether nothing is answered at all.
     pub down: bool,
+    /// Whether whatever is asked from now on is taken and never answered.
+    pub hangs: bool,
     /// Merges that are refused with 405 before one is taken.
     pub checking: u32,
     /// What becomes of webhooks.
@@ -191,6 +193,7 @@ impl Forgejo {
                 manual: false,
                 renamed_to: None,
                 down: false,
+                hangs: false,
                 checking: 0,
                 hooks: Hooks::Sent,
                 told_as: None,
@@ -377,6 +380,9 @@ async fn misbehave(State(fake): State<Forgejo>, request: Request, next: Next) ->
     held(&fake.0.requests).push(line.clone());
     if held(&fake.0.rules).down {
         return cut();
+    }
+    if held(&fake.0.rules).hangs {
+        std::future::pending::<()>().await;
     }
     let fault = {
         let mut faults = held(&fake.0.faults);
