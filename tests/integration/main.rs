@@ -23,6 +23,7 @@ mod deploys;
 mod disk;
 mod drills;
 mod dropping;
+mod escalation;
 mod evidence;
 mod forge;
 mod forge_people;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agents::{AgentConfig, RoleConfig};
 use crate::disk::DiskConfig;
+use crate::escalation::EscalationConfig;
 use crate::forges::ForgeConfig;
 use crate::gates::{AdvisoriesConfig, EntryConfig, ExtraGate, ToolConfig};
 use crate::merge::MergeConfig;
@@ -82,6 +83,8 @@ pub struct HostConfig {
     pub reaper: ReaperConfig,
     /// How forge and tracker are asked for what no notice told.
     pub reconcile: ReconcileConfig,
+    /// What follows when nobody acts on an alert.
+    pub escalation: EscalationConfig,
     /// Paths that are risky to change, and those that are not, of every repository.
     pub risk: RiskConfig,
     /// How much of the disk stays free and how long leftovers are kept.

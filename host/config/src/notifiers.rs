@@ -17,7 +17,7 @@ pub const LOG_NOTIFIER: &str = "log";
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotifierConfig {
-    /// What it tells: `alerts`, `needs-person`, `done`, `stages`; what its kind is usually for if not given.
+    /// What it tells: `alerts`, `needs-person`, `done`, `stages`, `escalations`; what its kind is usually for if not given.
     #[serde(default)]
     pub tells: Option<Vec<String>>,
     /// A chat of Telegram.
@@ -112,7 +112,7 @@ impl NotifierConfig {
     pub fn news(&self) -> Vec<News> {
         match &self.tells {
             Some(tells) => tells.iter().filter_map(|name| News::parse(name)).collect(),
-            None if self.telegram.is_some() => News::ALL.to_vec(),
+            None if self.telegram.is_some() => [&USUAL[..], &[News::Stages]].concat(),
             None => USUAL.to_vec(),
         }
     }

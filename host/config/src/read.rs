@@ -13,8 +13,8 @@ use crate::repository::RepoFile;
 use crate::sandbox::SandboxMode;
 use crate::strict::{self, ConfigError, unknown};
 use crate::{
-    agents, bounds, disk, edges, gateways, merge, moving, network, notifiers, people, reconcile,
-    repositories, sandbox, trackers,
+    agents, bounds, disk, edges, escalation, gateways, merge, moving, network, notifiers, people,
+    reconcile, repositories, sandbox, trackers,
 };
 
 impl HostConfig {
@@ -115,6 +115,7 @@ impl HostConfig {
             }
         }
         bounds::check(self, file)?;
+        escalation::check(&self.escalation, file)?;
         reconcile::check(&self.reconcile, file)?;
         disk::check(&self.disk, file)?;
         merge::check(&self.merge, file)?;

@@ -115,6 +115,8 @@ words! {
         Done = "done",
         /// Where each task is.
         Stages = "stages",
+        /// What needed a person and was left for too long.
+        Escalations = "escalations",
     }
 }
 
@@ -135,6 +137,17 @@ pub struct Progress {
     pub status: String,
     /// Since when, Unix milliseconds.
     pub at_ms: UnixMs,
+}
+
+words! {
+    "step of an escalation":
+    /// What follows when nobody acts on an alert.
+    pub enum Escalation {
+        /// Those who were told are told once more.
+        Reminder = "reminder",
+        /// Somebody else is told.
+        Second = "second",
+    }
 }
 
 words! {
@@ -352,6 +365,15 @@ pub enum NoticeKind {
         /// What the panic said.
         reason: String,
     },
+    /// Nobody has acted on an alert.
+    Unanswered {
+        /// Who is told now.
+        step: Escalation,
+        /// For how long, seconds.
+        for_s: u64,
+        /// What it is.
+        what: Box<NoticeKind>,
+    },
     /// What an earlier version of the host told in its own words.
     Earlier {
         /// Its words.
@@ -389,7 +411,13 @@ impl NoticeKind {
 
     /// Whether it is news of this kind.
     pub fn is(&self, news: News) -> bool {
+        if let Self::Unanswered { step, .. } = self
+            && *step == Escalation::Second
+        {
+            return news == News::Escalations;
+        }
         match news {
+            News::Escalations => false,
             News::Alerts => self.level() > Level::News,
             News::NeedsPerson => self.needs_person(),
             News::Done => matches!(self, Self::Done),
@@ -431,6 +459,7 @@ impl NoticeKind {
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
             | Self::RolledBack { .. }
+            | Self::Unanswered { .. }
             | Self::Undelivered { .. }
             | Self::TaskPanicked { .. } => Level::Alarm,
         }
@@ -451,6 +480,7 @@ impl NoticeKind {
             | Self::Degraded { .. }
             | Self::HealthUnknown { .. }
             | Self::RolledBack { .. }
+            | Self::Unanswered { .. }
             | Self::Undelivered { .. } => true,
             Self::SourceFails { is_credential, .. } => *is_credential,
             Self::TaskPanicked { .. } | Self::WebhookFails { .. } => false,

@@ -54,6 +54,7 @@ stored_by_name! {
     crate::job::JobKind,
     crate::job::Lane,
     crate::message::MessageKind,
+    crate::notice::Escalation,
     crate::notice::Level,
     crate::notice::NoticeName,
     crate::notice::PersonAsked,

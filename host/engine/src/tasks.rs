@@ -6,6 +6,7 @@ pub(crate) mod attended;
 pub(crate) mod bases;
 pub(crate) mod deliveries;
 pub(crate) mod driver;
+pub(crate) mod escalation;
 pub(crate) mod files;
 pub(crate) mod gc;
 pub(crate) mod hooks;

@@ -3,7 +3,9 @@
 use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::job::JobKind;
 use orch_domain::message::{Destination, MessageKind};
-use orch_domain::notice::{Budget, LeaseLoss, Missed, Notice, NoticeKind, Subject, WebhookFault};
+use orch_domain::notice::{
+    Budget, Escalation, LeaseLoss, Missed, Notice, NoticeKind, Subject, WebhookFault,
+};
 use orch_domain::release::RollbackEnd;
 
 /// The notice as plain text: one line, and below it what a gate or program said where there is more to say.
@@ -18,6 +20,16 @@ pub fn text(notice: &Notice) -> String {
             }
             // Says by itself what it is about.
             NoticeKind::Earlier { .. } => what,
+            NoticeKind::Unanswered { step, for_s, what } => {
+                let subject = notice.subject.clone();
+                let (at_ms, kind) = (notice.at_ms, (**what).clone());
+                let first = text(&Notice {
+                    subject,
+                    at_ms,
+                    kind,
+                });
+                unanswered(*step, *for_s, &first)
+            }
             NoticeKind::InputNeeded { .. }
             | NoticeKind::ResultLost { .. }
             | NoticeKind::SecretFound { .. }
@@ -164,8 +176,22 @@ fn what(kind: &NoticeKind) -> String {
         NoticeKind::TaskPanicked { task, reason } => {
             format!("background task `{task}` panicked and is started again: {reason}")
         }
+        NoticeKind::Unanswered {
+            step,
+            for_s,
+            what: first,
+        } => unanswered(*step, *for_s, &what(first)),
         NoticeKind::Earlier { text } => text.clone(),
     }
+}
+
+fn unanswered(step: Escalation, for_s: u64, what: &str) -> String {
+    let whom = match step {
+        Escalation::Reminder => "reminder",
+        Escalation::Second => "escalated",
+    };
+    let (hours, minutes) = (for_s / 3600, for_s % 3600 / 60);
+    format!("{whom}, for nobody has acted on it for {hours} h {minutes} min: {what}")
 }
 
 /// What is said of a job that takes its host or handler down again and again.

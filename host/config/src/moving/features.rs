@@ -56,7 +56,7 @@ pub(super) const FEATURES: &[(&str, Feature)] = &[
     ),
     (
         "092 escalation",
-        Open("reminder and second person for a block"),
+        Built("`escalation`, and notifiers that tell `escalations`"),
     ),
     ("091 stage deploy-staging", Built("stage `deploy-staging`")),
     ("090 stop from Plane", Built("the state `stop`")),

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::id::{EntryId, IssueId};
-use crate::notice::{Budget, LeaseLoss, Missed, NoticeKind, PersonAsked, Subject, WebhookFault};
+use crate::notice::{
+    Budget, Escalation, LeaseLoss, Missed, NoticeKind, PersonAsked, Subject, WebhookFault,
+};
 use crate::outcome::ResultFault;
 use crate::release::RollbackEnd;
 use crate::review::Noted;
@@ -126,6 +128,11 @@ fn kinds_of_notices() -> Vec<NoticeKind> {
         NoticeKind::TaskPanicked {
             task: "reaper".to_owned(),
             reason: text(),
+        },
+        NoticeKind::Unanswered {
+            step: Escalation::Second,
+            for_s: 7,
+            what: Box::new(NoticeKind::Done),
         },
         NoticeKind::Earlier { text: text() },
     ]

@@ -32,6 +32,7 @@ words! {
         Undelivered = "undelivered",
         LanePaused = "lane-paused",
         TaskPanicked = "task-panicked",
+        Unanswered = "unanswered",
         Earlier = "earlier",
     }
 }
@@ -49,7 +50,9 @@ impl NoticeName {
 impl Notice {
     /// Whether it is kept until a person acknowledges it. Only good news is not.
     pub fn is_alert(&self) -> bool {
-        self.kind.level() > super::Level::News || self.kind.needs_person()
+        // That nobody acts on an alert is no other alert.
+        !matches!(self.kind, NoticeKind::Unanswered { .. })
+            && (self.kind.level() > super::Level::News || self.kind.needs_person())
     }
 
     /// The repository that it is about, if it is about one.
@@ -89,6 +92,7 @@ impl NoticeKind {
             Self::Undelivered { .. } => NoticeName::Undelivered,
             Self::LanePaused { .. } => NoticeName::LanePaused,
             Self::TaskPanicked { .. } => NoticeName::TaskPanicked,
+            Self::Unanswered { .. } => NoticeName::Unanswered,
             Self::Earlier { .. } => NoticeName::Earlier,
         }
     }
@@ -125,6 +129,7 @@ impl NoticeKind {
             Self::Undelivered { destination, .. } => destination.to_string(),
             Self::LanePaused { scope, .. } => scope.clone(),
             Self::TaskPanicked { task, .. } => task.clone(),
+            Self::Unanswered { step, what, .. } => format!("{step}:{}", what.about()),
             Self::Earlier { text } => text.clone(),
             Self::Done | Self::ReaperHeld { .. } | Self::StopFails { .. } => String::new(),
         }

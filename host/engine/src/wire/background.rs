@@ -13,7 +13,7 @@ use crate::tasks::outbox::Delivery;
 use crate::tasks::reaper::Reaper;
 use crate::tasks::reconciler::Reconciler;
 use crate::tasks::windows::Windows;
-use crate::tasks::{deliveries, files, gc, lanes, outbox, patience, retention};
+use crate::tasks::{deliveries, escalation, files, gc, lanes, outbox, patience, retention};
 
 /// The background tasks of a host.
 pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> Vec<Definition> {
@@ -129,6 +129,13 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
         "looks whether webhooks tell the host what they should",
         seconds(config.reconcile.webhooks_s),
         move |stop| Box::pin(hooks.clone().run(stop)),
+    ));
+    let (ledger, live) = (host.ledger.clone(), host.config.clone());
+    list.push(task(
+        "escalation",
+        "tells again what nobody has acted on",
+        Some(escalation::EVERY),
+        move |stop| Box::pin(escalation::run(ledger.clone(), live.clone(), stop)),
     ));
     let ledger = host.ledger.clone();
     list.push(task(

@@ -1,7 +1,7 @@
 //! What people have to see, until they have: one row for all that are alike, with how often and who acknowledged it.
 
 use orch_domain::id::{TaskId, UnixMs};
-use orch_domain::notice::{Notice, NoticeName};
+use orch_domain::notice::{Escalation, Notice, NoticeName};
 use sqlx::sqlite::SqliteRow;
 
 use super::{get, known, word};
@@ -159,6 +159,47 @@ impl Tx {
         Ok(done.rows_affected())
     }
 
+    /// Open alerts for which a step of the escalation was not taken, and which came first before `before_ms`; at most
+    /// `most`.
+    pub async fn unanswered_alerts(
+        &mut self,
+        step: Escalation,
+        before_ms: UnixMs,
+        most: u32,
+    ) -> Result<Vec<AlertRow>, StoreError> {
+        let sql = format!(
+            "SELECT id, kind, repo, notice, first_ms, last_ms, count, acknowledged_by, acknowledged_ms FROM alerts \
+             WHERE acknowledged_ms IS NULL AND {} IS NULL AND first_ms < ? ORDER BY id LIMIT +?",
+            taken_at(step)
+        );
+        // The column is one of two literals.
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(before_ms)
+            .bind(most)
+            .fetch_all(&mut self.conn)
+            .await
+            .doing("look for alerts that nobody answered")?;
+        rows.iter().map(alert).collect()
+    }
+
+    /// Notes that a step of an alert's escalation is taken.
+    pub async fn note_escalation(
+        &mut self,
+        id: i64,
+        step: Escalation,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let sql = format!("UPDATE alerts SET {} = ? WHERE id = ?", taken_at(step));
+        // The column is one of two literals.
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(now)
+            .bind(id)
+            .execute(&mut self.conn)
+            .await
+            .map(|_| ())
+            .doing("note an escalation")
+    }
+
     /// Removes alerts that were acknowledged and came last before `seen_ms`, and others that came last before
     /// `unseen_ms`, at most `limit`.
     pub async fn sweep_alerts(
@@ -180,6 +221,14 @@ impl Tx {
         .await
         .doing("sweep alerts")?;
         Ok(done.rows_affected())
+    }
+}
+
+/// The column that says when a step was taken.
+fn taken_at(step: Escalation) -> &'static str {
+    match step {
+        Escalation::Reminder => "reminded_ms",
+        Escalation::Second => "escalated_ms",
     }
 }
 

@@ -197,3 +197,23 @@ fn notice_says_what_it_is_about_and_what_happened() {
     SHOP-1: as it was told before
     ");
 }
+
+#[test]
+fn what_nobody_acts_on_is_told_with_what_it_is_and_for_how_long() {
+    let blocked = NoticeKind::Blocked {
+        stage: Stage::Review,
+        reason: BlockReason::Config,
+        detail: "the wheel came off".to_owned(),
+    };
+    let again = |step| {
+        let what = Box::new(blocked.clone());
+        of_task(NoticeKind::Unanswered {
+            step,
+            for_s: 14_520,
+            what,
+        })
+    };
+    let first = "for nobody has acted on it for 4 h 2 min: SHOP-1 is blocked at `review` (config): the wheel came off";
+    assert_eq!(again(Escalation::Reminder), format!("reminder, {first}"));
+    assert_eq!(again(Escalation::Second), format!("escalated, {first}"));
+}
