@@ -234,7 +234,8 @@ mod tests {
                     hook: {webhook: {url: 'http://127.0.0.1:1', secret: {env: S}}}\n";
         let config = HostConfig::parse("orch.yaml", text).unwrap();
         let news = |name: &str| config.notifiers[name].news();
-        assert_eq!(news("chat"), News::ALL);
+        // Whoever is told second is named.
+        assert_eq!(news("chat"), [&super::USUAL[..], &[News::Stages]].concat());
         assert_eq!(news("pager"), [News::NeedsPerson]);
         assert_eq!(news("hook"), super::USUAL);
     }
