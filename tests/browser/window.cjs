@@ -144,6 +144,34 @@ const steps = {
     await page.context().close();
   },
 
+  // Something is said of a line by a click on its number, and of a file without a script; both are shown in their places.
+  async remark({ item, file, line }) {
+    const address = `/ui/tasks/${item}/diff`;
+    const page = await browser();
+    await page.goto(address);
+    await page.waitForFunction(() => window.htmx);
+    const of = (page) => page.locator(".file", { has: page.locator(`summary b:text-is("${file}")`) });
+    await of(page).locator(`td.no:nth-child(2):text-is("${line}")`).click();
+    await page.keyboard.type("Say <b>why</b>\u202e");
+    ensure((await of(page).locator("[name=line]").inputValue()) === line, "the line is filled in");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    const said = of(page).locator("tr.said .remark");
+    await said.waitFor();
+    ensure((await said.textContent()).includes("Say <b>why</b>\\u{202e}"), "it is shown as text");
+    await page.context().close();
+    const plain = await browser({ script: false });
+    await plain.goto(address);
+    await of(plain).locator(".say summary").click();
+    await of(plain).locator(".say textarea").fill("Split this file");
+    await of(plain).locator(".say button").click();
+    await of(plain).locator("> .remark").waitFor();
+    ensure((await plain.textContent("#said")).includes("remark 2"), "the page says that it is kept");
+    ensure((await of(plain).locator("> .remark").textContent()).includes("Split this file"), "it stands with its file");
+    await plain.context().close();
+    await steps.look({ pages: { diff: address, task: `/ui/tasks/${item}` } });
+  },
+
   // Resume and stop by keys alone.
   async unblock({ resume, stop }) {
     const page = await browser();

@@ -54,6 +54,7 @@ mod plane_sdk;
 mod reaping;
 mod reconciling;
 mod recorded;
+mod remarks;
 mod repositories;
 mod results;
 mod rework;

@@ -42,6 +42,8 @@ words! {
         Stopped = "stopped",
         /// A person changed how urgent a task is.
         Prioritised = "prioritised",
+        /// A person said something of a place in the task's difference.
+        Remarked = "remarked",
         /// A run's commit is about to be pushed.
         PushIntent = "push-intent",
         /// A run begins with the base merged into the branch.

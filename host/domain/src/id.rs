@@ -233,6 +233,10 @@ row_id!(
     /// Row id of something that was put into production.
     ReleaseId
 );
+row_id!(
+    /// Row id of what a person said of a difference.
+    RemarkId
+);
 
 /// Milliseconds since the Unix epoch, from the host's one clock.
 pub type UnixMs = i64;

@@ -33,6 +33,7 @@ pub mod prompt;
 pub mod reach;
 pub mod reconcile;
 pub mod release;
+pub mod remark;
 pub mod remedy;
 pub mod retry;
 pub mod review;

@@ -67,6 +67,8 @@ stored_by_name! {
     crate::reach::Reached,
     crate::release::ReleaseState,
     crate::release::RollbackEnd,
+    crate::remark::RemarkState,
+    crate::remark::Side,
     crate::remedy::First,
     crate::risk::RiskReason,
     crate::risk::Tier,

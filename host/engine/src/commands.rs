@@ -1,6 +1,7 @@
 //! What people and machines may ask a host to do, by noun. Each order is one event or one durable row.
 
 mod alerts;
+mod compared;
 mod configuration;
 mod done;
 mod drills;
@@ -12,6 +13,7 @@ mod lookup;
 mod pauses;
 mod people;
 mod period;
+mod remarks;
 mod requests;
 mod sessions;
 mod statuses;
@@ -21,6 +23,7 @@ mod webhooks;
 mod wrong_tokens;
 
 pub use self::alerts::Alerts;
+pub(crate) use self::compared::{Compared, compared, unreadable};
 pub use self::configuration::Configuration;
 pub(crate) use self::done::status_of;
 pub use self::drills::Drills;
@@ -33,6 +36,7 @@ pub use self::pauses::Pauses;
 pub(crate) use self::people::token_view;
 pub use self::people::{People, Shown};
 pub use self::people::{advice, own_person};
+pub use self::remarks::Remarks;
 pub use self::requests::{Given, KEY_BYTES_MAX, Requests};
 pub use self::sessions::{LoggedIn, Sessions};
 pub use self::statuses::Statuses;

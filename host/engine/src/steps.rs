@@ -31,6 +31,7 @@ mod overtaken;
 mod prepared;
 mod probe;
 mod prompts;
+mod remarks;
 mod retest;
 mod revision;
 mod rollback;

@@ -55,6 +55,8 @@ pub struct Setup {
 pub struct Api {
     /// Orders about tasks.
     pub tasks: commands::Tasks,
+    /// What persons say of differences.
+    pub remarks: commands::Remarks,
     /// Drills of gates.
     pub drills: commands::Drills,
     /// Orders about gates.
@@ -186,6 +188,10 @@ impl Host {
             tasks: commands::Tasks {
                 ledger: ledger.clone(),
                 config: config.clone(),
+                repos: repos.clone(),
+            },
+            remarks: commands::Remarks {
+                ledger: ledger.clone(),
                 repos: repos.clone(),
             },
             drills: commands::Drills {

@@ -44,6 +44,7 @@ pub use table::pauses::Pause;
 pub use table::reap::{OpenRun, Reaping, RunningJob};
 pub use table::reconcile::UnderWay;
 pub use table::releases::{NewRelease, Release};
+pub use table::remarks::{NewRemark, RemarkRow};
 pub use table::request_keys::KeyOutcome;
 pub use table::runs::{NewRun, RunEnd, RunFolderRow, RunRow};
 pub use table::sessions::{NewSession, SessionKind, SessionRow};

@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 39] = files![
+const FILES: [(i64, &str, &str); 40] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -71,6 +71,7 @@ const FILES: [(i64, &str, &str); 39] = files![
     (49, "flaky tests", "0049_flaky_tests.sql"),
     (52, "releases", "0052_releases.sql"),
     (53, "escalations", "0053_escalations.sql"),
+    (55, "remarks", "0055_remarks.sql"),
 ];
 
 /// Everything that a database may still lack, in order.

@@ -37,6 +37,7 @@ mod plans;
 pub(crate) mod reap;
 pub(crate) mod reconcile;
 pub(crate) mod releases;
+pub(crate) mod remarks;
 pub(crate) mod request_keys;
 pub(crate) mod runs;
 pub(crate) mod sessions;

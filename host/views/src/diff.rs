@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
+use crate::remark::RemarkView;
 
 /// What a task changed.
 pub const DIFF: Endpoint<1, DiffRequest, DiffView> = Endpoint::get("/tasks/{item}/diff");
@@ -42,6 +43,12 @@ pub struct DiffView {
     pub removed: u64,
     /// Whether files or lines are left out because there are too many.
     pub is_cut: bool,
+    /// What persons said of the task's differences, oldest first, the latest 200.
+    #[serde(default)]
+    pub remarks: Vec<RemarkView>,
+    /// How many remarks there are.
+    #[serde(default)]
+    pub total_remarks: u64,
 }
 
 /// A round of work on the branch.

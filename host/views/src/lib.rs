@@ -33,6 +33,7 @@ pub mod pause;
 pub mod person;
 pub mod problem;
 pub mod queue;
+pub mod remark;
 pub mod replay;
 pub mod repository;
 pub mod resilience;

@@ -213,6 +213,9 @@ pub struct TaskTotals {
     pub verdicts: u64,
     pub runs: u64,
     pub comments: u64,
+    /// Remarks on its difference that the next run is to read.
+    #[serde(default)]
+    pub open_remarks: u64,
 }
 
 /// Something that a person can do about a task.

@@ -159,6 +159,21 @@
     true,
   );
 
+  // ---- remarks ----
+
+  // A number beside a line opens the form of its file, filled in. The form itself needs no script.
+  main.addEventListener("click", (event) => {
+    const cell = event.target.closest && event.target.closest("table.diff td.no");
+    const say = cell && cell.closest(".file").querySelector(".say");
+    if (!say || cell.textContent === "") return;
+    say.open = true;
+    const form = say.querySelector("form");
+    form.elements.line.value = cell.textContent;
+    form.elements.side.value = cell.cellIndex === 0 ? "old" : "new";
+    form.elements.text.focus();
+    say.scrollIntoView({ block: "nearest" });
+  });
+
   // ---- keys ----
 
   function focusRow(row) {

@@ -7,16 +7,18 @@ use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Redirect, Response};
 use orch_domain::person::PersonRole;
+use orch_domain::remark::Side;
 use orch_engine::CommandError;
 use orch_views::alert::AcknowledgeRequest;
 use orch_views::drill::DrillRequest;
 use orch_views::endpoint::Endpoint;
 use orch_views::pause::{PauseRequest, UnpauseRequest};
+use orch_views::remark::RemarkRequest;
 use orch_views::task::{
     ApproveRequest, Done, NewRequest, PriorityRequest, RejectRequest, ResumeRequest, ReviewRequest,
     ReviewVerdict,
 };
-use orch_views::{alert, drill, gate, lease, pause, task};
+use orch_views::{alert, drill, gate, lease, pause, remark, task};
 
 use crate::form::Form;
 use crate::page::Asked;
@@ -72,6 +74,11 @@ async fn order_task(
             };
             tasks.review(item, request, caller).await
         }
+        "remark" => {
+            held_to(asked, &remark::SAY)?;
+            let said = said_in(form)?;
+            window.api.remarks.say(item, said, caller).await
+        }
         "resume" => {
             held_to(asked, &task::RESUME)?;
             let request = ResumeRequest {
@@ -106,6 +113,28 @@ async fn order_task(
         }
     };
     Ok(done?)
+}
+
+/// What a form says of a place in a difference.
+fn said_in(form: &Form) -> Result<RemarkRequest, Problem> {
+    let number = |name: &str| match form.filled(name) {
+        None => Ok(None),
+        Some(text) => text.trim().parse().map(Some).map_err(|_| {
+            let text = format!("`{text}` is no number of a {name}");
+            Problem::from(CommandError::invalid(text))
+        }),
+    };
+    Ok(RemarkRequest {
+        path: form.get("path").to_owned(),
+        line: number("line")?,
+        side: match form.get("side") {
+            "old" => Side::Old,
+            _ => Side::New,
+        },
+        text: form.text("text"),
+        round: number("round")?,
+        seen: form.filled("seen"),
+    })
 }
 
 /// Begins a task.

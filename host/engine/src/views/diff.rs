@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use orch_domain::event::EventKind;
-use orch_domain::id::ObjectId;
 use orch_domain::imports::Change;
-use orch_process::git::{Changed, FilePatch, GitError, LineKind, PatchHunk};
-use orch_store::{EventRow, TaskRecord};
+use orch_process::git::{Changed, FilePatch, LineKind, PatchHunk};
+use orch_store::RemarkRow;
 use orch_views::diff::{
     DiffLine, DiffRequest, DiffView, FileChange, FileDiff, Hunk, LineChange, RoundView,
 };
-use serde::Deserialize;
+use orch_views::remark::RemarkView;
 
-use crate::commands::{CommandError, named};
+use crate::commands::{CommandError, Compared, compared, unreadable};
 use crate::ledger::Ledger;
 use crate::ledger::repos::Repos;
 
@@ -20,22 +18,14 @@ use crate::ledger::repos::Repos;
 const FILES_MAX: usize = 2_000;
 /// Lines of a difference that are shown.
 const LINES_MAX: usize = 50_000;
-/// Events from which the rounds are read.
-const EVENTS_MAX: u32 = 10_000;
+/// Remarks that are shown, the latest.
+const REMARKS_MAX: u32 = 200;
 
 /// Shows what tasks changed. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct DiffViews {
     pub(crate) ledger: Ledger,
     pub(crate) repos: Repos,
-}
-
-/// What is read of a task for its difference.
-struct Of {
-    record: TaskRecord,
-    rounds: Vec<RoundView>,
-    judged_on: Option<String>,
-    code_tree: Option<String>,
 }
 
 impl DiffViews {
@@ -45,133 +35,45 @@ impl DiffViews {
     /// [`CommandError::NotFound`] for a task or round that is not there, [`CommandError::Conflict`] while there is
     /// nothing to compare.
     pub async fn show(&self, item: &str, request: DiffRequest) -> Result<DiffView, CommandError> {
-        let of = self.of(item).await?;
-        let repo = self.repos.get(of.record.task.repo.as_str());
-        let repo = repo.map_err(|error| CommandError::not_found(format!("{error:#}")))?;
-        let none = || {
-            CommandError::conflict(format!("`{item}` has no commit yet"))
-                .with_remedy("come back when its first run has ended")
-        };
-        let head = of.record.task.head.clone().ok_or_else(none)?;
-        let git = &repo.mirror;
-        let base_of_branch = async |head: &ObjectId| -> Result<ObjectId, CommandError> {
-            let tip = format!("refs/remotes/origin/{}", repo.config.base);
-            let tip = git
-                .resolve(&tip)
-                .await
-                .map_err(unreadable)?
-                .ok_or_else(none)?;
-            git.merge_base(&tip, head).await.map_err(unreadable)
-        };
-        let (base, head) = match request.round {
-            Some(number) => {
-                let round = of.rounds.iter().find(|round| round.number == number);
-                let round = round.ok_or_else(|| {
-                    CommandError::not_found(format!("`{item}` has no round {number}"))
-                        .with_remedy(format!("it has {} so far", of.rounds.len()))
-                })?;
-                let to = id(&round.to)?;
-                let from = match &round.from {
-                    Some(from) => id(from)?,
-                    None => base_of_branch(&to).await?,
-                };
-                (from, to)
-            }
-            None => match &of.judged_on {
-                // The base as it was judged, of which the branch need not stand on the tip.
-                Some(base) => {
-                    let base = id(base)?;
-                    let fork = git.merge_base(&base, &head).await.map_err(unreadable)?;
-                    (fork, head)
-                }
-                None => (base_of_branch(&head).await?, head),
-            },
-        };
-        let changed = git.changed(&base, &head).await.map_err(unreadable)?;
-        let patch = git.patch(&base, &head).await.map_err(unreadable)?;
-        Ok(view(of, request.round, (base, head), changed, patch))
-    }
-
-    async fn of(&self, item: &str) -> Result<Of, CommandError> {
-        let item = named(item)?;
-        let read = self.ledger.read(move |tx| {
-            Box::pin(async move {
-                let record = tx.task_of_item(&item).await?;
-                let id = record.task.id;
-                let rounds = rounds(&tx.events(id, 0, EVENTS_MAX).await?);
-                let head = record.task.head.as_ref().map(ToString::to_string);
-                let (judged_on, code_tree) = match &head {
-                    Some(head) => (
-                        tx.judged_base(id, head).await?,
-                        tx.judged_tree(id, head).await?,
-                    ),
-                    None => (None, None),
-                };
-                Ok(Of {
-                    record,
-                    rounds,
-                    judged_on,
-                    code_tree,
-                })
-            })
-        });
-        Ok(read.await?)
+        let of = compared(&self.ledger, &self.repos, item, request.round).await?;
+        let id = of.record.task.id;
+        let said = self
+            .ledger
+            .read(move |tx| Box::pin(async move { tx.latest_remarks(id, REMARKS_MAX).await }));
+        let said = said.await?;
+        let changed = of.git.changed(&of.base, &of.head).await;
+        let changed = changed.map_err(unreadable)?;
+        let patch = of.git.patch(&of.base, &of.head).await.map_err(unreadable)?;
+        Ok(view(of, request.round, said, changed, patch))
     }
 }
 
-fn id(text: &str) -> Result<ObjectId, CommandError> {
-    ObjectId::new(text).map_err(|error| CommandError::host(error.to_string()))
-}
-
-fn unreadable(error: GitError) -> CommandError {
-    CommandError::conflict(format!(
-        "the difference cannot be made: {:#}",
-        anyhow::Error::from(error)
-    ))
-    .with_remedy("look at the branch on its forge; old commits may be gone from the mirror")
-}
-
-/// Where an event says that the branch is now.
-#[derive(Deserialize)]
-struct Moved {
-    detail: Option<Head>,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    head: Option<String>,
-}
-
-/// The rounds among the events of a task: every time that the branch moved by a run or by somebody else.
-fn rounds(events: &[EventRow]) -> Vec<RoundView> {
-    let mut rounds: Vec<RoundView> = Vec::new();
-    for event in events {
-        if !matches!(event.kind, EventKind::RunEnded | EventKind::ForeignPush) {
-            continue;
-        }
-        let moved: Option<Moved> = serde_json::from_str(&event.data).ok();
-        let Some(to) = moved.and_then(|moved| moved.detail?.head) else {
-            continue;
-        };
-        let from = rounds.last().map(|round| round.to.clone());
-        if from.as_deref() == Some(to.as_str()) {
-            continue;
-        }
-        rounds.push(RoundView {
-            number: u32::try_from(rounds.len() + 1).unwrap_or(u32::MAX),
-            by: event.actor.clone(),
-            from,
-            to,
-            at_ms: event.at_ms,
-        });
+/// A remark, with the round that the run made which was given it.
+fn remark(row: RemarkRow, rounds: &[RoundView]) -> RemarkView {
+    let by = row.run.map(|(_, job)| format!("job:{job}"));
+    let round = rounds.iter().find(|round| by.as_ref() == Some(&round.by));
+    RemarkView {
+        id: row.id.0,
+        path: row.new.place.path,
+        line: row.new.place.line,
+        side: row.new.place.side,
+        excerpt: row.new.place.excerpt,
+        text: row.new.text,
+        person: row.new.person.to_string(),
+        channel: row.new.channel,
+        at_ms: row.at_ms,
+        head: row.new.head.to_string(),
+        base: row.new.base.to_string(),
+        state: row.state,
+        run: row.run.map(|(run, _)| run.0),
+        round: round.map(|round| round.number),
     }
-    rounds
 }
 
 fn view(
-    of: Of,
+    of: Compared,
     round: Option<u32>,
-    (base, head): (ObjectId, ObjectId),
+    (remarks, total_remarks): (Vec<RemarkRow>, u64),
     changed: Vec<Changed>,
     patch: Vec<FilePatch>,
 ) -> DiffView {
@@ -179,9 +81,14 @@ fn view(
     let mut view = DiffView {
         work_item: of.record.task.work_item.to_string(),
         round,
-        base: base.to_string(),
-        head: head.to_string(),
+        base: of.base.to_string(),
+        head: of.head.to_string(),
         code_tree: of.code_tree,
+        remarks: remarks
+            .into_iter()
+            .map(|row| remark(row, &of.rounds))
+            .collect(),
+        total_remarks,
         rounds: of.rounds,
         total_files: changed.len() as u64,
         added: sum(|c| c.added),

@@ -216,6 +216,7 @@ async fn view(
             verdicts: verdict_count,
             runs: run_count,
             comments: comment_count,
+            open_remarks: tx.open_remarks(id).await?.len() as u64,
         },
         stages: latest(stages),
         verdicts: verdicts.into_iter().map(verdict).collect(),

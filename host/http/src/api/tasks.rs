@@ -1,6 +1,6 @@
 //! Tasks: looked at, begun, decided about.
 
-use orch_views::{board, diff, history, inbox, run, task};
+use orch_views::{board, diff, history, inbox, remark, run, task};
 
 use crate::routes::Routes;
 
@@ -32,6 +32,9 @@ pub(super) fn add(routes: Routes) -> Routes {
         })
         .on(&diff::DIFF, async |api, [item], which| {
             api.views.diffs.show(&item, which).await
+        })
+        .on_by(&remark::SAY, async |api, caller, [item], said| {
+            api.remarks.say(&item, said, &caller).await
         })
         .on(&inbox::INBOX, async |api, [], page| {
             api.views.inbox.list(page).await

@@ -76,6 +76,29 @@ pub(crate) enum Task {
         #[arg(long)]
         round: Option<u32>,
     },
+    /// Say something of a file or line of what a task changed; the next run that makes something reads it.
+    Remark {
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
+        id: String,
+        /// File, as `orch task diff` prints it.
+        #[arg(long)]
+        path: String,
+        /// Line in it; the file as a whole if not given.
+        #[arg(long)]
+        line: Option<u32>,
+        /// The line is counted in what was there before the change.
+        #[arg(long, requires = "line")]
+        old: bool,
+        /// What is to change; reaches the agent verbatim.
+        #[arg(long)]
+        comment: String,
+        /// In the difference of one round.
+        #[arg(long)]
+        round: Option<u32>,
+        /// Commit that you looked at, as `orch task diff` prints it; refused if it is another by now.
+        #[arg(long)]
+        seen: Option<String>,
+    },
     /// Approve what the task waits for: its analysis or its deploy.
     Approve {
         /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.

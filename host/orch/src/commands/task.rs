@@ -4,9 +4,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use orch_domain::remark::Side;
 use orch_engine::commands::BODY_BYTES_MAX;
 use orch_views::diff::{self, DiffRequest};
 use orch_views::message::Nothing;
+use orch_views::remark::{self, RemarkRequest};
 use orch_views::task::{
     self, ApproveRequest, NewRequest, PriorityRequest, RejectRequest, ResumeRequest, ReviewRequest,
     ReviewVerdict,
@@ -24,6 +26,7 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
         | Task::Why { .. }
         | Task::Log { .. }
         | Task::Diff { .. }
+        | Task::Remark { .. }
         | Task::Approve { .. }
         | Task::Reject { .. }
         | Task::Review { .. }
@@ -79,6 +82,25 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
                 priority,
             };
             host.ask(&task::NEW, [], &request).await?
+        }
+        Task::Remark {
+            id,
+            path,
+            line,
+            old,
+            comment,
+            round,
+            seen,
+        } => {
+            let request = RemarkRequest {
+                path,
+                line,
+                side: if old { Side::Old } else { Side::New },
+                text: comment,
+                round,
+                seen,
+            };
+            host.ask(&remark::SAY, [&id], &request).await?
         }
         Task::Approve { id, seen } => {
             let request = ApproveRequest { seen: seen.seen };

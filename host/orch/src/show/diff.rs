@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use orch_domain::remark::{RemarkState, Side};
 use orch_views::diff::{DiffLine, DiffView, FileChange, FileDiff, Hunk, LineChange};
+use orch_views::remark::RemarkView;
 
 use super::plain;
 
@@ -23,10 +25,48 @@ pub(crate) fn diff(view: &DiffView) -> String {
         writeln!(text, "round {}: {}", round.number, plain::line(&round.to)).ok();
     }
     view.files.iter().for_each(|one| file(&mut text, one));
+    if !view.remarks.is_empty() {
+        let (shown, all) = (view.remarks.len() as u64, view.total_remarks);
+        let of = if shown < all {
+            format!(" (the latest {shown} of {all})")
+        } else {
+            String::new()
+        };
+        writeln!(text, "\nRemarks{of}").ok();
+    }
+    view.remarks.iter().for_each(|one| remark(&mut text, one));
     if view.is_cut {
         text.push_str("\nToo much differs to be shown; look at the branch itself for the rest.\n");
     }
     text
+}
+
+/// What a person said, where, of which commit, and what became of it.
+fn remark(text: &mut String, remark: &RemarkView) {
+    let line = remark.line.map(|line| format!(":{line}"));
+    let side = match (remark.side, &line) {
+        (Side::Old, Some(_)) => " before the change",
+        (Side::New | Side::Old, _) => "",
+    };
+    let became = match (remark.state, remark.round) {
+        (RemarkState::Open, _) => "waits for the next run".to_owned(),
+        (RemarkState::Given, _) => "its run is under way".to_owned(),
+        (RemarkState::Read, Some(round)) => format!("answered by round {round}"),
+        (RemarkState::Read, None) => "read by a run that changed nothing".to_owned(),
+    };
+    writeln!(
+        text,
+        "#{} {}{}{side} at {} by {}: {became}",
+        remark.id,
+        plain::line(&remark.path),
+        line.unwrap_or_default(),
+        remark.head.get(..12).unwrap_or(&remark.head),
+        plain::line(&remark.person),
+    )
+    .ok();
+    for line in remark.text.lines() {
+        writeln!(text, "    {}", plain::line(line)).ok();
+    }
 }
 
 fn file(text: &mut String, file: &FileDiff) {
@@ -69,6 +109,7 @@ fn hunk(text: &mut String, hunk: &Hunk) {
 
 #[cfg(test)]
 mod tests {
+    use orch_domain::person::Channel;
     use orch_views::diff::RoundView;
 
     use super::*;
@@ -118,6 +159,23 @@ mod tests {
             added: 1,
             removed: 1,
             is_cut: false,
+            remarks: vec![RemarkView {
+                id: 4,
+                path: "cart.sh".into(),
+                line: Some(7),
+                side: Side::Old,
+                excerpt: "guard".into(),
+                text: format!("Why is it gone?\n{}", hostile().replace('\n', "")),
+                person: "ann".into(),
+                channel: Channel::Page,
+                at_ms: 0,
+                head: "a1".repeat(20),
+                base: "b0".into(),
+                state: RemarkState::Read,
+                run: Some(3),
+                round: Some(2),
+            }],
+            total_remarks: 1,
         };
         insta::assert_snapshot!(diff(&view), @r"
         SHOP-1, round 2: 1 files, +1 -1 (b0..a1)
@@ -129,6 +187,11 @@ mod tests {
         -old
         +\u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}next
         … more of it differs
+
+        Remarks
+        #4 cart.sh:7 before the change at a1a1a1a1a1a1 by ann: answered by round 2
+            Why is it gone?
+            \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}next
         ");
     }
 }

@@ -8,7 +8,7 @@ use orch_agents::folder::{HELD_BY, Launch, Limits, PASSED, PROMPT, PROTOCOL, REF
 use orch_agents::workspace::bot;
 use orch_domain::confined::HeldBy;
 use orch_domain::event::EventKind;
-use orch_domain::id::ObjectId;
+use orch_domain::id::{ObjectId, RemarkId};
 use orch_domain::stage::{Role, RunRole};
 use orch_process::files::put_beneath;
 use orch_process::resolve_program;
@@ -23,6 +23,7 @@ use crate::ledger::intent::intent;
 use crate::steps::attachments;
 use crate::steps::network::Way;
 use crate::steps::prompts;
+use crate::steps::remarks;
 use crate::steps::stack::{own_since, rewritten};
 use orch_config as config;
 
@@ -112,6 +113,9 @@ impl AgentRun<'_> {
             prompts::assemble(ledger, doors, &config, record, repo, &base, self.role).await?;
         let files = self.attachments();
         prompt += &attachments::lay_out(ledger, doors, &config, record, &files).await?;
+        let said = remarks::open(ledger, task.id, self.role).await?;
+        prompt += &remarks::told(&said);
+        let given: Vec<RemarkId> = said.iter().map(|remark| remark.id).collect();
         let driver = driver_of(agent, role_config.model.as_ref(), config.budgets.run_usd);
         let input = PlanInput {
             program: program.clone(),
@@ -183,7 +187,11 @@ impl AgentRun<'_> {
                     }
                     match over_budget(tx, row.task, &budgets, now).await? {
                         Some(overdrawn) => Ok(Err(Launched::Overdrawn(overdrawn))),
-                        None => insert_run(tx, key, &row, now).await.map(Ok),
+                        None => {
+                            let run = insert_run(tx, key, &row, now).await?;
+                            tx.give_remarks(run, &given).await?;
+                            Ok(Ok(run))
+                        }
                     }
                 })
             })
