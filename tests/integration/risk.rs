@@ -142,3 +142,48 @@ fn gate_is_asked_from_its_tier_on_and_a_riskier_change_has_another_reviewer() {
         "{shown}"
     );
 }
+
+#[test]
+fn deploy_of_a_change_of_low_risk_is_approved_by_nobody_and_one_of_high_risk_is() {
+    let mut world = world();
+    world.config["pipeline"]["deploy-staging"] = json!([
+        "work staging",
+        "approval",
+        "work merge-prepare",
+        "gate merge",
+        "work land"
+    ]);
+    world.config["deploy_approval"] = json!({"from_risk": "medium"});
+    world.config["gates"]["protected-paths"]["mode"] = json!("advise");
+    world.write_config();
+    let _host = world.serve();
+    // Nobody approves here: `until` only looks.
+    let settled = |item: &str| {
+        orch_kit::until("it has come to an end, or asks", || {
+            let view = world.task(item);
+            let asks = view["status"] == "awaiting-approval";
+            (asks || ended(&view)).then_some(view)
+        })
+    };
+    let words = settled(&world.begin("Only words"));
+    assert_eq!(words["stage"], "done", "{words:#}");
+    let weighed = |item: &str| {
+        let log = world.log();
+        let of = format!("work_item={item} event=\"approval-weighed\"");
+        log.lines().filter(|line| line.contains(&of)).count()
+    };
+    assert_eq!(weighed("SHOP-1"), 1, "once for a code");
+    assert!(
+        world
+            .log()
+            .contains("nobody is asked about the deploy task.id=1 tier=low")
+    );
+    assert_eq!(words["decisions"], json!([]), "nobody decided");
+    let risky = settled(&world.begin("Discounts"));
+    assert_eq!(risky["status"], "awaiting-approval", "{risky:#}");
+    assert_eq!(weighed("SHOP-2"), 1);
+    assert_eq!(risky["risk"]["tier"], "high");
+    world.json(&["task", "approve", "SHOP-2"]);
+    let landed = orch_kit::until("it ends", || Some(world.task("SHOP-2")).filter(ended));
+    assert_eq!(landed["stage"], "done", "{landed:#}");
+}

@@ -21,7 +21,7 @@ use crate::REPO_FILE;
 use crate::contexts::{LOCAL_CI_CONTEXT, RequiredContext};
 use crate::host::HostConfig;
 use crate::repository::{CiConfig, RepoFile, Waiver};
-use crate::risk::RiskConfig;
+use crate::risk::{DeployApprovalConfig, RiskConfig};
 use crate::strict::ConfigError;
 
 /// Everything a task needs to know of the configuration, in a form that can be stored.
@@ -40,6 +40,9 @@ pub struct Effective {
     /// Paths that are risky to change, and those that are not.
     #[serde(default, skip_serializing_if = "RiskConfig::is_empty")]
     pub risk: RiskConfig,
+    /// Tier of a change from which on a person approves its deploy.
+    #[serde(default = "every_change", skip_serializing_if = "is_every_change")]
+    approval_from: Tier,
     /// Whether a drill goes by it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_drill: bool,
@@ -86,6 +89,10 @@ fn overtaken_max() -> u32 {
 /// Of a configuration that was stored before there were tiers.
 fn every_change() -> Tier {
     Tier::Low
+}
+
+fn is_every_change(tier: &Tier) -> bool {
+    *tier == every_change()
 }
 
 impl Effective {
@@ -152,6 +159,16 @@ impl Effective {
                     .chain(host.repositories.get(name).map(|r| &r.risk))
                     .chain([&repo.risk]),
             ),
+            approval_from: DeployApprovalConfig::combined(
+                (
+                    host.deploy_approval,
+                    host.repositories
+                        .get(name)
+                        .map_or_else(Default::default, |r| r.deploy_approval),
+                ),
+                repo.deploy_approval,
+                REPO_FILE,
+            )?,
             is_drill: false,
         })
     }
@@ -184,8 +201,9 @@ impl Effective {
             backoff_base_ms: self.rules.backoff_base_ms,
             work_wait_deadline_ms: self.rules.work_wait_deadline_ms,
         };
-        let pipeline = Pipeline::new(steps, entries, rules)
+        let mut pipeline = Pipeline::new(steps, entries, rules)
             .map_err(|e| ConfigError::invalid(file, "pipeline", e.to_string()))?;
+        pipeline.approval_from = self.approval_from;
         Ok(match self.is_drill {
             true => pipeline.drilled(),
             false => pipeline,
@@ -315,6 +333,25 @@ mod tests {
         assert!(from("severe").is_err_and(|e| e.contains("not low, medium or high")));
         let merge = host("gates: {merge: {from_risk: high}}").unwrap_err();
         assert!(merge.contains("gates.merge.from_risk"), "{merge}");
+    }
+
+    #[test]
+    fn repository_asks_a_person_about_more_deploys_and_never_about_fewer() {
+        let host = "deploy_approval: {from_risk: medium}\nrepositories: {bank: {path: b.git, deploy_approval: {from_risk: low}}}";
+        let host = HostConfig::parse("orch.yaml", host).unwrap();
+        let from = |name: &str, own: &str| {
+            let text = format!("ci: {{test: make}}\n{own}");
+            let effective = Effective::combine(&host, name, &repo(&text));
+            let stored = serde_json::to_string(&effective.map_err(|e| e.to_string())?).unwrap();
+            let read: Effective = serde_json::from_str(&stored).unwrap();
+            Ok::<_, String>(read.pipeline().unwrap().approval_from)
+        };
+        assert_eq!(from("shop", ""), Ok(Tier::Medium));
+        assert_eq!(from("bank", ""), Ok(Tier::Low), "its own word stands");
+        let low = "deploy_approval: {from_risk: low}";
+        assert_eq!(from("shop", low), Ok(Tier::Low));
+        let high = "deploy_approval: {from_risk: high}";
+        assert!(from("shop", high).is_err_and(|e| e.contains("only tighten")));
     }
 
     fn repo(text: &str) -> RepoFile {

@@ -20,7 +20,7 @@ use crate::pipeline::PipelineConfig;
 use crate::reconcile::ReconcileConfig;
 use crate::recovery::{BudgetsConfig, PreflightConfig, ReaperConfig};
 use crate::repositories::RepositoryConfig;
-use crate::risk::RiskConfig;
+use crate::risk::{DeployApprovalConfig, RiskConfig};
 use crate::sandbox::SandboxConfig;
 use crate::trackers::TrackerConfig;
 use crate::webhooks::WebhookConfig;
@@ -87,6 +87,8 @@ pub struct HostConfig {
     pub escalation: EscalationConfig,
     /// Paths that are risky to change, and those that are not, of every repository.
     pub risk: RiskConfig,
+    /// When a person approves a deploy.
+    pub deploy_approval: DeployApprovalConfig,
     /// How much of the disk stays free and how long leftovers are kept.
     pub disk: DiskConfig,
     /// How tasks that wait for one base land together.

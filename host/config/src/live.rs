@@ -202,6 +202,7 @@ fn repositories(
             repository.pipeline.clone_from(&next.pipeline);
             repository.require_green_base = next.require_green_base;
             repository.risk.clone_from(&next.risk);
+            repository.deploy_approval = next.deploy_approval;
         }
         (name.clone(), repository)
     };

@@ -9,7 +9,7 @@ use crate::forges::ForgePlace;
 use crate::network::NetworkConfig;
 use crate::pipeline::PipelineConfig;
 use crate::repository::RepoFile;
-use crate::risk::RiskConfig;
+use crate::risk::{DeployApprovalConfig, RiskConfig};
 use crate::sandbox::SandboxGrants;
 use crate::strict::ConfigError;
 
@@ -64,6 +64,9 @@ pub struct RepositoryConfig {
     /// Paths that are risky to change, and those that are not, beside those of `risk` at the top.
     #[serde(default)]
     pub risk: RiskConfig,
+    /// When a person approves a deploy of this repository, instead of what `deploy_approval` at the top says.
+    #[serde(default)]
+    pub deploy_approval: DeployApprovalConfig,
     /// What tests, hooks and probes that run files of the branch may see and do beside what every judged process may.
     #[serde(default)]
     pub sandbox: SandboxGrants,

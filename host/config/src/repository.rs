@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contexts::{self, RequiredContext};
 use crate::gates::EntryConfig;
-use crate::risk::RiskConfig;
+use crate::risk::{DeployApprovalConfig, RiskConfig};
 use crate::strict::{self, ConfigError};
 
 /// The repository's own configuration.
@@ -23,6 +23,8 @@ pub struct RepoFile {
     pub waivers: Vec<Waiver>,
     /// Paths that are riskier to change than the host knows.
     pub risk: RiskConfig,
+    /// Asks a person about more deploys than the host does.
+    pub deploy_approval: DeployApprovalConfig,
 }
 
 /// How to test a commit in a clean checkout.

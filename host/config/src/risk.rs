@@ -21,6 +21,35 @@ pub struct RiskConfig {
     pub low: Vec<String>,
 }
 
+/// When a person approves a deploy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeployApprovalConfig {
+    /// Tier of a change from which on a person is asked; `low`, every change, if not given.
+    pub from_risk: Option<Tier>,
+}
+
+impl DeployApprovalConfig {
+    /// What the host's file says of a repository, tightened by the repository's own.
+    pub(crate) fn combined(
+        (top, of_repo): (Self, Self),
+        own: Self,
+        file: &str,
+    ) -> Result<Tier, ConfigError> {
+        let host = of_repo.from_risk.or(top.from_risk).unwrap_or(Tier::Low);
+        match own.from_risk {
+            Some(own) if own > host => Err(ConfigError::invalid(
+                file,
+                "deploy_approval.from_risk",
+                format!(
+                    "`{own}` asks a person about fewer deploys than `{host}`; a repository can only tighten"
+                ),
+            )),
+            own => Ok(own.unwrap_or(host)),
+        }
+    }
+}
+
 impl RiskConfig {
     /// Whether nothing is listed.
     pub fn is_empty(&self) -> bool {

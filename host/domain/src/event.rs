@@ -18,6 +18,8 @@ words! {
         WorkFailed = "work-failed",
         /// A person approved.
         Approved = "approved",
+        /// The risk of the change decided whether a person has to approve its deploy.
+        ApprovalWeighed = "approval-weighed",
         /// Somebody outside said how a check of a commit ended.
         StatusSet = "status-set",
         /// A person rejected.

@@ -21,6 +21,8 @@ words! {
         Deploy = "deploy",
         /// Runs a repository's tests on one commit and posts the status (local forge).
         Ci = "ci",
+        /// Says whether a person has to approve the deploy of this change.
+        Approval = "approval",
         /// Probes production for a while after a deploy.
         Monitor = "monitor",
         /// Puts production back to what was healthy last.
@@ -42,6 +44,7 @@ impl JobKind {
             | Self::MergePrepare
             | Self::Land
             | Self::Deploy
+            | Self::Approval
             | Self::Stop => false,
         }
     }
@@ -49,7 +52,7 @@ impl JobKind {
     /// Whether the host itself moves the task on at its end: what an agent left is in the host's hands.
     pub fn finalises(self) -> bool {
         match self {
-            Self::Gate | Self::MergePrepare | Self::Land | Self::Deploy => true,
+            Self::Gate | Self::Approval | Self::MergePrepare | Self::Land | Self::Deploy => true,
             Self::Agent
             | Self::Staging
             | Self::Ci
@@ -59,16 +62,16 @@ impl JobKind {
         }
     }
 
-    /// The job that works on a step; none where a person has to act.
-    pub fn of_step(step: &Step) -> Option<Self> {
+    /// The job that works on a step. An approval that is asked for whatever the risk is has none.
+    pub fn of_step(step: &Step) -> Self {
         match step {
-            Step::Run(_) => Some(Self::Agent),
-            Step::Gate(_) => Some(Self::Gate),
-            Step::Work(HostWork::Staging) => Some(Self::Staging),
-            Step::Work(HostWork::MergePrepare) => Some(Self::MergePrepare),
-            Step::Work(HostWork::Land) => Some(Self::Land),
-            Step::Work(HostWork::Deploy) => Some(Self::Deploy),
-            Step::Approval => None,
+            Step::Run(_) => Self::Agent,
+            Step::Gate(_) => Self::Gate,
+            Step::Work(HostWork::Staging) => Self::Staging,
+            Step::Work(HostWork::MergePrepare) => Self::MergePrepare,
+            Step::Work(HostWork::Land) => Self::Land,
+            Step::Work(HostWork::Deploy) => Self::Deploy,
+            Step::Approval => Self::Approval,
         }
     }
 
@@ -81,6 +84,7 @@ impl JobKind {
             | Self::MergePrepare
             | Self::Land
             | Self::Deploy
+            | Self::Approval
             | Self::Ci
             | Self::Monitor
             | Self::Rollback

@@ -157,6 +157,8 @@ pub struct Pipeline {
     entries: BTreeMap<EntryId, Entry>,
     /// Bounds of rounds, failures and waits, the same at every stage.
     pub rules: Rules,
+    /// Tier of a change from which on a person approves its deploy; every change is at least low.
+    pub approval_from: Tier,
     /// Whether it is for drills: every gate judges once, nothing is held up, and nothing lands.
     pub is_drill: bool,
 }
@@ -249,6 +251,7 @@ impl Pipeline {
             steps,
             entries,
             rules,
+            approval_from: Tier::Low,
             is_drill: false,
         };
         pipeline.check_order()?;

@@ -110,6 +110,7 @@ pub fn transition(
         Event::WorkDone { work, head } => next.work_done(*work, head.as_ref()),
         Event::WorkFailed { work, failure } => next.work_failed(*work, failure),
         Event::Overtaken { detail } => next.overtaken(detail),
+        Event::ApprovalWeighed { is_needed, .. } => next.approval_weighed(*is_needed),
         Event::Approved { .. } => next.approved(),
         Event::Rejected { by, comment } => next.rejected(by, comment),
         Event::ForeignPush { head } => next.foreign_push(head),
@@ -299,6 +300,21 @@ impl Move<'_> {
                 work.as_str()
             ))
         }
+    }
+
+    fn approval_weighed(&mut self, is_needed: bool) -> Fits {
+        let step = self.expect_working()?;
+        if step != Step::Approval {
+            return Err(format!(
+                "the current step is `{}`, no approval",
+                step.name()
+            ));
+        }
+        match is_needed {
+            true => self.await_approval(),
+            false => self.step_done(),
+        }
+        Ok(())
     }
 
     fn approved(&mut self) -> Fits {

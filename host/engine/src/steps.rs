@@ -51,6 +51,7 @@ use orch_store::{ClaimedJob, RunRow};
 
 use self::agent::AgentStep;
 pub use self::agent::ask_provider;
+use self::approval::ApprovalStep;
 pub(crate) use self::base::{BaseStanding, Bases};
 use self::batch::BatchStep;
 pub(crate) use self::checkout::Checkouts;
@@ -82,6 +83,7 @@ use crate::ledger::status::ReconcilerStatus;
 pub(crate) struct Steps {
     ledger: Ledger,
     agent: AgentStep,
+    approval: ApprovalStep,
     drill: DrillStep,
     gate: GateStep,
     staging: StagingStep,
@@ -158,6 +160,10 @@ impl Steps {
                 doors: doors.clone(),
                 launchpad: launchpad.clone(),
                 bases: bases.clone(),
+            },
+            approval: ApprovalStep {
+                ledger: ledger.clone(),
+                repos: repos.clone(),
             },
             drill: DrillStep {
                 ledger: ledger.clone(),
@@ -243,6 +249,7 @@ impl Steps {
             JobKind::Agent if is_drill => self.drill.run(job).await,
             // Its pipeline has no such step; if it ever came here, it would stop here.
             JobKind::Staging
+            | JobKind::Approval
             | JobKind::MergePrepare
             | JobKind::Land
             | JobKind::Deploy
@@ -254,6 +261,7 @@ impl Steps {
             }
             JobKind::Agent => self.agent.run(job).await,
             JobKind::Gate => self.gate.run(job).await,
+            JobKind::Approval => self.approval.run(job).await,
             JobKind::Staging => self.staging.run(job).await,
             JobKind::MergePrepare => self.merge.run(job).await,
             JobKind::Land => self.land.run(job).await,
@@ -303,6 +311,11 @@ impl Steps {
                     judgement,
                 }
             }
+            // What cannot be weighed, a person is asked about.
+            JobKind::Approval => Event::ApprovalWeighed {
+                is_needed: true,
+                tier: None,
+            },
             JobKind::Staging => return work(HostWork::Staging),
             JobKind::MergePrepare => return work(HostWork::MergePrepare),
             JobKind::Land => return work(HostWork::Land),

@@ -8,6 +8,7 @@ use crate::notice::NoticeKind;
 use crate::pipeline::Step;
 use crate::remedy::resumed_at;
 use crate::retry;
+use crate::risk::Tier;
 use crate::stage::Stage;
 use crate::task::{BlockReason, Status};
 
@@ -69,14 +70,24 @@ impl Move<'_> {
     /// Starts whatever the current step is.
     pub(super) fn start_step(&mut self) {
         self.task.status = Status::Active;
-        if self.current() == Some(Step::Approval) {
-            self.task.status = Status::AwaitingApproval { since_ms: self.now };
-            self.effects
-                .push(Effect::Tracker(TrackerState::ConfirmDeploy));
-            self.approval_needed(&Step::Approval.name());
+        if self.current() == Some(Step::Approval) && self.pipeline.approval_from == Tier::Low {
+            // Every change is at least that: there is nothing to find out.
+            self.await_approval();
             return;
         }
         self.enqueue(0, None);
+    }
+
+    /// A person has to approve the deploy.
+    pub(super) fn await_approval(&mut self) {
+        if self.task.stop_requested {
+            self.begin_stop();
+            return;
+        }
+        self.task.status = Status::AwaitingApproval { since_ms: self.now };
+        self.effects
+            .push(Effect::Tracker(TrackerState::ConfirmDeploy));
+        self.approval_needed(&Step::Approval.name());
     }
 
     /// Tells people that one of them has to approve at the current step.
@@ -90,7 +101,7 @@ impl Move<'_> {
 
     /// Puts a job for the current step into the queue.
     pub(super) fn enqueue(&mut self, delay_ms: i64, put_off: Option<PutOff>) {
-        let Some(kind) = self.current().as_ref().and_then(JobKind::of_step) else {
+        let Some(kind) = self.current().as_ref().map(JobKind::of_step) else {
             return;
         };
         self.effects.push(Effect::Enqueue {

@@ -4,6 +4,7 @@ use crate::event::EventKind;
 use crate::id::{EntryId, ObjectId};
 use crate::outcome::RunOutcome;
 use crate::pipeline::HostWork;
+use crate::risk::Tier;
 use crate::stage::Stage;
 use crate::task::BlockReason;
 use crate::verdict::{EvaluationOutcome, InconclusiveReason};
@@ -141,6 +142,13 @@ pub enum Event {
         /// What moved.
         detail: String,
     },
+    /// The risk of the change was held against the tier from which on a person approves its deploy.
+    ApprovalWeighed {
+        /// Whether a person has to approve.
+        is_needed: bool,
+        /// Tier of the change; none if it could not be told.
+        tier: Option<Tier>,
+    },
     /// A person approved the deploy.
     Approved {
         /// Name of the person, as it is written down.
@@ -209,6 +217,7 @@ impl Event {
             Self::WorkDone { .. } => EventKind::WorkDone,
             Self::WorkFailed { .. } => EventKind::WorkFailed,
             Self::Overtaken { .. } => EventKind::Overtaken,
+            Self::ApprovalWeighed { .. } => EventKind::ApprovalWeighed,
             Self::Approved { .. } => EventKind::Approved,
             Self::Rejected { .. } => EventKind::Rejected,
             Self::ForeignPush { .. } => EventKind::ForeignPush,

@@ -204,6 +204,7 @@ async fn approve(
                 by: who.clone(),
                 base: record.base_branch.clone(),
                 hook: hook_of(config, record.task.repo.as_str()),
+                not_asked: None,
             };
             tx.put_evidence(id, &approval.row(head, by.now)).await?;
         }

@@ -5,6 +5,7 @@ use orch_domain::id::{BatchId, ObjectId, TaskId, UnixMs};
 use orch_domain::imports::{
     CatchUp, LeaseHolder, MergeLease, Preparation, Review, ReviewState, TestRun,
 };
+use orch_domain::risk::Tier;
 use orch_reports::FailedTests;
 use orch_store::{EvidenceRow, StoreError};
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,9 @@ pub(crate) struct StoredApproval {
     pub(crate) base: String,
     /// The hook that deploys it; none if nothing does.
     pub(crate) hook: Option<String>,
+    /// Tier of the change, if nobody was asked because it is below what persons are asked about. Then `by` is the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) not_asked: Option<Tier>,
 }
 
 impl StoredApproval {

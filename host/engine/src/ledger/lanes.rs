@@ -65,9 +65,7 @@ async fn failed(
     reason: BlockReason,
     now: UnixMs,
 ) -> Result<(), StoreError> {
-    let Some(lane) = JobKind::of_step(step).map(JobKind::lane) else {
-        return Ok(());
-    };
+    let lane = JobKind::of_step(step).lane();
     let (repo, name) = (task.repo.as_str(), step.name());
     let tasks = tx.step_failed(repo, &name, reason, task.id, now).await?;
     if tasks < ALIKE_MAX {

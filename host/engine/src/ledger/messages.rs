@@ -27,6 +27,9 @@ pub(crate) fn event_data(event: &Event, before: &Task, after: &Task) -> String {
             json!({"work": work.as_str(), "failure": kind, "detail": detail})
         }
         Event::Overtaken { detail } | Event::WaitedTooLong { detail } => json!({"detail": detail}),
+        Event::ApprovalWeighed { is_needed, tier } => {
+            json!({"needed": is_needed, "risk": tier, "head": head(before)})
+        }
         Event::Approved { by } => json!({"by": by, "head": head(before)}),
         Event::StopRequested { by } => json!({"by": by}),
         Event::Halted { reason, detail } => {

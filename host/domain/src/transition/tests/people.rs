@@ -3,10 +3,11 @@
 use super::build::{apply, apply_in, at_step, entry, is_ignored, sha};
 use crate::job::JobKind;
 use crate::outcome::RunOutcome;
-use crate::pipeline::{Pipeline, Rules, default_entries, default_steps};
+use crate::pipeline::{Pipeline, Rules, Step, default_entries, default_steps};
+use crate::risk::Tier;
 use crate::stage::Stage;
 use crate::task::{BlockReason, Status};
-use crate::transition::{Chance, Effect, Event, Transition, transition};
+use crate::transition::{Chance, Effect, Event, Judgement, Transition, transition};
 
 #[test]
 fn rejection_at_a_gate_leads_where_the_gates_own_no_would() {
@@ -178,4 +179,60 @@ fn what_waited_for_too_long_is_blocked_with_its_reason_and_asks_again_when_it_is
         let (task, _) = apply(&task, &resumed);
         assert_eq!(task.status.name(), was.name());
     }
+}
+
+#[test]
+fn approval_by_risk_is_weighed_by_a_job_and_asks_a_person_only_if_it_says_so() {
+    let mut pipeline = Pipeline::default();
+    pipeline.approval_from = Tier::Medium;
+    let steps = pipeline.steps(Stage::DeployStaging);
+    let at = steps.iter().position(|s| *s == Step::Approval).unwrap();
+    let before = u32::try_from(at - 1).unwrap();
+    let judged = Event::GateJudged {
+        entry: entry("staging-status"),
+        judgement: Judgement::Pass,
+    };
+    let task = at_step(&pipeline, Stage::DeployStaging, before);
+    let (task, effects) = apply_in(&pipeline, &task, &judged, 1_000);
+    assert_eq!(
+        (task.step, task.status.clone()),
+        (before + 1, Status::Active)
+    );
+    let is_weighing = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::Enqueue {
+                kind: JobKind::Approval,
+                ..
+            }
+        )
+    };
+    assert!(
+        effects.len() == 1 && is_weighing(&effects[0]),
+        "{effects:?}"
+    );
+    let weighed = |is_needed| Event::ApprovalWeighed {
+        is_needed,
+        tier: Some(Tier::Low),
+    };
+    let (on, effects) = apply_in(&pipeline, &task, &weighed(false), 2_000);
+    assert_eq!((on.step, on.status), (before + 2, Status::Active));
+    assert!(
+        !effects.iter().any(|e| matches!(e, Effect::Notify(_))),
+        "{effects:?}"
+    );
+    let (asked, effects) = apply_in(&pipeline, &task, &weighed(true), 2_000);
+    assert_eq!(asked.status, Status::AwaitingApproval { since_ms: 2_000 });
+    assert!(
+        effects.iter().any(|e| matches!(e, Effect::Notify(_))),
+        "{effects:?}"
+    );
+    // A job of before says nothing of a task that has moved on.
+    assert!(matches!(
+        transition(&asked, &pipeline, &weighed(false), 3_000, Chance(0.5)),
+        Transition::Ignored { .. }
+    ));
+    // Nothing works on it any more: it is weighed anew, never left out.
+    let (_, effects) = apply_in(&pipeline, &task, &Event::JobLost, 3_000);
+    assert!(effects.iter().any(is_weighing), "{effects:?}");
 }
