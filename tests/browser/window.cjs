@@ -172,6 +172,37 @@ const steps = {
     await steps.look({ pages: { diff: address, task: `/ui/tasks/${item}` } });
   },
 
+  // The log is kept as a file; no browser opens it as a page.
+  async keep({ address, begins }) {
+    const page = await browser();
+    await page.goto(address);
+    const [file] = await Promise.all([page.waitForEvent("download"), page.click("a[download]")]);
+    const text = fs.readFileSync(await file.path(), "utf8");
+    ensure(text.startsWith(begins), `the file begins with ${text.slice(0, 80)}`);
+    ensure(/^[A-Za-z0-9-]+-run-\d+-stdout\.txt$/.test(file.suggestedFilename()), file.suggestedFilename());
+    const ran = await page.evaluate(() => window.hacked);
+    ensure(ran === undefined, "what the log says ran");
+    await page.context().close();
+  },
+
+  // What somebody clicks who looks for something, from the first page on, and what they have to see then.
+  async paths({ paths }) {
+    const page = await browser();
+    for (const { clicks, finds } of paths) {
+      await page.goto("/");
+      ensure(clicks.length <= 3, `${clicks}: more than three clicks`);
+      for (const click of clicks) {
+        const link = page.getByRole("link", { name: new RegExp(`^${click}(?![0-9])`) });
+        await link.first().click();
+        await page.waitForLoadState();
+      }
+      const text = await page.locator("main").innerText();
+      for (const find of finds) ensure(text.includes(find), `${clicks.join(", ") || "the first page"}: does not show ${find}`);
+      await shot(page, `path-${clicks.join("-").replace(/[^A-Za-z0-9-]/g, "") || "first"}`);
+    }
+    await page.context().close();
+  },
+
   // Resume and stop by keys alone.
   async unblock({ resume, stop }) {
     const page = await browser();
@@ -236,6 +267,43 @@ const steps = {
     await page.click(".me summary");
     await page.click(".me button");
     await page.waitForURL("**/ui/login");
+    await page.context().close();
+  },
+
+  // People who have a live page open, as many connections, for as long as the script runs.
+  async viewers({ count }) {
+    const http = require("node:http");
+    const cookie = given.cookies.map((c) => `${c.name}=${c.value}`).join("; ");
+    const opened = Array.from({ length: count }, () =>
+      new Promise((done, failed) => {
+        const request = http.get(`${given.base}/ui/live?after=0`, { headers: { cookie }, agent: false }, (answer) => {
+          answer.once("data", done);
+          answer.on("data", () => {});
+          answer.on("error", () => {});
+          if (answer.statusCode !== 200) failed(new Error(`a viewer got ${answer.statusCode}`));
+        });
+        request.on("error", failed);
+      }),
+    );
+    await Promise.all(opened);
+    await ask("measure");
+  },
+
+  // How long a log and a difference take until they are painted.
+  async opens(addresses) {
+    const page = await browser();
+    for (const [name, address] of Object.entries(addresses)) {
+      const took = [];
+      for (let n = 0; n < 5; n += 1) {
+        await page.goto(address);
+        took.push(
+          await page.evaluate(
+            () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now())))),
+          ),
+        );
+      }
+      process.stdout.write(`#${name} ${took.map((ms) => Math.round(ms)).join(" ")}\n`);
+    }
     await page.context().close();
   },
 

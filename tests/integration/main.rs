@@ -33,6 +33,7 @@ mod gateway;
 mod http;
 mod init;
 mod items;
+mod kept;
 mod layers;
 mod left;
 mod live;

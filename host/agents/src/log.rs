@@ -89,6 +89,21 @@ fn file_of(folder: &RunFolder, source: Source) -> PathBuf {
     }
 }
 
+/// One of the files as it is, from its first byte: it and its bytes by now. None if there is no such file.
+///
+/// # Errors
+/// When the file is there and cannot be opened.
+pub fn whole(folder: &RunFolder, source: Source) -> io::Result<Option<(File, u64)>> {
+    match File::open(file_of(folder, source)) {
+        Ok(file) => {
+            let size = file.metadata()?.len();
+            Ok(Some((file, size)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Bytes of the log that people read.
 pub fn size(folder: &RunFolder) -> u64 {
     std::fs::metadata(log_file(folder)).map_or(0, |file| file.len())

@@ -1,6 +1,7 @@
 //! What people and machines may see of a host, by noun. Read-only, each view from one snapshot of the store.
 
 mod alerts;
+mod artefacts;
 mod batches;
 mod board;
 mod conduct;
@@ -27,6 +28,7 @@ mod tasks;
 mod verdicts;
 
 pub use self::alerts::AlertViews;
+pub use self::artefacts::ArtefactViews;
 pub use self::board::BoardViews;
 pub use self::conduct::ConductViews;
 pub use self::costs::CostViews;
@@ -43,5 +45,5 @@ pub(crate) use self::mechanisms::Mechanisms;
 pub use self::pauses::PauseViews;
 pub use self::people::PeopleViews;
 pub use self::queue::QueueViews;
-pub use self::runs::RunViews;
+pub use self::runs::{RawLog, RunViews};
 pub use self::tasks::TaskViews;

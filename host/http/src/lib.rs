@@ -8,6 +8,7 @@ mod access;
 mod again;
 mod api;
 mod call;
+mod download;
 mod metrics;
 mod openapi;
 mod refusal;

@@ -144,6 +144,20 @@ impl Routes {
         self
     }
 
+    /// Answers a look with a file; the handler holds whoever asks to `least`.
+    pub(crate) fn file<H, T>(mut self, path: &'static str, least: PersonRole, handler: H) -> Self
+    where
+        H: axum::handler::Handler<T, Api>,
+        T: 'static,
+    {
+        self.router = self.router.route(path, get(handler));
+        #[cfg(test)]
+        self.paths.push((format!("GET {path}"), least.as_str()));
+        #[cfg(not(test))]
+        let _ = least;
+        self
+    }
+
     /// Answers a path at which others than the host's own clients speak, in words of their own.
     pub(crate) fn foreign<H, T>(mut self, path: &'static str, handler: H) -> Self
     where

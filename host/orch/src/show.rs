@@ -2,6 +2,7 @@
 //! wrote from acting on the terminal.
 
 pub(crate) mod alert;
+pub(crate) mod artefact;
 pub(crate) mod author;
 pub(crate) mod backup;
 pub(crate) mod conduct;

@@ -7,6 +7,7 @@
 //! about it and its endpoints.
 
 pub mod alert;
+pub mod artefact;
 pub mod author;
 pub mod backup;
 pub mod board;

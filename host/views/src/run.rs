@@ -13,6 +13,18 @@ pub const LINES_DEFAULT: u32 = 1_000;
 
 /// A range of a run's log. The run is a number, or `latest`.
 pub const LOG: Endpoint<2, LogRequest, LogView> = Endpoint::get("/tasks/{item}/runs/{run}/log");
+/// Address of a file of a run as it is: plain text to be kept, up to where it ends when it is asked for.
+pub const RAW_PATH: &str = "/tasks/{item}/runs/{run}/raw";
+
+/// Which file of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRequest {
+    /// What to read.
+    #[serde(default)]
+    pub source: LogSource,
+}
+
 /// A range of what a run's agent did. The run is a number, or `latest`.
 pub const EVENTS: Endpoint<2, EventsRequest, EventsView> =
     Endpoint::get("/tasks/{item}/runs/{run}/events");

@@ -13,6 +13,7 @@ mod door;
 mod form;
 mod live;
 mod login;
+mod markdown;
 mod order;
 mod page;
 mod pages;
@@ -51,7 +52,9 @@ pub fn router(api: Api, stopped: watch::Receiver<bool>) -> Router {
         .route("/ui/tasks", get(pages::tasks::show).post(order::begin))
         .route("/ui/tasks/{item}", get(pages::task::show))
         .route("/ui/tasks/{item}/diff", get(pages::diff::show))
+        .route("/ui/tasks/{item}/artefacts", get(pages::artefacts::show))
         .route("/ui/tasks/{item}/runs/{run}", get(pages::run::show))
+        .route("/ui/tasks/{item}/runs/{run}/raw", get(pages::raw::show))
         .route("/ui/tasks/{item}/{verb}", post(order::about_task))
         .route("/ui/evaluations/{id}", get(pages::evaluation::show))
         .route("/ui/gates", get(pages::gates::show))

@@ -1,5 +1,6 @@
 //! Which pages are there? One file for each says what it shows.
 
+pub(crate) mod artefacts;
 pub(crate) mod board;
 mod choices;
 pub(crate) mod diff;
@@ -9,6 +10,7 @@ pub(crate) mod gates;
 pub(crate) mod inbox;
 mod lamps;
 pub(crate) mod queue;
+pub(crate) mod raw;
 pub(crate) mod run;
 pub(crate) mod system;
 pub(crate) mod task;

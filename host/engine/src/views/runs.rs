@@ -29,6 +29,36 @@ pub struct RunViews {
     pub(crate) ledger: Ledger,
 }
 
+/// Bytes that are read of a file at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A file of a run on its way to somebody. What is written to it meanwhile is not part of it, so that it has an end.
+#[derive(Debug)]
+pub struct RawLog {
+    /// What it is called where it is kept.
+    pub name: String,
+    /// Its bytes.
+    pub size: u64,
+    left: u64,
+    file: tokio::fs::File,
+}
+
+impl RawLog {
+    /// The bytes that follow; none at the end.
+    ///
+    /// # Errors
+    /// When the file cannot be read any more.
+    pub async fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        use tokio::io::AsyncReadExt as _;
+        let most = usize::try_from(self.left).unwrap_or(CHUNK_BYTES);
+        let mut bytes = vec![0; most.min(CHUNK_BYTES)];
+        let read = self.file.read(&mut bytes).await?;
+        bytes.truncate(read);
+        self.left = self.left.saturating_sub(read as u64);
+        Ok((read > 0).then_some(bytes))
+    }
+}
+
 impl RunViews {
     /// A range of a run's log.
     ///
@@ -55,11 +85,7 @@ impl RunViews {
         };
         let lines = lines(request.lines)?;
         let run = self.find(item, run).await?;
-        let source = match request.source {
-            LogSource::Log => Source::Log,
-            LogSource::Stdout => Source::Stdout,
-            LogSource::Stderr => Source::Stderr,
-        };
+        let source = file(request.source);
         let (folder, ended) = (RunFolder::at(&run.folder), run.finished_ms.is_some());
         let read = blocking(move || {
             let truncated = ended && folder.is_truncated();
@@ -117,6 +143,43 @@ impl RunViews {
         })
     }
 
+    /// One of the files of a run as it is, up to where it ends now.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] for a run or a file that is not there.
+    pub async fn whole(
+        &self,
+        item: &str,
+        run: &str,
+        source: LogSource,
+    ) -> Result<RawLog, CommandError> {
+        let run = self.find(item, run).await?;
+        let folder = RunFolder::at(&run.folder);
+        let opened = blocking(move || log::whole(&folder, file(source))).await?;
+        let Some((file, size)) = opened else {
+            let text = format!("run {} has no `{}`", run.id, source.as_str());
+            return Err(CommandError::not_found(text)
+                .with_remedy("it has written nothing yet, or its folder was removed"));
+        };
+        let name: String = named(item)?
+            .to_string()
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '-' {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        Ok(RawLog {
+            name: format!("{name}-run-{}-{}.txt", run.id, source.as_str()),
+            size,
+            left: size,
+            file: tokio::fs::File::from_std(file),
+        })
+    }
+
     async fn find(&self, item: &str, run: &str) -> Result<RunRow, CommandError> {
         let wanted = match run {
             LATEST => None,
@@ -148,6 +211,14 @@ impl RunViews {
                 "`orch task show {asked}` lists the runs that there are"
             ))
         })
+    }
+}
+
+fn file(source: LogSource) -> Source {
+    match source {
+        LogSource::Log => Source::Log,
+        LogSource::Stdout => Source::Stdout,
+        LogSource::Stderr => Source::Stderr,
     }
 }
 

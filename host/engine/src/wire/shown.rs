@@ -16,6 +16,7 @@ pub struct Views {
     pub tasks: views::TaskViews,
     pub runs: views::RunViews,
     pub diffs: views::DiffViews,
+    pub artefacts: views::ArtefactViews,
     pub inbox: views::InboxViews,
     pub board: views::BoardViews,
     pub live: views::LiveViews,
@@ -60,6 +61,10 @@ impl Views {
             },
             runs: views::RunViews {
                 ledger: ledger.clone(),
+            },
+            artefacts: views::ArtefactViews {
+                ledger: ledger.clone(),
+                repos: repos.clone(),
             },
             diffs: views::DiffViews {
                 ledger: ledger.clone(),

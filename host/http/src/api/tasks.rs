@@ -1,7 +1,8 @@
 //! Tasks: looked at, begun, decided about.
 
-use orch_views::{board, diff, history, inbox, remark, run, task};
+use orch_views::{artefact, board, diff, history, inbox, remark, run, task};
 
+use crate::download;
 use crate::routes::Routes;
 
 pub(super) fn add(routes: Routes) -> Routes {
@@ -29,6 +30,13 @@ pub(super) fn add(routes: Routes) -> Routes {
         })
         .on(&run::EVENTS, async |api, [item, run], range| {
             api.views.runs.events(&item, &run, range).await
+        })
+        .file(run::RAW_PATH, download::LEAST, download::answer)
+        .on(&artefact::LIST, async |api, [item], _| {
+            api.views.artefacts.list(&item).await
+        })
+        .on(&artefact::SHOW, async |api, [item], which| {
+            api.views.artefacts.show(&item, which).await
         })
         .on(&diff::DIFF, async |api, [item], which| {
             api.views.diffs.show(&item, which).await

@@ -76,6 +76,18 @@ pub(crate) enum Task {
         #[arg(long)]
         round: Option<u32>,
     },
+    /// List what the roles and the host wrote down of a task.
+    Artefacts {
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
+        id: String,
+    },
+    /// Show one artefact of a task.
+    Artefact {
+        /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.
+        id: String,
+        /// Its name, as `orch task artefacts` prints it.
+        name: String,
+    },
     /// Say something of a file or line of what a task changed; the next run that makes something reads it.
     Remark {
         /// Work item, such as SHOP-12, or shop:SHOP-12 where several repositories have it.

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use orch_domain::remark::Side;
 use orch_engine::commands::BODY_BYTES_MAX;
+use orch_views::artefact::{self, ArtefactRequest};
 use orch_views::diff::{self, DiffRequest};
 use orch_views::message::Nothing;
 use orch_views::remark::{self, RemarkRequest};
@@ -26,6 +27,8 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
         | Task::Why { .. }
         | Task::Log { .. }
         | Task::Diff { .. }
+        | Task::Artefacts { .. }
+        | Task::Artefact { .. }
         | Task::Remark { .. }
         | Task::Approve { .. }
         | Task::Reject { .. }
@@ -63,6 +66,15 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
             let request = DiffRequest { round };
             let view = host.ask(&diff::DIFF, [&id], &request).await?;
             return print(json, &view, show::diff::diff);
+        }
+        Task::Artefacts { id } => {
+            let list = host.ask(&artefact::LIST, [&id], &Nothing {}).await?;
+            return print(json, &list, show::artefact::list);
+        }
+        Task::Artefact { id, name } => {
+            let request = ArtefactRequest { name };
+            let view = host.ask(&artefact::SHOW, [&id], &request).await?;
+            return print(json, &view, show::artefact::one);
         }
         Task::New {
             repo,
