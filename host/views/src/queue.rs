@@ -41,6 +41,18 @@ pub struct QueueView {
     pub security: SecurityView,
     /// The jobs with the highest numbers, at most ten.
     pub recent: Vec<RecentJob>,
+    /// Changes that landed on each of the last 30 days, in UTC, the oldest first.
+    #[serde(default)]
+    pub landed: Vec<LandedDay>,
+}
+
+/// What landed on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LandedDay {
+    /// Beginning of the day, Unix milliseconds.
+    pub day_ms: i64,
+    /// Changes.
+    pub changes: u64,
 }
 
 /// Who asks forge and tracker for what no notice told.

@@ -8,6 +8,7 @@
 
 mod act;
 mod assets;
+mod chart;
 mod cookie;
 mod door;
 mod form;

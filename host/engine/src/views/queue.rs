@@ -10,7 +10,7 @@ use orch_store::{
 };
 use orch_views::job::{JobCounts, JobState as State, JobView, JobsView, RecentJob};
 use orch_views::page::{LIMIT_MAX, PageRequest};
-use orch_views::queue::{AlertsView, QueueView, StopView};
+use orch_views::queue::{AlertsView, LandedDay, QueueView, StopView};
 
 use super::mechanisms::{self, Mechanisms};
 use super::{leases, pages, pauses};
@@ -22,6 +22,11 @@ use crate::ledger::status::POLL_MAX;
 
 /// Jobs that the queue's view shows as recent.
 const RECENT: u32 = 10;
+
+/// Days of which it is shown what landed.
+const LANDED_DAYS: i64 = 30;
+/// A day, milliseconds.
+const DAY_MS: i64 = 86_400_000;
 
 /// Shows the queue. Clones are the same.
 #[derive(Debug, Clone)]
@@ -59,6 +64,7 @@ impl QueueViews {
             alerts: AlertsView { open: rows.alerts },
             security: self.mechanisms.security(rows.decisions),
             recent: rows.recent.into_iter().map(recent).collect(),
+            landed: landed(&rows.landed, now),
         })
     }
 
@@ -107,11 +113,30 @@ struct Rows {
     leases: Vec<LeaseRow>,
     running: Vec<RunningJob>,
     names: BTreeMap<TaskId, String>,
+    landed: Vec<(i64, u64)>,
+}
+
+/// Every one of the last days, those on which nothing landed among them.
+fn landed(rows: &[(i64, u64)], now: i64) -> Vec<LandedDay> {
+    let today = now.div_euclid(DAY_MS);
+    let on = |day: i64| {
+        rows.iter()
+            .find(|(of, _)| *of == day)
+            .map_or(0, |(_, n)| *n)
+    };
+    (today - LANDED_DAYS + 1..=today)
+        .map(|day| LandedDay {
+            day_ms: day * DAY_MS,
+            changes: on(day),
+        })
+        .collect()
 }
 
 async fn rows(tx: &mut Tx, now: i64) -> Result<Rows, StoreError> {
     let (leases, running, names) = leases::held(tx).await?;
+    let since = (now.div_euclid(DAY_MS) - LANDED_DAYS + 1) * DAY_MS;
     Ok(Rows {
+        landed: tx.landed_by_day(since).await?,
         counts: counts(tx).await?,
         recent: tx.recent_jobs(RECENT).await?,
         tally: tx.task_tally().await?,

@@ -29,6 +29,21 @@ pub enum Landing {
 }
 
 impl Tx {
+    /// How many changes landed on each day since `since`, by the number of the day since the Unix epoch.
+    pub async fn landed_by_day(&mut self, since: UnixMs) -> Result<Vec<(i64, u64)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT landed_ms / 86400000 AS day, count(*) FROM task_branches WHERE landed_ms >= ? GROUP BY day \
+             ORDER BY day",
+        )
+        .bind(since)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("count what landed by day")?;
+        rows.iter()
+            .map(|row| Ok((get(row, 0)?, get::<i64, _>(row, 1)?.unsigned_abs())))
+            .collect()
+    }
+
     /// Writes down that a branch of a task is to get a pull request, once.
     pub async fn record_pull_request(
         &mut self,

@@ -1,9 +1,12 @@
 //! What did the gates make of the changes of drills? A part of the page of the gates.
 
+use std::collections::BTreeMap;
+
 use orch_domain::drill::{DrillAnswer, DrillFate};
 use orch_views::drill::{self, DrillAnswerView, DrillClassView, DrillView};
 
 use crate::act::{Act, Acts};
+use crate::chart::{Chart, chart};
 use crate::text::{When, in_path, line};
 
 /// The latest drill of a repository.
@@ -46,6 +49,28 @@ pub(crate) struct Cell {
     pub(crate) words: &'static str,
     pub(crate) look: &'static str,
     pub(crate) evaluation: Option<i64>,
+}
+
+/// Drills that are looked back at.
+pub(crate) const PAST: u32 = 30;
+
+/// For each repository with more than one drill behind it, how much escaped in each, in percent of what could be said.
+pub(crate) fn escapes(newest_first: Vec<DrillView>) -> Vec<Chart> {
+    let mut by_repo: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
+    for drill in newest_first.into_iter().rev().filter(|d| d.is_over) {
+        let told = drill.caught + drill.escaped;
+        if told > 0 {
+            let percent = drill.escaped * 100 / told;
+            let name = format!("drill {}", drill.drill);
+            by_repo.entry(drill.repo).or_default().push((name, percent));
+        }
+    }
+    let several = by_repo.into_iter().filter(|(_, all)| all.len() > 1);
+    let charts = several.filter_map(|(repo, all)| {
+        let title = format!("{}: percent that escaped, drill by drill", line(&repo));
+        chart(&format!("escapes-{repo}"), title, "escaped, %", all)
+    });
+    charts.collect()
 }
 
 /// Drills as they are drawn.

@@ -11,6 +11,7 @@ use orch_views::page::{LIMIT_MAX, PageRequest};
 use super::drills::{self, Drill};
 use crate::Window;
 use crate::act::{Act, Acts, Look};
+use crate::chart::Chart;
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
 use crate::text::{bytes, in_path, line, long_us, short};
@@ -21,6 +22,7 @@ struct Gates {
     gates: Vec<Gate>,
     conduct: Vec<Conduct>,
     drills: Vec<Drill>,
+    escapes: Vec<Chart>,
     drill_orders: Vec<Act>,
     modes: Vec<(String, String)>,
     decisions: Vec<(String, i64)>,
@@ -63,6 +65,11 @@ pub(crate) async fn show(State(window): State<Window>, asked: Asked) -> Result<R
     let view = window.api.views.gates.page(&all)?;
     let conduct = window.api.views.conduct.page(all.clone()).await?;
     let drills = window.api.views.drills.latest().await?;
+    let request = PageRequest {
+        limit: Some(drills::PAST),
+        after: None,
+    };
+    let past = window.api.views.drills.list(request).await?;
     let status = window.api.views.host.status().await?;
     let security = window.api.views.queue.show().await?.security;
     let acts = Acts {
@@ -72,6 +79,7 @@ pub(crate) async fn show(State(window): State<Window>, asked: Asked) -> Result<R
     let body = Gates {
         gates: view.items.into_iter().map(|g| gate(g, acts)).collect(),
         conduct: conduct.items.into_iter().map(decided).collect(),
+        escapes: drills::escapes(past.items),
         drills: drills::drawn(drills, status.now_ms),
         drill_orders: drills::orders(acts, status.repositories),
         modes: security.repositories.into_iter().collect(),

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::Window;
 use crate::act::{Act, Acts, Look};
+use crate::chart::{Chart, chart};
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
 use crate::text::{When, in_path, line, usd};
@@ -39,6 +40,7 @@ struct Queue {
     breakers: Vec<(String, &'static str, String)>,
     preflight: Vec<(String, bool, String)>,
     leases: Vec<Lease>,
+    landed: Option<Chart>,
 }
 
 struct Row {
@@ -117,6 +119,7 @@ pub(crate) async fn show(
             .collect(),
         may_pause: asked.viewer.may(pause::PAUSE.least),
         csrf: asked.viewer.csrf.clone(),
+        landed: landed(&queue),
         breakers: breakers(&queue, now),
         preflight: queue
             .resilience
@@ -137,6 +140,18 @@ pub(crate) async fn show(
         follows: Follows::Everything,
     };
     page.answer(&window, &asked, &body).await
+}
+
+/// What landed by day.
+fn landed(queue: &QueueView) -> Option<Chart> {
+    let all: u64 = queue.landed.iter().map(|day| day.changes).sum();
+    let days = queue.landed.len();
+    let values = queue.landed.iter().map(|day| {
+        let iso = When::of(day.day_ms, day.day_ms).iso;
+        (iso.chars().take(10).collect(), day.changes)
+    });
+    let title = format!("{all} changes landed in {days} days");
+    chart("landed", title, "landed", values)
 }
 
 fn facts(queue: &QueueView) -> Vec<(&'static str, String)> {
