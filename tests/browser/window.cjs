@@ -156,7 +156,7 @@ const steps = {
     ensure((await of(page).locator("[name=line]").inputValue()) === line, "the line is filled in");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
-    const said = of(page).locator("tr.said .remark");
+    const said = of(page).locator("tr.remarked .remark");
     await said.waitFor();
     ensure((await said.textContent()).includes("Say <b>why</b>\\u{202e}"), "it is shown as text");
     await page.context().close();
@@ -267,43 +267,6 @@ const steps = {
     await page.click(".me summary");
     await page.click(".me button");
     await page.waitForURL("**/ui/login");
-    await page.context().close();
-  },
-
-  // People who have a live page open, as many connections, for as long as the script runs.
-  async viewers({ count }) {
-    const http = require("node:http");
-    const cookie = given.cookies.map((c) => `${c.name}=${c.value}`).join("; ");
-    const opened = Array.from({ length: count }, () =>
-      new Promise((done, failed) => {
-        const request = http.get(`${given.base}/ui/live?after=0`, { headers: { cookie }, agent: false }, (answer) => {
-          answer.once("data", done);
-          answer.on("data", () => {});
-          answer.on("error", () => {});
-          if (answer.statusCode !== 200) failed(new Error(`a viewer got ${answer.statusCode}`));
-        });
-        request.on("error", failed);
-      }),
-    );
-    await Promise.all(opened);
-    await ask("measure");
-  },
-
-  // How long a log and a difference take until they are painted.
-  async opens(addresses) {
-    const page = await browser();
-    for (const [name, address] of Object.entries(addresses)) {
-      const took = [];
-      for (let n = 0; n < 5; n += 1) {
-        await page.goto(address);
-        took.push(
-          await page.evaluate(
-            () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now())))),
-          ),
-        );
-      }
-      process.stdout.write(`#${name} ${took.map((ms) => Math.round(ms)).join(" ")}\n`);
-    }
     await page.context().close();
   },
 
