@@ -47,6 +47,7 @@ mod onboarding;
 mod packaging;
 mod pages;
 mod pages_door;
+mod paths;
 mod pausing;
 mod people;
 mod plane;
