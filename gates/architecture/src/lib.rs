@@ -67,7 +67,7 @@ fn judge<H: Host>(host: &H, name: &str) -> Vec<Finding> {
     } else {
         (None, text.clone())
     };
-    let has_status = status.is_some_and(|s| !s.trim().is_empty()) || has_section(&body, "Status");
+    let has_status = status.is_some_and(|s| !is_placeholder(&s)) || has_section(&body, "Status");
     if !has_status {
         findings.push(finding("adr/status", format!("{name} has no status")).at(name, None));
     }
@@ -127,9 +127,25 @@ fn is_title(heading: &str, title: &str) -> bool {
     plain.eq_ignore_ascii_case(title)
 }
 
+/// Whether a text is what a template leaves to be filled in: all of it in one pair of brackets.
+fn is_blank_of_a_form(text: &str) -> bool {
+    [('{', '}'), ('[', ']'), ('<', '>')]
+        .iter()
+        .any(|(open, close)| {
+            let inner = text
+                .strip_prefix(*open)
+                .and_then(|rest| rest.strip_suffix(*close));
+            inner.is_some_and(|inner| {
+                !inner
+                    .trim_matches([*open, *close])
+                    .contains([*open, *close])
+            })
+        })
+}
+
 /// Whether a text only keeps the place of one: nothing, marks, or words such as `TODO`.
 fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 8] = [
+    const WORDS: [&str; 20] = [
         "todo",
         "tbd",
         "tba",
@@ -138,7 +154,22 @@ fn is_placeholder(text: &str) -> bool {
         "wip",
         "to be decided",
         "to be done",
+        "to do",
+        "to be defined",
+        "to be confirmed",
+        "tbc",
+        "n a",
+        "na",
+        "pending",
+        "none",
+        "later",
+        "undecided",
+        "not decided yet",
+        "not yet decided",
     ];
+    if is_blank_of_a_form(text.trim()) {
+        return true;
+    }
     let plain: String = text
         .chars()
         .map(|c| if c.is_alphanumeric() { c } else { ' ' })
@@ -177,7 +208,11 @@ mod tests {
 
     #[test]
     fn record_without_status_or_with_an_empty_decision_fails() {
-        assert_eq!(rules(&GOOD.replace("Accepted", "")), ["adr/status"]);
+        for nothing in ["", "TBD", "{status}"] {
+            assert_eq!(rules(&GOOD.replace("Accepted", nothing)), ["adr/status"]);
+        }
+        let text = "---\nstatus: todo\n---\n## Decision\nYes.\n";
+        assert_eq!(rules(text), ["adr/status"]);
         assert_eq!(
             rules(&GOOD.replace("We add in integers.", "")),
             ["adr/decision"]
@@ -209,6 +244,13 @@ mod tests {
             "### Storage\n\n<!-- TODO -->",
             "[x]: https://forge.invalid",
             "---",
+            "???",
+            "WIP",
+            "N/A",
+            "FIXME",
+            "{decision}",
+            "[describe the decision here]",
+            "&nbsp;",
         ] {
             let text = GOOD.replace("We add in integers.", nothing);
             assert_eq!(rules(&text), ["adr/decision"], "{nothing}");

@@ -3,15 +3,16 @@
 //! The command itself stands in `.orch.yaml` at the base. What it calls, a script of the repository or a target of a
 //! Makefile, decides as much, and so do parts of files that are everyday work otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use orch_gate_sdk::frontmatter::{self, Value};
 use orch_gate_sdk::repository::{ReadError, Revision};
 use orch_gate_sdk::{Finding, Host};
+use serde_json::Value as Json;
 
 use crate::changes::Kind;
 use crate::globs::Globs;
-use crate::guards::Guards;
+use crate::guards::{Guards, Kind as PartKind};
 use crate::parts::part_of;
 use crate::protected;
 use crate::rules::done;
@@ -24,13 +25,16 @@ pub(crate) fn findings<H: Host>(
     host: &H,
     guards: &Guards,
     changes: &BTreeMap<String, Kind>,
+    tests: &Globs,
     allow: &Globs,
 ) -> Vec<Finding> {
     let commands = commands(host);
+    let behind = behind_runners(host, guards, &commands);
     let mut found: BTreeMap<String, Finding> = BTreeMap::new();
     let suspects = changes.iter().filter(|(path, _)| !allow.matches(path));
     for (path, kind) in suspects.clone() {
-        if is_called(path, &commands) {
+        // A test that is called by its name is compared like any other test.
+        if is_called(path, &commands) || !tests.matches(path) && is_called(path, &behind) {
             let what = format!(
                 "is run by the test command of the base and is {}",
                 done(*kind)
@@ -118,13 +122,64 @@ fn commands<H: Host>(host: &H) -> Vec<String> {
             one => one.to_scalar_text().into_iter().collect(),
         };
         for line in lines {
-            let parts =
-                line.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')'));
-            let plain = parts.map(|word| word.trim_matches(['"', '\'', '`']));
-            words.extend(plain.filter(|word| !word.is_empty()).map(str::to_owned));
+            words.extend(words_of(&line));
         }
     }
     words
+}
+
+/// The words of a line for a shell.
+fn words_of(line: &str) -> impl Iterator<Item = String> {
+    let parts =
+        line.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | ','));
+    let plain = parts.map(|word| word.trim_matches(['"', '\'', '`', '[', ']']));
+    plain.filter(|word| !word.is_empty()).map(str::to_owned)
+}
+
+/// Words of what the commands run by way of a file of the base: scripts of `package.json`, targets of a Makefile.
+fn behind_runners<H: Host>(host: &H, guards: &Guards, commands: &[String]) -> Vec<String> {
+    let mut words = Vec::new();
+    let runners = guards.runners.iter();
+    for runner in runners.filter(|runner| runner.words.iter().any(|word| commands.contains(word))) {
+        for file in &runner.files {
+            let Ok(text) = host.read_file(Revision::Base, file) else {
+                continue;
+            };
+            let part = guards.parts.iter().find(|part| part.paths.matches(file));
+            match part.map(|part| (part, part.kind)) {
+                Some((_, PartKind::Json)) => words.extend(scripts(&text, commands)),
+                Some((part, _)) => {
+                    words.extend(part_of(part, &text).iter().flat_map(|l| words_of(l)))
+                }
+                None => words.extend(text.lines().flat_map(words_of)),
+            }
+        }
+    }
+    words
+}
+
+/// Words of the scripts of a `package.json` that the commands name, of those that run before and after them, and of
+/// those that these name.
+fn scripts(text: &str, commands: &[String]) -> Vec<String> {
+    let json: Json = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
+    let Some(all) = json.get("scripts").and_then(Json::as_object) else {
+        return Vec::new();
+    };
+    let mut words: Vec<String> = commands.to_vec();
+    // `npm t` and its kin stand for this one.
+    words.push("test".to_owned());
+    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    let mut next = 0;
+    while let Some(word) = words.get(next).cloned() {
+        next += 1;
+        for (name, script) in all {
+            let bare = name.strip_prefix("pre").or(name.strip_prefix("post"));
+            if (*name == word || bare == Some(word.as_str())) && reached.insert(name) {
+                words.extend(script.as_str().into_iter().flat_map(words_of));
+            }
+        }
+    }
+    words.split_off(commands.len() + 1)
 }
 
 /// Whether a word of the commands is this very path.

@@ -31,6 +31,9 @@ pub(crate) struct Language {
     pub(crate) focuses: Vec<String>,
     /// The same, in a comment.
     pub(crate) comments: Vec<String>,
+    /// An attribute that has the item after it built under some conditions only.
+    #[serde(default)]
+    pub(crate) conditions: Vec<String>,
     /// Globs of files that are tests.
     files: Vec<String>,
     /// Globs of files that decide which tests run, and how.

@@ -19,6 +19,7 @@ mod languages;
 mod parts;
 mod ran;
 mod rules;
+mod submodules;
 mod text;
 mod vacuous;
 mod weakened;
@@ -110,7 +111,7 @@ impl Gate for ProtectedPaths {
         let guards = Guards::read()?;
         let paths = read(&settings.paths, Case::Ignored)?;
         let mut findings = rules::findings(guards, &changes, &paths, &allow);
-        findings.extend(command::findings(host, guards, &changes, &allow));
+        findings.extend(submodules::findings(host, &changes, &allow));
         let own;
         let tests = match settings.tests == languages::test_files() {
             true => languages::usual_tests()?,
@@ -119,6 +120,7 @@ impl Gate for ProtectedPaths {
                 &own
             }
         };
+        findings.extend(command::findings(host, guards, &changes, tests, &allow));
         let setups = languages::setups()?;
         let (weakened, looked) = weakened::findings(host, &changes, tests, setups, &allow);
         findings.extend(weakened);

@@ -119,8 +119,25 @@ pub(crate) fn remarks(file: &str, body: &str, lines_before: u32) -> Vec<Finding>
     };
     let mut section: Option<Section> = None;
     let mut legend: Option<Kind> = None;
+    let mut columns: Vec<Option<Grade>> = Vec::new();
     for mut block in blocks(body) {
         block.line += lines_before;
+        if !matches!(block.kind, Kind::Row) {
+            columns.clear();
+        } else if let Some(header) = columns_of(&block) {
+            columns = header;
+            continue;
+        } else if !columns.is_empty() && graded(&block).is_none() {
+            for (grade, cell) in columns.iter().zip(block.cells()) {
+                if let Some(grade) = grade
+                    && !cell.is_empty()
+                    && !is_nothing(cell)
+                {
+                    list.add(*grade, cell, block.line);
+                }
+            }
+            continue;
+        }
         if section
             .as_ref()
             .is_some_and(|s| !block.kind.is_below(s.kind))
@@ -221,6 +238,20 @@ impl Remarks<'_> {
     }
 }
 
+/// The grades of a row that holds nothing else: the header of a table with a column for each.
+fn columns_of(row: &Block) -> Option<Vec<Option<Grade>>> {
+    let grade = |cell: &str| {
+        let found = grades(cell)?;
+        is_filler(found.rest).then_some(found.grade)
+    };
+    let columns: Vec<Option<Grade>> = row.cells().map(grade).collect();
+    let is_header = row
+        .cells()
+        .zip(&columns)
+        .all(|(cell, grade)| cell.is_empty() || grade.is_some());
+    (is_header && columns.iter().flatten().count() > 1).then_some(columns)
+}
+
 /// The grade that a block begins with, if it is one that speaks of a remark.
 fn graded(block: &Block) -> Option<Graded<'_>> {
     if let Kind::Row = block.kind {
@@ -246,10 +277,26 @@ fn graded(block: &Block) -> Option<Graded<'_>> {
     is_remark.then_some(found)
 }
 
+/// Words that only say that a grade follows.
+const LABELS: [&str; 6] = ["severity", "priority", "prio", "grade", "level", "rating"];
+
+/// What follows a label, such as the `P0` of `Severity: P0`.
+fn without_label(text: &str) -> &str {
+    let end = text
+        .find(|c: char| !c.is_alphabetic())
+        .unwrap_or(text.len());
+    let (word, rest) = text.split_at(end);
+    match LABELS.contains(&word.to_lowercase().as_str()) {
+        true => rest.trim_start_matches(is_mark),
+        false => text,
+    }
+}
+
 /// `P0`, `[P1]`, `p0/P1`, `P0 and P1` at the beginning of a text.
 fn grades(text: &str) -> Option<Graded<'_>> {
-    let mut rest =
+    let rest =
         text.trim_start_matches(|c: char| is_mark(c) || c.is_ascii_digit() && is_number(text));
+    let mut rest = without_label(rest);
     let mut found: Option<Grade> = None;
     let mut count = 0;
     loop {

@@ -37,6 +37,14 @@ fn guards_of_other_makers_are_found() {
                 "Earthfile",
                 ".githooks/pre-push",
                 "buildspec.yml",
+                ".github/workflows/test.yml",
+                ".gitlab-ci/test.yml",
+                "jenkins.yml",
+                ".vela.yml",
+                "bamboo-specs/bamboo.yml",
+                ".pre-commit-config.yaml",
+                ".lintstagedrc.json",
+                "appveyor.yaml",
             ][..],
         ),
         (
@@ -56,6 +64,12 @@ fn guards_of_other_makers_are_found() {
                 ".amazonq/rules/a.md",
                 ".kiro/steering/a.md",
                 ".goosehints",
+                "docs/backend.instructions.md",
+                ".ruler/a.md",
+                "QWEN.md",
+                ".cursor/mcp.json",
+                ".zed/tasks.json",
+                ".aiignore",
             ],
         ),
         (
@@ -72,6 +86,13 @@ fn guards_of_other_makers_are_found() {
                 ".checkov.yaml",
                 "sonar-project.properties",
                 ".nsprc",
+                ".gitleaks.yml",
+                "owasp-suppressions.xml",
+                ".trivyignore.yaml",
+                "audit-ci.jsonc",
+                ".safety-project.ini",
+                "security.openvex.json",
+                ".bearer.yml",
             ],
         ),
         (
@@ -84,6 +105,10 @@ fn guards_of_other_makers_are_found() {
                 ".c8rc.json",
                 "tarpaulin.toml",
                 "test.runsettings",
+                ".nycrc.json",
+                ".coverallsrc",
+                ".codacy.yml",
+                "coverage.toml",
             ],
         ),
         (
@@ -168,6 +193,36 @@ fn part_that_says_which_tests_run_is_guarded_and_the_rest_of_the_file_is_not() {
             "version = \"2\"\n",
         ),
         (
+            "composer.json",
+            r#"{"version":"1","scripts":{"test":"phpunit"}}"#,
+            r#"{"version":"1","scripts":{"test":"phpunit || true"}}"#,
+            r#"{"version":"2","scripts":{"test":"phpunit"}}"#,
+        ),
+        (
+            ".yarnrc.yml",
+            "nodeLinker: pnp\n",
+            "nodeLinker: pnp\nnpmAuditIgnoreAdvisories: ['*']\n",
+            "nodeLinker: node-modules\n",
+        ),
+        (
+            "Shop.csproj",
+            "<Project>\n<A/>\n</Project>",
+            "<Project>\n<A/>\n<IsTestProject>false</IsTestProject>\n</Project>",
+            "<Project>\n<B/>\n</Project>",
+        ),
+        (
+            "tests/jest/package.json",
+            r#"{"scripts":{"test":"jest"}}"#,
+            r#"{"scripts":{"test":"jest --passWithNoTests -t nothing"}}"#,
+            r#"{"name":"a","scripts":{"test":"jest"}}"#,
+        ),
+        (
+            "Rakefile",
+            "task :build\nRake::TestTask.new(:test)\n",
+            "task :build\ntask :test\n",
+            "task :package\nRake::TestTask.new(:test)\n",
+        ),
+        (
             "CMakeLists.txt",
             "project(a)\nadd_test(NAME a COMMAND a)\n",
             "project(a)\n",
@@ -201,6 +256,96 @@ fn what_the_test_command_of_the_base_calls_is_guarded_as_a_whole() {
     }
     // A file that the command does not call is everyday work.
     assert!(changed("scripts/run.sh", "a", "b").is_empty());
+}
+
+#[test]
+fn what_the_test_command_runs_by_way_of_another_file_is_guarded_unless_it_is_a_test() {
+    let package = r#"{"scripts":{"test":"npm run unit && node tools/report.mjs","unit":"node scripts/unit.js","pretest":"sh scripts/before.sh","build":"node scripts/build.js"}}"#;
+    let make = "build:\n\tsh scripts/build.sh\n\ntest:\n\tsh scripts/unit.sh\n";
+    let tox = "[testenv]\ncommands = python tools/run.py {posargs}\n";
+    for (command, file, text, path, is_guarded) in [
+        ("npm test", "package.json", package, "scripts/unit.js", true),
+        (
+            "npm test",
+            "package.json",
+            package,
+            "tools/report.mjs",
+            true,
+        ),
+        ("npm t", "package.json", package, "scripts/before.sh", true),
+        (
+            "yarn unit",
+            "package.json",
+            package,
+            "scripts/unit.js",
+            true,
+        ),
+        (
+            "npm test",
+            "package.json",
+            package,
+            "scripts/build.js",
+            false,
+        ),
+        ("make test", "Makefile", make, "scripts/unit.sh", true),
+        ("make test", "Makefile", make, "scripts/build.sh", false),
+        ("tox -e py", "tox.ini", tox, "tools/run.py", true),
+        (
+            "cargo test",
+            "package.json",
+            package,
+            "scripts/unit.js",
+            false,
+        ),
+    ] {
+        let config = format!("ci:\n  test: {command}\n");
+        let fixture = Fixture::new()
+            .file(Revision::Base, ".orch.yaml", &config)
+            .file(Revision::Base, file, text)
+            .file(Revision::Base, path, "a")
+            .file(Revision::Head, path, "b")
+            .changed(path, Change::Modified, 1, 1);
+        let found = rules(&fixture);
+        let right: &[&str] = match is_guarded {
+            true => &["protected/test-command"],
+            false => &[],
+        };
+        assert_eq!(found, right, "{command}: {path}");
+    }
+    // A test that is called by its name is compared like any other: one more assertion needs nobody.
+    let fixture = Fixture::new()
+        .file(Revision::Base, ".orch.yaml", "ci:\n  test: npm test\n")
+        .file(
+            Revision::Base,
+            "package.json",
+            r#"{"scripts":{"test":"node test/cart.js"}}"#,
+        )
+        .file(Revision::Base, "test/cart.js", "assert.ok(x);\n")
+        .file(
+            Revision::Head,
+            "test/cart.js",
+            "assert.ok(x);\nassert.ok(y);\n",
+        )
+        .changed("test/cart.js", Change::Modified, 1, 0);
+    assert!(rules(&fixture).is_empty());
+}
+
+#[test]
+fn other_commit_of_a_submodule_waits_for_a_person() {
+    let modules = "[submodule \"lib\"]\n\tpath = third party/lib\n\turl = ../lib.git\n";
+    let judged = |base: &str, head: &str, path: &str| {
+        let fixture = Fixture::new()
+            .file(Revision::Base, ".gitmodules", base)
+            .file(Revision::Head, ".gitmodules", head)
+            .changed(path, Change::Modified, 1, 1);
+        rules(&fixture)
+    };
+    let found = ["protected/submodule"];
+    assert_eq!(judged(modules, modules, "third party/lib"), found);
+    assert_eq!(judged("", modules, "third party/lib"), found);
+    assert_eq!(judged(modules, "", "third party/lib"), found);
+    assert_eq!(judged(modules, modules, ".gitmodules"), found);
+    assert!(judged(modules, modules, "third party/lib.c").is_empty());
 }
 
 #[test]

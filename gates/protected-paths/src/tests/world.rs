@@ -111,6 +111,97 @@ fn skip_marks_of_the_world_are_found() {
 }
 
 #[test]
+fn skip_marks_are_found_in_the_spellings_of_other_runners_too() {
+    for (path, base, head) in [
+        (
+            "tests/test_a.py",
+            "def test_a():\n    assert x\n",
+            "def test_a():\n    raise nose.SkipTest('no')\n    assert x\n",
+        ),
+        (
+            "tests/test_a.py",
+            "def test_a(self):\n    self.assertEqual(x, 1)\n",
+            "@unittest.skipUnless(False, 'no')\ndef test_a(self):\n    self.assertEqual(x, 1)\n",
+        ),
+        (
+            "a_test.ts",
+            "Deno.test('a', () => {\n  assertEquals(x, 1);\n});\n",
+            "Deno.test.ignore('a', () => {\n  assertEquals(x, 1);\n});\n",
+        ),
+        (
+            "a.test.ts",
+            "describe('a', () => {\n  it('b', () => {\n    expect(x).toBe(1);\n  });\n});\n",
+            "describe.skip('a', () => {\n  it('b', () => {\n    expect(x).toBe(1);\n  });\n});\n",
+        ),
+        (
+            "a_test.go",
+            "func TestA(t *testing.T) {\n\tassert.Equal(t, 1, x)\n}\n",
+            "func TestA(t *testing.T) {\n\tt.SkipNow()\n\tassert.Equal(t, 1, x)\n}\n",
+        ),
+        (
+            "cart_test.go",
+            "It(\"b\", func() {\n\tExpect(x).To(Equal(1))\n})\n",
+            "XIt(\"b\", func() {\n\tExpect(x).To(Equal(1))\n})\n",
+        ),
+        (
+            "src/test/java/ATest.java",
+            "@Test\nvoid a() {\n  assertEquals(1, x);\n}\n",
+            "@Test\n@EnabledForJreRange(min = JRE.OTHER)\nvoid a() {\n  assertEquals(1, x);\n}\n",
+        ),
+        (
+            "src/test/scala/ASpec.scala",
+            "it should \"b\" in {\n  assert(x == 1)\n}\n",
+            "it should \"b\" ignore {\n  assert(x == 1)\n}\n",
+        ),
+        (
+            "A.Tests/A.cs",
+            "[Test]\npublic void A() {\n  Assert.That(x, Is.EqualTo(1));\n}\n",
+            "[Test, Explicit]\npublic void A() {\n  Assert.That(x, Is.EqualTo(1));\n}\n",
+        ),
+        (
+            "test/a_test.rb",
+            "def test_a\n  assert_equal 1, x\nend\n",
+            "def test_a\n  pend 'later'\n  assert_equal 1, x\nend\n",
+        ),
+        (
+            "src/a.rs",
+            TWO,
+            &TWO.replacen("#[test]\n", "#[cfg(target_os = \"none\")]\n#[test]\n", 1),
+        ),
+        (
+            "src/a.rs",
+            TWO,
+            &TWO.replacen("#[test]\n", "#[test]\n#[cfg_attr(all(), ignore)]\n", 1),
+        ),
+        (
+            "tests/a.zig",
+            "test \"a\" {\n    try expect(x == 1);\n}\n",
+            "test \"a\" {\n    return error.SkipZigTest;\n    try expect(x == 1);\n}\n",
+        ),
+        (
+            "test/a_test.exs",
+            "test \"a\" do\n  assert x\nend\n",
+            "@moduletag :skip\ntest \"a\" do\n  assert x\nend\n",
+        ),
+        (
+            "tests/ATest.php",
+            "it('a', function () {\n  expect($x)->toBe(1);\n});\n",
+            "it('a', function () {\n  expect($x)->toBe(1);\n})->skip();\n",
+        ),
+    ] {
+        assert_eq!(
+            rules(&change(path, base, head)),
+            [WEAKENED],
+            "{path}: {head}"
+        );
+        assert!(rules(&change(path, base, base)).is_empty(), "{path}");
+    }
+    // A new test for one platform takes nothing away.
+    let new = format!("{TWO}\n#[cfg(unix)]\n#[test]\nfn c() {{\n    assert!(w);\n}}\n");
+    assert!(rules(&change("src/a.rs", TWO, &new)).is_empty());
+}
+
+#[test]
 fn deleted_tests_of_the_world_are_found_by_their_names() {
     for path in [
         "spec/cart_spec.rb",
@@ -124,6 +215,25 @@ fn deleted_tests_of_the_world_are_found_by_their_names() {
         "lib/cart_test.exs",
         "features/cart.feature",
         "t/cart.t",
+        "app/src/androidTest/java/Cart.java",
+        "src/functionalTest/groovy/Cart.groovy",
+        "Shop.AcceptanceTests/Cart.cs",
+        "src/CartFixture.cs",
+        "test.js",
+        "test-cart.mjs",
+        "lib/cart_test.ts",
+        "specs/cart.js",
+        "integration-tests/cart.zig",
+        "acceptance/cart.x",
+        "src/check_cart.c",
+        "cart-test.cc",
+        "cart.bats",
+        "test/models/cart.rb",
+        "src/cart_test.clj",
+        "cart_spec.lua",
+        "src/CartSpec.groovy",
+        "Tests/CartTests/Cart.swift",
+        "apps/shop/test/cart_SUITE.erl",
     ] {
         let fixture =
             Fixture::new()

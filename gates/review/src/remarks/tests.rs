@@ -32,6 +32,15 @@ fn remark_is_seen_however_the_list_is_written() {
         "## P0 – critical findings\n\n1. src/a.rs:3 SQL injection",
         "- **P0**\n  - src/a.rs:3 SQL injection",
         "- P0/P1: src/a.rs:3 SQL injection",
+        "#### [P0] src/a.rs:3 SQL injection",
+        "- `P0` src/a.rs:3 SQL injection",
+        "1. **[P0]** src/a.rs:3 – SQL injection",
+        "- __P0__: src/a.rs:3 SQL injection",
+        "* [ ] [P0] src/a.rs:3 SQL injection",
+        "| Where | What | Grade |\n|---|---|---|\n| src/a.rs:3 | SQL injection | P0 |",
+        "- Severity: P0 – src/a.rs:3 SQL injection",
+        "**P0** src/a.rs:3 SQL injection",
+        "- Priority P0: src/a.rs:3 SQL injection",
     ] {
         let list = remarks("12-review.md", body, 0);
         assert_eq!(list.len(), 1, "{body}: {list:?}");
@@ -72,6 +81,14 @@ fn what_says_that_there_is_none_is_no_remark() {
         "P0 and P1 block; P2 and P3 do not.",
         "- P01 is a product",
         "- P0stgres",
+        "- P0: nothing found",
+        "- P0s: none",
+        "- No P0 findings.",
+        "## P0 findings\n\n_None_",
+        "- P0 (blocker): none",
+        "- **P0:** none found.",
+        "P0: none\nP1: none\nP2: 0",
+        "| P0 | P1 | P2 |\n|---|---|---|\n| 0 | 0 | - |",
     ] {
         assert_eq!(found(body), Vec::new(), "{body}");
     }
@@ -86,6 +103,17 @@ fn grade_that_stands_over_nothing_is_a_remark() {
             "{body}"
         );
     }
+}
+
+#[test]
+fn table_with_a_column_for_each_grade_is_read_by_its_columns() {
+    let list = remarks(
+        "12-review.md",
+        "| P0 | P1 | P2 |\n|---|---|---|\n| 1 | 0 | - |\n",
+        0,
+    );
+    assert_eq!(list.len(), 1, "{list:?}");
+    assert!(list[0].blocking && list[0].rule == "review/p0");
 }
 
 #[test]

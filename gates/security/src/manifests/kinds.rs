@@ -36,6 +36,10 @@ const KINDS: &[Row] = &[
         &[
             "requirements*.txt",
             "requirements*.in",
+            "requirements*.lock",
+            "*requirements*.pip",
+            "**/requirements/*.pip",
+            "*-requires.txt",
             "*requirements.txt",
             "*requirements.in",
             "*constraints*.txt",
@@ -67,13 +71,13 @@ const KINDS: &[Row] = &[
         &["package.json"],
     ),
     (RUST, Role::Locks, Some(R::CargoLock), &["Cargo.lock"]),
-    (GO, Role::Locks, Some(R::GoSum), &["go.sum"]),
+    (GO, Role::Locks, Some(R::GoSum), &["go.sum", "go.work.sum"]),
     (GO, Role::Pins, Some(R::GoMod), &["go.mod"]),
     (
         RUBY,
         Role::Locks,
         Some(R::GemfileLock),
-        &["Gemfile.lock", "gems.locked"],
+        &["Gemfile*.lock", "*.gemfile.lock", "gems*.locked"],
     ),
     (PHP, Role::Locks, Some(R::ComposerLock), &["composer.lock"]),
     (
@@ -109,6 +113,7 @@ const KINDS: &[Row] = &[
             "*.vbproj",
             "packages.config",
             "Directory.Packages.props",
+            "Directory.Packages.targets",
             "Directory.Build.props",
         ],
     ),
@@ -135,7 +140,12 @@ const KINDS: &[Row] = &[
         &["bun.lockb", "bower.json", "shrinkwrap.yaml"],
     ),
     (RUST, Role::Declares, None, &["Cargo.toml"]),
-    (RUBY, Role::Declares, None, &["Gemfile", "gems.rb"]),
+    (
+        RUBY,
+        Role::Declares,
+        None,
+        &["Gemfile", "*.gemfile", "gems.rb", "*.gemspec"],
+    ),
     (PHP, Role::Declares, None, &["composer.json"]),
     (
         JVM,
@@ -180,6 +190,23 @@ const KINDS: &[Row] = &[
         Role::Locks,
         None,
         &["conan.lock", "conanfile.txt", "conanfile.py", "vcpkg.json"],
+    ),
+    // A name as that of a lock file, of an ecosystem that nobody here knows.
+    (
+        "not known here",
+        Role::Locks,
+        None,
+        &[
+            "*.lock",
+            "*.lock.json",
+            "*.lock.yaml",
+            "*.lock.yml",
+            "*.lock.hcl",
+            "*-lock.json",
+            "*-lock.yaml",
+            "*-lock.yml",
+            "*.locked",
+        ],
     ),
 ];
 
@@ -248,6 +275,11 @@ mod tests {
             ("pylock.dev.toml", R::Pylock),
             ("web/npm-shrinkwrap.json", R::PackageLock),
             ("go.sum", R::GoSum),
+            ("go.work.sum", R::GoSum),
+            ("requirements-dev.lock", R::Requirements),
+            ("requirements/prod.pip", R::Requirements),
+            ("gemfiles/rails_7.gemfile.lock", R::GemfileLock),
+            ("Gemfile.next.lock", R::GemfileLock),
             ("gradle/libs.versions.toml", R::VersionCatalogue),
             ("src/Shop/Shop.csproj", R::NugetXml),
             ("pyproject.toml", R::Pyproject),
@@ -264,6 +296,10 @@ mod tests {
             "Podfile.lock",
             "renv.lock",
             "Cargo.toml",
+            "shop.gemspec",
+            "flake.lock",
+            "infra/.terraform.lock.hcl",
+            "charts/a/Chart.lock",
         ] {
             assert_eq!(of(path).map(|kind| kind.reader), Some(None), "{path}");
         }

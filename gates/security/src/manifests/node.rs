@@ -146,10 +146,17 @@ pub(super) fn yarn(text: &str) -> Result<Manifest, String> {
             continue;
         }
         if !line.starts_with(' ') {
-            if let Some(open) = key.take().filter(|open| !is_own(open)) {
+            if line.trim_end() != ":"
+                && let Some(open) = key.take().filter(|open| !is_own(open))
+            {
                 manifest.skip(open);
             }
-            let Some(named) = line.trim_end().strip_suffix(':') else {
+            // A key of more than a thousand letters stands after `? `, and the colon on a line of its own.
+            if line.trim_end() == ":" {
+                continue;
+            }
+            let long = line.strip_prefix("? ").map(str::trim_end);
+            let Some(named) = long.or_else(|| line.trim_end().strip_suffix(':')) else {
                 return Err(format!("{:?} is no entry", shortened(line)));
             };
             key = Some(named).filter(|named| *named != "__metadata");

@@ -285,6 +285,122 @@ fn every_common_lock_file_is_audited_through_the_feed() {
 }
 
 #[test]
+fn lock_file_is_audited_under_the_other_names_and_forms_that_people_give_it() {
+    for (path, text, name) in [
+        ("requirements.lock", "flask==0.5\n", "flask"),
+        ("requirements/prod.pip", "flask==0.5\n", "flask"),
+        (
+            "requirements.txt",
+            "\u{feff}Flask [async] == 0.5 ; python_version > '3' # old\r\n",
+            "flask",
+        ),
+        (
+            "requirements.txt",
+            "flask==0.5 \\\n    --hash=sha256:00\n",
+            "flask",
+        ),
+        ("requirements.txt", "flask===0.5\n", "flask"),
+        (
+            "pyproject.toml",
+            "[project]\nname='x'\n[project.optional-dependencies]\ntest=['flask==0.5']\n",
+            "flask",
+        ),
+        (
+            "pyproject.toml",
+            "[build-system]\nrequires=['flask==0.5']\n",
+            "flask",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.uv]\ndev-dependencies=['flask==0.5']\n",
+            "flask",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.poetry.group.dev.dependencies]\nflask='0.5'\n",
+            "flask",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.pdm.dev-dependencies]\ntest=['flask==0.5']\n",
+            "flask",
+        ),
+        (
+            "Pipfile.lock",
+            r#"{"develop":{"Flask":{"version":"==0.5"}}}"#,
+            "flask",
+        ),
+        (
+            "package-lock.json",
+            r#"{"lockfileVersion":3,"packages":{"":{"name":"x"},"node_modules/a/node_modules/b":{"name":"lodash","version":"4.17.4","resolved":false,"dev":"yes"}}}"#,
+            "lodash",
+        ),
+        (
+            "package-lock.json",
+            r#"{"lockfileVersion":1,"dependencies":{"a":{"version":"npm:lodash@4.17.4"},"b":{"version":false,"requires":true}}}"#,
+            "lodash",
+        ),
+        (
+            "yarn.lock",
+            "__metadata:\n  version: 8\n\n\"l@npm:lodash@^4\":\n  version: 4.17.4\n",
+            "lodash",
+        ),
+        (
+            "common/config/rush/pnpm-lock.yaml",
+            "lockfileVersion: 5.4\npackages:\n  /lodash/4.17.4:\n    dev: true\n",
+            "lodash",
+        ),
+        (
+            "gemfiles/rails_7.gemfile.lock",
+            "GEM\n  specs:\n    rack (2.0.1)\n",
+            "rack",
+        ),
+        (
+            "gems.locked",
+            "GEM\n  remote: x\n  specs:\n    rack (2.0.1-java)\n",
+            "rack",
+        ),
+        (
+            "composer.lock",
+            r#"{"packages":[],"packages-dev":[{"name":"a/b","version":"1.0.0"}]}"#,
+            "a/b",
+        ),
+        (
+            "go.work.sum",
+            "github.com/a/b v1.0.0 h1:x=\n",
+            "github.com/a/b",
+        ),
+        (
+            "build/pom.xml",
+            "<project><properties><v>1.0</v></properties><dependencyManagement><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId><version>${v}</version></dependency></dependencies></dependencyManagement></project>",
+            "g:a",
+        ),
+        (
+            "app/buildscript-gradle.lockfile",
+            "g:a:1.0=classpath\n",
+            "g:a",
+        ),
+        (
+            "Directory.Packages.props",
+            "<Project><ItemGroup><PackageVersion Include='A' Version='[1.0.0]'/></ItemGroup></Project>",
+            "A",
+        ),
+        (
+            "packages.config",
+            "<?xml version='1.0'?><packages><package id='A' version='1.0.0'/></packages>",
+            "A",
+        ),
+    ] {
+        let verdict = judge(&with(path, text, name));
+        assert!(verdict.is_fail(), "{path}: {text}: {verdict:?}");
+        // Whatever is pinned for pip goes to a tool that this host does not have, and then to the feed.
+        let is_for_pip = path.contains("requirements") || path == "pyproject.toml";
+        let degraded = field(&verdict, "deps_audit_degraded");
+        assert!(is_for_pip || degraded == "false", "{path}");
+    }
+}
+
+#[test]
 fn manifest_that_is_seen_and_not_read_is_named_and_degrades() {
     for path in [
         "Podfile.lock",
@@ -293,6 +409,9 @@ fn manifest_that_is_seen_and_not_read_is_named_and_degrades() {
         "web/setup.py",
         "environment.yml",
         "Cargo.toml",
+        "shop.gemspec",
+        "flake.lock",
+        "infra/.terraform.lock.hcl",
     ] {
         let verdict = judge(&with(path, "x", "x"));
         assert!(verdict.is_pass(), "{path}");

@@ -101,6 +101,12 @@ fn yarn_locks_of_both_forms_are_read() {
     assert_eq!(pairs(&manifest), [("lodash", "4.17.4")]);
     assert_eq!(manifest.unaudited.len(), 1);
     assert!(yarn("hello\n").is_err());
+    // A key of more than a thousand letters.
+    let long = "__metadata:\n  version: 8\n\n? \"lodash@npm:^4, lodash@npm:^4.1\"\n:\n  version: 4.17.4\n  \
+                resolution: \"lodash@npm:4.17.4\"\n\n\"rack@npm:1\":\n  version: 1.0.0\n";
+    let manifest = yarn(long).unwrap();
+    assert_eq!(pairs(&manifest), [("lodash", "4.17.4"), ("rack", "1.0.0")]);
+    assert!(manifest.unaudited.is_empty());
 }
 
 #[test]

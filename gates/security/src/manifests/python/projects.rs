@@ -7,8 +7,10 @@ use super::super::{Manifest, PYTHON};
 use super::{is_version, normalised, requirement, requirements};
 
 /// Lists of requirements, and tables of such lists, by where they stand in `pyproject.toml`.
-const LISTS: [&[&str]; 4] = [
+const LISTS: [&[&str]; 6] = [
     &["project", "dependencies"],
+    &["build-system", "requires"],
+    &["tool", "flit", "metadata", "requires"],
     &["tool", "uv", "dev-dependencies"],
     &["tool", "uv", "constraint-dependencies"],
     &["tool", "uv", "override-dependencies"],
@@ -225,7 +227,11 @@ mod tests {
         .unwrap();
         assert_eq!(
             pairs(&manifest),
-            [("pytest", "8.0.0"), ("requests", "2.31.0")]
+            [
+                ("pytest", "8.0.0"),
+                ("requests", "2.31.0"),
+                ("wheel", "1.0")
+            ]
         );
         assert_eq!(unaudited(&manifest), ["flask>=2"]);
     }
