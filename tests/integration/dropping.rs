@@ -73,9 +73,48 @@ fn dropped_gate_judges_the_next_task_without_a_restart_and_only_with_grants() {
 }
 
 #[test]
+fn gate_that_the_machine_cannot_compile_is_told_of_and_keeps_no_host_from_serving() {
+    let mut world = World::with_own_gates();
+    world.expected_errors = vec!["gate file not loaded", "is not in force"];
+    let host = world.serve();
+    let good = gate(&world, "review").unwrap();
+    drop(host);
+    // Its image is gone, and a folder stands where the compiler would write another one.
+    let digest = good["digest"].as_str().unwrap();
+    let images = fs::read_dir(world.path("data/gates/aot")).unwrap();
+    let images = images.map(|entry| entry.unwrap().path());
+    let of_it = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with(digest) && name.ends_with(".cwasm")
+    };
+    let image = images.filter(of_it).collect::<Vec<_>>().pop().unwrap();
+    fs::remove_file(&image).unwrap();
+    fs::create_dir(image.with_extension("new")).unwrap();
+    let host = world.serve();
+    let listed = until_state(&world, "review", "missing");
+    let why = listed["error"].as_str().unwrap();
+    assert!(why.contains("the compiler gave up on it"), "{why}");
+    assert_eq!(gate(&world, "ci").unwrap()["state"], "serves");
+    let alert = orch_kit::until("somebody is told", || {
+        let alerts = world.json(&["alerts"]);
+        let list = alerts["items"].as_array().unwrap().clone();
+        list.into_iter().find(|alert| alert["kind"] == "gate-unfit")
+    });
+    let text = alert.to_string();
+    assert!(
+        text.contains("gate `review` is not in force") && text.contains("tried again"),
+        "{text}"
+    );
+    drop(host);
+    fs::remove_dir(image.with_extension("new")).unwrap();
+    let _host = world.serve();
+    until_state(&world, "review", "serves");
+}
+
+#[test]
 fn garbage_over_a_gate_leaves_the_last_good_one_serving_and_the_lock_holds() {
     let mut world = World::with_own_gates();
-    world.expected_errors = vec!["gate file not loaded"];
+    world.expected_errors = vec!["gate file not loaded", "is not in force"];
     let host = world.serve();
     let good = gate(&world, "review").unwrap();
     drop_gate(&world, "review", b"garbage");

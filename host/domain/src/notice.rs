@@ -229,6 +229,15 @@ pub enum NoticeKind {
         /// What it did.
         reason: String,
     },
+    /// A gate's file is not in force: nobody is judged by it, or an older version of it judges still.
+    GateUnfit {
+        /// Which gate.
+        gate: String,
+        /// Why.
+        error: String,
+        /// Whether the host tries again by itself: the machine was at fault.
+        is_retried: bool,
+    },
     /// A merge lease was taken from its holder.
     LeaseReclaimed {
         /// Name of the lease.
@@ -452,6 +461,7 @@ impl NoticeKind {
             | Self::InputNeeded { .. }
             | Self::SecretFound { .. }
             | Self::Quarantined { .. }
+            | Self::GateUnfit { .. }
             | Self::CrashLoop { .. }
             | Self::StopFails { .. }
             | Self::LaunchRefused { .. }
@@ -483,6 +493,7 @@ impl NoticeKind {
             | Self::Unanswered { .. }
             | Self::Undelivered { .. } => true,
             Self::SourceFails { is_credential, .. } => *is_credential,
+            Self::GateUnfit { is_retried, .. } => !is_retried,
             Self::TaskPanicked { .. } | Self::WebhookFails { .. } => false,
             Self::Done
             | Self::ResultLost { .. }

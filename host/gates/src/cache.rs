@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -60,6 +60,7 @@ impl Cache {
         &self,
         runtime: &GateRuntime,
         compiler: &Compiler,
+        wall: Duration,
         digest: &str,
         blob: &Path,
     ) -> Result<Component, LoadError> {
@@ -68,7 +69,7 @@ impl Cache {
             return Ok(component);
         }
         let fresh = image.with_extension("new");
-        compiler.compile(runtime, blob, &fresh).await?;
+        compiler.compile(runtime, wall, blob, &fresh).await?;
         let hash = hash_of(&fresh).await?;
         tokio::fs::write(hash_path(&image), hash).await?;
         orch_durable::point("rename image: before");

@@ -18,8 +18,6 @@ const DATA_BYTES_MAX: u64 = 3 * 1024 * 1024 * 1024;
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// CPU time of the compiler, seconds; a Python gate of 18 MB takes about eight.
 const CPU_S_MAX: u64 = 90;
-/// Wall clock of the compiler.
-const WALL: Duration = Duration::from_secs(120);
 /// Bytes kept of what it says.
 const SAID_BYTES_MAX: u64 = 4096;
 
@@ -33,10 +31,11 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// Compiles the component in `from` to machine code in `to`.
+    /// Compiles the component in `from` to machine code in `to`; a child within `wall`.
     pub(crate) async fn compile(
         &self,
         runtime: &GateRuntime,
+        wall: Duration,
         from: &Path,
         to: &Path,
     ) -> Result<(), LoadError> {
@@ -47,7 +46,7 @@ impl Compiler {
                 let done = tokio::task::spawn_blocking(work).await;
                 done.map_err(|e| LoadError::NotComponent(e.to_string()))?
             }
-            Self::Child(program) => in_child(program, from, to).await,
+            Self::Child(program) => in_child(program, wall, from, to).await,
         }
     }
 }
@@ -61,7 +60,7 @@ fn compile_file(engine: &Engine, from: &Path, to: &Path) -> Result<(), LoadError
     Ok(())
 }
 
-async fn in_child(program: &Path, from: &Path, to: &Path) -> Result<(), LoadError> {
+async fn in_child(program: &Path, wall: Duration, from: &Path, to: &Path) -> Result<(), LoadError> {
     orch_durable::point("spawn compiler: before");
     let mut child = tokio::process::Command::new(program)
         .arg("compile-gate")
@@ -80,7 +79,7 @@ async fn in_child(program: &Path, from: &Path, to: &Path) -> Result<(), LoadErro
         }
         child.wait().await
     };
-    match tokio::time::timeout(WALL, work).await {
+    match tokio::time::timeout(wall, work).await {
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) if status.code() == Some(1) => {
             let said = String::from_utf8_lossy(&said);
@@ -90,7 +89,7 @@ async fn in_child(program: &Path, from: &Path, to: &Path) -> Result<(), LoadErro
         Ok(Err(error)) => Err(LoadError::Read(error)),
         Err(_) => {
             child.kill().await.ok();
-            let seconds = WALL.as_secs();
+            let seconds = wall.as_secs();
             Err(LoadError::Compiler(format!(
                 "it took longer than {seconds} s"
             )))

@@ -84,6 +84,23 @@ pub enum LoadError {
     Locked(String),
 }
 
+impl LoadError {
+    /// Whether the machine is at fault, so that the same file may load later: it was too busy, too full, or refused.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Compiler(_) => true,
+            Self::Read(error) => error.raw_os_error().is_some(),
+            Self::TooLarge { .. }
+            | Self::NotComponent(_)
+            | Self::UnknownImport { .. }
+            | Self::Incompatible(_)
+            | Self::Describe(_)
+            | Self::Description(_)
+            | Self::Locked(_) => false,
+        }
+    }
+}
+
 /// The first line of what wasmtime says, short enough to show.
 pub(crate) fn first_line(error: &wasmtime::Error) -> String {
     format!("{error:#}")

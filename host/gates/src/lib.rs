@@ -35,7 +35,7 @@ pub use evaluate::{Evaluation, EvaluationStats, RecordedEvaluation};
 pub use folder_events::FolderEvents;
 pub use gate::{LoadError, LoadedGate};
 pub use judgement::{Judged, judge};
-pub use library::{Library, LibraryConfig, LibraryError, PinRefusal, Settle};
+pub use library::{CompileTimes, Library, LibraryConfig, LibraryError, PinRefusal, Settle};
 pub use limits::{Limits, Seed};
 pub use meter::LogLine;
 pub use record::{RECORDING_BYTES_MAX, Recording};

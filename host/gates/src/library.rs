@@ -8,6 +8,7 @@ mod folder;
 mod load;
 mod orders;
 mod pins;
+mod times;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::cache::Cache;
 use crate::compile::Compiler;
@@ -25,6 +28,8 @@ use crate::runtime::GateRuntime;
 use folder::{Signature, list};
 pub use pins::PinRefusal;
 use pins::Pins;
+pub use times::CompileTimes;
+use times::{Again, StartEnds};
 use versions::Versions;
 
 /// How often the folder is looked at where the kernel does not tell of changes.
@@ -45,6 +50,8 @@ pub struct LibraryConfig {
     pub lock: PathBuf,
     /// How components are compiled.
     pub compiler: Compiler,
+    /// How long that may take.
+    pub times: CompileTimes,
 }
 
 /// Why an order about a gate cannot be carried out.
@@ -88,6 +95,8 @@ pub enum LibraryError {
 struct SeenFile {
     signature: Signature,
     done: bool,
+    /// When it is tried again, if what kept it from being loaded may be over by then.
+    again: Option<Again>,
 }
 
 #[derive(Debug, Default)]
@@ -106,7 +115,10 @@ struct Watched {
 impl Watched {
     /// Whether nothing waits for a second look.
     fn is_settled(&self) -> bool {
-        self.gone.is_empty() && self.seen.values().all(|seen| seen.done)
+        let now = Instant::now();
+        let is_due = |seen: &SeenFile| seen.again.is_some_and(|again| again.is_due(now));
+        let is_read = |seen: &SeenFile| seen.done && !is_due(seen);
+        self.gone.is_empty() && self.seen.values().all(is_read)
     }
 }
 
@@ -161,7 +173,7 @@ impl Library {
             cache,
             state: tokio::sync::Mutex::new(state),
         };
-        library.sync(Settle::Now).await;
+        library.first_look().await;
         Ok(library)
     }
 
@@ -186,6 +198,17 @@ impl Library {
 
     /// Brings the published set in step with the folder once.
     pub async fn sync(&self, settle: Settle) {
+        self.look_at_all(settle, None).await;
+    }
+
+    /// The look of a start, which ends in time whatever a compiler does: what is not compiled by then is tried again
+    /// while the host runs.
+    async fn first_look(&self) {
+        let until = StartEnds::after(&self.config.times);
+        self.look_at_all(Settle::Now, Some(until)).await;
+    }
+
+    async fn look_at_all(&self, settle: Settle, until: Option<StartEnds>) {
         let mut state = self.state.lock().await;
         let files = match self.files(state.had_folder) {
             Ok(files) => {
@@ -210,7 +233,7 @@ impl Library {
         let mut changed = false;
         for (name, file) in &files {
             changed |= self
-                .look(&mut state, &mut next, name, file, settle, &pins)
+                .look(&mut state, &mut next, name, file, settle, &pins, until)
                 .await;
         }
         changed |= self.forget_missing(&mut state, &mut next, &files, settle);
@@ -255,6 +278,10 @@ impl Library {
     }
 
     /// Looks at one file; answers whether the set changed.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what one look has in common for all files"
+    )]
     async fn look(
         &self,
         state: &mut Watched,
@@ -263,6 +290,7 @@ impl Library {
         file: &Path,
         settle: Settle,
         pins: &Result<Pins, PinRefusal>,
+        until: Option<StartEnds>,
     ) -> bool {
         let Ok(meta) = std::fs::symlink_metadata(file) else {
             return false;
@@ -270,23 +298,37 @@ impl Library {
         let signature = Signature::of(&meta);
         let seen = state.seen.get(name).copied();
         let stands = seen.is_some_and(|seen| seen.signature == signature);
-        if stands && seen.is_some_and(|seen| seen.done) {
+        let now = Instant::now();
+        let is_due = |seen: SeenFile| seen.again.is_some_and(|again| again.is_due(now));
+        if stands && seen.is_some_and(|seen| seen.done && !is_due(seen)) {
             return false;
         }
         if settle == Settle::Twice && !stands {
-            let done = false;
-            state
-                .seen
-                .insert(name.to_owned(), SeenFile { signature, done });
+            let unread = SeenFile {
+                signature,
+                done: false,
+                again: None,
+            };
+            state.seen.insert(name.to_owned(), unread);
             return false;
         }
-        let loaded = self.load(state, next, name, file, pins).await;
+        let loaded = times::within(until, self.load(state, next, name, file, pins)).await;
         // A file that changed under the reading is looked at again.
         let after = std::fs::symlink_metadata(file).map(|meta| Signature::of(&meta));
         let done = after.is_ok_and(|after| after == signature);
-        state
-            .seen
-            .insert(name.to_owned(), SeenFile { signature, done });
+        let again = match &loaded {
+            Err(error) if error.may_pass() => {
+                let before = seen.filter(|_| stands).and_then(|seen| seen.again);
+                Some(Again::after(before, until.is_some(), Instant::now()))
+            }
+            Ok(_) | Err(_) => None,
+        };
+        let read = SeenFile {
+            signature,
+            done,
+            again,
+        };
+        state.seen.insert(name.to_owned(), read);
         if !done {
             return false;
         }
@@ -305,7 +347,7 @@ impl Library {
                 true
             }
             Err(error) => {
-                let last_good = self.last_good(state, next, name).await;
+                let last_good = self.last_good(state, next, name, until).await;
                 tracing::error!(gate.name = name, file = %file.display(), error = %error, last_good, "gate file not loaded");
                 let failure = GateFailure {
                     name: name.to_owned(),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use orch_config::LiveConfig;
 use orch_domain::verdict::Inconclusive;
 use orch_gates::{
-    Compiler, GateRuntime, Library, LibraryConfig, LoadedGate, Registry, RuntimeConfig,
+    CompileTimes, Compiler, GateRuntime, Library, LibraryConfig, LoadedGate, Registry,
+    RuntimeConfig,
 };
 
 use crate::evaluate::{Answered, Case, evaluate};
@@ -72,6 +73,7 @@ impl Judges {
                 state,
                 lock: now.gates_lock().to_owned(),
                 compiler: Compiler::Child(orch.clone()),
+                times: CompileTimes::default(),
             },
         )
         .await?;

@@ -34,6 +34,7 @@ pub fn text(notice: &Notice) -> String {
             | NoticeKind::ResultLost { .. }
             | NoticeKind::SecretFound { .. }
             | NoticeKind::Quarantined { .. }
+            | NoticeKind::GateUnfit { .. }
             | NoticeKind::LeaseReclaimed { .. }
             | NoticeKind::TransitionReleased { .. }
             | NoticeKind::ReaperHeld { .. }
@@ -87,6 +88,17 @@ fn what(kind: &NoticeKind) -> String {
         } => format!(
             "gate `{gate}` {digest} is quarantined: {reason}; `orch gate release {gate}` lifts it"
         ),
+        NoticeKind::GateUnfit {
+            gate,
+            error,
+            is_retried,
+        } => {
+            let next = match is_retried {
+                true => "it is tried again until it works",
+                false => "drop a file that can be used",
+            };
+            format!("gate `{gate}` is not in force: {error}; {next}")
+        }
         NoticeKind::LeaseReclaimed { lease, holder, why } => {
             let why = match why {
                 LeaseLoss::Expired => "it was not renewed in time".to_owned(),

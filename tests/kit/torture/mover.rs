@@ -83,6 +83,7 @@ fn site() -> Site {
     world.expected_errors = vec![
         "the changed configuration is not taken over",
         "gate file not loaded",
+        "is not in force",
     ];
     Site::watched(world)
 }

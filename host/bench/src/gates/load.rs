@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 use hdrhistogram::Histogram;
-use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig, Settle};
+use orch_gates::{
+    CompileTimes, Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig, Settle,
+};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -42,6 +44,7 @@ impl Shelf {
             state: at("state"),
             lock: at("gates.lock"),
             compiler: Compiler::Child(orch.to_owned()),
+            times: CompileTimes::default(),
         };
         let library = Library::open(runtime.clone(), config).await?;
         Ok(Self {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use hdrhistogram::Histogram;
-use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig};
+use orch_gates::{CompileTimes, Compiler, GateRuntime, Library, LibraryConfig, RuntimeConfig};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -110,6 +110,7 @@ pub(super) async fn run(orch: &Path) -> anyhow::Result<Table> {
         state: folder.at("state"),
         lock: folder.at("gates.lock"),
         compiler: Compiler::Child(orch.to_owned()),
+        times: CompileTimes::default(),
     };
     let library = Library::open(folder.runtime.clone(), config).await?;
     let took = tokio::select! {

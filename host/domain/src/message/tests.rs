@@ -57,6 +57,11 @@ fn kinds_of_notices() -> Vec<NoticeKind> {
             digest: "ab".to_owned(),
             reason: text(),
         },
+        NoticeKind::GateUnfit {
+            gate: "review".to_owned(),
+            error: text(),
+            is_retried: true,
+        },
         lost(LeaseLoss::Expired),
         lost(LeaseLoss::HolderIdle),
         lost(LeaseLoss::TakenOver { by: TaskId(4) }),

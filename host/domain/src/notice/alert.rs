@@ -16,6 +16,7 @@ words! {
         ResultLost = "result-lost",
         SecretFound = "secret-found",
         Quarantined = "quarantined",
+        GateUnfit = "gate-unfit",
         LeaseReclaimed = "lease-reclaimed",
         TransitionReleased = "transition-released",
         ReaperHeld = "reaper-held",
@@ -76,6 +77,7 @@ impl NoticeKind {
             Self::ResultLost { .. } => NoticeName::ResultLost,
             Self::SecretFound { .. } => NoticeName::SecretFound,
             Self::Quarantined { .. } => NoticeName::Quarantined,
+            Self::GateUnfit { .. } => NoticeName::GateUnfit,
             Self::LeaseReclaimed { .. } => NoticeName::LeaseReclaimed,
             Self::TransitionReleased { .. } => NoticeName::TransitionReleased,
             Self::ReaperHeld { .. } => NoticeName::ReaperHeld,
@@ -107,6 +109,7 @@ impl NoticeKind {
             Self::ResultLost { role, fault, .. } => format!("{role}:{fault}"),
             Self::SecretFound { gate, commit } => format!("{gate}:{commit}"),
             Self::Quarantined { gate, digest, .. } => format!("{gate}:{digest}"),
+            Self::GateUnfit { gate, .. } => gate.clone(),
             Self::LeaseReclaimed { lease, .. } => lease.clone(),
             Self::TransitionReleased { kind, .. } | Self::CrashLoop { kind, .. } => {
                 kind.to_string()

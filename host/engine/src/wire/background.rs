@@ -42,12 +42,23 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
             )
         })
         .collect();
-    let (judges, live) = (host.judges.clone(), host.config.clone());
+    let (ledger, judges, live) = (
+        host.ledger.clone(),
+        host.judges.clone(),
+        host.config.clone(),
+    );
     list.push(task(
         "files",
         "follows the gates folder and the configuration file",
         None,
-        move |stop| Box::pin(files::run(judges.clone(), live.clone(), stop)),
+        move |stop| {
+            Box::pin(files::run(
+                ledger.clone(),
+                judges.clone(),
+                live.clone(),
+                stop,
+            ))
+        },
     ));
     let reconciler = Reconciler {
         ledger: host.ledger.clone(),

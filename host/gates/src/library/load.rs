@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::pins::{PinRefusal, Pins};
+use super::times::{StartEnds, within};
 use super::{Library, Watched};
 use crate::gate::{LoadError, LoadedGate};
 use crate::load::{Origin, check_name, from_component, read_whole};
@@ -75,7 +76,13 @@ impl Library {
         let size = tokio::fs::metadata(&blob).await?.len();
         let component = self
             .cache
-            .component(&self.runtime, &self.config.compiler, digest, &blob)
+            .component(
+                &self.runtime,
+                &self.config.compiler,
+                self.config.times.each,
+                digest,
+                &blob,
+            )
             .await?;
         let origin = Origin {
             name: name.to_owned(),
@@ -89,14 +96,20 @@ impl Library {
     }
 
     /// Sees to it that the version which served last serves, after a restart too; answers whether one does.
-    pub(super) async fn last_good(&self, state: &Watched, next: &mut Registry, name: &str) -> bool {
+    pub(super) async fn last_good(
+        &self,
+        state: &Watched,
+        next: &mut Registry,
+        name: &str,
+        until: Option<StartEnds>,
+    ) -> bool {
         if next.gates.contains_key(name) {
             return true;
         }
         let Some(known) = state.versions.gates.get(name) else {
             return false;
         };
-        match self.load_version(name, None, &known.current).await {
+        match within(until, self.load_version(name, None, &known.current)).await {
             Ok(gate) => {
                 next.gates.insert(name.to_owned(), gate);
                 true

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use orch_gates::{Compiler, GateRuntime, Library, LibraryConfig, LibraryError, LoadError, Settle};
+use orch_gates::{
+    CompileTimes, Compiler, GateRuntime, Library, LibraryConfig, LibraryError, LoadError, Settle,
+};
 
 use crate::kit::{Guest, guest, made, quick};
 use crate::{ask, limits, passes, runtime};
@@ -30,12 +33,17 @@ impl World {
         self.path("gates/mine.wasm")
     }
     async fn open(&self) -> Library {
+        self.open_with(Compiler::InProcess, CompileTimes::default())
+            .await
+    }
+    async fn open_with(&self, compiler: Compiler, times: CompileTimes) -> Library {
         let config = LibraryConfig {
             folder: self.path("gates"),
             builtin: None,
             state: self.path("state"),
             lock: self.path("gates.lock"),
-            compiler: Compiler::InProcess,
+            compiler,
+            times,
         };
         Library::open(self.runtime.clone(), config)
             .await
@@ -100,6 +108,67 @@ async fn bad_file_leaves_the_last_good_version_serving_and_says_why_after_a_rest
         "the version is kept beside the folder"
     );
     assert!(after.why().contains("not a WebAssembly component"));
+}
+
+/// A compiler that is this script.
+fn compiler(world: &World, script: &str) -> Compiler {
+    use std::os::unix::fs::PermissionsExt;
+    let path = world.path("compiler");
+    let fresh = world.path("compiler.new");
+    std::fs::write(&fresh, format!("#!/bin/sh\n{script}\n")).expect("written");
+    std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    std::fs::rename(fresh, &path).expect("renamed");
+    Compiler::Child(path)
+}
+
+#[tokio::test]
+async fn gate_that_no_compiler_comes_to_an_end_with_keeps_no_host_from_opening_and_is_tried_again()
+{
+    for (script, times, says) in [
+        // A compiler that hangs, with time for one gate and with none left of the start.
+        (
+            "exec sleep 1000",
+            CompileTimes {
+                each: Duration::from_millis(50),
+                ..CompileTimes::default()
+            },
+            "it took longer than",
+        ),
+        (
+            "exec sleep 1000",
+            CompileTimes {
+                start: Duration::ZERO,
+                least: Duration::from_millis(50),
+                ..CompileTimes::default()
+            },
+            "the start had no more time for it",
+        ),
+        // One that is ended by the machine.
+        ("kill -KILL $$", CompileTimes::default(), "signal: 9"),
+    ] {
+        let world = World::new();
+        world.drop_file(&version(1));
+        // What a compiler makes of it.
+        let made = World::new();
+        made.drop_file(&version(1));
+        drop(made.open().await);
+        let images = std::fs::read_dir(made.path("state/aot")).expect("images");
+        let image = images
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|e| e == "cwasm"))
+            .expect("an image");
+        let library = world.open_with(compiler(&world, script), times).await;
+        assert!(world.digest().is_empty(), "{script}");
+        assert!(world.why().contains(says), "{script}: {}", world.why());
+        let registry = world.runtime.snapshot();
+        let failure = registry.failure("mine").expect("it is listed");
+        assert!(failure.error.may_pass(), "{script}");
+        // The machine is well again; the file is the same.
+        compiler(&world, &format!("cp '{}' \"$3\"", image.display()));
+        library.sync(Settle::Twice).await;
+        assert!(world.why().is_empty(), "{script}: {}", world.why());
+        assert!(!world.digest().is_empty(), "{script}");
+    }
 }
 
 #[tokio::test]

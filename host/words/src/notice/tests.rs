@@ -81,6 +81,16 @@ fn notice_says_what_it_is_about_and_what_happened() {
             digest: "0123456789ab".to_owned(),
             reason: detail(),
         }),
+        of_host(NoticeKind::GateUnfit {
+            gate: "review".to_owned(),
+            error: detail(),
+            is_retried: true,
+        }),
+        of_host(NoticeKind::GateUnfit {
+            gate: "review".to_owned(),
+            error: detail(),
+            is_retried: false,
+        }),
         of_task(lost(LeaseLoss::Expired)),
         of_task(lost(LeaseLoss::HolderIdle)),
         of_task(lost(LeaseLoss::TakenOver { by: TaskId(4) })),
@@ -170,6 +180,8 @@ fn notice_says_what_it_is_about_and_what_happened() {
     SHOP-1: the run of `reviewer` at `review` left no result: log_empty: the wheel came off
     SHOP-1: gate `security` found a secret on the branch; rotate this key, it has been in the repository (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa)
     gate `review` 0123456789ab is quarantined: the wheel came off; `orch gate release review` lifts it
+    gate `review` is not in force: the wheel came off; it is tried again until it works
+    gate `review` is not in force: the wheel came off; drop a file that can be used
     SHOP-1: lease `merge:shop` of task 3 was reclaimed: it was not renewed in time
     SHOP-1: lease `merge:shop` of task 3 was reclaimed: its task is not at work
     SHOP-1: lease `merge:shop` of task 3 was reclaimed: it was not renewed in time, and task 4 holds it now
