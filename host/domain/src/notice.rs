@@ -3,8 +3,10 @@
 //! Every window (log, chat, mail, page) makes its own words of it; `orch-words` has those that all of them share.
 
 pub(crate) mod alert;
+mod progress;
 
 pub use self::alert::NoticeName;
+pub use self::progress::Progress;
 use crate::id::{DoorName, JobId, ObjectId, RepoName, TaskId, UnixMs, WorkItem};
 use crate::job::JobKind;
 use crate::message::destination::Destination;
@@ -118,25 +120,6 @@ words! {
         /// What needed a person and was left for too long.
         Escalations = "escalations",
     }
-}
-
-/// Where a task is. A newer one makes an older one needless.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Progress {
-    /// Row id of the task.
-    pub task: TaskId,
-    /// Its name in the tracker.
-    pub work_item: WorkItem,
-    /// Its repository.
-    pub repo: RepoName,
-    /// Title of the request.
-    pub title: String,
-    /// The stage it is at.
-    pub stage: Stage,
-    /// What it is doing: the name of its status.
-    pub status: String,
-    /// Since when, Unix milliseconds.
-    pub at_ms: UnixMs,
 }
 
 words! {

@@ -25,3 +25,5 @@ mod limits;
 mod narrow;
 #[path = "cage/processes.rs"]
 mod processes;
+#[path = "cage/same_user.rs"]
+mod same_user;

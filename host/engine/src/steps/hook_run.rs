@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use orch_agents::folder::{
-    HELD_BY, Launch, Limits, PASSED, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR, STDOUT,
+    HELD_BY, Launch, Limits, PASSED, PROTOCOL, REFUSED, RunFolder, RunResult, RunState, STDERR,
+    STDOUT,
 };
 use orch_agents::launcher;
 use orch_config::NetworkMode;

@@ -1,6 +1,7 @@
 //! Claims about git on real repositories, hostile ones among them.
 
 mod catch_up;
+mod elsewhere;
 mod names;
 mod snapshot;
 

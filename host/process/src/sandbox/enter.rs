@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sched::CloneFlags;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::Pid;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{WaitOptions, waitpid};
 
+use super::ends::{collect, end_by};
 use super::first::{Ended, Inside, PASSED_ON, run};
 use super::groups::Group;
+use super::ids::{has_user, map, shown};
+use super::passed::Passed;
 use super::plan::Plan;
-use super::watch::{Passed, Watch};
+use super::watch::Watch;
 use super::{
     CONFINEMENT_VARIABLE, Confinement, NOT_CONFINED, Network, Profile, USER_FIRST, external,
     narrow, owner, raw, root, told,
@@ -27,9 +28,6 @@ use super::{
 
 /// Bytes of what the first process says of its end.
 const ENDED_BYTES_MAX: u64 = 16 * 1024;
-
-/// Nobody, by every distribution's count.
-const NOBODY: u32 = 65_534;
 
 /// How much sooner than others the kernel ends it, of 1000.
 const EXPENDABLE: i32 = 500;
@@ -480,59 +478,4 @@ fn inside(
         user,
         outside: begin.into(),
     })
-}
-
-/// As whom a process is shown inside that stays who it is outside: a root would have every right of its namespaces.
-fn shown(id: u32) -> u32 {
-    if id == 0 { NOBODY } else { id }
-}
-
-/// Whether this user namespace has a user and a group of this number.
-fn has_user(user: u32) -> bool {
-    let maps = |name: &str| {
-        let text = std::fs::read_to_string(name).unwrap_or_default();
-        text.lines().any(|line| {
-            let numbers: Vec<u64> = line.split_whitespace().filter_map(|n| n.parse().ok()).collect();
-            matches!(numbers[..], [first, _, count] if (first..first + count).contains(&u64::from(user)))
-        })
-    };
-    maps("/proc/self/uid_map") && maps("/proc/self/gid_map")
-}
-
-/// Says who the first process is outside: this user, or another one if this is root.
-fn map(pid: Pid, user: Option<u32>, uid: u32, gid: u32) -> std::io::Result<()> {
-    let write = |name: &str, text: String| std::fs::write(format!("/proc/{pid}/{name}"), text);
-    match user {
-        Some(user) => {
-            write("uid_map", format!("{user} {user} 1"))?;
-            write("gid_map", format!("{user} {user} 1"))
-        }
-        None => {
-            write("setgroups", "deny".to_owned())?;
-            write("uid_map", format!("{} {uid} 1", shown(uid)))?;
-            write("gid_map", format!("{} {gid} 1", shown(gid)))
-        }
-    }
-}
-
-/// Waits until the first process has ended, and with it everything inside.
-fn collect(pid: Pid) {
-    let pid = rustix::process::Pid::from_raw(pid.as_raw());
-    while let Err(rustix::io::Errno::INTR) = waitpid(pid, WaitOptions::empty()) {}
-}
-
-/// Ends by the signal that ended the program, for whoever waits to see.
-fn end_by(signal: i32) -> i32 {
-    let code = 128 + signal;
-    // Without a dump: what this process holds is the host's.
-    let quiet =
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    let Ok(signal) = Signal::try_from(signal) else {
-        return code;
-    };
-    let open = SigSet::from_iter([signal]).thread_swap_mask(SigmaskHow::SIG_UNBLOCK);
-    if quiet.is_ok() && open.is_ok() {
-        nix::sys::signal::raise(signal).ok();
-    }
-    code
 }

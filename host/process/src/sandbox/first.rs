@@ -20,12 +20,12 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, WaitOptions, wait};
 use serde::{Deserialize, Serialize};
 
+use super::passed::Passed;
 use super::plan::Plan;
 use super::root::{Sources, Unmade, enter};
-use super::watch::Passed;
 use super::{
-    CONFINEMENT_VARIABLE, Confinement, Limits, Network, TOLD_VARIABLE, belt, bridge, calls,
-    loopback, raw, segments, told, watch,
+    CONFINEMENT_VARIABLE, Confinement, Limits, Network, TOLD_VARIABLE, belt, bridge, calls, held,
+    loopback, raw, segments, told,
 };
 
 /// How it ended inside, as the process outside is told.
@@ -269,7 +269,7 @@ impl Ended {
     /// refused it a further one, and it gave up before anybody outside counted.
     pub(super) fn or_refused_a_process(self, top: u32, limits: &Limits) -> Self {
         match self {
-            Self::Code(1..) if watch::processes_below(top) >= limits.processes => {
+            Self::Code(1..) if held::processes_below(top) >= limits.processes => {
                 Self::Passed(Passed::Processes)
             }
             other => other,

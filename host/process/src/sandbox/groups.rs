@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::watch::Passed;
+use super::passed::Passed;
 use super::{Limits, belt};
 
 /// Where groups of the second version are.

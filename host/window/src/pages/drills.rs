@@ -59,8 +59,7 @@ pub(crate) fn escapes(newest_first: Vec<DrillView>) -> Vec<Chart> {
     let mut by_repo: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
     for drill in newest_first.into_iter().rev().filter(|d| d.is_over) {
         let told = drill.caught + drill.escaped;
-        if told > 0 {
-            let percent = drill.escaped * 100 / told;
+        if let Some(percent) = (drill.escaped * 100).checked_div(told) {
             let name = format!("drill {}", drill.drill);
             by_repo.entry(drill.repo).or_default().push((name, percent));
         }

@@ -495,17 +495,3 @@ async fn submodule_of_the_base_stays_as_it_is_and_a_changed_one_is_a_kind_of_its
     work.put("sub", "a file");
     assert_eq!(kinds().await, changed, "replaced");
 }
-
-#[tokio::test]
-async fn rule_that_keeps_files_elsewhere_is_found_wherever_it_stands() {
-    let work = work().await;
-    let Repo { git, root, .. } = &work.repo;
-    assert_eq!(git.uses_lfs(root).await.unwrap(), None);
-    let plain = commit(git, root, ".gitattributes", "* text=auto\n").await;
-    assert_eq!(git.uses_lfs(&plain).await.unwrap(), None);
-    let rule = "# big\n*.bin filter=lfs diff=lfs merge=lfs -text\n";
-    let lfs = commit(git, &plain, "assets/.gitattributes", rule).await;
-    let found = git.uses_lfs(&lfs).await.unwrap().unwrap();
-    assert_eq!(found.file, "assets/.gitattributes".into());
-    assert!(found.line.starts_with("*.bin filter=lfs"));
-}
