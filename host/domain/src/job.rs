@@ -204,7 +204,7 @@ mod tests {
             of(JobKind::works_beside_steps),
             ["ci", "monitor", "rollback"]
         );
-        let finalise = ["gate", "merge-prepare", "land", "deploy"];
+        let finalise = ["gate", "merge-prepare", "land", "deploy", "approval"];
         assert_eq!(of(JobKind::finalises), finalise);
     }
 }
