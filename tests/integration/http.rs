@@ -91,6 +91,7 @@ fn queue_has_a_block_for_each_mechanism_and_no_other_key() {
     let blocks = [
         "alerts",
         "counts",
+        "landed",
         "max_concurrency",
         "poll_interval",
         "post_deploy",
