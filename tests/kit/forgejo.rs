@@ -8,6 +8,8 @@
 
 #[path = "forgejo/answers.rs"]
 mod answers;
+#[path = "forgejo/ci.rs"]
+mod ci;
 #[path = "forgejo/git.rs"]
 mod git;
 #[path = "forgejo/hooks.rs"]
@@ -39,6 +41,8 @@ use serde_json::Value;
 const BELOW: &str = "/forgejo";
 /// Login of the host's own user.
 pub const BOT: &str = "orch-bot";
+
+pub use ci::CiRun;
 
 /// How the server misbehaves, once, at a request whose method and path contain what was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,8 @@ pub struct Rules {
     pub token: String,
     /// Whether `main` takes pushes of the host's user.
     pub may_push: bool,
+    /// What the branches begin with that take no pushes, whoever may write.
+    pub refuses: Option<String>,
     /// Whether the host's user may write at all.
     pub may_write: bool,
     /// Whether the token is one of an administrator of the repository.
@@ -151,6 +157,7 @@ struct Inner {
     runtime: tokio::runtime::Handle,
     registered: Mutex<Vec<registered::Hook>>,
     issues: Mutex<issues::Issues>,
+    ci: Mutex<ci::Ci>,
 }
 
 /// The fake. Its server ends with the runtime that it was started in.
@@ -183,6 +190,7 @@ impl Forgejo {
             rules: Mutex::new(Rules {
                 token: "fake-token-of-the-bot".to_owned(),
                 may_push: true,
+                refuses: None,
                 may_write: true,
                 admin: false,
                 repository_id: 1,
@@ -209,6 +217,7 @@ impl Forgejo {
             runtime: tokio::runtime::Handle::current(),
             registered: Mutex::default(),
             issues: Mutex::default(),
+            ci: Mutex::default(),
         });
         let fake = Self(inner);
         fake.git(&["config", "http.receivepack", "true"]);

@@ -44,18 +44,19 @@ impl Forgejo {
         use std::os::unix::fs::PermissionsExt;
         let folder = self.0.root.join(format!("{}.git/hooks", self.0.repo));
         std::fs::create_dir_all(&folder).expect("folders can be made");
-        let (may_push, may_write) = {
+        let (may_push, may_write, refuses) = {
             let rules = held(&self.0.rules);
-            (rules.may_push, rules.may_write)
+            (rules.may_push, rules.may_write, rules.refuses.clone())
         };
         let refused = match (may_write, may_push) {
             (false, _) => "refs/",
             (true, false) => "refs/heads/main",
             (true, true) => "refs/none",
         };
+        let refuses = refuses.unwrap_or_else(|| "//none".to_owned());
         // Only what comes over HTTP is held to the rules: others are themselves.
         let hook = format!(
-            "#!/bin/sh\n[ -n \"$ORCH_FAKE_HTTP\" ] || exit 0\nwhile read old new name; do case \"$name\" in {refused}*) \
+            "#!/bin/sh\n[ -n \"$ORCH_FAKE_HTTP\" ] || exit 0\nwhile read old new name; do case \"$name\" in {refused}*|refs/heads/{refuses}*) \
              echo \"Forgejo: Not allowed to push to protected branch $name\" >&2; exit 1;; esac; done\n"
         );
         let path = folder.join("pre-receive");

@@ -35,6 +35,7 @@ pub(super) fn after_push(fake: &Forgejo, before: &BTreeMap<String, String>) {
             tell(fake, "create", made);
         }
         let old = old.unwrap_or(&zeros);
+        fake.pushed(name.strip_prefix("refs/heads/").unwrap_or(name), commit);
         let moved = json!({"ref": name, "before": old, "after": commit});
         tell(fake, "push", moved);
         for number in open_of(fake, name) {
