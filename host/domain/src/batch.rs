@@ -4,8 +4,9 @@
 //! of all of them together, and what is known of some may tell of others without a run. Not here: how commits are
 //! stacked, tested and landed.
 
-use crate::id::TaskId;
+use crate::id::{BatchId, TaskId};
 use crate::pipeline::{HostWork, Pipeline, Step};
+use crate::port::forge::OWN_BRANCHES;
 use crate::stage::Stage;
 use crate::task::{Status, Task};
 use crate::words::words;
@@ -58,6 +59,8 @@ words! {
         Refused = "refused",
         /// Another began in its place.
         Replaced = "replaced",
+        /// The machines of others said nothing of it.
+        Untested = "untested",
     }
 }
 
@@ -128,6 +131,13 @@ pub fn next(count: usize, runs: &[Run]) -> Next {
         },
         Some(red) => Next::Test(green + (red - green) / 2),
     }
+}
+
+/// Name of the branch on which the machines of others find the first so many members of a batch. One of its own for each
+/// commit: where a branch moves on, many of them break off what they do for the commit before. No task's branch has
+/// such a name, for that of a work item holds no slash.
+pub fn branch_of(batch: BatchId, first: usize) -> String {
+    format!("{OWN_BRANCHES}batch/{batch}-{first}")
 }
 
 /// Whether a task waits to be prepared for landing, so that it may be taken along.

@@ -20,6 +20,7 @@ pub use snapshot::{move_run_folders, snapshot};
 pub use table::alerts::{Acknowledged, AlertRow};
 pub use table::artefacts::{EvidenceRow, HostArtefact, ProvenanceRow};
 pub use table::base_tests::BaseTestRow;
+pub use table::batch_branches::BatchBranch;
 pub use table::batches::{Batch, BatchMember, BatchRun, NewBatch, NewMember};
 pub use table::board::{Happened, Lamp};
 pub use table::branches::{Landing, TaskBranch};

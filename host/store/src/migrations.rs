@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(i64, &str, &str); 40] = files![
+const FILES: [(i64, &str, &str); 41] = files![
     (1, "core", "0001_core.sql"),
     (
         2,
@@ -69,6 +69,7 @@ const FILES: [(i64, &str, &str); 40] = files![
     (45, "entered", "0045_entered.sql"),
     (48, "drills", "0048_drills.sql"),
     (49, "flaky tests", "0049_flaky_tests.sql"),
+    (50, "batch branches", "0050_batch_branches.sql"),
     (52, "releases", "0052_releases.sql"),
     (53, "escalations", "0053_escalations.sql"),
     (55, "remarks", "0055_remarks.sql"),

@@ -7,6 +7,7 @@ pub(crate) mod ageing;
 pub(crate) mod alerts;
 pub(crate) mod artefacts;
 pub(crate) mod base_tests;
+pub(crate) mod batch_branches;
 pub(crate) mod batches;
 pub(crate) mod board;
 pub(crate) mod branches;

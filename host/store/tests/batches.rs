@@ -4,8 +4,8 @@ use orch_domain::batch::{BatchState, Part, Run, WhyDissolved};
 use orch_domain::id::{BatchId, JobId, ObjectId, RepoName, TaskId, WorkItem};
 use orch_domain::names::LeaseName;
 use orch_store::{
-    AcquireOutcome, Batch, BatchRun, BoxFuture, NewBatch, NewMember, NewTask, Owner, Store,
-    StoreError, Tx,
+    AcquireOutcome, Batch, BatchBranch, BatchRun, BoxFuture, NewBatch, NewMember, NewTask, Owner,
+    Store, StoreError, Tx,
 };
 
 struct Site {
@@ -214,4 +214,47 @@ async fn ended_batches_are_swept_with_all_that_belongs_to_them_and_open_ones_sta
     let gone = site.store.read(move |tx| Box::pin(tx.batch(old))).await;
     assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
     assert_eq!(site.read(open).await.members.len(), 2);
+}
+
+#[tokio::test]
+async fn branch_of_a_batch_keeps_its_first_time_and_is_left_over_when_the_batch_is() {
+    let site = Site::new().await;
+    let (first, second) = (site.task("S-1").await, site.task("S-2").await);
+    let id = site.batch(first, second).await;
+    let branch = |tip: &str, pushed_ms| BatchBranch {
+        repo: "shop".to_owned(),
+        branch: "orch/batch/1-2".to_owned(),
+        batch: id,
+        first: 2,
+        sha: sha(tip),
+        pushed_ms,
+    };
+    let note = async |branch: BatchBranch| {
+        site.write(move |tx| Box::pin(async move { tx.note_batch_branch(&branch).await }))
+            .await
+    };
+    let over = async || {
+        let read = site.store.read(|tx| Box::pin(tx.batch_branches_over(9)));
+        read.await.expect("read")
+    };
+    assert_eq!(note(branch("d", 7)).await, branch("d", 7));
+    assert_eq!(note(branch("d", 8)).await, branch("d", 7), "pushed again");
+    assert_eq!(note(branch("e", 9)).await, branch("e", 9), "another commit");
+    assert_eq!(over().await, []);
+    let why = WhyDissolved::Untested;
+    site.write(move |tx| Box::pin(async move { tx.dissolve_batch(id, why, 20).await }))
+        .await;
+    let was = async |since_ms| {
+        let read = site
+            .store
+            .read(move |tx| Box::pin(async move { tx.was_dissolved("shop", why, since_ms).await }));
+        read.await.expect("read")
+    };
+    assert!(was(20).await && !was(21).await);
+    assert_eq!(over().await, [branch("e", 9)]);
+    for gone in [branch("d", 7), branch("e", 9)] {
+        site.write(move |tx| Box::pin(async move { tx.forget_batch_branch(&gone).await }))
+            .await;
+    }
+    assert_eq!(over().await, []);
 }

@@ -185,6 +185,25 @@ impl Tx {
         }
     }
 
+    /// Whether a batch of a repository was given up for this reason since then.
+    pub async fn was_dissolved(
+        &mut self,
+        repo: &str,
+        why: WhyDissolved,
+        since_ms: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM merge_batches WHERE repo = ? AND why = ? AND moved_ms >= ?)",
+        )
+        .bind(repo)
+        .bind(why.as_str())
+        .bind(since_ms)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("look for a batch that was given up")?;
+        get(&row, 0)
+    }
+
     /// The latest batch of a task, if it was ever in one.
     pub async fn latest_batch(&mut self, task: TaskId) -> Result<Option<Batch>, StoreError> {
         let row = sqlx::query(
