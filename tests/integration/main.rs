@@ -26,6 +26,7 @@ mod dropping;
 mod escalation;
 mod evidence;
 mod forge;
+mod forge_batches;
 mod forge_people;
 mod forge_shapes;
 mod gate_run;

@@ -9,6 +9,7 @@ mod batch;
 mod checkout;
 mod ci;
 mod compare;
+mod contexts;
 mod deploy;
 mod deploy_turn;
 mod docs_branch;
@@ -53,7 +54,7 @@ use self::agent::AgentStep;
 pub use self::agent::ask_provider;
 use self::approval::ApprovalStep;
 pub(crate) use self::base::{BaseStanding, Bases};
-use self::batch::BatchStep;
+use self::batch::{Asking, BatchStep};
 pub(crate) use self::checkout::Checkouts;
 use self::ci::CiStep;
 use self::deploy::DeployStep;
@@ -190,6 +191,7 @@ impl Steps {
                     config: config.clone(),
                     lease: lease.clone(),
                     bases: bases.clone(),
+                    asking: Asking::default(),
                 },
                 hold: hold.clone(),
             },

@@ -17,6 +17,9 @@ pub(crate) const PREPARATION: &str = "merge/preparation";
 /// Name of the evidence that holds the host's own test run.
 pub(crate) const LOCAL_TESTS: &str = "tests/local";
 
+/// Name of the evidence that holds the host's own test run of a commit on which the tests of others still work.
+pub(crate) const BATCH_TESTS: &str = "tests/batch";
+
 /// Name of the evidence that a person asked for a commit to be moved onto a base that was rewritten.
 pub(crate) const REBASE_ASKED: &str = "rebase/asked";
 

@@ -6,27 +6,28 @@
 //! How it lands is in `land_batch.rs`.
 
 mod form;
+mod known;
+mod others;
 
 use orch_config::{Effective, LiveConfig};
 use orch_domain::batch::{Next, Run, WhyDissolved, next, waits_to_land};
-use orch_domain::id::{BatchId, ObjectId, TaskId};
-use orch_domain::imports::{CatchUp, MergeLease as Lease, Preparation, TestRun};
+use orch_domain::id::{BatchId, ObjectId};
 use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::pipeline::HostWork;
 use orch_domain::transition::{Event, WorkFailure};
-use orch_reports::FailedTests;
 use orch_store::{Batch, BatchMember, BatchRun, ClaimedJob, EvidenceRow, TaskRecord};
 
 use self::form::Formed;
+pub(super) use self::others::Asking;
+use self::others::{Said, of_others};
 use super::base::Bases;
 use super::checkout::Tested;
 use super::lease::MergeLease;
 use super::retest::retest;
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
-use crate::ledger::batches::{Passed, TestedBatch};
 use crate::ledger::ending::{Ending, Write};
-use crate::ledger::evidence::{LOCAL_TESTS, PREPARATION, StoredRun, write_preparation};
+use crate::ledger::evidence::{BATCH_TESTS, StoredRun};
 use crate::ledger::repos::Repo;
 use crate::ledger::unwritten::Unwritten;
 
@@ -42,6 +43,17 @@ pub(super) struct BatchStep {
     pub(super) config: LiveConfig,
     pub(super) lease: MergeLease,
     pub(super) bases: Bases,
+    pub(super) asking: Asking,
+}
+
+/// What testing the first so many came to.
+enum Trial {
+    /// The tests ended.
+    Ended(BatchRun),
+    /// Those of others have not: the claim ends so.
+    Open(Ending),
+    /// Nobody else will test it: why.
+    Unheard(String),
 }
 
 /// The task that holds the merge lease, with what it would land on.
@@ -123,9 +135,22 @@ impl BatchStep {
     /// One run of the tests, or what follows from those there are.
     async fn go_on(&self, leader: Leader<'_>, mut batch: Batch) -> anyhow::Result<Ending> {
         if let Next::Test(first) = next_of(&batch) {
-            let ran = tokio::select! {
-                ran = self.test(leader, &batch, first) => ran?,
+            let tested = tokio::select! {
+                tested = self.test(leader, &batch, first) => tested?,
                 error = self.lease.keep(leader.job, leader.record) => return Err(error),
+            };
+            let ran = match tested {
+                Trial::Ended(ran) => ran,
+                Trial::Open(ending) => return Ok(ending),
+                Trial::Unheard(why) => {
+                    tracing::warn!(
+                        batch.id = batch.id.0,
+                        repo = leader.repo.name,
+                        why,
+                        "the machines of others do not test a batch, so its tasks land one by one"
+                    );
+                    return Ok(given_up(batch.id, WhyDissolved::Untested, why));
+                }
             };
             if !self.lease.renew(leader.job, leader.record).await? {
                 let detail = "the merge lease expired during the re-test".to_owned();
@@ -164,20 +189,82 @@ impl BatchStep {
         }
     }
 
-    async fn test(
-        &self,
-        leader: Leader<'_>,
-        batch: &Batch,
-        first: usize,
-    ) -> anyhow::Result<BatchRun> {
+    /// Tests the first so many members: by the host's own tests, and by those of others if theirs count.
+    async fn test(&self, leader: Leader<'_>, batch: &Batch, first: usize) -> anyhow::Result<Trial> {
         let Leader {
             repo, effective, ..
         } = leader;
         let Some(member) = first.checked_sub(1).and_then(|at| batch.landing().nth(at)) else {
             anyhow::bail!("batch {} has no {first} members", batch.id);
         };
-        let task = member.task;
-        let record = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
+        // They work while the host does.
+        let shown = match of_others(effective).next() {
+            None => None,
+            Some(_) => match self.show(leader, batch, first, member).await? {
+                Ok(branch) => Some(branch),
+                Err(why) => return Ok(Trial::Unheard(why)),
+            },
+        };
+        let own = self.test_here(leader, member, shown.is_some()).await?;
+        let ran = |passed, exit_code, output_tail, duration_ms| BatchRun {
+            run: Run { first, passed },
+            sha: member.tip.clone(),
+            exit_code,
+            output_tail,
+            duration_ms,
+        };
+        let ran = match (own, shown) {
+            (None, None) => anyhow::bail!("batch {} has no tests to share", batch.id),
+            (Some(run), None) => ran(run.passed, run.exit_code, run.output_tail, run.duration_ms),
+            (Some(run), Some(_)) if !run.passed => {
+                ran(false, run.exit_code, run.output_tail, run.duration_ms)
+            }
+            (own, Some(branch)) => {
+                let waited_ms = u64::try_from(self.ledger.now() - branch.pushed_ms).unwrap_or(0);
+                let own = own.map(|run| run.output_tail).unwrap_or_default();
+                match self.said(effective, repo, &branch).await? {
+                    Said::Green => ran(true, 0, own, waited_ms),
+                    Said::Red(which) => ran(false, 1, format!("red is {which}"), waited_ms),
+                    Said::Nothing(why) => return Ok(Trial::Unheard(why)),
+                    Said::Open(what) => {
+                        let ending = self.look_again(&branch, &what);
+                        self.asks(leader, branch);
+                        return Ok(Trial::Open(ending));
+                    }
+                }
+            }
+        };
+        tracing::info!(batch.id = batch.id.0, count = first, passed = ran.run.passed, sha = %member.tip, "a batch was tested");
+        Ok(Trial::Ended(ran))
+    }
+
+    /// The host's own tests of a member's commit; none if it has none. What others have to say comes under later claims,
+    /// so a pass is kept until then.
+    async fn test_here(
+        &self,
+        leader: Leader<'_>,
+        member: &BatchMember,
+        is_kept: bool,
+    ) -> anyhow::Result<Option<StoredRun>> {
+        let Leader {
+            job,
+            repo,
+            effective,
+            ..
+        } = leader;
+        let (task, sha) = (member.task, member.tip.to_string());
+        let (record, known) = self
+            .ledger
+            .read(move |tx| {
+                Box::pin(async move {
+                    let known = tx.evidence_for(task, BATCH_TESTS, &sha).await?;
+                    Ok((tx.task(task).await?, known))
+                })
+            })
+            .await?;
+        if let Some(run) = known.and_then(|row| serde_json::from_str(&row.content).ok()) {
+            return Ok(Some(run));
+        }
         let tested = retest(
             &self.ledger,
             &self.bases,
@@ -185,22 +272,34 @@ impl BatchStep {
             repo,
             effective,
             &member.tip,
-        )
-        .await?;
-        let Some(Tested { run, .. }) = tested else {
-            anyhow::bail!("batch {} has no tests to share", batch.id);
+        );
+        let Some(Tested { run, .. }) = tested.await? else {
+            return Ok(None);
         };
-        tracing::info!(batch.id = batch.id.0, count = first, passed = run.passed, sha = %member.tip, "a batch was tested");
-        Ok(BatchRun {
-            run: Run {
-                first,
-                passed: run.passed,
-            },
-            sha: member.tip.clone(),
-            exit_code: run.exit_code,
-            output_tail: run.output_tail,
-            duration_ms: run.duration_ms,
-        })
+        if is_kept && run.passed {
+            let row = EvidenceRow {
+                name: BATCH_TESTS.to_owned(),
+                sha: member.tip.to_string(),
+                obtained_ms: self.ledger.now(),
+                content: serde_json::to_string(&run)?,
+            };
+            let key = job.key;
+            let kept = self.ledger.write(move |tx| {
+                Box::pin(async move {
+                    let held = tx.holds(key).await?;
+                    if held {
+                        tx.put_evidence(task, &row).await?;
+                    }
+                    Ok(held)
+                })
+            });
+            anyhow::ensure!(
+                kept.await?,
+                "the claim was lost while {} was tested",
+                member.tip
+            );
+        }
+        Ok(Some(run))
     }
 
     /// Keeps what a run said, if the claim under which it ran still holds.
@@ -221,135 +320,6 @@ impl BatchStep {
         anyhow::ensure!(held, "the claim was lost while batch {id} was tested");
         Ok(())
     }
-
-    /// All is known: those that passed go on together, the one that turned the tests red goes back.
-    async fn known(
-        &self,
-        leader: Leader<'_>,
-        batch: &Batch,
-        green: usize,
-        bad: Option<usize>,
-    ) -> anyhow::Result<Ending> {
-        let members: Vec<&BatchMember> = batch.landing().collect();
-        let run = batch.runs.iter().find(|r| r.run.first == green);
-        let mut passed = Vec::new();
-        for (at, member) in members.iter().take(green).enumerate() {
-            let Some(run) = run else { break };
-            let last = at + 1 == green;
-            passed.push(self.passed(batch, member, run, last, green));
-        }
-        let own = leader.record.task.id;
-        let mut event = Event::WorkDone {
-            work: WORK,
-            head: None,
-        };
-        let mut blamed = None;
-        if let Some(member) = bad.and_then(|at| members.get(at)) {
-            let names = self.names(&members[..green]).await?;
-            let findings = findings(batch, green, &names);
-            if member.task == own {
-                let findings = findings.clone();
-                let failure = WorkFailure::Rework { findings };
-                event = Event::WorkFailed {
-                    work: WORK,
-                    failure,
-                };
-            }
-            blamed = Some((member.task, findings));
-        }
-        let after = bad.map_or(members.len(), |at| at + 1);
-        let tested = TestedBatch {
-            batch: batch.id,
-            passed,
-            bad: blamed,
-            left: members.iter().skip(after).map(|m| m.task).collect(),
-        };
-        tracing::info!(
-            batch.id = batch.id.0,
-            count = green,
-            task.id = tested.bad.as_ref().map(|(task, _)| task.0),
-            "a batch is told apart"
-        );
-        let also = vec![Write::BatchTested(Box::new(tested))];
-        Ok(Ending::Event { event, also })
-    }
-
-    /// What is known of a member whose commits passed with all below and above it.
-    fn passed(
-        &self,
-        batch: &Batch,
-        member: &BatchMember,
-        run: &BatchRun,
-        last: bool,
-        of: usize,
-    ) -> Passed {
-        let stored = StoredRun {
-            passed: true,
-            exit_code: run.exit_code,
-            output_tail: match last {
-                true => run.output_tail.clone(),
-                false => format!(
-                    "tested with the {of} tasks of batch {} as {}\n{}",
-                    batch.id, run.sha, run.output_tail
-                ),
-            },
-            duration_ms: run.duration_ms,
-            inability: None,
-            failed: FailedTests::default(),
-            base_ran: None,
-            flaky: Vec::new(),
-        };
-        let preparation = Preparation {
-            lease: Lease::Held,
-            head_sha: member.tip.to_string(),
-            base_sha: member.below.to_string(),
-            catch_up: Some(match member.tip == member.head {
-                true => CatchUp::UpToDate,
-                false => CatchUp::Rebased(member.tip.to_string()),
-            }),
-            retest: Some(TestRun {
-                passed: true,
-                exit_code: stored.exit_code,
-                output_tail: stored.output_tail.clone(),
-                duration_ms: stored.duration_ms,
-            }),
-        };
-        let row = |name: &str, content: String| EvidenceRow {
-            name: name.to_owned(),
-            sha: member.tip.to_string(),
-            obtained_ms: self.ledger.now(),
-            content,
-        };
-        let mut evidence = vec![row(
-            PREPARATION,
-            write_preparation(&preparation, Some(batch.id)),
-        )];
-        if last {
-            // Exactly this commit was tested; the others were in it.
-            let content = serde_json::to_string(&stored).unwrap_or_default();
-            evidence.push(row(LOCAL_TESTS, content));
-        }
-        Passed {
-            task: member.task,
-            head: member.head.clone(),
-            evidence,
-        }
-    }
-
-    /// What people call the tasks of these members.
-    async fn names(&self, members: &[&BatchMember]) -> anyhow::Result<Vec<String>> {
-        let ids: Vec<TaskId> = members.iter().map(|member| member.task).collect();
-        let read = self.ledger.read(move |tx| {
-            Box::pin(async move {
-                let mut names = Vec::new();
-                for id in ids {
-                    names.push(tx.task(id).await?.task.work_item.to_string());
-                }
-                Ok(names)
-            })
-        });
-        Ok(read.await?)
-    }
 }
 
 fn next_of(batch: &Batch) -> Next {
@@ -367,32 +337,4 @@ fn given_up(batch: BatchId, why: WhyDissolved, detail: String) -> Ending {
         },
         also: vec![Write::BatchDissolved { batch, why }],
     }
-}
-
-/// What the one that turned the tests red is told.
-fn findings(batch: &Batch, green: usize, below: &[String]) -> String {
-    let place = match below {
-        [] => format!("on {}", batch.base),
-        below => format!(
-            "on {} with {}, which are about to land before it and pass without it",
-            batch.base,
-            below.join(", ")
-        ),
-    };
-    let red = batch.runs.iter().filter(|r| !r.run.passed);
-    let Some(ran) = red.min_by_key(|r| r.run.first) else {
-        return format!("The tests are red {place}.");
-    };
-    let how = match ran.run.first == green + 1 {
-        true => "The re-test is red".to_owned(),
-        // Told from the runs around it.
-        false => format!(
-            "The re-test of the first {} of batch {} is red",
-            ran.run.first, batch.id
-        ),
-    };
-    format!(
-        "{how} {place}; it ends with {}:\n{}",
-        ran.exit_code, ran.output_tail
-    )
 }

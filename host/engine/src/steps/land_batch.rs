@@ -397,12 +397,19 @@ impl BatchLanding {
                 }
             }
         }
-        Ok(landed(at.record, batch, own, told))
+        let has_tests = at.effective.ci.is_some();
+        Ok(landed(at.record, batch, own, has_tests, told))
     }
 }
 
 /// The task's commits are in the base: by its own hand, or by its leader's.
-fn landed(record: &TaskRecord, batch: &Batch, own: &BatchMember, told: Vec<Write>) -> Ending {
+fn landed(
+    record: &TaskRecord,
+    batch: &Batch,
+    own: &BatchMember,
+    has_tests: bool,
+    told: Vec<Write>,
+) -> Ending {
     tracing::info!(task.id = own.task.0, batch.id = batch.id.0, sha = %own.tip, base = record.base_branch, "landed in a batch");
     let merged = Write::Merged {
         branch: record.branch.clone(),
@@ -413,7 +420,8 @@ fn landed(record: &TaskRecord, batch: &Batch, own: &BatchMember, told: Vec<Write
     if batch.state != BatchState::Landed {
         also.push(Write::BatchLanded(batch.id));
     }
-    if batch.leader == own.task
+    if has_tests
+        && batch.leader == own.task
         && let Some(pass) = batch.pass()
     {
         // The forge knows the tested commit only now that it is pushed.

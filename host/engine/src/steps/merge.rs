@@ -52,6 +52,14 @@ struct Proof {
 impl MergeStep {
     pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
         let (record, effective) = self.ledger.subject(job).await?;
+        let known = self.repos.get(record.task.repo.as_str())?;
+        if let Some(ending) = self
+            .batches
+            .still_asks(job, &record, &effective, known)
+            .await?
+        {
+            return Ok(ending);
+        }
         let repo = self.repos.ready(record.task.repo.as_str()).await?;
         let ending = self.prepare(job, &record, &effective, repo).await?;
         if !goes_on(&ending) {

@@ -5,6 +5,7 @@
 //! It is not responsible for jobs that hang (the reaper is) or for judging anything (gates are).
 
 mod begin;
+mod branches;
 mod drift;
 mod issues;
 
@@ -112,6 +113,9 @@ impl Reconciler {
             match drift::look(self, standing).await {
                 Ok(()) => status.answered("store"),
                 Err(error) => status.failed("store", &format!("{error:#}")),
+            }
+            if let Err(error) = branches::look(self).await {
+                status.failed("store", &format!("{error:#}"));
             }
         }
         let now = self.ledger.now();

@@ -2,13 +2,13 @@
 //!
 //! Whoever cannot be stacked now is left out, which costs nothing: its turn to lead comes, and then it is told why.
 
-use orch_config::RequiredContext;
 use orch_domain::batch::{in_order, lands_by_its_preparation, waits_to_land, yields_to};
 use orch_domain::id::{BatchId, ObjectId, TaskId, WorkItem};
 use orch_store::{Batch, NewBatch, NewMember, TaskRecord};
 
 use super::super::approval::{self, Approval};
 use super::super::stack::{Branch, Put, branch, put_on, rewritten};
+use super::others::{can_ask_others, of_others};
 use super::{BatchStep, Leader};
 use crate::ledger::apply::pipeline_of;
 use crate::ledger::unwritten::Unwritten;
@@ -34,8 +34,13 @@ impl BatchStep {
         let most = usize::try_from(self.config.now().merge.batch).unwrap_or(usize::MAX);
         let staging = leader.repo.config.staging.as_ref();
         let has_image = staging.is_some_and(|staging| staging.image.is_some());
+        let asks_others = of_others(leader.effective).next().is_some();
+        let has_tests = asks_others || leader.effective.ci.is_some();
         // An image is of one commit, and so is what is deployed from it. Without tests there is nothing to share.
-        if most < 2 || has_image || leader.effective.ci.is_none() {
+        if most < 2 || has_image || !has_tests {
+            return Ok(Formed::Alone);
+        }
+        if asks_others && (!can_ask_others(leader.repo) || self.is_unheard(leader).await?) {
             return Ok(Formed::Alone);
         }
         let waiting = self.waiting(leader).await?;
@@ -91,10 +96,9 @@ impl BatchStep {
         let mut alike = Vec::new();
         for record in read.await? {
             let effective = self.ledger.configuration(&record.config_digest).await?;
-            // A run tells of those only who would be tested in the same way, and of nothing that others have to test: what
-            // is stacked is on no forge before it lands.
-            let mut required = effective.required_contexts.iter();
-            if effective.ci == leader.effective.ci && required.all(RequiredContext::is_own) {
+            // A run tells of those only who would be tested in the same way, here and by others.
+            let is_alike = of_others(&effective).eq(of_others(leader.effective));
+            if effective.ci == leader.effective.ci && is_alike {
                 alike.push(record);
             }
         }
