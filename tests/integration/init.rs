@@ -53,6 +53,52 @@ fn set_up(world: &World, args: &[&str]) -> Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
+#[test]
+fn init_that_finds_the_base_red_or_untested_says_so_and_what_comes_next() {
+    let world = bare_world();
+    let agent = format!("command:{}", world.path("writer.sh").display());
+    project(
+        &world,
+        "red",
+        &[("test.sh", "echo 1 of 3 failed; exit 3\n")],
+    );
+    let said = |folder: &str, args: &[&str]| {
+        let config = world.path(&format!("{folder}/orch.yaml"));
+        let done = Command::new(orch_program())
+            .args(["init", "--agent", &agent])
+            .args(args)
+            .arg("--config")
+            .arg(config)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        let error = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{error}");
+        text
+    };
+    let red = world.path("red");
+    let red = red.to_str().unwrap();
+    let text = said("one", &[red, "--commit"]);
+    for part in [
+        "no task can begin",
+        "`trunk` fails its own tests",
+        "1 of 3 failed",
+        "\nNext\n",
+        " serve",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = said("two", &[red]);
+    for part in [
+        "is not tested before the proposal is on it",
+        "repo check red",
+        "setup/orch:trunk",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(world.git("red", &["status", "--porcelain"]), "");
+}
+
 fn begin(world: &World, repo: &str) -> String {
     let new = ["task", "new", "--repo", repo, "--title", "A line"];
     let begun = world.json(&new);
@@ -71,6 +117,14 @@ fn task_lands_at_the_address_that_a_host_was_set_up_for() {
         &["init", &address, "--name", "sum", "--agent", &agent],
     );
     assert_eq!(report["base"], "trunk");
+    // It ends with a look at the machine and with the tests of the base.
+    assert_eq!(report["doctor"]["held"], true, "{report:#}");
+    assert_eq!(
+        report["doctor"]["repository"]["state"], "passed",
+        "{report:#}"
+    );
+    let next = report["next"].as_array().unwrap();
+    assert!(next[0].as_str().unwrap().ends_with(" serve"), "{report:#}");
     assert_eq!(report["languages"][0]["name"], "C");
     assert_eq!(report["preset"], "solo");
     assert!(
@@ -163,7 +217,7 @@ fn init_knows_projects_by_their_files_and_leaves_the_clone_as_it_was() {
         project(&world, name, files);
         let before = world.git(name, &["for-each-ref"]);
         let done = Command::new(orch_program())
-            .args(["init", "--json", "--agent", &agent])
+            .args(["init", "--json", "--no-check", "--agent", &agent])
             .current_dir(world.path(name))
             .output()
             .unwrap();

@@ -379,6 +379,9 @@ pub(crate) struct Init {
     /// Commit the proposed .orch.yaml to the base instead of a branch.
     #[arg(long)]
     pub(crate) commit: bool,
+    /// Try neither the machine nor the base afterwards, as `orch doctor --repo` does.
+    #[arg(long)]
+    pub(crate) no_check: bool,
 }
 
 fn preset(text: &str) -> Result<Preset, String> {

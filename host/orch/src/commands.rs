@@ -2,7 +2,7 @@
 
 mod author;
 mod config;
-mod doctor;
+pub(crate) mod doctor;
 mod drill;
 mod forge;
 mod gate;

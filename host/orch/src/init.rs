@@ -21,10 +21,26 @@ use self::agents::Agent;
 pub(crate) use self::report::Report;
 use self::source::Source;
 use crate::cli::Init;
+use crate::commands::doctor;
 use crate::show::print;
 
 pub(crate) async fn run(options: Init, config: &Path, json: bool) -> anyhow::Result<u8> {
-    let report = set_up(options, config).await?;
+    let is_checked = !options.no_check;
+    let mut report = set_up(options, config).await?;
+    if is_checked {
+        if !json {
+            eprintln!(
+                "set up; now the machine and the base are tried, which takes as long as the tests do"
+            );
+        }
+        let file = PathBuf::from(&report.config);
+        // What is set up stands, whatever the machine or the base lack: the report says that, with what would help.
+        let repo = report
+            .says_how_it_is_tested()
+            .then_some(report.repository.as_str());
+        let found = doctor::look(&file, repo).await;
+        report.checked(found);
+    }
     print(json, &report, report::text)?;
     Ok(0)
 }

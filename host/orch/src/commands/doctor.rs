@@ -20,6 +20,17 @@ use crate::show::{self, print};
 
 /// Exit code 1 if something did not hold, or the base of `repo` does not pass.
 pub(crate) async fn run(file: &Path, repo: Option<&str>, json: bool) -> anyhow::Result<u8> {
+    let view = look(file, repo).await?;
+    print(json, &view, show::doctor::doctor)?;
+    let is_red = view
+        .repository
+        .as_ref()
+        .is_some_and(|base| base.problem.is_some());
+    Ok(u8::from(!view.held || is_red))
+}
+
+/// Tries the confinement, and tests the base of `repo`.
+pub(crate) async fn look(file: &Path, repo: Option<&str>) -> anyhow::Result<DoctorView> {
     let orch = crate::setup::this_program()?;
     // Without a configuration the machine alone is looked at.
     let config = if file.exists() {
@@ -29,7 +40,7 @@ pub(crate) async fn run(file: &Path, repo: Option<&str>, json: bool) -> anyhow::
     };
     let tried = trials::all(&orch, &config).await?;
     let kernel = sandbox::kernel();
-    let view = DoctorView {
+    Ok(DoctorView {
         landlock: kernel.landlock,
         landlock_lacks: kernel
             .not_enforced
@@ -47,13 +58,7 @@ pub(crate) async fn run(file: &Path, repo: Option<&str>, json: bool) -> anyhow::
             Some(name) => Some(base_of(file, name).await?),
             None => None,
         },
-    };
-    print(json, &view, show::doctor::doctor)?;
-    let is_red = view
-        .repository
-        .as_ref()
-        .is_some_and(|base| base.problem.is_some());
-    Ok(u8::from(!view.held || is_red))
+    })
 }
 
 /// The base of a repository, tested now by the host, or by one that is opened for it.

@@ -119,6 +119,7 @@ pub(super) async fn of_project(folder: &Path, project: &str, serve: bool) -> any
         setup: None,
         test: None,
         commit: true,
+        no_check: true,
     };
     crate::init::clone_bare(&project, &clone).await?;
     let own = crate::init::source::Source::find(&project)

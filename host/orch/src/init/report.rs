@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use orch_domain::pipeline::Preset;
+use orch_views::doctor::DoctorView;
 use serde::Serialize;
 
 use super::agents::Agent;
@@ -46,6 +47,12 @@ pub(crate) struct Report {
     /// Branch that it is on.
     branch: Option<String>,
     notes: Vec<String>,
+    /// What `orch doctor --repo` found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doctor: Option<DoctorView>,
+    /// Why it could not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unchecked: Option<String>,
     /// Commands, in order.
     next: Vec<String>,
 }
@@ -89,8 +96,85 @@ impl Report {
             proposed: proposed.cloned(),
             branch,
             notes: notes(&made),
+            doctor: None,
+            unchecked: None,
             next: next(&made),
             repository: made.name,
+        }
+    }
+}
+
+impl Report {
+    /// Whether the base says how it is tested: a proposal beside it does not yet.
+    pub(super) fn says_how_it_is_tested(&self) -> bool {
+        self.branch.as_deref() != Some(BRANCH)
+    }
+
+    /// Takes in what the doctor found.
+    pub(super) fn checked(&mut self, found: anyhow::Result<DoctorView>) {
+        match found {
+            Ok(view) => self.doctor = Some(view),
+            Err(error) => self.unchecked = Some(format!("{error:#}")),
+        }
+    }
+}
+
+/// What of the doctor's findings whoever sets a host up has to know.
+fn health(report: &Report, page: &mut String) {
+    // Writing to a String cannot fail.
+    if let Some(why) = &report.unchecked {
+        writeln!(page, "\nChecked\n  it could not be looked at: {why}").ok();
+    }
+    let Some(view) = &report.doctor else {
+        return;
+    };
+    writeln!(page, "\nChecked").ok();
+    match &view.profile {
+        Some(profile) => writeln!(page, "  what is judged is held by {profile}").ok(),
+        None => writeln!(
+            page,
+            "  NOTHING holds what is judged on this machine, and nothing judged is started"
+        )
+        .ok(),
+    };
+    for check in view.sandbox.iter().filter(|check| !check.held) {
+        writeln!(
+            page,
+            "  does not hold: {}: a confined program {}",
+            check.of, check.name
+        )
+        .ok();
+        if let Some(remedy) = &check.remedy {
+            writeln!(page, "    {remedy}").ok();
+        }
+    }
+    for advice in &view.advice {
+        writeln!(page, "  mend: {advice}").ok();
+    }
+    let Some(base) = &view.repository else {
+        writeln!(
+            page,
+            "  `{}` is not tested before the proposal is on it; try it then: orch --config {} repo check {}",
+            report.base,
+            shell(Path::new(&report.config)),
+            report.repository
+        )
+        .ok();
+        return;
+    };
+    let head = format!("`{}` at {:.12}", base.base, base.commit);
+    match (&base.problem, base.state.is_some()) {
+        (Some(problem), _) => {
+            writeln!(page, "  {head}: no task can begin").ok();
+            for line in problem.lines() {
+                writeln!(page, "    {line}").ok();
+            }
+        }
+        (None, true) => {
+            writeln!(page, "  {head} passes its tests").ok();
+        }
+        (None, false) => {
+            writeln!(page, "  {head} has no tests").ok();
         }
     }
 }
@@ -220,6 +304,7 @@ pub(super) fn text(report: &Report) -> String {
             writeln!(page, "+{line}").ok();
         }
     }
+    health(report, &mut page);
     page.push_str("\nNext\n");
     for command in &report.next {
         writeln!(page, "  {command}").ok();
