@@ -144,6 +144,42 @@ const steps = {
     await page.context().close();
   },
 
+  // A page that was asked for before somebody began to write does not take the form from under their hands.
+  async write({ item }) {
+    const page = await browser();
+    await page.goto("/ui/inbox");
+    const row = page.locator(`#waits-${item}`);
+    await row.waitFor();
+    let release;
+    let isAsked;
+    const released = new Promise((done) => (release = done));
+    const asked = new Promise((done) => (isAsked = done));
+    const late = async (route) => {
+      const response = await route.fetch();
+      isAsked();
+      await released;
+      await route.fulfill({ response });
+    };
+    await page.route("**/ui/inbox", late, { times: 1 });
+    await page.evaluate(() => window.htmx.trigger(document.getElementById("main"), "orch:refresh"));
+    await asked;
+    await page.keyboard.press("j");
+    await page.keyboard.press("r");
+    await page.keyboard.type("Say more of");
+    await page.evaluate(() => {
+      window.over = new Promise((done) => document.addEventListener("htmx:finally:request", done, { once: true }));
+    });
+    release();
+    await page.evaluate(() => window.over.then(() => true));
+    await page.keyboard.type(" vouchers");
+    const written = await row.locator("textarea").inputValue();
+    ensure(written === "Say more of vouchers", `the page took what was written: ${JSON.stringify(written)}`);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await row.waitFor({ state: "detached" });
+    await page.context().close();
+  },
+
   // Something is said of a line by a click on its number, and of a file without a script; both are shown in their places.
   async remark({ item, file, line }) {
     const address = `/ui/tasks/${item}/diff`;

@@ -87,6 +87,21 @@ fn tasks_that_wait_are_decided_by_keys_alone() {
 }
 
 #[test]
+fn page_that_arrives_late_takes_nothing_from_somebody_who_writes() {
+    let mut world = World::new();
+    let browser = Browser::of(&mut world);
+    let _host = world.serve();
+    let items = waiting(&world, &["Discounts"]);
+    let steps = json!([["write", {"item": items[0]}]]);
+    browser.takes(&world, "write", &steps, nothing);
+    until("it is sent back with what was written", || {
+        let decisions = world.task(&items[0])["decisions"].clone();
+        let said = decisions[0]["comment"].as_str()?.to_owned();
+        (said == "Say more of vouchers").then_some(())
+    });
+}
+
+#[test]
 fn blocked_tasks_are_resumed_and_stopped_by_keys_alone() {
     let mut world = World::new();
     world.write("agent.sh", "#!/bin/sh\ncat > /dev/null\nexit 7\n", 0o755);

@@ -134,6 +134,13 @@
     true,
   );
 
+  // Asked for before somebody began to write: what comes would take the form from under their hands.
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (event.detail.ctx.sourceElement === main && isBusy()) {
+      event.preventDefault();
+      isWanted = true;
+    }
+  });
   document.addEventListener("htmx:after:swap", () => {
     adopt();
     // What had the focus may be gone: its neighbour has it then.
