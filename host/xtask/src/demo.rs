@@ -41,7 +41,7 @@ pub(crate) fn torture(args: &[String]) -> anyhow::Result<()> {
 }
 
 /// Other queues and bare SQLite, beside which the queue is measured.
-const PEERS: [&str; 2] = ["floor", "effectum"];
+const PEERS: [&str; 4] = ["floor", "effectum", "apalis", "azums"];
 
 /// Runs the benchmarks, which write their page themselves.
 pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {

@@ -23,15 +23,24 @@ pub(super) struct Peer {
 
 /// The peers that can be built beside the host.
 pub(super) fn others() -> Vec<Peer> {
-    let effectum = |setting, is_durable| Peer {
-        name: "effectum 0.7.0",
-        program: "effectum",
-        setting,
-        is_durable,
-        durability: String::new(),
-        rates: Rates::default(),
+    let both = |name, program| {
+        [("shipped", false), ("durable", true)].map(|(setting, is_durable)| Peer {
+            name,
+            program,
+            setting,
+            is_durable,
+            durability: String::new(),
+            rates: Rates::default(),
+        })
     };
-    vec![effectum("shipped", false), effectum("durable", true)]
+    [
+        both("effectum 0.7.0", "effectum"),
+        both("apalis-sqlite 1.0.0", "apalis"),
+        both("azums 1.0.1", "azums"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 impl Peer {
