@@ -3,10 +3,13 @@
 mod ordinary_user;
 mod slowest;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::shell::{cargo, root, run};
+use anyhow::{Context, ensure};
+
+use crate::shell::{cargo, output, root, run};
 use crate::{gates, mutants, tidy, tools};
 
 /// One step. Its budget is what it may take on a bare machine with two processors, where everything has to be
@@ -25,13 +28,12 @@ const fn step(name: &'static str, budget_s: u64, run: fn() -> anyhow::Result<()>
     }
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 9] = [
     step("tools", 60, tools::install),
     step("formatting", 5, formatting),
     step("tidy", 5, tidy::run),
     step("gates", 80, || gates::build(false)),
-    step("build", 350, build),
-    step("lints", 120, lints),
+    step("build and lints", 400, build),
     step("tests", 600, tests),
     step("tests as an ordinary user", 40, ordinary_user::run),
     step("documentation tests", 30, doc_tests),
@@ -91,27 +93,47 @@ fn formatting() -> anyhow::Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
 }
 
-/// One build of everything with the features that the tests have, so that nothing is compiled twice. Budget 350 s:
-/// nearly all of it compiles dependencies, and a third of that Cranelift.
+/// One build of everything with the features that the tests have, so that nothing is compiled twice. Clippy is the
+/// compiler of our own crates in it: by itself it would check all dependencies once more, which shares nothing with
+/// their build. Budget 400 s: nearly all of it compiles dependencies, and a third of that Cranelift.
 fn build() -> anyhow::Result<()> {
-    run(cargo().args(["build", "--workspace", "--all-targets"]))
+    run(linted(cargo())
+        .args(["build", "--workspace", "--all-targets"])
+        .args(lints()?))
 }
 
-/// Budget 120 s: the dependencies are checked, which shares nothing with their build.
-fn lints() -> anyhow::Result<()> {
-    run(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+/// What of cargo's configuration has Clippy compile our own crates; every step that uses what `build` built needs it.
+fn lints() -> anyhow::Result<[String; 2]> {
+    let sysroot = output(
+        Command::new("rustc")
+            .args(["--print", "sysroot"])
+            .current_dir(root()),
+    );
+    let sysroot = sysroot.context("`rustc --print sysroot` says nothing")?;
+    let clippy = Path::new(&sysroot).join("bin/clippy-driver");
+    ensure!(
+        clippy.is_file(),
+        "`{}` is not there: `rustup component add clippy` installs it",
+        clippy.display()
+    );
+    Ok([
+        "--config".to_owned(),
+        format!(
+            "build.rustc-workspace-wrapper={:?}",
+            clippy.display().to_string()
+        ),
+    ])
+}
+
+/// With the arguments that `cargo clippy -- -D warnings` would hand over.
+fn linted(mut command: Command) -> Command {
+    command.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+    command
 }
 
 /// Budget 600 s: most of it are tests of a running host. Sweeps are sampled here, `cargo xtask torture` does all.
 fn tests() -> anyhow::Result<()> {
-    let done = run(&mut nextest());
+    let done = run(&mut nextest()?);
     // What was slow is of interest even if something failed.
     if let Err(error) = slowest::print(&root().join("target/nextest/default/junit.xml")) {
         eprintln!("{error:#}");
@@ -120,23 +142,22 @@ fn tests() -> anyhow::Result<()> {
 }
 
 /// The test runner on everything that `build` built.
-/// The tests of all crates, run where they were built.
-fn nextest() -> Command {
+fn nextest() -> anyhow::Result<Command> {
     nextest_verb("run")
 }
 
 /// nextest about the tests of all crates.
-fn nextest_verb(verb: &str) -> Command {
+fn nextest_verb(verb: &str) -> anyhow::Result<Command> {
     let mut command = nextest_in(verb);
-    command.arg("--workspace");
-    command
+    command.arg("--workspace").args(lints()?);
+    Ok(command)
 }
 
 /// nextest, with what tests need to know.
 fn nextest_in(verb: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", tools::bin().display());
-    let mut command = cargo();
+    let mut command = linted(cargo());
     command
         .args(["nextest", verb])
         .env("PATH", path)
@@ -148,12 +169,14 @@ fn nextest_in(verb: &str) -> Command {
 
 /// Budget 30 s: with the features of the whole workspace, so that only the tests themselves are compiled.
 fn doc_tests() -> anyhow::Result<()> {
-    run(cargo().args(["test", "--doc", "--workspace", "--quiet"]))
+    run(linted(cargo())
+        .args(["test", "--doc", "--workspace", "--quiet"])
+        .args(lints()?))
 }
 
 /// Checks bans, licences and sources of the dependencies.
 pub(crate) fn deny() -> anyhow::Result<()> {
-    if crate::shell::output(cargo().args(["deny", "--version"])).is_none() {
+    if output(cargo().args(["deny", "--version"])).is_none() {
         run(cargo().args(["install", "cargo-deny", "--version", "0.20.2", "--locked"]))?;
     }
     run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))

@@ -57,7 +57,7 @@ fn in_place(place: &Path) -> anyhow::Result<()> {
     let mut test = as_nobody();
     test.arg("env").arg(format!("HOME={}", home.display()));
     let mut tests = if is_open(&root()) && is_open(&target_dir()?) {
-        let mut tests = super::nextest();
+        let mut tests = super::nextest()?;
         tests.args(["-E", TESTS]);
         tests
     } else {

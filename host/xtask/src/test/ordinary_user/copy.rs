@@ -22,7 +22,7 @@ pub(super) fn tests(filter: &str, place: &Path) -> anyhow::Result<Command> {
         fs::create_dir_all(folder).with_context(|| format!("`{}`", folder.display()))?;
     }
     let archive = place.join("tests.tar.zst");
-    run(super::super::nextest_verb("archive")
+    run(super::super::nextest_verb("archive")?
         .args(["-E", filter, "--archive-file"])
         .arg(&archive))?;
     copy_sources(&sources)?;
