@@ -88,6 +88,38 @@ fn failure_that_the_base_has_as_well_is_no_finding_and_goes_to_a_person() {
 }
 
 #[test]
+fn re_test_whose_base_fails_goes_to_a_person_at_once() {
+    let mut world = solo(&json!({"test": "tests/run.sh"}), "echo a line >> notes.txt");
+    world.config["repositories"]["shop"]["require_green_base"] = json!(false);
+    world.config["pipeline"] = json!({
+        "analysis": [], "architecture": [], "review": [], "testing": [], "deploy": [],
+        "development": ["run developer"],
+        "deploy-staging": ["approval", "work merge-prepare", "gate merge", "work land"],
+    });
+    world.write_config();
+    world.write("seed/tests/run.sh", "#!/bin/sh\nexit 0\n", 0o755);
+    world.push_seed("Pass");
+    let _host = world.serve();
+    let item = world.begin("A line");
+    until("it waits for approval", || {
+        (world.task(&item)["status"] == "awaiting-approval").then_some(())
+    });
+    world.write("seed/tests/run.sh", PAYS, 0o755);
+    world.push_seed("Fail one on the base");
+    world.json(&["task", "approve", &item]);
+    let why = why(&stands(&world, &item));
+    for part in [
+        "base-red",
+        "fails the tests that its base fails, and no others",
+    ] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+    let tried = "SELECT CAST(infra_failures AS TEXT) FROM tasks";
+    let tried = sql::column(&world.path("data/orch.db"), tried);
+    assert_eq!(tried, ["0"], "tried once: {}", world.log());
+}
+
+#[test]
 fn failure_that_is_new_is_the_branchs_and_is_named_before_those_of_the_base() {
     let world = solo(&json!({"test": "tests/run.sh"}), "echo a line >> notes.txt");
     world.write("seed/tests/run.sh", TESTS, 0o755);

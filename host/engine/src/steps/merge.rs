@@ -5,6 +5,7 @@ use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::{CatchUp, MergeLease as Lease, Preparation, TestRun};
 use orch_domain::pipeline::HostWork;
+use orch_domain::task::BlockReason;
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{ClaimedJob, EvidenceRow, TaskRecord};
 
@@ -18,7 +19,7 @@ use super::image;
 use super::lease::{MergeLease, Taken};
 use super::onto::{self, Stranded};
 use super::others::{by_others, is_elsewhere, landed_by_others, retargeted};
-use super::retest::retest;
+use super::retest::{BaseIsRed, retest};
 use super::stack::{Branch, Put, branch, pushed, put_on, rewritten};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
@@ -61,7 +62,17 @@ impl MergeStep {
             return Ok(ending);
         }
         let repo = self.repos.ready(record.task.repo.as_str()).await?;
-        let ending = self.prepare(job, &record, &effective, repo).await?;
+        let prepared = self.prepare(job, &record, &effective, repo).await;
+        let ending = match prepared {
+            Ok(ending) => ending,
+            Err(error) => match error.downcast::<BaseIsRed>() {
+                Ok(BaseIsRed { detail }) => {
+                    let reason = BlockReason::BaseRed;
+                    Ending::event(Event::Halted { reason, detail })
+                }
+                Err(error) => return Err(error),
+            },
+        };
         if !goes_on(&ending) {
             self.hold.end(&record, repo, false).await?;
         }
