@@ -20,10 +20,10 @@ pub struct MergeConfig {
 
 impl Default for MergeConfig {
     fn default() -> Self {
-        // A red batch of eight is told apart in three further runs.
+        // A red batch of ten is told apart in four further runs.
         // Whether others have to wait with their pushes is the operator's to say.
         Self {
-            batch: 8,
+            batch: 10,
             hold_s: 0,
         }
     }
