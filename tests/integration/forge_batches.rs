@@ -243,6 +243,10 @@ fn base_that_a_stranger_moves_while_their_ci_works_has_the_batch_tested_again_on
     push_base(&site.world);
     let both = taken_up(&site, 2);
     assert_ne!(first[0].branch, both[1].branch, "formed anew");
+    // As often as it moves under a run of theirs it is counted, so that one that never stands still is not chased.
+    let counted = "SELECT CAST(SUM(overtaken) AS TEXT) FROM tasks";
+    let counted = sql::column(&site.world.path("data/orch.db"), counted);
+    assert_eq!(counted, ["1"], "{}", site.world.log());
     // What the first one is said to be is of no use to anybody.
     site.fake.release_ci();
     let views = landed(&site, &items);
@@ -255,6 +259,33 @@ fn base_that_a_stranger_moves_while_their_ci_works_has_the_batch_tested_again_on
         .world
         .git("forge/acme/shop.git", &["show", "main:NOTES.md"]);
     assert_eq!(notes, "Elsewhere");
+}
+
+#[test]
+fn task_whose_pull_request_a_person_aimed_elsewhere_lands_with_nobody() {
+    let (site, host) = site(None, |_| {});
+    let items = ready(&site, host, &["One", "Two", "Three"]);
+    site.fake.retarget(2, "release");
+    let _host = site.world.serve();
+    let stands = |status: &str| -> Vec<String> {
+        let mut with = items.clone();
+        with.retain(|item| site.world.task(item)["status"] == status);
+        with
+    };
+    let aside = until("one stands still, and two have landed", || {
+        let aside = stands("blocked");
+        (aside.len() == 1 && stands("ended").len() == 2).then_some(aside)
+    });
+    landed(&site, &stands("ended"));
+    let view = site.world.task(&aside[0]);
+    let why = view["why"].as_str().expect("a reason");
+    assert!(why.contains("aimed at another base"), "{why}");
+    assert_eq!(site.fake.pull(2).0, "open");
+    let files = site.world.git(
+        "forge/acme/shop.git",
+        &["ls-tree", "--name-only", "main:work"],
+    );
+    assert!(!files.lines().any(|file| file == aside[0]), "{files}");
 }
 
 #[test]

@@ -46,6 +46,16 @@ pub(super) struct BatchStep {
     pub(super) asking: Asking,
 }
 
+/// What there is of a batch already.
+enum Standing {
+    /// One that the leader goes on with.
+    There(Box<Batch>),
+    /// The base moved under it while it was tested: the claim ends so.
+    Overtaken(Ending),
+    /// None that could land.
+    Nothing,
+}
+
 /// What testing the first so many came to.
 enum Trial {
     /// The tests ended.
@@ -70,8 +80,9 @@ impl BatchStep {
     /// Does what comes next for the leader's batch; none if it has nobody to take along.
     pub(super) async fn prepare(&self, leader: Leader<'_>) -> anyhow::Result<Option<Ending>> {
         let batch = match self.standing(leader).await? {
-            Some(batch) => batch,
-            None => match self.form(leader).await? {
+            Standing::There(batch) => *batch,
+            Standing::Overtaken(ending) => return Ok(Some(ending)),
+            Standing::Nothing => match self.form(leader).await? {
                 Formed::Batch(batch) => *batch,
                 Formed::Alone => return Ok(None),
                 Formed::After(older) => {
@@ -87,30 +98,38 @@ impl BatchStep {
     }
 
     /// The leader's batch as it was left, if it is still what would land. One that is not is over.
-    async fn standing(&self, leader: Leader<'_>) -> anyhow::Result<Option<Batch>> {
+    async fn standing(&self, leader: Leader<'_>) -> anyhow::Result<Standing> {
         let name = leader.repo.name.clone();
         let open = self
             .ledger
             .read(|tx| Box::pin(async move { tx.open_batch(&name).await }));
         let Some(batch) = open.await? else {
-            return Ok(None);
+            return Ok(Standing::Nothing);
         };
         let is_testing = batch.state == orch_domain::batch::BatchState::Testing;
         let why = if batch.leader != leader.record.task.id {
             WhyDissolved::Replaced
+        } else if is_testing && batch.base != *leader.base {
+            // As if it had moved under a run of the host's own: a base that moves for ever is waited for, not chased.
+            let detail = format!(
+                "`{}` moved to {} while batch {} was tested",
+                leader.record.base_branch, leader.base, batch.id
+            );
+            let why = WhyDissolved::BaseMoved;
+            return Ok(Standing::Overtaken(given_up(batch.id, why, detail)));
         } else if batch.base != *leader.base {
             WhyDissolved::BaseMoved
         } else if !is_testing || !self.all_wait(&batch).await? {
             WhyDissolved::MemberLeft
         } else {
-            return Ok(Some(batch));
+            return Ok(Standing::There(Box::new(batch)));
         };
         let (id, now) = (batch.id, self.ledger.now());
         tracing::info!(batch.id = id.0, why = why.as_str(), "a batch is given up");
         self.ledger
             .write(move |tx| Box::pin(async move { tx.dissolve_batch(id, why, now).await }))
             .await?;
-        Ok(None)
+        Ok(Standing::Nothing)
     }
 
     /// Whether every member still waits with the commit that was stacked.
