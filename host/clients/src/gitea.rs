@@ -21,8 +21,8 @@ use std::path::PathBuf;
 
 use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::port::forge::{
-    Forge, LandOutcome, NewPullRequest, NewReview, PullRequest, PushOutcome, Review, Status, Tips,
-    is_branch_name,
+    BranchMove, Forge, LandOutcome, NewPullRequest, NewReview, PullRequest, PushOutcome, PushedAll,
+    Review, Status, Tips, is_branch_name,
 };
 use orch_domain::port::webhook::Registered;
 use orch_domain::port::{PortAnswer, PortError, PortFailure, Receipt};
@@ -254,6 +254,10 @@ impl Forge for GiteaForge {
         expected: Option<&'a ObjectId>,
     ) -> PortAnswer<'a, PushOutcome> {
         Box::pin(self.pushed(branch, commit, expected))
+    }
+
+    fn push_all<'a>(&'a self, moves: &'a [BranchMove]) -> PortAnswer<'a, PushedAll> {
+        Box::pin(self.all_pushed(moves))
     }
 
     fn delete_branch<'a>(

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use orch_domain::id::ObjectId;
-use orch_domain::port::forge::{OWN_BRANCHES, PushOutcome, Tips};
+use orch_domain::port::forge::{BranchMove, OWN_BRANCHES, PushOutcome, PushedAll, Tips};
 use orch_domain::port::{PortError, PortFailure};
 use orch_process::git::{GitError, HttpRemote, RefOutcome};
 
@@ -91,6 +91,34 @@ impl GiteaForge {
         let remote = self.remote()?;
         let done = self.mirror.push(&remote, commit, branch, expected).await;
         self.outcome(done).await
+    }
+
+    /// One connection for all: each push of its own makes the server look into its pull requests before it answers.
+    pub(super) async fn all_pushed(&self, moves: &[BranchMove]) -> Result<PushedAll, PortError> {
+        let mut named = Vec::new();
+        for to in moves {
+            let branch = self.named(&to.branch)?;
+            named.push((branch, &to.commit, to.expected.as_ref()));
+        }
+        if named.len() > 1 {
+            let remote = self.remote()?;
+            match self.mirror.push_all(&remote, &named).await {
+                Ok(true) => return Ok(PushedAll::Done),
+                // Which of them, and why, is told by pushing each: what is there already is done.
+                Ok(false) => {}
+                Err(error) => return Err(self.of_git(error).await),
+            }
+        }
+        for (branch, commit, expected) in named {
+            let outcome = self.pushed(branch, commit, expected).await?;
+            if outcome != PushOutcome::Done {
+                return Ok(PushedAll::Not {
+                    branch: branch.to_owned(),
+                    outcome,
+                });
+            }
+        }
+        Ok(PushedAll::Done)
     }
 
     pub(super) async fn deleted(

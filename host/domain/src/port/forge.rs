@@ -72,6 +72,32 @@ pub enum LandOutcome {
     },
 }
 
+/// Where a branch is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchMove {
+    /// Its name.
+    pub branch: String,
+    /// The commit that it is to be at.
+    pub commit: ObjectId,
+    /// Where it is now; none if it does not exist.
+    pub expected: Option<ObjectId>,
+}
+
+/// What moving many branches came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum PushedAll {
+    /// All are where they are to be.
+    Done,
+    /// One of them is not.
+    Not {
+        /// Which.
+        branch: String,
+        /// What was said of it.
+        outcome: PushOutcome,
+    },
+}
+
 /// What asking for a hold of the base came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -215,6 +241,30 @@ pub trait Forge: Send + Sync + Debug {
         commit: &'a ObjectId,
         expected: Option<&'a ObjectId>,
     ) -> PortAnswer<'a, PushOutcome>;
+
+    /// Moves many branches, each as [`Forge::push`] does: done if all are where they are to be, else what the first of
+    /// them said that is not, and the others may have moved or not. Asking again is safe.
+    fn push_all<'a>(&'a self, moves: &'a [BranchMove]) -> PortAnswer<'a, PushedAll> {
+        Box::pin(async move {
+            for BranchMove {
+                branch,
+                commit,
+                expected,
+            } in moves
+            {
+                match self.push(branch, commit, expected.as_ref()).await? {
+                    PushOutcome::Done => {}
+                    outcome @ (PushOutcome::Moved { .. } | PushOutcome::Refused { .. }) => {
+                        return Ok(PushedAll::Not {
+                            branch: branch.clone(),
+                            outcome,
+                        });
+                    }
+                }
+            }
+            Ok(PushedAll::Done)
+        })
+    }
 
     /// Deletes a branch if it is where it is expected. Called once by the stop of a task. A branch that is gone
     /// already is [`PushOutcome::Done`].

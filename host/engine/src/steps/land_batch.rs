@@ -13,7 +13,7 @@ use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::message::StatusNote;
 use orch_domain::names::LeaseName;
 use orch_domain::pipeline::{HostWork, Mode, Step};
-use orch_domain::port::forge::{LandOutcome, PushOutcome};
+use orch_domain::port::forge::{BranchMove, LandOutcome, PushOutcome, PushedAll};
 use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{Batch, BatchMember, ClaimedJob, TaskRecord};
 
@@ -21,7 +21,7 @@ use super::approval::{self, Approval};
 use super::gate::{Judging, Subject, is_last};
 use super::lease::MergeLease;
 use super::overtaken;
-use super::stack::{Branch, branch};
+use super::stack::{Branch, listed_branch};
 use super::stop_asked::{AGAIN_MS, Stop, StopAsked};
 use crate::ledger::Ledger;
 use crate::ledger::apply::pipeline_of;
@@ -218,12 +218,17 @@ impl BatchLanding {
             return Ok(given_up(id, WhyDissolved::LeaseLost, stale(detail)));
         }
         let mut branches = Vec::new();
+        let tips = repo.forge.tips().await?;
         for member in batch.landing() {
             let task = member.task;
             let of = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
-            match branch(&self.ledger, &of, repo).await? {
+            match listed_branch(&self.ledger, &of, repo, &tips).await? {
                 Branch::Own { present, .. } => {
-                    branches.push((of.branch, member.tip.clone(), present))
+                    branches.push(BranchMove {
+                        branch: of.branch,
+                        commit: member.tip.clone(),
+                        expected: present,
+                    });
                 }
                 Branch::Foreign(_) | Branch::Not(_) => {
                     let detail = format!("branch `{}` of batch {id} was moved", of.branch);
@@ -251,18 +256,20 @@ impl BatchLanding {
                 return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
             }
         }
-        for (branch, tip, present) in &branches {
-            match repo.forge.push(branch, tip, present.as_ref()).await? {
-                PushOutcome::Done => {}
-                PushOutcome::Moved { .. } => {
-                    let detail = format!("branch `{branch}` of batch {id} moved meanwhile");
-                    return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
-                }
-                PushOutcome::Refused { why } => {
-                    let detail = format!("the forge refuses branch `{branch}`: {why}");
-                    let ending = Ending::failed(WORK, WorkFailure::Config { detail });
-                    return Ok(given_up(id, WhyDissolved::Refused, ending));
-                }
+        match repo.forge.push_all(&branches).await? {
+            PushedAll::Done => {}
+            PushedAll::Not { branch, outcome } => {
+                return Ok(match outcome {
+                    PushOutcome::Refused { why } => {
+                        let detail = format!("the forge refuses branch `{branch}`: {why}");
+                        let ending = Ending::failed(WORK, WorkFailure::Config { detail });
+                        given_up(id, WhyDissolved::Refused, ending)
+                    }
+                    PushOutcome::Moved { .. } | PushOutcome::Done => {
+                        let detail = format!("branch `{branch}` of batch {id} moved meanwhile");
+                        given_up(id, WhyDissolved::MemberLeft, stale(detail))
+                    }
+                });
             }
         }
         let tip = batch

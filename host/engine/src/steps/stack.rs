@@ -4,7 +4,7 @@ use orch_agents::workspace::{Trailers, bot, commit_message};
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::CatchUp;
-use orch_domain::port::forge::PushOutcome;
+use orch_domain::port::forge::{PushOutcome, Tips};
 use orch_domain::transition::WorkFailure;
 use orch_process::git::CatchUpOutcome;
 use orch_store::TaskRecord;
@@ -48,6 +48,28 @@ pub(super) async fn branch(
         return Ok(Branch::Not(WorkFailure::Config { detail }));
     };
     let present = repo.forge.tip(&record.branch).await?;
+    found(ledger, record, head, present).await
+}
+
+/// As [`branch`], of one that was listed with others; who is not in the list is asked for alone.
+pub(super) async fn listed_branch(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    repo: &Repo,
+    tips: &Tips,
+) -> anyhow::Result<Branch> {
+    match (record.task.head.clone(), tips.get(&record.branch)) {
+        (Some(head), Some(tip)) => found(ledger, record, head, Some(tip.clone())).await,
+        (None, _) | (_, None) => branch(ledger, record, repo).await,
+    }
+}
+
+async fn found(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    head: ObjectId,
+    present: Option<ObjectId>,
+) -> anyhow::Result<Branch> {
     if present.as_ref() == Some(&head) {
         return Ok(Branch::Own { head, present });
     }

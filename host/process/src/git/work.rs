@@ -126,6 +126,34 @@ impl Git {
             .await
     }
 
+    /// Pushes many commits to branches of their own by one connection, each as [`Git::push`] does. Answers whether
+    /// all of it was taken; if not, some may have moved, and pushing each by itself tells which.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn push_all(
+        &self,
+        remote: impl Into<Remote<'_>>,
+        moves: &[(&str, &ObjectId, Option<&ObjectId>)],
+    ) -> Result<bool, GitError> {
+        let remote = remote.into();
+        let address = remote.address()?;
+        let mut args = vec!["push".to_owned(), "--quiet".to_owned()];
+        for (branch, _, expected) in moves {
+            safe(branch)?;
+            let known = expected.map_or("", ObjectId::as_str);
+            args.push(format!("--force-with-lease=refs/heads/{branch}:{known}"));
+        }
+        args.extend(["--end-of-options".to_owned(), address]);
+        let refspecs = moves.iter();
+        args.extend(refspecs.map(|(branch, commit, _)| format!("{commit}:refs/heads/{branch}")));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        orch_durable::point("push: before");
+        let done = self.to(remote, &args).await?;
+        orch_durable::point("push: after");
+        Ok(done.success())
+    }
+
     /// Deletes `branch` of `remote` if it is where it is expected.
     ///
     /// # Errors
