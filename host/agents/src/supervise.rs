@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use orch_domain::outcome::KillReason;
 use orch_process::identity::ProcessIdentity;
 use orch_process::mark::TOKEN_VARIABLE;
+use orch_process::sandbox::CONFINEMENT_VARIABLE;
 use rustix::process::{Pid, Signal};
 
 use crate::folder::{
@@ -195,7 +196,8 @@ fn watch(folder: &RunFolder, launch: &Launch, pid: Pid, pumps: [Pump; 2], result
     result.signal = status.terminating_signal();
     orch_durable::point("agent-end: before");
     end::signal_group(pid, Signal::KILL);
-    result.survivors = end::sweep(&launch.token);
+    let confined = |(name, _): &(String, String)| name == CONFINEMENT_VARIABLE;
+    result.survivors = end::sweep(&launch.token, launch.env.iter().any(confined));
     for pump in pumps {
         result.truncated |= pump.finish();
     }

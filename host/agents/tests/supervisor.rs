@@ -1,5 +1,5 @@
 //! Claims about the supervisor, on real processes. This binary is its own supervisor: started with the words
-//! `supervise FOLDER` it becomes one, as `orch` does.
+//! `supervise FOLDER` it becomes one, as `orch` does, and with `sandbox-exec` what confines.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,11 @@ use orch_agents::folder::{
 use orch_agents::{launcher, log, supervise};
 use orch_domain::outcome::KillReason;
 use orch_process::mark::sweep_marked;
+use orch_process::sandbox::{self, Confinement, Profile};
 
 type Case = (&'static str, fn(&Path));
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 15] = [
     (
         "ended_run_leaves_its_exit_code_and_output",
         ended_run_leaves_its_exit_code_and_output,
@@ -67,12 +68,20 @@ const CASES: [Case; 14] = [
         "killed_supervisor_leaves_a_lost_run",
         killed_supervisor_leaves_a_lost_run,
     ),
+    (
+        "what_copies_itself_as_the_hosts_own_user_leaves_nothing",
+        what_copies_itself_as_the_hosts_own_user_leaves_nothing,
+    ),
 ];
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if args.get(1).map(String::as_str) == Some("supervise") {
         std::process::exit(supervise::main(&RunFolder::at(&args[2])));
+    }
+    if args.get(1).map(String::as_str) == Some("sandbox-exec") {
+        let rest: Vec<_> = std::env::args_os().skip(4).collect();
+        std::process::exit(sandbox::exec(args[3].as_ref(), &rest));
     }
     // The test runner's protocol: list, or run one by its exact name.
     if args.iter().any(|a| a == "--list") {
@@ -386,4 +395,107 @@ fn killed_supervisor_leaves_a_lost_run(folder: &Path) {
     // What the dead supervisor owned is found by the token and ended.
     sweep_marked(&run.launch().expect("read").token);
     assert!(is_gone(&agent));
+}
+
+/// Copies itself as long as it may, heeds no signal that can be ignored, and says that it is up: as many as can be
+/// had, and some that are never there for longer than it takes to start the next one.
+const COPIES: &str = "
+import os, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def copy():
+    try:
+        return os.fork()
+    except OSError:
+        return -1
+for _ in range(8):
+    if copy() == 0:
+        os.setsid()
+        while True:
+            if copy() > 0:
+                os._exit(0)
+print('up', flush=True)
+while True:
+    copy()
+";
+
+/// Nobody, as a host that is no root.
+const NOBODY: u32 = 65534;
+
+/// How many processes were started with this word last.
+fn lines_that_end_in(word: &str) -> usize {
+    let entries = fs::read_dir("/proc").expect("there").filter_map(Result::ok);
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    let wanted = format!("\0{word}\0");
+    lines
+        .filter(|line| line.ends_with(wanted.as_bytes()))
+        .count()
+}
+
+fn what_copies_itself_as_the_hosts_own_user_leaves_nothing(folder: &Path) {
+    let is_root = rustix::process::geteuid().is_root();
+    // The kernel's own bound stands, and with it the machine: the user's processes now and a few hundred.
+    for (case, processes, ended_for) in [("number", 60, Some("processes")), ("stop", 400, None)] {
+        let folder = folder.join(case);
+        let work = folder.join("work");
+        fs::create_dir_all(&work).expect("made");
+        let word = format!("copies-{case}-{}", folder.display());
+        let run = prepare(&folder, "", limits());
+        let mut launch = run.launch().expect("it was written");
+        let most = sandbox::Limits {
+            processes,
+            ..sandbox::Limits::of_agent()
+        };
+        let confinement = Confinement {
+            write: vec![work.clone()],
+            passed: Some(folder.join("run").join(orch_agents::folder::PASSED)),
+            profile: Profile::LandlockSameUser,
+            ..Confinement::nothing(most)
+        };
+        let args = ["-c", COPIES, &word].map(str::to_owned);
+        let wrapped = confinement.wrap(&me(), Path::new("/usr/bin/python3"), &args);
+        launch.program = wrapped.program;
+        launch.args = wrapped.args;
+        launch.env.push(wrapped.variable);
+        launch.cwd = work;
+        run.create(&launch, "go on").expect("written again");
+        let mut supervisor = std::process::Command::new("setpriv");
+        if is_root {
+            for path in [folder.parent().expect("has one"), &folder] {
+                let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+                fs::set_permissions(path, open).expect("opened");
+            }
+            let own = std::process::Command::new("chown")
+                .args(["-R", &format!("{NOBODY}:{NOBODY}")])
+                .arg(&folder)
+                .status();
+            assert!(own.expect("started").success());
+            let user = NOBODY.to_string();
+            supervisor.args(["--reuid", &user, "--regid", &user, "--clear-groups"]);
+        }
+        let mut supervisor = supervisor
+            .arg(me())
+            .arg("supervise")
+            .arg(run.path())
+            .spawn()
+            .expect("started");
+        if ended_for.is_none() {
+            until("it is up", || !run.tail(STDOUT, 10).is_empty());
+            until("it copies itself", || lines_that_end_in(&word) > 20);
+            run.request_stop(StopReason::Person).expect("asked");
+        }
+        assert!(supervisor.wait().expect("ended").success());
+        let result = match run.state().expect("read") {
+            RunState::Finished(result) => result,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(lines_that_end_in(&word), 0, "{case}: {result:?}");
+        assert_eq!(result.launch_error, None, "{case}");
+        assert_eq!(result.killed.as_deref(), ended_for, "{case}: {result:?}");
+        assert_eq!(
+            (result.signal, result.survivors),
+            (Some(9), 0),
+            "{case}: whoever confined it ended it"
+        );
+    }
 }

@@ -67,7 +67,7 @@ pub struct SandboxConfig {
 pub struct CageLimits {
     /// Memory, MiB; 0 for no limit. Three quarters of the machine's if nobody says.
     pub memory_mib: Option<u64>,
-    /// Processes and threads at once; 4096 if nobody says.
+    /// Processes and threads at once; 4096 if nobody says, and 1024 of the host's own user.
     pub processes: Option<u64>,
     /// CPU time, seconds; 0 or nothing for no limit.
     pub cpu_s: Option<u64>,

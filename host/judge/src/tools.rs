@@ -279,7 +279,7 @@ impl ToolBox {
             cpu_s: profile.timeout.as_secs().max(1),
             ..Limits::default()
         };
-        let limits = limits(usual, self.sandbox.limits);
+        let limits = limits(usual, self.sandbox.limits, self.sandbox.profile);
         let confinement = Confinement {
             read,
             write,

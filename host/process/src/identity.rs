@@ -71,13 +71,6 @@ pub fn parent(pid: u32) -> Option<u32> {
     stat_fields(pid)?.get(1)?.parse().ok()
 }
 
-/// Whether a process has ended and only waits to be collected.
-pub fn is_zombie(pid: u32) -> bool {
-    stat_fields(pid)
-        .and_then(|f| f.first().map(|s| s == "Z"))
-        .unwrap_or(false)
-}
-
 /// Longest chain of parents that is followed: deeper process trees are not built by anything we run.
 const ANCESTORS_MAX: usize = 256;
 

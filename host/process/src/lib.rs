@@ -4,6 +4,7 @@
 //! deadline and bounded output, and they die with the host. Agents and hooks, which outlive the host, are
 //! supervised by `orch-agents` instead.
 
+pub mod family;
 pub mod files;
 pub mod git;
 pub mod identity;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::identity::{all_pids, has_variable, is_zombie};
+use crate::family::living;
+use crate::identity::has_variable;
 
 /// Variable that marks every process of a run.
 pub const TOKEN_VARIABLE: &str = "ORCH_RUN_TOKEN";
@@ -17,6 +18,9 @@ pub const TOKEN_VARIABLE: &str = "ORCH_RUN_TOKEN";
 const SWEEP_MAX: Duration = Duration::from_secs(10);
 /// How long processes are stopped and none is killed, as long as further ones come.
 const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// How long what is confined may take to end by itself.
+const OWN_END_MAX: Duration = Duration::from_secs(5);
 
 /// Whether a process carries this token.
 pub fn is_marked(pid: u32, token: &str) -> bool {
@@ -27,7 +31,26 @@ pub fn is_marked(pid: u32, token: &str) -> bool {
 /// has other children of its own.
 pub fn sweep_marked(token: &str) -> u32 {
     // Nothing is reaped here: the end of a child belongs to whoever started it.
-    end_all(|| (), |pid| is_marked(pid, token))
+    end_all(
+        || (),
+        || {
+            let living = living().into_iter();
+            living.filter(|pid| is_marked(*pid, token)).collect()
+        },
+    )
+}
+
+/// Waits until nothing is left, for a while: whoever confined it ends it, and knows more ways to than signals one by
+/// one. `reap` is called before each look.
+pub fn await_end(reap: impl Fn(), left: impl Fn() -> BTreeSet<u32>) {
+    let started = Instant::now();
+    loop {
+        reap();
+        if left().is_empty() || started.elapsed() > OWN_END_MAX {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Ends every process that is left, again and again until there is none; answers how many there were. `reap` is
@@ -35,18 +58,15 @@ pub fn sweep_marked(token: &str) -> u32 {
 ///
 /// All are stopped before one is killed: what is stopped starts nothing and keeps its place in the count of processes,
 /// so that whatever copies itself faster than it is killed runs out of places. Killed one by one it would not.
-pub fn end_all(reap: impl Fn(), is_left: impl Fn(u32) -> bool) -> u32 {
+pub fn end_all(reap: impl Fn(), left: impl Fn() -> BTreeSet<u32>) -> u32 {
     let started = Instant::now();
     let me = std::process::id();
     let mut stopped: BTreeSet<u32> = BTreeSet::new();
     let mut seen = 0;
     loop {
         reap();
-        let left: BTreeSet<u32> = all_pids()
-            .into_iter()
-            .filter(|pid| *pid != me && !is_zombie(*pid))
-            .filter(|pid| is_left(*pid))
-            .collect();
+        let mut left = left();
+        left.remove(&me);
         if left.is_empty() || started.elapsed() > SWEEP_MAX {
             return seen;
         }

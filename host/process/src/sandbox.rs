@@ -14,6 +14,7 @@ mod calls;
 mod canary;
 mod clerk;
 mod disk;
+mod ender;
 mod ends;
 mod enter;
 mod external;

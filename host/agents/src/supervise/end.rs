@@ -1,7 +1,7 @@
 //! The end of a process tree: collecting children, signalling groups, and sweeping up what escaped.
 
-use orch_process::identity::ancestors;
-use orch_process::mark::{end_all, is_marked};
+use orch_process::family::{living, living_below};
+use orch_process::mark::{await_end, end_all, is_marked};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
 
 /// Collects ended children, adopted ones too; answers when `main` is among them.
@@ -22,10 +22,18 @@ pub(super) fn signal_group(group: Pid, signal: Signal) {
 
 /// Kills whatever is left of the run until nothing is: descendants, and processes that left the tree but
 /// still carry the run's token. Answers how many there were.
-pub(super) fn sweep(token: &str) -> u32 {
+///
+/// What confines a program ends it too, and is not ended itself before it has: stopped among thousands of copies it
+/// could not.
+pub(super) fn sweep(token: &str, is_confined: bool) -> u32 {
     let me = std::process::id();
-    end_all(
-        || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {},
-        |pid| ancestors(pid).contains(&me) || is_marked(pid, token),
-    )
+    let reap = || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {};
+    if is_confined {
+        await_end(reap, || living_below(me));
+    }
+    end_all(reap, || {
+        let mut left = living_below(me);
+        left.extend(living().into_iter().filter(|pid| is_marked(*pid, token)));
+        left
+    })
 }

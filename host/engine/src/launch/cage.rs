@@ -84,7 +84,7 @@ impl Cage {
             network: judged.network,
             proxy: judged.proxy,
             gateway: judged.gateway,
-            limits: limits(judged.limits, own.limits.or(all.limits)),
+            limits: limits(judged.limits, own.limits.or(all.limits), all.profile),
         };
         Some(Self {
             orch: orch.to_owned(),

@@ -25,6 +25,34 @@ const QUEUES_BYTES_MAX: u64 = 800 * 1024;
 pub(super) const BEYOND: u64 = 8;
 /// The same where the kernel counts everything of a user, and not what is in a namespace.
 pub(super) const BEYOND_OF_USER: u64 = 4096;
+/// The same where that user is the host's own, beside what it has already: what the host and other runs may start
+/// meanwhile.
+const BEYOND_OF_HOST_USER: u64 = 512;
+
+/// How many processes more than it may have there can be of the host's own user, what it has now included.
+pub(super) fn beyond_of_host_user() -> u64 {
+    let own = rustix::process::getuid().as_raw();
+    let one = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        threads_of(&status, own)
+    };
+    let now: u64 = crate::identity::all_pids()
+        .into_iter()
+        .filter_map(one)
+        .sum();
+    now.saturating_add(BEYOND_OF_HOST_USER)
+}
+
+/// Threads of a process, if it is one of that user's.
+fn threads_of(status: &str, user: u32) -> Option<u64> {
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let is_own = of("Uid:") == Some(user.into());
+    // One that waits to be collected says none and takes a place.
+    is_own.then(|| of("Threads:").unwrap_or(1).max(1))
+}
 
 /// What each version of Landlock keeps a program from; an older kernel does not.
 const KEEPS_FROM: [(ABI, &str); 6] = [
@@ -161,6 +189,19 @@ pub(super) fn shut_in(
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => true,
         RulesetStatus::NotEnforced => false,
     })
+}
+
+/// Shuts this process in for signals alone: it reaches itself and what it starts from now on. Answers whether that
+/// holds. Renaming is granted: a layer that does not grant it refuses it.
+pub(super) fn shut_in_for_signals() -> Result<bool, landlock::RulesetError> {
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Refer)?
+        .scope(Scope::Signal)?
+        .create()?
+        .add_rules(path_beneath_rules(["/"], AccessFs::Refer))?
+        .restrict_self()?;
+    Ok(status.ruleset == RulesetStatus::FullyEnforced)
 }
 
 /// A way that is open without a root of its own: an open file or folder, and what may be done below it.

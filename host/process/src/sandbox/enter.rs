@@ -357,7 +357,7 @@ fn without_namespaces(
     }
     let ended = watch.told(read_ended(&mut said));
     collect(pid);
-    narrow::end_everything_below();
+    narrow::end_what_is_left();
     ended
 }
 

@@ -30,6 +30,7 @@ use rustix::net::{
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, WaitOptions, wait};
 
+use super::ender::{self, Begin};
 use super::first::{Ended, PASSED_ON, become_user};
 use super::places::Place;
 use super::plan::Plan;
@@ -37,8 +38,8 @@ use super::{
     CONFINEMENT_VARIABLE, Confinement, Network, Profile, TOLD_VARIABLE, belt, calls, clerk, raw,
     told,
 };
-use crate::identity::ancestors;
-use crate::mark::end_all;
+use crate::family::living_below;
+use crate::mark::{await_end, end_all};
 
 /// Why it would not hold here, with what to do; none if it would.
 pub(super) fn obstacle(confinement: &Confinement, user: Option<u32>) -> Option<String> {
@@ -178,21 +179,41 @@ pub(super) fn attend(narrow: &Narrow<'_>, outside: &File) -> Ended {
         Err(error) => return Ended::NotConfined(error.to_string()),
     };
     let mut refuse = Some(refuse);
+    let (lifeline, begin) = match narrow.user {
+        Some(_) => (None, None),
+        None => match ender::lifeline() {
+            Ok((lifeline, begin)) => (Some(lifeline), Some(begin)),
+            Err(error) => {
+                end_everything_below();
+                return Ended::NotConfined(error.to_string());
+            }
+        },
+    };
+    let mut lifeline = lifeline;
+    let me = Pid::this();
     orch_durable::point("spawn without namespaces: before");
     let started = raw::fork(|| {
-        let why = start(narrow, to_clerk.as_ref());
+        // Its own copy would keep everything alive.
+        drop(lifeline.take());
+        let why = start(
+            narrow,
+            to_clerk.as_ref(),
+            begin.as_ref().map(|begin| (begin, me)),
+        );
         let said = refuse
             .as_ref()
             .map(|to| rustix::io::write(to, why.as_bytes()));
         i32::from(!matches!(said, Some(Ok(_))))
     });
-    drop(refuse.take());
-    drop(to_clerk);
+    drop((refuse.take(), to_clerk, begin));
     let ended = match started {
         Ok(program) => wait_for(program, outside)
             .or_refused_a_process(std::process::id(), &narrow.confinement.limits),
         Err(error) => Ended::NotConfined(format!("the program could not be started: {error}")),
     };
+    if let Some(lifeline) = lifeline {
+        lifeline.end();
+    }
     end_everything_below();
     let mut why = String::new();
     // All others that could write to it have ended.
@@ -275,14 +296,22 @@ const SWEEPS_MAX: u32 = 60;
 pub(super) fn end_everything_below() {
     let me = std::process::id();
     for _ in 0..SWEEPS_MAX {
-        let left = end_all(
-            || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {},
-            |pid| ancestors(pid).contains(&me),
-        );
-        if left == 0 {
+        if end_all(collect_ended, || living_below(me)) == 0 {
             return;
         }
     }
+}
+
+/// As [`end_everything_below`], for the process outside: who attended the program has ended, and whoever ends everything
+/// at one stroke sees that.
+pub(super) fn end_what_is_left() {
+    let me = std::process::id();
+    await_end(collect_ended, || living_below(me));
+    end_everything_below();
+}
+
+fn collect_ended() {
+    while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
 }
 
 /// Waits until the program has ended, or whoever waits for it is gone; passes signals on and takes in orphans.
@@ -324,14 +353,18 @@ fn wait_for(program: Pid, outside: &File) -> Ended {
 }
 
 /// The program's own process. Answers only if the program could not be started, and why.
-fn start(narrow: &Narrow<'_>, to_clerk: Option<&OwnedFd>) -> String {
-    match confined(narrow, to_clerk) {
+fn start(narrow: &Narrow<'_>, to_clerk: Option<&OwnedFd>, ender: Option<(&Begin, Pid)>) -> String {
+    match confined(narrow, to_clerk, ender) {
         Ok(never) => match never {},
         Err(why) => why,
     }
 }
 
-fn confined(narrow: &Narrow<'_>, to_clerk: Option<&OwnedFd>) -> Result<Infallible, String> {
+fn confined(
+    narrow: &Narrow<'_>,
+    to_clerk: Option<&OwnedFd>,
+    ender: Option<(&Begin, Pid)>,
+) -> Result<Infallible, String> {
     let failed =
         |what: &'static str| move |why: String| format!("{what} could not be enforced: {why}");
     let Narrow {
@@ -364,6 +397,12 @@ fn confined(narrow: &Narrow<'_>, to_clerk: Option<&OwnedFd>) -> Result<Infallibl
             .map_err(|e| failed("what it is told")(e.to_string()))?;
     }
     std::env::set_current_dir(cwd).map_err(|e| failed("the working folder")(e.to_string()))?;
+    rustix::thread::set_no_new_privs(true).map_err(|e| failed("no_new_privs")(e.to_string()))?;
+    if let Some((begin, outside)) = ender {
+        begin
+            .stand_by(outside)
+            .map_err(failed("the end of everything at one stroke"))?;
+    }
     match user {
         Some(_) => raw::as_any_other(),
         // Nobody else can run before it, and thousands of them must not keep the host from ending them.
@@ -372,8 +411,11 @@ fn confined(narrow: &Narrow<'_>, to_clerk: Option<&OwnedFd>) -> Result<Infallibl
     let end = Some(rustix::process::Signal::KILL);
     rustix::process::set_parent_process_death_signal(end)
         .map_err(|e| failed("the end with its parent")(e.to_string()))?;
-    rustix::thread::set_no_new_privs(true).map_err(|e| failed("no_new_privs")(e.to_string()))?;
-    belt::limit(&confinement.limits, belt::BEYOND_OF_USER)
+    let beyond = match user {
+        Some(_) => belt::BEYOND_OF_USER,
+        None => belt::beyond_of_host_user(),
+    };
+    belt::limit(&confinement.limits, beyond)
         .map_err(|e| failed("resource limits")(e.to_string()))?;
     match belt::shut_in_by(rules) {
         Ok(true) => {}

@@ -181,7 +181,7 @@ pub(crate) fn running(what: &str) -> usize {
     lines_that_end_in(&format!("sleep\0{what}\0"))
 }
 
-fn lines_that_end_in(wanted: &str) -> usize {
+pub(crate) fn lines_that_end_in(wanted: &str) -> usize {
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     lines

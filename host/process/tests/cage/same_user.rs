@@ -5,7 +5,7 @@ use std::process::Command;
 use orch_process::sandbox::{Limits, Profile};
 
 use crate::kit::{Host, hosts, said};
-use crate::narrow::running;
+use crate::narrow::{lines_that_end_in, running};
 
 /// A host that is nobody, which holds programs as its own user.
 fn same_user() -> Host {
@@ -182,6 +182,51 @@ fn same_user_ends_with_its_program_and_is_counted_and_has_no_sockets() {
     let told = std::fs::read_to_string(few.at("data/passed")).unwrap_or_default();
     assert_eq!(told, "processes", "{}", said(&done));
     assert_eq!(running("4646.5"), 0);
+}
+
+#[test]
+fn bomb_of_the_same_user_is_ended_for_its_number_and_leaves_nothing_running() {
+    let host = same_user().with(|confinement, host| {
+        confinement.limits = Limits {
+            processes: 100,
+            ..Limits::default()
+        };
+        confinement.passed = Some(host.at("data/passed"));
+    });
+    let done = host.hostile(&["bomb", "same-user"]);
+    let told = std::fs::read_to_string(host.at("data/passed")).unwrap_or_default();
+    assert_eq!(told, "processes", "{}", said(&done));
+    assert_eq!(lines_that_end_in("hostile\0bomb\0same-user\0"), 0);
+}
+
+#[test]
+fn nobody_of_the_same_user_is_reached_by_the_end_of_a_program() {
+    let (host, neighbour) = (same_user(), same_user());
+    let mut busy = neighbour.command("/bin/bash", &["-c", "echo up; read -r _; echo undisturbed"]);
+    busy.stdin(std::process::Stdio::piped());
+    busy.stdout(std::process::Stdio::piped());
+    let mut busy = busy.spawn().unwrap();
+    let mut up = [0; 3];
+    std::io::Read::read_exact(busy.stdout.as_mut().unwrap(), &mut up).unwrap();
+    let mut outside = match host.is_of_nobody() {
+        true => Command::new("setpriv"),
+        false => Command::new("env"),
+    };
+    if host.is_of_nobody() {
+        outside.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    }
+    let mut outside = outside.args(["sleep", "600"]).spawn().unwrap();
+    host.works("true");
+    // It ends whoever ends it no sooner than with itself.
+    host.refuses("kill -9 -1; pkill -9 caged; kill -9 $PPID");
+    host.works("setsid --fork sleep 4747.5; until pgrep -f 'sleep 4747.5' >/dev/null; do :; done");
+    assert_eq!(running("4747.5"), 0);
+    assert!(outside.try_wait().unwrap().is_none(), "it goes on");
+    outside.kill().unwrap();
+    outside.wait().unwrap();
+    std::io::Write::write_all(busy.stdin.as_mut().unwrap(), b"go\n").unwrap();
+    let busy = busy.wait_with_output().unwrap();
+    assert!(said(&busy).contains("undisturbed"), "{}", said(&busy));
 }
 
 #[test]
