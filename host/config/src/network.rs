@@ -95,7 +95,43 @@ pub struct NetworkConfig {
     pub reach: Vec<String>,
     /// The same, for names whose addresses are those of a private network or of this machine.
     pub reach_private: Vec<String>,
+    /// Which names of both lists packages are only fetched from, as from those of `registries`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fetch_only: Vec<String>,
+    /// What a run sends at most.
+    #[serde(skip_serializing_if = "SentLimits::is_empty")]
+    pub sent: SentLimits,
 }
+
+/// What a run sends at most, MiB.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SentLimits {
+    /// In all; 1024 if nobody says.
+    pub run_mib: Option<u64>,
+    /// By one connection; 256 if nobody says.
+    pub connection_mib: Option<u64>,
+    /// In all to where packages are only fetched from; 16 if nobody says.
+    pub fetch_mib: Option<u64>,
+}
+
+impl SentLimits {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Each with its name.
+    fn all(self) -> [(&'static str, Option<u64>); 3] {
+        [
+            ("run_mib", self.run_mib),
+            ("connection_mib", self.connection_mib),
+            ("fetch_mib", self.fetch_mib),
+        ]
+    }
+}
+
+/// A pebibyte: more is a number of bytes.
+const MIB_MAX: u64 = 1 << 30;
 
 impl NetworkConfig {
     /// The rules of both lists. What is no rule has been refused with the file.
@@ -108,6 +144,14 @@ impl NetworkConfig {
         reach.extend(of_registries.filter_map(|host| host.parse().ok()));
         (reach, rules(&self.reach_private))
     }
+
+    /// Rules of what packages are only fetched from.
+    pub fn fetch_only_rules(&self) -> Vec<Rule> {
+        let of_registries = self.registries.iter().flat_map(|registry| registry.hosts());
+        let of_registries = of_registries.map(str::to_owned);
+        let names = self.fetch_only.iter().cloned().chain(of_registries);
+        names.filter_map(|text| text.parse().ok()).collect()
+    }
 }
 
 /// Refuses rules that are none, and lists that nothing goes by.
@@ -115,7 +159,19 @@ pub(crate) fn check(network: &NetworkConfig, place: &str, file: &str) -> Result<
     let lists = [
         ("reach", &network.reach),
         ("reach_private", &network.reach_private),
+        ("fetch_only", &network.fetch_only),
     ];
+    for (key, mib) in network.sent.all() {
+        let place = format!("{place}.sent.{key}");
+        if mib.is_some() && network.mode != NetworkMode::Proxied {
+            let why = "it is held with `mode: proxied` only; add that, or take it out";
+            return Err(ConfigError::invalid(file, place, why));
+        }
+        if mib.is_some_and(|mib| !(1..=MIB_MAX).contains(&mib)) {
+            let why = "use 1 at least; it is in MiB, not in bytes";
+            return Err(ConfigError::invalid(file, place, why));
+        }
+    }
     for (key, list) in lists {
         let place = format!("{place}.{key}");
         let is_empty = list.is_empty() && (key != "reach" || network.registries.is_empty());
@@ -145,6 +201,9 @@ mod tests {
         for (network, says) in [
             ("reach: [a.test]", "mode: proxied"),
             ("mode: proxied, reach: ['10.0.0.1']", "no address"),
+            ("fetch_only: [a.test]", "mode: proxied"),
+            ("sent: {run_mib: 5}", "mode: proxied"),
+            ("mode: proxied, sent: {fetch_mib: 0}", "use 1 at least"),
             (
                 "mode: proxied, reach: ['https://a.test']",
                 "is no name of a host",

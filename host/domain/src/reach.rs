@@ -213,6 +213,8 @@ words! {
         TooMany = "too-many",
         /// It sent or received as much as a run may.
         TooMuch = "too-much",
+        /// It asked a place that packages are only fetched from for something else.
+        OnlyFetched = "only-fetched",
         /// It asked a model that the operator does not list.
         ModelNotListed = "model-not-listed",
         /// It asked something of the provider that agents do not need.
@@ -248,7 +250,10 @@ impl Reached {
             }
             Self::Unreachable => "nobody answers there",
             Self::TooMany => "the run has as many connections as it may have",
-            Self::TooMuch => "the run has moved as many bytes as it may",
+            Self::TooMuch => "the run has moved as many bytes as it may, to there or in all",
+            Self::OnlyFetched => {
+                "packages are fetched from there by GET and HEAD, and nothing is published"
+            }
             Self::ModelNotListed => {
                 "the operator does not list the model under `gateway.models` of this agent"
             }

@@ -18,7 +18,7 @@ mod serve;
 mod socks;
 mod tunnel;
 
-use orch_domain::reach::{Reached, Rule};
+use orch_domain::reach::{Reached, Rule, Target};
 
 pub use serve::{Proxy, listen};
 
@@ -32,8 +32,17 @@ pub struct Policy {
     pub reach: Vec<Rule>,
     /// Names whose addresses may be those of a private network or of this machine.
     pub reach_private: Vec<Rule>,
+    /// Which of these names packages are only fetched from.
+    pub fetch_only: Vec<Rule>,
     /// Limits.
     pub limits: Limits,
+}
+
+impl Policy {
+    /// Whether packages are only fetched from there.
+    pub(crate) fn is_fetch_only(&self, target: &Target) -> bool {
+        self.fetch_only.iter().any(|rule| rule.allows(target))
+    }
 }
 
 /// How much a run may move.
@@ -43,6 +52,11 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes that it sends in all.
     pub sent_bytes: u64,
+    /// Bytes that it sends by one connection.
+    pub connection_sent_bytes: u64,
+    /// Bytes that it sends in all to where packages are only fetched from. What is asked inside of TLS cannot be seen; a
+    /// package that is published has to be sent.
+    pub fetch_sent_bytes: u64,
     /// Bytes that it receives in all.
     pub received_bytes: u64,
 }
@@ -52,6 +66,8 @@ impl Default for Limits {
         Self {
             connections: 256,
             sent_bytes: 1 << 30,
+            connection_sent_bytes: 256 << 20,
+            fetch_sent_bytes: 16 << 20,
             received_bytes: 32 << 30,
         }
     }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::run::Run;
 use crate::{Limits, Record};
 
 /// What a run has moved, and where it is written down.
@@ -19,6 +20,8 @@ use crate::{Limits, Record};
 pub(crate) struct Meter {
     pub(crate) limits: Limits,
     sent: AtomicU64,
+    /// Of that, to where packages are only fetched from.
+    fetch_sent: AtomicU64,
     received: AtomicU64,
     records: mpsc::Sender<Record>,
 }
@@ -28,6 +31,7 @@ impl Meter {
         Self {
             limits,
             sent: AtomicU64::new(0),
+            fetch_sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             records,
         }
@@ -52,6 +56,7 @@ pub(crate) struct Metered {
     stream: TcpStream,
     target: Target,
     meter: Arc<Meter>,
+    is_fetch_only: bool,
     sent: u64,
     received: u64,
     /// What becomes of it; the caller may know better than that it was made.
@@ -59,11 +64,12 @@ pub(crate) struct Metered {
 }
 
 impl Metered {
-    pub(crate) fn new(stream: TcpStream, target: Target, meter: Arc<Meter>) -> Self {
+    pub(crate) fn new(stream: TcpStream, target: Target, run: &Run) -> Self {
         Self {
             stream,
+            is_fetch_only: run.policy.is_fetch_only(&target),
             target,
-            meter,
+            meter: run.meter.clone(),
             sent: 0,
             received: 0,
             reached: Reached::Allowed,
@@ -71,7 +77,12 @@ impl Metered {
     }
 
     fn hold(&mut self) -> io::Result<()> {
-        if self.meter.is_over() {
+        let limits = self.meter.limits;
+        let to_fetch = self.meter.fetch_sent.load(Ordering::Relaxed);
+        if self.meter.is_over()
+            || self.sent > limits.connection_sent_bytes
+            || (self.is_fetch_only && to_fetch > limits.fetch_sent_bytes)
+        {
             self.reached = Reached::TooMuch;
             return Err(io::Error::other(Reached::TooMuch.in_words()));
         }
@@ -118,6 +129,10 @@ impl AsyncWrite for Metered {
         if let Poll::Ready(Ok(count)) = polled {
             self.sent += count as u64;
             self.meter.sent.fetch_add(count as u64, Ordering::Relaxed);
+            if self.is_fetch_only {
+                let meter = &self.meter.fetch_sent;
+                meter.fetch_add(count as u64, Ordering::Relaxed);
+            }
         }
         polled
     }

@@ -35,11 +35,15 @@ pub(crate) async fn answer(
         Err(asked) => return run.refuse(asked, Reached::NoName),
     };
     let asked = (target.host().to_owned(), target.port());
+    let fetches = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_tunnel && !fetches && run.policy.is_fetch_only(&target) {
+        return run.refuse(asked, Reached::OnlyFetched);
+    }
     let stream = match dial(&run.policy, &target).await {
         Ok(stream) => stream,
         Err(why) => return run.refuse(asked, why),
     };
-    let to = Metered::new(stream, target.clone(), run.meter.clone());
+    let to = Metered::new(stream, target.clone(), run);
     if is_tunnel {
         let from = hyper::upgrade::on(request);
         let made = Tunnel { from, to, target };

@@ -62,7 +62,7 @@ pub(crate) async fn carry(mut stream: UnixStream, run: &Run) {
     };
     match dialled {
         Ok((to, target)) => {
-            let to = Metered::new(to, target.clone(), run.meter.clone());
+            let to = Metered::new(to, target.clone(), run);
             if say(&mut stream, Reply::Succeeded).await.is_some() {
                 tunnel::carry(stream, to, &target).await;
             }

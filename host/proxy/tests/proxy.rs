@@ -33,6 +33,15 @@ impl Drop for Site {
 
 impl Site {
     async fn with(reach: &[&str], reach_private: &[&str], limits: Limits) -> Self {
+        Self::fetching(reach, reach_private, &[], limits).await
+    }
+
+    async fn fetching(
+        reach: &[&str],
+        reach_private: &[&str],
+        fetch_only: &[&str],
+        limits: Limits,
+    ) -> Self {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = server.local_addr().unwrap().port();
         let (send, came) = mpsc::channel(16);
@@ -56,6 +65,7 @@ impl Site {
         let policy = Policy {
             reach: rules(reach),
             reach_private: rules(reach_private),
+            fetch_only: rules(fetch_only),
             limits,
         };
         let folder = tempfile::tempdir().unwrap();
@@ -295,6 +305,67 @@ async fn run_that_sends_too_much_is_cut_off() {
     stream.write_all(&first).await.unwrap();
     stream.read_to_end(&mut said).await.ok();
     assert_eq!(site.records.recv().await.unwrap().sent, 0);
+}
+
+#[tokio::test]
+async fn nothing_is_published_in_plain_sight_to_where_packages_are_fetched_from() {
+    let listed = ["localhost:PORT"];
+    let mut site = Site::fetching(&[], &listed, &listed, Limits::default()).await;
+    for method in ["PUT", "POST", "DELETE", "PATCH", "OPTIONS", "PURGE", "put"] {
+        let asked = format!(
+            "{method} http://localhost:PORT/package HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nall"
+        );
+        let said = site.ask(&asked).await;
+        assert!(said.contains("only-fetched"), "{method}: {said}");
+        assert_eq!(site.record().await.2, Reached::OnlyFetched, "{method}");
+    }
+    assert!(site.came.try_recv().is_err(), "nothing of it came there");
+    for method in ["GET", "HEAD"] {
+        let asked = format!("{method} http://localhost:PORT/package HTTP/1.1\r\nhost: x\r\n\r\n");
+        let said = site.ask(&asked).await;
+        assert!(said.starts_with("HTTP/1.1 200"), "{method}: {said}");
+        assert_eq!(site.record().await.2, Reached::Allowed);
+    }
+}
+
+#[tokio::test]
+async fn little_is_sent_to_where_packages_are_fetched_from_however_it_is_asked() {
+    let listed = ["localhost:PORT"];
+    let limits = Limits {
+        fetch_sent_bytes: 10,
+        ..Limits::default()
+    };
+    let mut site = Site::fetching(&[], &listed, &listed, limits).await;
+    let mut said = Vec::new();
+    for (round, reached) in [(1, Reached::TooMuch), (2, Reached::TooMuch)] {
+        let mut stream = site.tunnel().await;
+        stream.write_all(&hello("localhost")).await.unwrap();
+        stream.read_to_end(&mut said).await.ok();
+        let record = site.records.recv().await.unwrap();
+        assert_eq!(record.reached, reached, "{round}");
+    }
+    let request = "GET http://localhost:PORT/ HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nall";
+    site.ask(request).await;
+    assert_eq!(site.record().await.2, Reached::TooMuch);
+    // Elsewhere it may send as before.
+    let mut site = Site::fetching(&[], &listed, &[], limits).await;
+    assert!(site.ask(request).await.contains("pong"));
+    assert_eq!(site.record().await.2, Reached::Allowed);
+}
+
+#[tokio::test]
+async fn one_connection_sends_no_more_than_it_may_and_another_goes_on() {
+    let limits = Limits {
+        connection_sent_bytes: 300,
+        ..Limits::default()
+    };
+    let mut site = Site::with(&[], &["localhost:PORT"], limits).await;
+    let long = "x".repeat(400);
+    let long = format!("GET http://localhost:PORT/{long} HTTP/1.1\r\nhost: x\r\n\r\n");
+    site.ask(&long).await;
+    assert_eq!(site.record().await.2, Reached::TooMuch);
+    let short = "GET http://localhost:PORT/ HTTP/1.1\r\nhost: x\r\n\r\n";
+    assert!(site.ask(short).await.contains("pong"));
 }
 
 /// Asks for a tunnel by SOCKS; answers what the proxy says of it, and the stream.

@@ -104,7 +104,8 @@ pub(super) async fn served<T>(
     let policy = Policy {
         reach,
         reach_private,
-        limits: Limits::default(),
+        fetch_only: network.fetch_only_rules(),
+        limits: limits(network),
     };
     let (mut proxy, mut records) = Proxy::bind(sockets, policy)
         .with_context(|| format!("the proxy cannot listen in `{}`", sockets.display()))?;
@@ -122,6 +123,18 @@ pub(super) async fn served<T>(
     drop(proxy);
     keep(ledger, asker, &mut records, &mut refusals).await?;
     Ok((done, refusals))
+}
+
+/// How much may be moved, by what the operator says.
+fn limits(network: &NetworkConfig) -> Limits {
+    let usual = Limits::default();
+    let or = |said: Option<u64>, usual: u64| said.map_or(usual, |mib| mib.saturating_mul(1 << 20));
+    Limits {
+        sent_bytes: or(network.sent.run_mib, usual.sent_bytes),
+        connection_sent_bytes: or(network.sent.connection_mib, usual.connection_sent_bytes),
+        fetch_sent_bytes: or(network.sent.fetch_mib, usual.fetch_sent_bytes),
+        ..usual
+    }
 }
 
 /// Writes down what has been asked for.
