@@ -434,7 +434,6 @@ fn lines_that_end_in(word: &str) -> usize {
 
 fn what_copies_itself_as_the_hosts_own_user_leaves_nothing(folder: &Path) {
     let is_root = rustix::process::geteuid().is_root();
-    // The kernel's own bound stands, and with it the machine: the user's processes now and a few hundred.
     for (case, processes, ended_for) in [("number", 60, Some("processes")), ("stop", 400, None)] {
         let folder = folder.join(case);
         let work = folder.join("work");

@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::run::Run;
 use crate::{Limits, Record};
 
 /// What a run has moved, and where it is written down.
@@ -64,12 +63,17 @@ pub(crate) struct Metered {
 }
 
 impl Metered {
-    pub(crate) fn new(stream: TcpStream, target: Target, run: &Run) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        target: Target,
+        meter: Arc<Meter>,
+        is_fetch_only: bool,
+    ) -> Self {
         Self {
             stream,
-            is_fetch_only: run.policy.is_fetch_only(&target),
+            is_fetch_only,
             target,
-            meter: run.meter.clone(),
+            meter,
             sent: 0,
             received: 0,
             reached: Reached::Allowed,

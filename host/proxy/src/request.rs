@@ -43,7 +43,7 @@ pub(crate) async fn answer(
         Ok(stream) => stream,
         Err(why) => return run.refuse(asked, why),
     };
-    let to = Metered::new(stream, target.clone(), run);
+    let to = run.metered(stream, target.clone());
     if is_tunnel {
         let from = hyper::upgrade::on(request);
         let made = Tunnel { from, to, target };

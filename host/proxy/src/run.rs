@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use orch_domain::reach::Reached;
+use orch_domain::reach::{Reached, Target};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::metered::Meter;
+use crate::metered::{Meter, Metered};
 use crate::{Policy, Record};
 
 /// Longest name in a record, characters.
@@ -21,6 +22,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// A connection that was made for the run, counted.
+    pub(crate) fn metered(&self, stream: TcpStream, target: Target) -> Metered {
+        let is_fetch_only = self.policy.is_fetch_only(&target);
+        Metered::new(stream, target, self.meter.clone(), is_fetch_only)
+    }
+
     /// Writes down what the run was not let through to.
     pub(crate) fn refused(&self, host: String, port: u16, reached: Reached) {
         self.meter.record(Record {

@@ -9,7 +9,6 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::dial::dial;
-use crate::metered::Metered;
 use crate::run::Run;
 use crate::tunnel;
 
@@ -62,7 +61,7 @@ pub(crate) async fn carry(mut stream: UnixStream, run: &Run) {
     };
     match dialled {
         Ok((to, target)) => {
-            let to = Metered::new(to, target.clone(), run);
+            let to = run.metered(to, target.clone());
             if say(&mut stream, Reply::Succeeded).await.is_some() {
                 tunnel::carry(stream, to, &target).await;
             }

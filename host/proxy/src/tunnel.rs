@@ -78,7 +78,7 @@ pub(crate) async fn carry_unasked(mut from: UnixStream, run: &Run) {
     };
     match dial(&run.policy, &target).await {
         Ok(stream) => {
-            let to = Metered::new(stream, target, run);
+            let to = run.metered(stream, target);
             pass_on(from, to, &hello).await;
         }
         Err(why) => run.refused(name, TLS_PORT, why),

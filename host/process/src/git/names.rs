@@ -82,6 +82,8 @@ mod tests {
             assert!(!is_forbidden(&name.into()), "{name:?}");
         }
         assert!(is_forbidden(&RepoPath::new(&b"a\nb"[..])));
+        // A path of a submodule that ends so is another one where git reads its configuration back.
+        assert!(is_forbidden(&RepoPath::new(&b"sub\r"[..])));
         assert!(!is_forbidden(&RepoPath::new(&b"caf\xe9.txt"[..])));
         assert!(is_forbidden_link(&".GITMODULES ".into()));
         assert!(is_forbidden_link(&"gitmod~3".into()));
