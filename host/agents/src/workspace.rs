@@ -9,7 +9,7 @@ use orch_domain::id::{ObjectId, WorkItem};
 use orch_domain::left::Refusal;
 use orch_domain::stage::Role;
 use orch_process::files;
-use orch_process::git::{Delta, Git, GitError, Identity, Snapshot};
+use orch_process::git::{Delta, Git, GitError, Identity, Modules, Placed, Snapshot, Wanted};
 
 /// Name and address the host commits under.
 pub const BOT_NAME: &str = "Orch";
@@ -20,7 +20,14 @@ pub const BOT_EMAIL: &str = "orch@orch.invalid";
 #[derive(Debug, Clone)]
 pub struct Workspace {
     root: PathBuf,
+    /// Where submodules are had from; none if nobody said.
+    modules: Option<(Modules, Wanted)>,
 }
+
+/// Which submodules lie in the work tree, written beside it: what whoever works there cannot reach.
+const SUBMODULES: &str = "submodules.json";
+/// Largest such file, bytes.
+const SUBMODULES_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What a run left in the workspace.
 #[derive(Debug, Clone)]
@@ -36,7 +43,19 @@ pub struct Left {
 impl Workspace {
     /// The workspace below `root`, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            modules: None,
+        }
+    }
+
+    /// The same, with the submodules of its commits.
+    #[must_use]
+    pub fn with_submodules(self, modules: Modules, wanted: Wanted) -> Self {
+        Self {
+            modules: Some((modules, wanted)),
+            ..self
+        }
     }
 
     /// The whole of it.
@@ -108,6 +127,7 @@ impl Workspace {
             make_folder(&folder)?;
         }
         git.clone_to(&tree, branch, commit).await?;
+        self.lay_out_submodules(git, commit, base).await?;
         self.restore_configuration(git, base).await?;
         let folder = self.artefacts(work_item)?;
         for name in artefact::removed_before(role) {
@@ -163,7 +183,48 @@ impl Workspace {
     /// # Errors
     /// [`GitError`]; whatever is wrong with the work tree is no error.
     pub async fn snapshot(&self, git: &Git, parent: &ObjectId) -> Result<Snapshot, GitError> {
-        git.snapshot(&self.tree(), parent, artefact::FOLDERS).await
+        let placed = self.placed();
+        let modules = self.modules.as_ref().map(|(modules, _)| modules);
+        let laid_out = modules.zip(placed.as_deref());
+        git.snapshot_beside(&self.tree(), parent, artefact::FOLDERS, laid_out)
+            .await
+    }
+
+    /// Lays the submodules of the commit out, and writes down which.
+    async fn lay_out_submodules(
+        &self,
+        git: &Git,
+        commit: &ObjectId,
+        base: &ObjectId,
+    ) -> Result<(), GitError> {
+        let list = self.root.join(SUBMODULES);
+        remove(&list)?;
+        let Some((modules, wanted)) = &self.modules else {
+            return Ok(());
+        };
+        let laid = modules
+            .lay_out(git, commit, base, &self.tree(), wanted)
+            .await?;
+        for (path, why) in &laid.left_out {
+            tracing::warn!(%path, "a submodule is not there: {why}");
+        }
+        if laid.placed.is_empty() {
+            return Ok(());
+        }
+        let text = serde_json::to_vec(&laid.placed).map_err(|error| GitError::Io {
+            path: list.clone(),
+            source: error.into(),
+        })?;
+        std::fs::write(&list, text).map_err(io(&list))
+    }
+
+    /// The submodules that were laid out; none if there are none.
+    fn placed(&self) -> Option<Vec<Placed>> {
+        let list = self.root.join(SUBMODULES);
+        let meta = std::fs::symlink_metadata(&list).ok()?;
+        let is_list = meta.is_file() && meta.len() <= SUBMODULES_BYTES_MAX;
+        let text = is_list.then(|| std::fs::read(&list).ok()).flatten()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// Replaces agent configuration in the work tree by the trusted base's.

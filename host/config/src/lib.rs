@@ -35,6 +35,7 @@ mod repository;
 mod risk;
 mod sandbox;
 mod strict;
+mod submodules;
 mod trackers;
 mod uses;
 mod waivers;
@@ -79,6 +80,7 @@ pub use repository::{CiConfig, RepoFile, Waiver};
 pub use risk::{RiskConfig, risk_glob};
 pub use sandbox::{CageLimits, SandboxConfig, SandboxGrants, SandboxMode, SandboxProfile};
 pub use strict::ConfigError;
+pub use submodules::SubmodulesConfig;
 pub use trackers::{
     ENTRY_STATE, IssuesConfig, LOCAL_TRACKER, PlaneConfig, PlaneProjectConfig, TrackerConfig,
 };

@@ -12,6 +12,7 @@ use crate::repository::RepoFile;
 use crate::risk::{DeployApprovalConfig, RiskConfig};
 use crate::sandbox::SandboxGrants;
 use crate::strict::ConfigError;
+use crate::submodules::SubmodulesConfig;
 
 /// One repository.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -33,6 +34,9 @@ pub struct RepositoryConfig {
     /// Whether the base has to pass its own tests before a task begins; without it a task may mend a base that fails.
     #[serde(default = "default_true")]
     pub require_green_base: bool,
+    /// Where its submodules may come from.
+    #[serde(default)]
+    pub submodules: SubmodulesConfig,
     /// Base branch.
     #[serde(default = "default_base")]
     pub base: String,
@@ -230,6 +234,7 @@ pub(crate) fn check(
             instead.check(file, &format!("repositories.{name}.orch_yaml."))?;
         }
         reacts(repository, file, &place)?;
+        crate::submodules::check(&repository.submodules, &place, file)?;
         let suite = repository.staging.iter().flat_map(|s| &s.suite);
         let (all, infra) = (
             suite.clone().count(),

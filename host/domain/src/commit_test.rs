@@ -34,6 +34,8 @@ words! {
         ToolDenied = "tool-denied",
         /// The disk is full.
         NoSpace = "no-space",
+        /// Another repository that belongs to the commit cannot be had.
+        Submodule = "submodule",
         /// They ran and failed as those of the base do, which somebody has to mend there.
         BaseFails = "base-fails",
     }
@@ -70,7 +72,7 @@ impl Inability {
     pub fn may_be_the_branchs(self) -> bool {
         match self {
             Self::ToolMissing | Self::ToolDenied => true,
-            Self::Setup | Self::NoSpace | Self::BaseFails => false,
+            Self::Setup | Self::NoSpace | Self::Submodule | Self::BaseFails => false,
         }
     }
 
@@ -87,6 +89,9 @@ impl Inability {
                 "grant the program's folder with `sandbox.read` in orch.yaml, or make it one that everybody may execute"
             }
             Self::NoSpace => "make room on the disk of the data folder",
+            Self::Submodule => {
+                "see that the host can fetch it, allow where it comes from with `submodules.from` of the repository in orch.yaml, or do without it with `submodules.without`"
+            }
             Self::BaseFails => {
                 "mend these tests on the base, or take the task's branch and mend them there"
             }

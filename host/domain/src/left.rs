@@ -64,6 +64,8 @@ impl fmt::Display for Strayed {
 pub enum RefusalKind {
     /// A repository of its own, whose history no commit of this one holds.
     NestedRepository,
+    /// A file of a submodule, which no commit of this repository holds.
+    Submodule,
     /// A name that git refuses or that is not what it looks like: `.git` in any spelling, control characters.
     ForbiddenName,
     /// A pipe, socket or device.
@@ -82,8 +84,9 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NestedRepository,
+        Self::Submodule,
         Self::ForbiddenName,
         Self::SpecialFile,
         Self::Unreadable,
@@ -97,6 +100,7 @@ impl RefusalKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NestedRepository => "nested-repository",
+            Self::Submodule => "submodule",
             Self::ForbiddenName => "forbidden-name",
             Self::SpecialFile => "special-file",
             Self::Unreadable => "unreadable",
@@ -116,6 +120,7 @@ impl RefusalKind {
     pub fn holds_work(self) -> bool {
         match self {
             Self::NestedRepository
+            | Self::Submodule
             | Self::ForbiddenName
             | Self::Unreadable
             | Self::TooDeep
@@ -130,6 +135,9 @@ impl RefusalKind {
         match self {
             Self::NestedRepository => {
                 "a repository of its own; remove its `.git` or keep it out of the work tree"
+            }
+            Self::Submodule => {
+                "a file of a submodule, which no commit here holds; leave it as it is, changes to it belong into its own repository"
             }
             Self::ForbiddenName => "a name that git refuses or that cannot be shown; rename it",
             Self::SpecialFile => "a pipe, socket or device; remove it",

@@ -41,6 +41,7 @@ pub mod risk;
 pub mod run_event;
 pub mod stage;
 mod stored;
+pub mod submodule;
 pub mod task;
 pub mod transition;
 pub mod verdict;

@@ -11,7 +11,6 @@ mod upstream;
 
 pub use forge::{LocalForge, LocalForgeConfig};
 pub use tracker::{LocalTracker, StoreIntents};
-pub use upstream::own_git_environment;
 
 use std::sync::Arc;
 

@@ -7,11 +7,14 @@ mod attributes;
 mod catch_up;
 mod introduced;
 mod locks;
+mod modules;
 mod names;
+mod own;
 mod patch;
 mod refs;
 mod remote;
 mod snapshot;
+mod submodules;
 mod tree;
 mod work;
 
@@ -26,10 +29,13 @@ use crate::run::{Finished, RunError, Spec, resolve_program, run};
 pub use attributes::FilterRule;
 pub use catch_up::CatchUpOutcome;
 pub use introduced::{BLOBS_BYTES_MAX, Introduced};
+pub use modules::{LaidOut, Modules, Placed, Wanted};
+pub use own::own_environment;
 pub use patch::{FilePatch, LineKind, PatchHunk};
 pub use refs::RefEntry;
 pub use remote::{HttpRemote, Remote};
 pub use snapshot::Snapshot;
+pub use submodules::Submodule;
 pub use tree::{Blob, Changed, Delta, TreeEntry};
 pub use work::{Identity, RefOutcome};
 

@@ -65,6 +65,10 @@ impl Paths {
     pub fn advisories(&self) -> PathBuf {
         self.data.join("advisories")
     }
+    /// Copies of the repositories that are submodules.
+    pub(crate) fn submodules(&self) -> PathBuf {
+        self.data.join("submodules")
+    }
     /// Results of `ci.setup` that are kept.
     pub(crate) fn setups(&self) -> PathBuf {
         self.data.join("setups")

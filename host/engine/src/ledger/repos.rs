@@ -1,13 +1,16 @@
 //! Which repositories are registered, and where are their base branches now?
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use orch_config::{Effective, HostConfig, REPO_FILE, RepoFile, RepositoryConfig};
+use orch_config::{Effective, ForgePlace, HostConfig, REPO_FILE, RepoFile, RepositoryConfig};
 use orch_domain::id::{ObjectId, RepoName};
+use orch_domain::path::RepoPath;
 use orch_domain::port::forge::Forge;
-use orch_process::git::{Blob, Git};
+use orch_domain::submodule::Sources;
+use orch_process::git::{Blob, Git, LaidOut, Modules, Wanted};
 use sha2::{Digest, Sha256};
 
 use super::paths::Paths;
@@ -26,6 +29,10 @@ pub(crate) struct Repo {
     pub(crate) config: RepositoryConfig,
     pub(crate) mirror: Git,
     pub(crate) forge: Arc<dyn Forge>,
+    /// The host's copies of the repositories that are submodules.
+    pub(crate) modules: Modules,
+    /// Which of them are laid out, and where they may come from.
+    pub(crate) submodules: Wanted,
 }
 
 /// What applies to a task that begins now.
@@ -46,6 +53,7 @@ impl Repos {
         forges: &BTreeMap<RepoName, Arc<dyn Forge>>,
     ) -> anyhow::Result<Self> {
         let mut repos = BTreeMap::new();
+        let modules = Modules::at(paths.submodules());
         for (name, repository) in &config.repositories {
             let forge = forges.get(&RepoName::new(name.clone())?);
             let repo = Repo {
@@ -55,6 +63,8 @@ impl Repos {
                 forge: forge
                     .with_context(|| format!("repository `{name}` was given no forge"))?
                     .clone(),
+                modules: modules.clone(),
+                submodules: submodules(config, repository),
             };
             repos.insert(name.clone(), repo);
         }
@@ -115,6 +125,21 @@ impl Repo {
         })
     }
 
+    /// Lays the submodules of a commit out in a checkout of it. Where they come from is read at the base, and never of a
+    /// branch.
+    pub(crate) async fn lay_out_submodules(
+        &self,
+        commit: &ObjectId,
+        tree: &Path,
+    ) -> anyhow::Result<LaidOut> {
+        let base = format!("refs/remotes/origin/{}", self.config.base);
+        let trusted = self.mirror.resolve(&base).await?;
+        let trusted = trusted.as_ref().unwrap_or(commit);
+        let (git, wanted) = (&self.mirror, &self.submodules);
+        let laid = self.modules.lay_out(git, commit, trusted, tree, wanted);
+        Ok(laid.await?)
+    }
+
     /// Whether two commits hold the same code: all but what lies in a task's folder.
     pub(crate) async fn is_same_code(
         &self,
@@ -172,5 +197,31 @@ impl Repo {
             }
         };
         Ok(RepoFile::parse(&text)?)
+    }
+}
+
+/// Which submodules of a repository are laid out, and where they may come from.
+fn submodules(config: &HostConfig, repository: &RepositoryConfig) -> Wanted {
+    let said = &repository.submodules;
+    let of_forge = match &repository.forge {
+        ForgePlace::On(place) => config.forges.get(&place.name).map(|forge| {
+            let url = forge.url.trim_end_matches('/');
+            format!("{url}/{}", place.repo)
+        }),
+        ForgePlace::Local => None,
+    };
+    let path = repository.path.as_deref();
+    let of_path = path.map(|path| path.display().to_string());
+    let address = said.address.clone().or(of_forge);
+    Wanted {
+        sources: Sources {
+            parent: address.or_else(|| repository.upstream.clone()).or(of_path),
+            from: said.from.clone(),
+        },
+        without: said
+            .without
+            .iter()
+            .map(|path| RepoPath::from_text(path))
+            .collect(),
     }
 }

@@ -97,6 +97,8 @@ impl AgentStep {
             record.task.id.0,
             record.task.work_item.as_str(),
         ));
+        let (modules, wanted) = (repo.modules.clone(), repo.submodules.clone());
+        let workspace = workspace.with_submodules(modules, wanted);
         let open = open_run(&self.ledger, job)
             .await?
             .filter(|open| open.role == RunRole::Role(role));

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use orch_config::{HostConfig, LiveConfig, NetworkConfig};
 use orch_domain::id::{ObjectId, RepoName, TaskId};
+use orch_domain::path::RepoPath;
+use orch_domain::submodule::LeftOut;
+use orch_process::git::Modules;
 use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
 use orch_process::sandbox::{Limits, NOT_CONFINED};
 use orch_process::{Finished, Spec, run};
@@ -59,6 +62,7 @@ pub(crate) struct Checkouts {
     orch: PathBuf,
     config: LiveConfig,
     setups: Setups,
+    submodules: Modules,
     ledger: Ledger,
 }
 
@@ -69,6 +73,7 @@ impl Checkouts {
             orch,
             config,
             setups: Setups::at(paths.setups()),
+            submodules: Modules::at(paths.submodules()),
             ledger,
         }
     }
@@ -168,6 +173,7 @@ impl Checkouts {
     /// beside the one that takes its place.
     pub(crate) async fn sweep(&self) -> anyhow::Result<()> {
         self.setups.sweep(setups_bytes(&self.config.now())).await;
+        self.submodules.sweep().await;
         let root = &self.folder;
         let Ok(entries) = std::fs::read_dir(root) else {
             // None was ever made.
@@ -189,12 +195,40 @@ impl Checkouts {
 
     /// A clean checkout with a home and a temporary folder of its own, removed when dropped.
     pub(crate) async fn make(&self, repo: &Repo, sha: &ObjectId) -> anyhow::Result<TempDir> {
+        let (folder, lacks) = self.make_with(repo, sha).await?;
+        for lack in lacks.lacks() {
+            tracing::warn!(repo = repo.name, %sha, "{lack}");
+        }
+        Ok(folder)
+    }
+
+    /// The same, with what is said of its submodules.
+    async fn make_with(&self, repo: &Repo, sha: &ObjectId) -> anyhow::Result<(TempDir, LeftOutOf)> {
         let folder = self.empty(&repo.name)?;
         for name in ["home", "tmp"] {
             std::fs::create_dir(folder.path().join(name))?;
         }
-        repo.mirror.export(sha, &folder.path().join("tree")).await?;
-        Ok(folder)
+        let tree = folder.path().join("tree");
+        repo.mirror.export(sha, &tree).await?;
+        let laid = repo.lay_out_submodules(sha, &tree).await?;
+        Ok((folder, LeftOutOf(laid.left_out)))
+    }
+}
+
+/// The submodules that are not in a checkout, with the reasons.
+struct LeftOutOf(Vec<(RepoPath, LeftOut)>);
+
+impl LeftOutOf {
+    /// Those that are meant to be there, in words.
+    fn lacks(&self) -> impl Iterator<Item = String> {
+        let lacks = self.0.iter().filter(|(_, why)| why.is_lack());
+        lacks.map(|(path, why)| format!("the submodule `{path}` cannot be had: {why}"))
+    }
+
+    /// Those that are not, in words.
+    fn empty(&self) -> impl Iterator<Item = String> {
+        let others = self.0.iter().filter(|(_, why)| !why.is_lack());
+        others.map(|(path, why)| format!("the submodule `{path}` is left empty: {why}"))
     }
 }
 

@@ -78,6 +78,13 @@ impl HookRuns {
         let folder = RunFolder::at(self.launchpad.paths.runs().join(&repo.name).join(name));
         let tree = folder.path().join("tree");
         repo.mirror.export(hook.commit, &tree).await?;
+        let laid = repo.lay_out_submodules(hook.commit, &tree).await?;
+        for (path, why) in &laid.left_out {
+            anyhow::ensure!(
+                !why.is_lack(),
+                "the submodule `{path}` cannot be had: {why}"
+            );
+        }
         let home = folder.path().join("home");
         let tmp = folder.path().join("tmp");
         for made in [&home, &tmp] {

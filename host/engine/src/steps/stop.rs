@@ -52,6 +52,7 @@ impl StopStep {
     fn workspace(&self, record: &TaskRecord, repo: &Repo) -> Workspace {
         let (task, item) = (record.task.id, record.task.work_item.as_str());
         Workspace::at(self.paths.workspace(&repo.name, task.0, item))
+            .with_submodules(repo.modules.clone(), repo.submodules.clone())
     }
 
     /// Keeps what lies in the workspace on a ref of the mirror.

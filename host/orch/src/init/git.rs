@@ -15,7 +15,7 @@ pub(super) async fn ask(folder: &Path, args: &[&str]) -> anyhow::Result<Finished
     let mut spec = Spec::new(program, folder);
     spec.args = args.iter().map(|a| (*a).to_owned()).collect();
     // Nobody sits before this one: credentials come from helpers and agents, unknown hosts are refused.
-    spec.env = orch_local::own_git_environment();
+    spec.env = orch_process::git::own_environment();
     spec.timeout = CLONE_MAX;
     Ok(run(&spec).await?)
 }

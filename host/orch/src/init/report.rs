@@ -201,7 +201,7 @@ fn notes(made: &Made<'_>) -> Vec<String> {
     }
     if made.found.has_submodules {
         list.push(
-            "submodules are not checked out: tests that need one fail until `ci.setup` fetches it"
+            "submodules are fetched by the host: those that do not lie on the repository's own host are allowed by `submodules.from` of the repository in orch.yaml"
                 .to_owned(),
         );
     }

@@ -5,6 +5,7 @@
 //! side failed: its mirror, its disk, its git.
 
 mod index;
+mod laid;
 mod nested;
 mod survey;
 
@@ -21,8 +22,9 @@ use rustix::fs::OFlags;
 
 use super::names::{is_forbidden, is_forbidden_link};
 use super::tree::GITLINK;
-use super::{Git, GitError, scratch};
+use super::{Git, GitError, Modules, Placed, scratch};
 use index::Index;
+use laid::Laid;
 use survey::Survey;
 
 /// Most new files of one change. A vendored tree of dependencies has some ten thousand; what has more was
@@ -60,6 +62,8 @@ struct Taking {
     refused: BTreeSet<Refusal>,
     new_files: usize,
     bytes: u64,
+    /// Submodules that were laid out.
+    laid: Laid,
 }
 
 impl Git {
@@ -74,6 +78,22 @@ impl Git {
         work_tree: &Path,
         parent: &ObjectId,
         always: &str,
+    ) -> Result<Snapshot, GitError> {
+        self.snapshot_beside(work_tree, parent, always, None).await
+    }
+
+    /// The same of a work tree in which submodules were laid out: those that are as they were stay links to their
+    /// commits, and every file of one that was changed is refused by its name. What is new in one is left alone: tests
+    /// and builds leave files there, and no commit of this repository could hold them.
+    ///
+    /// # Errors
+    /// [`GitError`]; whatever is wrong with the work tree is no error.
+    pub async fn snapshot_beside(
+        &self,
+        work_tree: &Path,
+        parent: &ObjectId,
+        always: &str,
+        laid_out: Option<(&Modules, &[Placed])>,
     ) -> Result<Snapshot, GitError> {
         let always = RepoPath::from_text(always);
         let survey = match survey::look(work_tree.to_owned(), always).await? {
@@ -102,6 +122,9 @@ impl Git {
         index.read_tree(parent).await?;
         let tracked = self.tracked(parent).await?;
         let mut taking = Taking::of(work_tree, &survey);
+        if let Some((modules, placed)) = laid_out {
+            taking.laid = Laid::look(self, modules, placed, work_tree).await?;
+        }
         let (others, nested) = index.others(&mut taking).await?;
         let plain = index.of_nested(nested, &survey, &mut taking).await?;
         let own: BTreeSet<&RepoPath> = survey.always.iter().collect();
@@ -137,6 +160,7 @@ impl Taking {
             refused: BTreeSet::new(),
             new_files: 0,
             bytes: 0,
+            laid: Laid::default(),
         };
         if survey.too_many {
             taking.refuse(RepoPath::default(), RefusalKind::TooManyFiles);
@@ -211,11 +235,20 @@ impl Taking {
         // Any other kind is named by the survey; what was there before stays.
     }
 
-    /// A submodule is never checked out for an agent: whatever is in its folder is somebody's work, and no commit of
-    /// this repository holds it.
+    /// What lies in the folder of a submodule is what was laid out there, or somebody's work, which no commit of this
+    /// repository holds.
     fn gitlink(&mut self, path: &RepoPath, place: &Path, is_folder: bool) {
         let is_empty = std::fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_none());
         if is_folder && is_empty {
+            return;
+        }
+        if let Some(changed) = self.laid.changed(path)
+            && is_folder
+            && std::fs::symlink_metadata(place.join(".git")).is_err()
+        {
+            for path in changed {
+                self.refuse(path, RefusalKind::Submodule);
+            }
             return;
         }
         if is_folder {

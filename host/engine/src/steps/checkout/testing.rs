@@ -22,6 +22,9 @@ use crate::ledger::repos::Repo;
 /// Bytes of output that are kept as evidence and reach the developer.
 const TAIL_BYTES: usize = 16 * 1024;
 
+/// Stands where an exit code does, if nothing was run.
+const NOTHING_RAN: i32 = -1;
+
 /// What came of testing a commit.
 pub(crate) struct Tested {
     pub(crate) run: StoredRun,
@@ -86,9 +89,17 @@ impl Checkouts {
             ci,
             task,
         };
-        let checkout = self.make(repo, sha).await?;
+        let (checkout, left_out) = self.make_with(repo, sha).await?;
+        let lacks: Vec<String> = left_out.lacks().collect();
+        if !lacks.is_empty() {
+            return Ok(lacking(&lacks));
+        }
+        let mut log = Log::default();
+        for empty in left_out.empty() {
+            log.output.push_str(&format!("({empty})\n"));
+        }
         let Some(setup) = ci.setup.as_deref() else {
-            return self.test_in(of, &checkout, Log::default()).await;
+            return self.test_in(of, &checkout, log).await;
         };
         let key = self.key(of, setup, &checkout).await?;
         if let Some(key) = &key
@@ -102,7 +113,6 @@ impl Checkouts {
             (Some(_), Whose::Base) => Stamps::of(&checkout.path().join("tree")).ok(),
             (Some(_) | None, Whose::Base | Whose::Branch(_)) => None,
         };
-        let mut log = Log::default();
         if let Some(run) = self.set_up(of, &checkout, &mut log).await? {
             return Ok(Tested {
                 run,
@@ -289,6 +299,25 @@ impl Checkouts {
                 .push_str(&format!("(ended after {} s)\n", of.ci.timeout_s));
         }
         Ok(done)
+    }
+}
+
+/// A test for which there is not all that belongs to the commit: nothing is run.
+fn lacking(lacks: &[String]) -> Tested {
+    let inability = Inability::Submodule;
+    let run = StoredRun {
+        passed: false,
+        exit_code: NOTHING_RAN,
+        output_tail: format!("{}\n", lacks.join("\n")),
+        duration_ms: 0,
+        inability: Some(inability.as_str().to_owned()),
+        failed: FailedTests::default(),
+        base_ran: None,
+        flaky: Vec::new(),
+    };
+    Tested {
+        run,
+        coverage: None,
     }
 }
 

@@ -7,7 +7,7 @@ use orch_agents::workspace::{Workspace, bot};
 use orch_domain::id::ObjectId;
 use orch_domain::message::MessageKind;
 use orch_domain::task::Status;
-use orch_process::git::Git;
+use orch_process::git::{Git, Modules, Wanted};
 use orch_store::TaskRecord;
 use orch_views::disk::{Fate, GcItem, LeftoverKind};
 
@@ -211,7 +211,9 @@ async fn keep(
             leftover.repo
         )));
     };
+    let modules = Modules::at(collector.paths.submodules());
     let taken = Workspace::at(&leftover.path)
+        .with_submodules(modules, Wanted::default())
         .snapshot(&git, &head)
         .await
         .context("its work tree cannot be read")?;
