@@ -97,6 +97,101 @@ fn agent_that_changes_a_submodule_is_told_so_by_name_and_nothing_of_it_lands() {
     says(&entry, &["160000 commit 1111"]);
 }
 
+/// The base with a submodule that has one of its own, and tests that need both.
+fn with_laid_out_submodules() -> World {
+    let mut world = World::new();
+    world.config["pipeline"] = json!({"preset": "solo"});
+    world.config["gates"] = json!({"security": {"mode": "off"}});
+    world.write_config();
+    let who = ["-c", "user.name=Ann", "-c", "user.email=ann@orch.invalid"];
+    let make = |name: &str, file: &str, inner: Option<&str>| {
+        world.write(&format!("libs/{name}/{file}"), "one\n", 0o644);
+        let folder = format!("libs/{name}");
+        world.git(&folder, &["init", "--quiet", "--initial-branch=main"]);
+        if let Some(inner) = inner {
+            let linked = format!("160000,{inner},deep");
+            let modules = "[submodule \"deep\"]\n\tpath = deep\n\turl = ../inner\n";
+            world.write(&format!("{folder}/.gitmodules"), modules, 0o644);
+            world.git(&folder, &["update-index", "--add", "--cacheinfo", &linked]);
+        }
+        world.git(&folder, &["add", file]);
+        if inner.is_some() {
+            world.git(&folder, &["add", ".gitmodules"]);
+        }
+        world.git(
+            &folder,
+            &[&who[..], &["commit", "--quiet", "-m", "One"]].concat(),
+        );
+        world.git(&folder, &["rev-parse", "HEAD"]).trim().to_owned()
+    };
+    let inner = make("inner", "in.txt", None);
+    let outer = make("outer", "out.txt", Some(&inner));
+    let url = world.path("libs/outer").display().to_string();
+    let modules = format!("[submodule \"v\"]\n\tpath = vendored\n\turl = {url}\n");
+    world.write("seed/.gitmodules", &modules, 0o644);
+    let ci = json!({"ci": {"test": "cat vendored/out.txt vendored/deep/in.txt"}});
+    world.write("seed/.orch.yaml", &ci.to_string(), 0o644);
+    std::fs::create_dir(world.path("seed/vendored")).unwrap();
+    let linked = format!("160000,{outer},vendored");
+    world.git("seed", &["update-index", "--add", "--cacheinfo", &linked]);
+    world.push_seed("Vendor something");
+    world
+}
+
+fn works(world: &World, work: &str) {
+    let agent = format!(
+        "#!/bin/sh\ncat > /dev/null\n{work}\nprintf '{{\"is_error\":false,\"result\":\"done\"}}\\n'\n"
+    );
+    world.write("agent.sh", &agent, 0o755);
+}
+
+#[test]
+fn submodules_are_laid_out_for_the_base_the_agent_and_its_branch_once_their_place_is_allowed() {
+    let mut world = with_laid_out_submodules();
+    works(
+        &world,
+        "cat vendored/out.txt vendored/deep/in.txt > seen.txt; touch vendored/built.o",
+    );
+    // Nobody allowed the folder: which, why and what would help is said before an agent is paid.
+    let checked = world.orch(&["repo", "check", "shop"]);
+    assert!(!checked.status.success());
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    says(
+        &said,
+        &["submodule `vendored`", "nobody allowed", "submodules.from"],
+    );
+
+    let libs = world.path("libs").display().to_string();
+    world.config["repositories"]["shop"]["submodules"] = json!({"from": [libs]});
+    world.write_config();
+    let checked = world.orch(&["repo", "check", "shop"]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success(), "{said}");
+    let _host = world.serve();
+    let item = world.begin("See them");
+    let view = world.follow(&item, |view| {
+        view["stage"] == "done" || view["status"] == "blocked"
+    });
+    assert_eq!(view["stage"], "done", "{view:#}");
+    assert_eq!(
+        world.git("shop.git", &["show", "main:seen.txt"]),
+        "one\none"
+    );
+    let entry = world.git("shop.git", &["ls-tree", "-r", "main", "vendored"]);
+    assert_eq!(entry.lines().count(), 1, "{entry}");
+    says(&entry, &["160000 commit"]);
+
+    // A file of one is not the agent's to change, and it is named.
+    works(&world, "echo two > vendored/deep/in.txt");
+    let item = world.begin("Change one");
+    let run = developer_run(&world, &item);
+    assert_eq!(run["outcome"], "tree_refused", "{run:#}");
+    says(
+        &run["detail"].to_string(),
+        &["vendored/deep/in.txt", "submodule"],
+    );
+}
+
 #[test]
 fn broken_file_at_the_base_is_overridden_by_the_operator_and_all_that_is_wrong_is_named_at_once() {
     let mut world = World::new();

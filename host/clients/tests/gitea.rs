@@ -13,6 +13,7 @@ use orch_domain::port::forge::{
 #[expect(
     dead_code,
     unreachable_pub,
+    unused_imports,
     reason = "the kit has more than these tests need"
 )]
 #[path = "../../../tests/kit/forgejo.rs"]
