@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::contract::bindings::Full;
 use crate::registry::Registry;
@@ -16,6 +16,9 @@ use crate::ticker::Ticker;
 const TABLES_MAX: u32 = 20;
 /// Core instances of one component. A Python gate has 38: the interpreter's modules and the stubs between them.
 const INSTANCES_MAX: u32 = 64;
+/// Bytes of a memory that an evaluation wrote to and that are put back instead of given back: no page of them faults in
+/// the next one. A started interpreter writes to a few MiB; a gate in Rust to some pages.
+const MEMORY_KEPT: usize = 16 * 1024 * 1024;
 
 /// How the runtime is set up.
 #[derive(Debug, Clone)]
@@ -126,7 +129,8 @@ pub(crate) fn engine_config(config: &RuntimeConfig) -> Config {
         .table_elements(20_000)
         .max_component_instance_size(1024 * 1024)
         .max_core_instance_size(1024 * 1024)
-        .linear_memory_keep_resident(1024 * 1024)
+        .linear_memory_keep_resident(MEMORY_KEPT)
+        .pagemap_scan(Enabled::Auto)
         .table_keep_resident(64 * 1024)
         .async_stack_keep_resident(64 * 1024);
     let mut engine = Config::new();

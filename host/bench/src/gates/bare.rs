@@ -1,7 +1,9 @@
 //! Bare wasmtime: the least a host can do with a gate.
 
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::NOTES;
@@ -126,7 +128,8 @@ fn config() -> Config {
         .table_elements(20_000)
         .max_component_instance_size(1024 * 1024)
         .max_core_instance_size(1024 * 1024)
-        .linear_memory_keep_resident(1024 * 1024)
+        .linear_memory_keep_resident(16 * 1024 * 1024)
+        .pagemap_scan(Enabled::Auto)
         .table_keep_resident(64 * 1024)
         .async_stack_keep_resident(64 * 1024);
     let mut config = Config::new();
