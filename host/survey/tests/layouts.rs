@@ -133,6 +133,30 @@ fn uv_and_poetry_are_used_where_they_are_installed() {
 }
 
 #[test]
+fn poetry_is_fetched_where_it_is_not_installed_because_nothing_else_reads_its_groups() {
+    let files = [
+        (
+            "pyproject.toml",
+            "[tool.poetry]\nname = \"x\"\n[tool.poetry.group.dev.dependencies]\npytest = \"*\"\n",
+        ),
+        ("poetry.lock", ""),
+        ("tests/test_x.py", "def test_x(): pass\n"),
+    ];
+    let found = look(&files, &["python3"]);
+    let setup = found.setup.unwrap();
+    let end = ".venv-poetry/bin/poetry install --no-interaction --all-extras --all-groups";
+    assert!(setup.ends_with(end), "{setup}");
+    assert_eq!(found.test.as_deref(), Some(".venv/bin/python -m pytest"));
+    let found = look(&files, &["python3", "poetry"]);
+    assert_eq!(found.test.as_deref(), Some("poetry run pytest"));
+    // What is built by poetry-core alone is no project of poetry.
+    let alone = "[build-system]\nrequires = [\"poetry-core\"]\n[project]\nname = \"x\"\n";
+    let found = look(&[("pyproject.toml", alone), files[2]], &["python3"]);
+    let setup = found.setup.unwrap();
+    assert!(!setup.contains("poetry"), "{setup}");
+}
+
+#[test]
 fn python_of_before_has_requirements_and_unittest() {
     let (_, setup, test) = of(&[
         ("setup.py", "from setuptools import setup\nsetup()\n"),
