@@ -5,6 +5,7 @@
 
 mod attributes;
 mod catch_up;
+mod installed;
 mod introduced;
 mod locks;
 mod modules;
@@ -28,6 +29,7 @@ use crate::run::{Finished, RunError, Spec, resolve_program, run};
 
 pub use attributes::FilterRule;
 pub use catch_up::CatchUpOutcome;
+pub use installed::{InstalledGit, MENDED};
 pub use introduced::{BLOBS_BYTES_MAX, Introduced};
 pub use modules::{LaidOut, Modules, Placed, Wanted};
 pub use own::own_environment;
@@ -108,10 +110,8 @@ impl Git {
     /// # Errors
     /// [`GitError::Run`] if git is not installed.
     pub fn at(git_dir: impl Into<PathBuf>) -> Result<Self, GitError> {
-        let path =
-            std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
         Ok(Self {
-            program: resolve_program(Path::new("git"), &path)?,
+            program: resolve_program(Path::new("git"), &own_path())?,
             git_dir: git_dir.into(),
         })
     }
@@ -373,6 +373,11 @@ fn neutral_env() -> Vec<(String, String)> {
 }
 
 /// A folder for an index or a clone of one call.
+/// Where programs of this process are looked for.
+fn own_path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
+}
+
 fn scratch() -> Result<tempfile::TempDir, GitError> {
     tempfile::tempdir().map_err(|source| GitError::Io {
         path: std::env::temp_dir(),

@@ -14,6 +14,9 @@ pub struct DoctorView {
     /// What Landlock does not enforce on this kernel; the rest of the cage holds it alone.
     #[serde(default)]
     pub landlock_lacks: Vec<String>,
+    /// The git that the host runs, if there is one.
+    #[serde(default)]
+    pub git: Option<GitSeen>,
     /// By what judged processes are held on this machine: `namespaces`, `landlock`, or nothing.
     #[serde(default)]
     pub profile: Option<String>,
@@ -32,6 +35,15 @@ pub struct DoctorView {
     /// How the base of the repository stands that was asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<BaseView>,
+}
+
+/// The git of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GitSeen {
+    /// Where it lies.
+    pub path: String,
+    /// As it says.
+    pub version: String,
 }
 
 /// One thing that a confined program tried.

@@ -8,8 +8,9 @@ use orch_config::HostConfig;
 use orch_domain::person::PersonRole;
 use orch_engine::Paths;
 use orch_engine::commands::{advice, own_person};
+use orch_process::git::{GitError, InstalledGit, MENDED};
 use orch_process::sandbox::{self, Surroundings, Toolchains};
-use orch_views::doctor::{DoctorView, KnownPerson, SandboxGrant, SeenPlace};
+use orch_views::doctor::{DoctorView, GitSeen, KnownPerson, SandboxGrant, SeenPlace};
 use orch_views::message::Nothing;
 use orch_views::page::{LIMIT_MAX, PageRequest};
 use orch_views::person::{TOKENS, TokenState};
@@ -40,7 +41,14 @@ pub(crate) async fn look(file: &Path, repo: Option<&str>) -> anyhow::Result<Doct
     };
     let tried = trials::all(&orch, &config).await?;
     let kernel = sandbox::kernel();
+    let git = InstalledGit::look().await;
+    let mut advice = advice(&config, &Paths::below(config.data_dir()).token());
+    advice.extend(git_advice(&git));
     Ok(DoctorView {
+        git: git.ok().map(|git| GitSeen {
+            path: git.program.display().to_string(),
+            version: git.version,
+        }),
         landlock: kernel.landlock,
         landlock_lacks: kernel
             .not_enforced
@@ -53,12 +61,28 @@ pub(crate) async fn look(file: &Path, repo: Option<&str>) -> anyhow::Result<Doct
         toolchains: toolchains(&config),
         grants: grants(&config),
         people: people(&config).await,
-        advice: advice(&config, &Paths::below(config.data_dir()).token()),
+        advice,
         repository: match repo {
             Some(name) => Some(base_of(file, name).await?),
             None => None,
         },
     })
+}
+
+/// What should be mended about git.
+fn git_advice(git: &Result<InstalledGit, GitError>) -> Option<String> {
+    match git {
+        Ok(git) if git.keeps_line_ends => None,
+        Ok(git) => Some(format!(
+            "git {} at `{}` takes the end of a line off the path of a submodule (CVE-2025-48384); install one that is \
+             mended: {MENDED} or later, or an older one that your distribution has mended",
+            git.version,
+            git.program.display()
+        )),
+        Err(error) => Some(format!(
+            "git cannot be used, and nothing works without it: {error}"
+        )),
+    }
 }
 
 /// The base of a repository, tested now by the host, or by one that is opened for it.

@@ -20,6 +20,10 @@ pub(crate) fn doctor(view: &DoctorView) -> String {
         )
         .ok();
     }
+    if let Some(git) = &view.git {
+        let (version, path) = (plain::line(&git.version), plain::line(&git.path));
+        writeln!(page, "git    {version} ({path})").ok();
+    }
     match view.profile.as_deref() {
         Some(profile) => writeln!(
             page,
@@ -72,7 +76,7 @@ pub(crate) fn doctor(view: &DoctorView) -> String {
 #[cfg(test)]
 mod tests {
     use orch_domain::person::PersonRole;
-    use orch_views::doctor::{ConfinementCheck, KnownPerson, SandboxGrant, SeenPlace};
+    use orch_views::doctor::{ConfinementCheck, GitSeen, KnownPerson, SandboxGrant, SeenPlace};
 
     use super::*;
     use crate::show::plain::tests::hostile;
@@ -94,6 +98,7 @@ mod tests {
         let view = |landlock: Option<&str>, sandbox| DoctorView {
             landlock: landlock.map(str::to_owned),
             landlock_lacks: vec![],
+            git: None,
             profile: landlock.map(|_| "namespaces".to_owned()),
             sandbox,
             held: false,
@@ -128,10 +133,15 @@ mod tests {
                 known_by: "gitea 7".into(),
             }],
             advice: vec!["take `approvers` out".into()],
+            git: Some(GitSeen {
+                path: "/usr/bin/git".into(),
+                version: "2.39.5".into(),
+            }),
             ..view(Some("6"), vec![])
         };
         insta::assert_snapshot!(doctor(&seen), @r"
         Landlock 6
+        git    2.39.5 (/usr/bin/git)
         cage   what is judged is held by namespaces
         reads  /opt (system)
         grant  agents.a.sandbox.write: /srv/cache may be written to
