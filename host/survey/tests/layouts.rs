@@ -144,9 +144,19 @@ fn poetry_is_fetched_where_it_is_not_installed_because_nothing_else_reads_its_gr
     ];
     let found = look(&files, &["python3"]);
     let setup = found.setup.unwrap();
-    let end = ".venv-poetry/bin/poetry install --no-interaction --all-extras --all-groups";
-    assert!(setup.ends_with(end), "{setup}");
+    let locked =
+        ".venv-poetry/bin/poetry export --all-groups --all-extras --output .venv-poetry/locked.txt";
+    assert!(setup.contains(locked), "{setup}");
+    let project = ".venv/bin/python -m pip install --quiet --no-deps -e .";
+    assert!(setup.ends_with(project), "{setup}");
     assert_eq!(found.test.as_deref(), Some(".venv/bin/python -m pytest"));
+    let no_package = files[0].1.replace("name = \"x\"", "package-mode = false");
+    let found = look(
+        &[(files[0].0, &no_package), files[1], files[2]],
+        &["python3"],
+    );
+    let setup = found.setup.unwrap();
+    assert!(setup.ends_with("locked.txt"), "{setup}");
     let found = look(&files, &["python3", "poetry"]);
     assert_eq!(found.test.as_deref(), Some("poetry run pytest"));
     // What is built by poetry-core alone is no project of poetry.
