@@ -99,6 +99,54 @@ fn init_that_finds_the_base_red_or_untested_says_so_and_what_comes_next() {
     assert_eq!(world.git("red", &["status", "--porcelain"]), "");
 }
 
+#[test]
+fn submodules_that_the_base_names_are_written_down_when_a_host_is_set_up() {
+    let world = bare_world();
+    let agent = format!("command:{}", world.path("writer.sh").display());
+    let modules = "[submodule \"a\"]\n\tpath = a\n\turl = https://code.example.net/lib/a.git\n\
+                   [submodule \"b\"]\n\tpath = b\n\turl = ../b.git\n";
+    for name in ["one", "two"] {
+        project(
+            &world,
+            name,
+            &[("test.sh", "true\n"), (".gitmodules", modules)],
+        );
+        for path in ["a", "b"] {
+            let linked = format!("160000,{},{path}", "1".repeat(40));
+            world.git(name, &["update-index", "--add", "--cacheinfo", &linked]);
+        }
+        let who = ["-c", "user.name=Ann", "-c", "user.email=ann@orch.invalid"];
+        world.git(
+            name,
+            &[&who[..], &["commit", "--quiet", "-m", "Link"]].concat(),
+        );
+        let own = format!("https://forge.example.org/acme/{name}.git");
+        world.git(name, &["remote", "add", "origin", &own]);
+        let project = world.path(name);
+        let project = project.to_str().unwrap();
+        let report = match name {
+            "one" => set_up(&world, &["init", project, "--no-check", "--agent", &agent]),
+            _ => set_up(&world, &["repo", "add", project]),
+        };
+        let notes = report["notes"].to_string();
+        assert!(
+            notes.contains("https://code.example.net/lib/a.git"),
+            "{notes}"
+        );
+        let config = fs::read_to_string(world.path("orch.yaml")).unwrap();
+        let entry = &config[config.find(&format!("{name}.git")).unwrap()..];
+        for said in [
+            "submodules",
+            "address",
+            &own,
+            "from",
+            "https://code.example.net/lib/a.git",
+        ] {
+            assert!(entry.contains(said), "{said}: {config}");
+        }
+    }
+}
+
 fn begin(world: &World, repo: &str) -> String {
     let new = ["task", "new", "--repo", repo, "--title", "A line"];
     let begun = world.json(&new);

@@ -10,6 +10,7 @@ pub(crate) mod project;
 mod propose;
 mod report;
 pub(crate) mod source;
+mod submodules;
 pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
@@ -79,9 +80,11 @@ pub(crate) async fn set_up(options: Init, config: &Path) -> anyhow::Result<Repor
     let proposed = propose::put(&git, &base, &proposal, options.commit, &repository).await?;
     let preset = options.preset.unwrap_or_else(|| write::fitting(&agents));
     let scanners = write::Scanners::find();
+    let submodules = submodules::Found::of(&source, &repository, &git, &base.tip).await?;
     let text = write::configuration(&write::Wanted {
         name: &name,
         repository: &repository,
+        submodules: &submodules,
         base: &base.branch,
         agents: &agents,
         preset,
@@ -101,6 +104,7 @@ pub(crate) async fn set_up(options: Init, config: &Path) -> anyhow::Result<Repor
         repository: &repository,
         base: &base,
         found: &found,
+        submodules: &submodules,
         proposal: &proposal,
         proposed: &proposed,
         agents: &agents,
@@ -152,6 +156,10 @@ pub(crate) async fn add(file: &Path, adding: Adding, json: bool) -> anyhow::Resu
     if let Some(upstream) = &repository.upstream {
         entry["upstream"] = upstream.clone().into();
     }
+    let submodules = submodules::Found::of(&source, &repository, &git, &base.tip).await?;
+    if let Some(said) = submodules.entry() {
+        entry["submodules"] = said;
+    }
     let Some(next) = edit::with(&text, &name, &entry) else {
         bail!(
             "`{}` has a form that is not edited here; add under `repositories`: {name}: {entry}",
@@ -167,6 +175,7 @@ pub(crate) async fn add(file: &Path, adding: Adding, json: bool) -> anyhow::Resu
         repository: &repository,
         base: &base,
         found: &found,
+        submodules: &submodules,
         proposal: &proposal,
         proposed: &proposed,
         agents: &[],

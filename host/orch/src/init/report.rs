@@ -12,7 +12,7 @@ use super::project::FoundProject;
 use super::propose::{BRANCH, Proposal, Put};
 use super::source::Source;
 use super::write::Scanners;
-use super::{Base, Repository};
+use super::{Base, Repository, submodules};
 use crate::show::plain;
 
 /// What was made.
@@ -23,6 +23,7 @@ pub(super) struct Made<'a> {
     pub(super) repository: &'a Repository,
     pub(super) base: &'a Base,
     pub(super) found: &'a FoundProject,
+    pub(super) submodules: &'a submodules::Found,
     pub(super) proposal: &'a Proposal,
     pub(super) proposed: &'a Put,
     pub(super) agents: &'a [Agent],
@@ -200,10 +201,13 @@ fn notes(made: &Made<'_>) -> Vec<String> {
         }
     }
     if made.found.has_submodules {
-        list.push(
-            "submodules are fetched by the host: those that do not lie on the repository's own host are allowed by `submodules.from` of the repository in orch.yaml"
-                .to_owned(),
-        );
+        list.push(match made.submodules.from.as_slice() {
+            [] => "submodules are fetched by the host: by https, from the repository's own host and from what `submodules.from` of the repository in orch.yaml names".to_owned(),
+            from => format!(
+                "submodules are fetched by the host, also from {}: `submodules.from` in orch.yaml, as the base names them now",
+                from.join(", ")
+            ),
+        });
     }
     if let Proposal::Text { tested: false, .. } = made.proposal {
         list.push("no way to test the project was found, so nothing is tested: begin again with --test COMMAND".to_owned());

@@ -9,6 +9,7 @@ use orch_process::resolve_program;
 use super::Repository;
 use super::agents::Agent;
 use super::propose::quoted;
+use super::submodules;
 
 /// The scanners that are installed.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +33,7 @@ impl Scanners {
 pub(crate) struct Wanted<'a> {
     pub(crate) name: &'a str,
     pub(crate) repository: &'a Repository,
+    pub(crate) submodules: &'a submodules::Found,
     pub(crate) base: &'a str,
     pub(crate) agents: &'a [Agent],
     pub(crate) preset: Preset,
@@ -118,6 +120,9 @@ pub(crate) fn repository(wanted: &Wanted<'_>, indent: &str) -> String {
     );
     if let Some(upstream) = &wanted.repository.upstream {
         write!(page, "\n{indent}  upstream: {}", quoted(upstream)).ok();
+    }
+    if let Some(said) = wanted.submodules.entry() {
+        write!(page, "\n{indent}  submodules: {said}").ok();
     }
     page
 }
