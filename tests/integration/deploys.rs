@@ -128,7 +128,8 @@ fn credential_that_a_hook_prints_is_masked_in_the_log_and_wherever_it_is_told() 
         "pager": {"command": {"program": "./note.sh"}, "tells": ["alerts", "needs-person", "done"]},
     });
     world.config["rules"]["rework_rounds_max"] = json!(1);
-    // A program of the operator's own, which nothing confines.
+    // A program of the operator's own, which nothing confines, and which may see what is the host's.
+    world.config["sandbox"]["trusted"] = json!("open");
     let path = world.path("secret").display().to_string();
     let program =
         format!("#!/bin/sh\nset -x\ncurl -H \"token $(cat {path})\" http://127.0.0.1:1/\nexit 1\n");
@@ -276,4 +277,63 @@ fn hook_of_the_host_itself_is_started_where_the_end_of_the_host_does_not_reach()
     assert!(!chain.lines().any(|one| one == pid), "{chain}");
     let units = std::fs::read_to_string(world.path("units")).unwrap();
     assert_eq!(units, "started\n", "once");
+}
+
+#[test]
+fn commands_of_the_operators_own_see_nothing_of_the_hosts() {
+    let mut world = World::new();
+    let told = world.path("told").display().to_string();
+    let own = ["data", "shop.git", "orch.yaml"].map(|name| world.path(name).display().to_string());
+    world.write("told", "", 0o666);
+    // Where it works is there, and nothing beside it.
+    let look = format!(
+        "ls cart.sh >/dev/null 2>&1 || test \"$0\" = revision || exit 1; for own in {}; do find \"$own\" -type f -size +0 -not -path \"$HOME/*\" -not -path \"${{PWD%/tree}}/*\" >> {told}; done; echo \"$0\" >> {told}",
+        own.join(" ")
+    );
+    let shop = &mut world.config["repositories"]["shop"];
+    let of = |name: &str| {
+        let script = format!("look-{name}");
+        (script, look.replace("$0", name))
+    };
+    let mut scripts = Vec::new();
+    let mut line = |name: &str, end: &str| {
+        let (script, text) = of(name);
+        scripts.push((script.clone(), format!("#!/bin/sh\n{text}\n{end}\n")));
+        world_path(&told, &script)
+    };
+    shop["staging"] = json!({
+        "hook": line("staging", ""), "suite": [{"name": "check", "run": line("check", "")}],
+    });
+    shop["deploy"] = json!({
+        "snapshot": line("snapshot", ""), "hook": line("deploy", ""),
+        "revision": line("revision", "echo $EXPECTED_REVISION"), "settle_s": 20,
+    });
+    shop["post_deploy"] = json!({"probe": line("probe", ""), "window_s": 2, "probes": 2});
+    for (name, text) in scripts {
+        world.write(&name, &text, 0o755);
+    }
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Looked around");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    until("the watch is over", || {
+        let text = std::fs::read_to_string(world.path("told")).unwrap();
+        text.contains("probe").then_some(())
+    });
+    let text = std::fs::read_to_string(world.path("told")).unwrap();
+    let mut said: Vec<&str> = text.lines().collect();
+    said.sort_unstable();
+    said.dedup();
+    assert_eq!(
+        said,
+        [
+            "check", "deploy", "probe", "revision", "snapshot", "staging"
+        ]
+    );
+}
+
+/// A file beside another one.
+fn world_path(beside: &str, name: &str) -> String {
+    let folder = std::path::Path::new(beside).parent().unwrap();
+    folder.join(name).display().to_string()
 }

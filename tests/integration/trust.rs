@@ -218,6 +218,7 @@ fn doctor_proves_the_confinement_on_this_machine() {
     assert!(of("namespaces", "holds") > 30, "{seen:#}");
     // What is the host's own: data, gates, lock, configuration, forge.
     assert!(of("agent script", "holds") >= 3, "{seen:#}");
+    assert_eq!(of("trusted commands", "holds"), 1, "{seen:#}");
     // Without namespaces only a host that is root has another user to give; any other is told what is in the way.
     let narrow = of("landlock", "holds");
     if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0 {

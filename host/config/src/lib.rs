@@ -78,7 +78,9 @@ pub use repositories::{
 };
 pub use repository::{CiConfig, RepoFile, Waiver};
 pub use risk::{RiskConfig, risk_glob};
-pub use sandbox::{CageLimits, SandboxConfig, SandboxGrants, SandboxMode, SandboxProfile};
+pub use sandbox::{
+    CageLimits, SandboxConfig, SandboxGrants, SandboxMode, SandboxProfile, TrustedMode,
+};
 pub use strict::ConfigError;
 pub use submodules::SubmodulesConfig;
 pub use trackers::{

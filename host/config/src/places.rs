@@ -106,6 +106,7 @@ impl HostConfig {
             user: _,
             limits: _,
             profile: _,
+            trusted: _,
         } = &mut self.sandbox;
         let of_all = read.iter_mut().chain(write).chain(sockets);
         let of_all = of_all.chain(toolchains.iter_mut().flatten());

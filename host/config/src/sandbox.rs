@@ -35,6 +35,20 @@ pub enum SandboxProfile {
     External,
 }
 
+/// Whether the operator's own commands see what is the host's: its data, gates, configuration, secrets and bare
+/// repositories.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustedMode {
+    /// They do not where this user may mount, found out by trying; they do elsewhere.
+    #[default]
+    Auto,
+    /// They do not, or do not run.
+    Hidden,
+    /// They do.
+    Open,
+}
+
 /// The cage of all judged processes.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -43,6 +57,8 @@ pub struct SandboxConfig {
     pub mode: SandboxMode,
     /// By what they are held.
     pub profile: SandboxProfile,
+    /// What commands see that are the operator's own and not judged.
+    pub trusted: TrustedMode,
     /// The operator's own cage: a program with arguments that runs what is appended to it confined. With the profile
     /// `external` alone.
     pub external: Vec<String>,

@@ -6,6 +6,7 @@
 pub(crate) mod admission;
 pub(crate) mod cage;
 pub(crate) mod room;
+pub(crate) mod trusted;
 mod turns;
 
 use std::path::PathBuf;

@@ -27,3 +27,5 @@ mod narrow;
 mod processes;
 #[path = "cage/same_user.rs"]
 mod same_user;
+#[path = "cage/trusted.rs"]
+mod trusted;

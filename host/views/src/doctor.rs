@@ -46,10 +46,10 @@ pub struct GitSeen {
     pub version: String,
 }
 
-/// One thing that a confined program tried.
+/// One thing that was tried by a confined program, or by a command of the operator's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfinementCheck {
-    /// Who was confined: a profile of the cage, an agent, a gateway.
+    /// Who tried: a profile of the cage, an agent, a gateway, `trusted commands`.
     #[serde(default)]
     pub of: String,
     /// What it must not be able to do, or must be.

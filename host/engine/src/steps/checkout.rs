@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use self::setups::Setups;
 pub(crate) use self::testing::{Tested, Whose};
 use crate::launch::cage::{Cage, Judged};
+use crate::launch::trusted::Trusted;
 use crate::ledger::Ledger;
 use crate::ledger::masks::Masks;
 use crate::ledger::paths::Paths;
@@ -92,7 +93,7 @@ impl Checkouts {
     }
 
     /// A hook or probe of the operator's, run to its end in a checkout for a task. One that runs files of the branch is
-    /// judged and runs in the cage, with the network of its repository; any other is trusted and runs as it is.
+    /// judged and runs in the cage, with the network of its repository; any other is trusted.
     pub(crate) async fn hook(
         &self,
         repo: &Repo,
@@ -102,7 +103,7 @@ impl Checkouts {
         spec: Spec,
     ) -> anyhow::Result<Finished> {
         if !runs_files_of(&checkout.path().join("tree"), command) {
-            return Ok(run(&spec).await?);
+            return self.trusted(checkout, spec).await;
         }
         let network = &repo.config.network;
         let ran = self.run_confined(repo, Some(task), spec, checkout, network);
@@ -112,6 +113,14 @@ impl Checkouts {
             anyhow::bail!("`{command}` could not be confined: {}", stderr.trim());
         }
         Ok(done)
+    }
+
+    /// Runs a command of the operator's own to its end: it sees the machine, and of what is the host's its checkout.
+    pub(crate) async fn trusted(&self, checkout: &TempDir, spec: Spec) -> anyhow::Result<Finished> {
+        let kept = vec![checkout.path().to_owned()];
+        let trusted = Trusted::of(&self.config.now(), &self.orch, kept);
+        let spec = trusted.map_or(spec.clone(), |trusted| trusted.command(spec));
+        Ok(run(&spec).await?)
     }
 
     /// Runs a command confined to its checkout as the operator's configuration says, to its end.

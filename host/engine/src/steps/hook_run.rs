@@ -20,6 +20,7 @@ use super::network::{Way, served, sockets_of};
 use crate::launch::Launchpad;
 use crate::launch::cage::{Cage, Judged};
 use crate::launch::room::limits_of_host;
+use crate::launch::trusted::Trusted;
 use crate::ledger::Ledger;
 use crate::ledger::ending::Write;
 use crate::ledger::repos::Repo;
@@ -106,7 +107,7 @@ impl HookRuns {
             program: None,
             workspace: folder.path(),
             write: vec![tree.clone(), home],
-            temporary: Some(tmp),
+            temporary: Some(tmp.clone()),
             read: Vec::new(),
             refusal: Some(folder.path().join(REFUSED)),
             passed: Some(folder.path().join(PASSED)),
@@ -119,14 +120,20 @@ impl HookRuns {
         // What runs files of the branch, landed or not, is judged as the branch is.
         let is_judged = runs_files_of(&tree, hook.command)
             || hook.before.is_some_and(|line| runs_files_of(&tree, line));
-        let cage =
-            is_judged.then(|| Cage::of(&self.launchpad.config.now(), &self.launchpad.orch, judged));
-        let (program, args, env) = match cage.flatten() {
-            Some(cage) => {
-                way.prepare()?;
-                cage.around(&shell, &args, env)
+        let (config, orch) = (self.launchpad.config.now(), &self.launchpad.orch);
+        let (program, args, env) = if is_judged {
+            match Cage::of(&config, orch, judged) {
+                Some(cage) => {
+                    way.prepare()?;
+                    cage.around(&shell, &args, env)
+                }
+                None => (shell, args, env),
             }
-            None => (shell, args, env),
+        } else {
+            match Trusted::of(&config, orch, [judged.write, vec![tmp]].concat()) {
+                Some(trusted) => trusted.around(&shell, &args, env),
+                None => (shell, args, env),
+            }
         };
         let launch = Launch {
             protocol: PROTOCOL,

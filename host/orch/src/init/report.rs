@@ -139,12 +139,7 @@ fn health(report: &Report, page: &mut String) {
         .ok(),
     };
     for check in view.sandbox.iter().filter(|check| !check.held) {
-        writeln!(
-            page,
-            "  does not hold: {}: a confined program {}",
-            check.of, check.name
-        )
-        .ok();
+        writeln!(page, "  does not hold: {}: {}", check.of, check.name).ok();
         if let Some(remedy) = &check.remedy {
             writeln!(page, "    {remedy}").ok();
         }

@@ -44,7 +44,7 @@ pub(crate) fn doctor(view: &DoctorView) -> String {
             CheckAnswer::NotEnforcedHere => "not enforced here",
         };
         let (of, name) = (plain::line(&check.of), plain::line(&check.name));
-        writeln!(page, "{mark}: {of}: a confined program {name}").ok();
+        writeln!(page, "{mark}: {of}: {name}").ok();
         if check.answer == CheckAnswer::DoesNotHold {
             writeln!(page, "       {}", plain::line(&check.detail)).ok();
         }
@@ -115,7 +115,7 @@ mod tests {
         insta::assert_snapshot!(doctor(&view(Some("6"), vec![check(true, "")])), @r"
         Landlock 6
         cage   what is judged is held by namespaces
-        holds: namespaces: a confined program reads no secret
+        holds: namespaces: reads no secret
         ");
         let seen = DoctorView {
             toolchains: vec![SeenPlace {
@@ -152,8 +152,8 @@ mod tests {
         insta::assert_snapshot!(doctor(&view(Some("6"), broken)), @r"
         Landlock 6
         cage   what is judged is held by namespaces
-        holds: namespaces: a confined program reads no secret
-        does not hold: namespaces: a confined program reads no secret
+        holds: namespaces: reads no secret
+        does not hold: namespaces: reads no secret
                \u{1b}[31mred\u{1b}[0m\u{7}\u{d}over\u{202e}drawn\u{2066}⏎next
         ");
     }

@@ -23,7 +23,7 @@ use super::plan::Plan;
 use super::watch::Watch;
 use super::{
     CONFINEMENT_VARIABLE, Confinement, NOT_CONFINED, Network, Profile, USER_FIRST, external,
-    narrow, owner, raw, root, told,
+    inaccessible, narrow, owner, raw, root, told,
 };
 
 /// Bytes of what the first process says of its end.
@@ -36,9 +36,12 @@ const NAMESPACES_REMEDY: &str = "allow user namespaces (kernel.unprivileged_user
                                  kernel.apparmor_restrict_unprivileged_userns), or set `sandbox: {mode: off}` in \
                                  orch.yaml";
 
-/// Runs a program confined, as the variable [`CONFINEMENT_VARIABLE`] says; answers its exit code, or ends by the signal
+/// Runs a program confined, as the variable [`CONFINEMENT_VARIABLE`] says, or without what is [`inaccessible`]; answers its exit code, or ends by the signal
 /// that ended it. Only while the process has one thread and has opened nothing.
 pub fn exec(program: &Path, args: &[OsString]) -> i32 {
+    if let Ok(text) = std::env::var(inaccessible::VARIABLE) {
+        return inaccessible::exec(&text, program, args);
+    }
     let text = std::env::var(CONFINEMENT_VARIABLE).unwrap_or_default();
     let confinement = match serde_json::from_str::<Confinement>(&text) {
         Ok(confinement) => confinement,
@@ -118,7 +121,7 @@ fn again_without_namespaces(confinement: &Confinement, why: String) -> String {
     format!("{why}; and another try could not be begun: {error}")
 }
 
-fn refuse(file: Option<&Path>, why: &str) -> i32 {
+pub(super) fn refuse(file: Option<&Path>, why: &str) -> i32 {
     if let Some(file) = file {
         // Whoever finds no file sees the exit code.
         std::fs::write(file, why).ok();
@@ -127,7 +130,7 @@ fn refuse(file: Option<&Path>, why: &str) -> i32 {
     NOT_CONFINED
 }
 
-fn defect(e: std::io::Error) -> String {
+pub(super) fn defect(e: std::io::Error) -> String {
     format!("the sandbox could not be prepared: {e}; this is a defect")
 }
 

@@ -392,7 +392,7 @@ pub(super) fn can_mount() -> bool {
 }
 
 /// A folder in memory, attached nowhere.
-fn memory(bytes_max: u64, mode: &str) -> Result<OwnedFd> {
+pub(super) fn memory(bytes_max: u64, mode: &str) -> Result<OwnedFd> {
     let system = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&system, "size", bytes_max.to_string())?;
     let files = (bytes_max / BYTES_OF_FILE).max(64);

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use orch_process::sandbox::{Confinement, Limits, Network};
+use orch_process::sandbox::{Confinement, Limits, Network, Wrapped};
 
 /// Nobody, as a host that is no root.
 const NOBODY: u32 = 65534;
@@ -34,7 +34,7 @@ pub(crate) fn hosts_in(folder: &Path) -> Vec<Host> {
 }
 
 /// An example of this crate.
-fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
     let path = profile.join("examples").join(name);
@@ -131,9 +131,12 @@ impl Host {
     /// The command that runs a program caged.
     pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let wrapped = self
-            .confinement
-            .wrap(&example("caged"), Path::new(program), &args);
+        let orch = example("caged");
+        self.outside(self.confinement.wrap(&orch, Path::new(program), &args))
+    }
+
+    /// What was wrapped, as the host starts it.
+    pub(crate) fn outside(&self, wrapped: Wrapped) -> Command {
         let mut command = if self.is_nobody {
             let mut command = Command::new("setpriv");
             command

@@ -1,13 +1,16 @@
 //! What does the cage hold on this machine: by each profile, for each agent, and with each gateway?
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
-use orch_config::{HostConfig, SandboxMode, SandboxProfile};
+use orch_config::{HostConfig, SandboxMode, SandboxProfile, TrustedMode};
 use orch_engine::{ProviderAsked, ask_provider};
 use orch_process::sandbox::{
-    self, Check, Confinement, Limits, Network, Profile, Surroundings, Toolchains, Trial,
+    self, Check, Confinement, Inaccessible, Limits, Network, Profile, Surroundings, Toolchains,
+    Trial,
 };
+use orch_process::{Spec, run};
 use orch_views::doctor::{CheckAnswer, ConfinementCheck};
 
 /// What was tried, and by what judged processes are held.
@@ -19,6 +22,12 @@ pub(super) struct Tried {
 
 /// Where the remedies stand that are longer than a line.
 const REMEDY: &str = "docs/operators/confinement.md, \"When it cannot be done\"";
+
+/// Limit of one trial of a trusted command.
+const TRUSTED_TIMEOUT: Duration = Duration::from_secs(20);
+/// What lets such a command be started without what is the host's.
+const TRUSTED_REMEDY: &str =
+    "allow user namespaces; docs/operators/confinement.md, \"Trusted commands\"";
 
 /// Tries everything.
 pub(super) async fn all(orch: &Path, config: &HostConfig) -> anyhow::Result<Tried> {
@@ -51,8 +60,11 @@ pub(super) async fn all(orch: &Path, config: &HostConfig) -> anyhow::Result<Trie
                 .to_owned(),
             remedy: Some("take `sandbox.mode` out".to_owned()),
         });
-    } else if let Some((_, profile)) = &used {
-        checks.extend(of_agents(orch, config, *profile).await?);
+    } else {
+        if let Some((_, profile)) = &used {
+            checks.extend(of_agents(orch, config, *profile).await?);
+        }
+        checks.push(of_trusted(orch, config).await?);
     }
     Ok(Tried {
         checks,
@@ -145,6 +157,62 @@ async fn of_agents(
         checks.extend(gateway(name, agent).await);
     }
     Ok(checks)
+}
+
+/// Whether commands of the operator's own see what is the host's.
+async fn of_trusted(orch: &Path, config: &HostConfig) -> anyhow::Result<ConfinementCheck> {
+    let places = config.own_places();
+    let scratch = tempfile::tempdir().context("a folder for the trial")?;
+    let marked = scratch.path().join("marked");
+    std::fs::write(&marked, "of the host").context("a file for the trial")?;
+    let what = Inaccessible {
+        paths: [places, vec![marked.clone()]].concat(),
+        kept: Vec::new(),
+        is_required: true,
+    };
+    let line = format!("! grep -q . '{}'", marked.display());
+    let spec = Spec::shell(&line, "/", TRUSTED_TIMEOUT).env("PATH", "/usr/bin:/bin");
+    let wrapped = what.wrap(orch, &spec.program, &spec.args);
+    let spec = Spec {
+        program: wrapped.program,
+        args: wrapped.args,
+        ..spec
+    };
+    let (name, value) = &wrapped.variable;
+    let done = run(&spec.env(name, value)).await?;
+    let open = "commands of your own (hooks, checks and probes that run no file of a branch) can read the database and every token";
+    let (answer, detail, remedy) = match (config.sandbox.trusted, done.success()) {
+        (TrustedMode::Open, _) => (
+            CheckAnswer::NotEnforcedHere,
+            format!("`sandbox.trusted` is `open`: {open}"),
+            Some(
+                "take `sandbox.trusted` out, unless a hook of yours needs what is the host's, or gains rights as by sudo",
+            ),
+        ),
+        (_, true) => (
+            CheckAnswer::Holds,
+            "a file of the host's was empty".to_owned(),
+            None,
+        ),
+        (TrustedMode::Hidden, false) => (
+            CheckAnswer::DoesNotHold,
+            format!("they are not started: {}", done.tail(300).trim()),
+            Some(TRUSTED_REMEDY),
+        ),
+        (TrustedMode::Auto, false) => (
+            CheckAnswer::NotEnforcedHere,
+            format!("{open}: {}", done.tail(300).trim()),
+            Some(TRUSTED_REMEDY),
+        ),
+    };
+    Ok(ConfinementCheck {
+        of: "trusted commands".to_owned(),
+        name: "see nothing of the host's own".to_owned(),
+        held: answer != CheckAnswer::DoesNotHold,
+        answer,
+        detail,
+        remedy: remedy.map(str::to_owned),
+    })
 }
 
 /// Whether the provider of an agent's gateway answers, and takes the key that the host adds.
