@@ -11,6 +11,7 @@ mod backup;
 mod bad_input;
 mod bases;
 mod batches;
+mod builds;
 mod cage;
 mod cage_git;
 mod chat;

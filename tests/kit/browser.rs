@@ -96,7 +96,11 @@ fn shots() -> PathBuf {
     target.expect("a target folder").join("shots")
 }
 
-fn chromium() -> PathBuf {
+/// The browser that is installed here.
+///
+/// # Panics
+/// When there is none.
+pub fn chromium() -> PathBuf {
     if let Some(named) = std::env::var_os("ORCH_TEST_CHROMIUM") {
         return named.into();
     }
@@ -111,7 +115,11 @@ fn chromium() -> PathBuf {
         .expect("a browser is installed; run `cargo xtask tools`")
 }
 
-fn modules() -> PathBuf {
+/// Folder of its driver.
+///
+/// # Panics
+/// When it is not there.
+pub fn modules() -> PathBuf {
     let installed = root().join(".tools/browser/node_modules");
     let modules = std::env::var_os("ORCH_TEST_BROWSER").map_or(installed, PathBuf::from);
     assert!(

@@ -19,6 +19,9 @@ const MCP_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
 const PLANE_SDK: &str = "plane-sdk==0.3.2";
 /// The client that servers of repositories are asked by, and the checker of its types.
 const GITEA_JS: [&str; 2] = ["gitea-js@1.23.0", "typescript@5.9.3"];
+/// Package managers that a test has work in the cage.
+const PNPM: &str = "pnpm@10.34.8";
+const UV: &str = "uv==0.13.9";
 /// The test runner.
 const NEXTEST: &str = "0.9.148";
 /// Its package for Python, which Astral builds and keeps: the same version, with the program in it.
@@ -56,7 +59,35 @@ pub(crate) fn install() -> anyhow::Result<()> {
     claude_code()?;
     beside_npm("mcp-sdk-installed", &[MCP_SDK])?;
     beside_npm("gitea-js-installed", &GITEA_JS)?;
+    beside_npm("pnpm-installed", &[PNPM])?;
+    python.install(UV, "uv", &bin())?;
+    maven()?;
     pages::install(&folder().join("browser"))
+}
+
+/// What the Maven of this machine asks for to build the project of a test, kept as it came; nothing without a Maven.
+fn maven() -> anyhow::Result<()> {
+    let kept = folder().join("maven");
+    let Some(version) = output(Command::new("mvn").arg("-v")) else {
+        return Ok(());
+    };
+    let project = root().join("tests/integration/builds/maven");
+    let wanted = version + &fs::read_to_string(project.join("pom.xml"))?;
+    let stamp = folder().join("maven-installed");
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == wanted) {
+        return Ok(());
+    }
+    eprintln!("fetching what Maven builds with");
+    let target = folder().join("maven-target");
+    let mut command = Command::new("mvn");
+    command
+        .args(["-q", "-B", "package", "-f"])
+        .arg(project.join("pom.xml"))
+        .arg(format!("-Dmaven.repo.local={}", kept.display()))
+        .arg(format!("-DbuildDirectory={}", target.display()));
+    run(command.stdout(Stdio::null())).context("Maven is there, and builds nothing")?;
+    fs::write(stamp, wanted)?;
+    Ok(())
 }
 
 /// As a package with the program in it; built from its sources, which takes minutes, where there is none for the

@@ -1,0 +1,3 @@
+class Greet {
+    static final String HELLO = "hello";
+}
