@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use orch_kit::world::AGENT;
 use orch_kit::{World, sql};
@@ -86,6 +88,67 @@ fi
     assert_eq!(kept, ["localhost allowed"]);
     let page = String::from_utf8(world.orch(&["task", "show", &item]).stdout).unwrap();
     assert!(page.contains("Refused of the network"), "{page}");
+}
+
+/// A server on the host's loopback that takes all that it is sent; its port, and how many bytes came.
+fn sink() -> (u16, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let came = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&came);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut bytes = vec![0; 64 * 1024];
+            let mut stream = stream.unwrap();
+            // It ends when the connection does, cut or not.
+            while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                counted.fetch_add(count as u64, Ordering::SeqCst);
+            }
+        }
+    });
+    (port, came)
+}
+
+#[test]
+fn run_that_sends_too_much_is_cut_off_and_what_it_sent_is_shown() {
+    const MIB: u64 = 1024 * 1024;
+    let mut world = World::new();
+    let (port, came) = sink();
+    let probe = format!(
+        r#"if [ "$ORCH_ROLE" = analyst ]; then
+at=${{HTTPS_PROXY#http://}}
+(exec 3<>/dev/tcp/${{at%:*}}/${{at#*:}}
+ printf 'POST http://localhost:{port}/x HTTP/1.1\r\nhost: x\r\ncontent-length: 8388608\r\n\r\n' >&3
+ head -c 8388608 /dev/zero >&3) 2>/dev/null || true
+fi
+"#
+    );
+    let agent = AGENT.replacen("prompt=$(cat)\n", &format!("prompt=$(cat)\n{probe}"), 1);
+    let agent = agent.replacen("#!/bin/sh", "#!/bin/bash", 1);
+    world.write("agent.sh", &agent, 0o755);
+    world.config["agents"]["script"]["network"] = json!({
+        "mode": "proxied",
+        "reach_private": [format!("localhost:{port}")],
+        "sent": { "connection_mib": 2 },
+    });
+    world.write_config();
+    let _host = world.serve();
+    let item = world.begin("Carries it out");
+    let view = world.follow(&item, |view| view["stage"] == "architecture");
+    let sent = came.load(Ordering::SeqCst);
+    assert!((MIB..=3 * MIB).contains(&sent), "{sent} bytes came");
+    let traffic = &view["traffic"][0];
+    let (run, shown) = (&view["runs"][0], traffic["sent_bytes"].as_u64().unwrap());
+    let to = (&traffic["host"], &traffic["run"], &traffic["count"]);
+    assert_eq!(to, (&json!("localhost"), &run["id"], &json!(1)), "{view:#}");
+    assert!(
+        (sent..=3 * MIB).contains(&shown),
+        "{traffic:#}: {sent} came"
+    );
+    assert_eq!(view["denied"][0]["why"], "too-much", "{view:#}");
+    let page = String::from_utf8(world.orch(&["task", "show", &item]).stdout).unwrap();
+    assert!(page.contains("Sent over the network"), "{page}");
+    assert_eq!(run["held_by"], "namespaces", "{view:#}");
 }
 
 #[test]

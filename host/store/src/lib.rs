@@ -25,7 +25,7 @@ pub use table::batches::{Batch, BatchMember, BatchRun, NewBatch, NewMember};
 pub use table::board::{Happened, Lamp};
 pub use table::branches::{Landing, TaskBranch};
 pub use table::conduct::DecisionRow;
-pub use table::connections::{Asker, ConnectionRow, Denial};
+pub use table::connections::{Asker, ConnectionRow, Denial, Traffic};
 pub use table::costs::{CostRow, CostsBy, Spending, Tokens};
 pub use table::counts::RowCount;
 pub use table::deliveries::Delivery;

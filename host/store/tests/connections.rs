@@ -6,7 +6,7 @@ mod fixture;
 
 use orch_domain::id::{RepoName, TaskId};
 use orch_domain::reach::Reached;
-use orch_store::{Asker, ConnectionRow};
+use orch_store::{Asker, ConnectionRow, Traffic};
 
 use fixture::Shop;
 
@@ -54,6 +54,40 @@ async fn task_is_shown_what_was_refused_to_it_and_to_nobody_else() {
     let seen = (denial.run, denial.host.as_str(), denial.why, denial.count);
     assert_eq!(seen, (None, "evil.test", Reached::NotListed, 2));
     assert_eq!(denials(other).await.expect("listed"), []);
+}
+
+#[tokio::test]
+async fn what_a_task_sent_is_added_up_for_each_place_and_most_comes_first() {
+    let shop = Shop::open().await;
+    let (own, other) = (shop.task("S-1").await, shop.task("S-2").await);
+    let sends = |host: &str, sent| ConnectionRow {
+        sent,
+        ..row(host, Reached::Allowed)
+    };
+    let nothing = ConnectionRow {
+        sent: 0,
+        received: 0,
+        ..row("evil.test", Reached::NotListed)
+    };
+    let rows = vec![
+        sends("a.test", 10),
+        sends("b.test", 7),
+        sends("b.test", 8),
+        nothing,
+    ];
+    keep(&shop, of(Some(own)), rows).await;
+    keep(&shop, of(None), vec![sends("base.test", 99)]).await;
+    let traffic = |task, most| shop.store.read(move |tx| Box::pin(tx.traffic(task, most)));
+    let seen = |rows: Vec<Traffic>| -> Vec<_> {
+        let of = |t: Traffic| (t.host, t.count, t.sent, t.received);
+        rows.into_iter().map(of).collect()
+    };
+    let expected = [("b.test", 2, 15, 4), ("a.test", 1, 10, 2)];
+    let expected =
+        expected.map(|(host, count, sent, received)| (host.to_owned(), count, sent, received));
+    assert_eq!(seen(traffic(own, 9).await.expect("listed")), expected);
+    assert_eq!(seen(traffic(own, 1).await.expect("listed")), expected[..1]);
+    assert_eq!(traffic(other, 9).await.expect("listed"), []);
 }
 
 #[tokio::test]

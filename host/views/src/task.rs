@@ -138,6 +138,8 @@ pub struct TaskView {
     pub runs: Vec<RunView>,
     /// What its runs, its set-up and its hooks asked of the network and were refused, the latest first.
     pub denied: Vec<DenialView>,
+    /// What they sent and received over the network where it is proxied, where most was sent to first.
+    pub traffic: Vec<TrafficView>,
     pub comments: Vec<String>,
     pub totals: TaskTotals,
 }
@@ -327,6 +329,23 @@ pub struct DenialView {
     pub why: Reached,
     /// How often.
     pub count: i64,
+}
+
+/// What went over the network for a task, to one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TrafficView {
+    /// The run; none if a hook sent it, or what sets the repository up.
+    pub run: Option<i64>,
+    /// Host, as it was asked for.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Connections that have ended.
+    pub count: i64,
+    /// Bytes that were sent by them.
+    pub sent_bytes: i64,
+    /// Bytes that were received by them.
+    pub received_bytes: i64,
 }
 
 /// A request for a new task.

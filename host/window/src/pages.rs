@@ -12,6 +12,7 @@ mod lamps;
 pub(crate) mod queue;
 pub(crate) mod raw;
 pub(crate) mod run;
+mod sent;
 pub(crate) mod system;
 pub(crate) mod task;
 pub(crate) mod tasks;

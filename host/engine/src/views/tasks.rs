@@ -12,12 +12,12 @@ use orch_domain::retry::PATIENCE_MS;
 use orch_domain::stage::{Role, RunRole, Stage};
 use orch_domain::task::{BlockReason, Status};
 use orch_store::{
-    CostsBy, Denial, Evaluation, EventRow, JobRow, RunRow, StoreError, TaskRecord, Tx,
+    CostsBy, Denial, Evaluation, EventRow, JobRow, RunRow, StoreError, TaskRecord, Traffic, Tx,
 };
 use orch_views::page::{ListRequest, Page};
 use orch_views::task::{
     DenialView, ProductionView, RemedyView, RunView, StageVisit, TaskLine, TaskTotals, TaskView,
-    VerdictView, WhyView,
+    TrafficView, VerdictView, WhyView,
 };
 use serde::Deserialize;
 
@@ -34,6 +34,8 @@ const STAGES_MAX: u32 = 20;
 const LATEST_MAX: u32 = 200;
 /// Refusals of the network that are shown, the latest.
 const DENIED_MAX: u32 = 50;
+/// Places that were sent to that are shown, those with most.
+const TRAFFIC_MAX: u32 = 50;
 /// Events from which a task's stays are read.
 const EVENTS_MAX: u32 = 10_000;
 
@@ -193,6 +195,7 @@ async fn view(
     };
     let branches = tx.task_branches(id).await?;
     let denied = tx.denials(id, DENIED_MAX).await?;
+    let traffic = tx.traffic(id, TRAFFIC_MAX).await?;
     let costs = tx.costs(CostsBy::Stage, Some(id), 0, 0, STAGES_MAX).await?;
     Ok(TaskView {
         why,
@@ -222,6 +225,7 @@ async fn view(
         verdicts: verdicts.into_iter().map(verdict).collect(),
         runs: runs.into_iter().map(run).collect(),
         denied: denied.into_iter().map(denial).collect(),
+        traffic: traffic.into_iter().map(sent).collect(),
         comments: comments
             .into_iter()
             .map(|c| format!("{}: {}", c.author, c.body))
@@ -296,6 +300,17 @@ fn run(r: RunRow) -> RunView {
         log_bytes: 0,
         started_ms: r.started_ms,
         finished_ms: r.finished_ms,
+    }
+}
+
+fn sent(t: Traffic) -> TrafficView {
+    TrafficView {
+        run: t.run.map(|run| run.0),
+        host: t.host,
+        port: t.port,
+        count: t.count,
+        sent_bytes: t.sent,
+        received_bytes: t.received,
     }
 }
 

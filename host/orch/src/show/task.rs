@@ -6,7 +6,8 @@ use orch_domain::confined::HeldBy;
 use orch_domain::outcome::RunEnding;
 use orch_views::page::Page;
 use orch_views::task::{
-    BatchRunView, BatchView, DecisionView, DenialView, RunView, TaskLine, TaskView, VerdictView,
+    BatchRunView, BatchView, DecisionView, DenialView, RunView, TaskLine, TaskView, TrafficView,
+    VerdictView,
 };
 
 use super::message::remedies;
@@ -50,7 +51,28 @@ pub(crate) fn task(view: &TaskView) -> String {
     if !view.denied.is_empty() {
         write!(page, "\nRefused of the network\n{}\n", denied(&view.denied)).ok();
     }
+    if !view.traffic.is_empty() {
+        write!(
+            page,
+            "\nSent over the network\n{}\n",
+            traffic(&view.traffic)
+        )
+        .ok();
+    }
     page
+}
+
+fn traffic(rows: &[TrafficView]) -> String {
+    let columns = ["run", "to", "times", "sent bytes", "received bytes"];
+    table(columns, rows, |t| {
+        [
+            t.run.map(|run| run.to_string()).unwrap_or_default(),
+            format!("{}:{}", plain::line(&t.host), t.port),
+            t.count.to_string(),
+            t.sent_bytes.to_string(),
+            t.received_bytes.to_string(),
+        ]
+    })
 }
 
 fn denied(rows: &[DenialView]) -> String {
@@ -254,6 +276,7 @@ mod tests {
             verdicts: vec![],
             runs: vec![],
             denied: vec![],
+            traffic: vec![],
             comments: vec![],
             totals: TaskTotals::default(),
         }
@@ -421,6 +444,14 @@ mod tests {
                 why: Reached::NotListed,
                 count: 2,
             }],
+            traffic: vec![TrafficView {
+                run: Some(3),
+                host: "registry.test".into(),
+                port: 443,
+                count: 4,
+                sent_bytes: 1_234,
+                received_bytes: 56_789,
+            }],
             totals: TaskTotals {
                 verdicts: 240,
                 runs: 2,
@@ -454,6 +485,10 @@ mod tests {
         Refused of the network
         run  asked for      times  why
         3    evil.test:443  2      not-listed: the operator does not list it under `network.reach`
+
+        Sent over the network
+        run  to                 times  sent bytes  received bytes
+        3    registry.test:443  4      1234        56789
         ");
     }
 

@@ -55,6 +55,23 @@ pub struct Denial {
     pub count: i64,
 }
 
+/// What went over the network for a task, to one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traffic {
+    /// The run; none if it was a hook, or what sets up.
+    pub run: Option<RunId>,
+    /// Host, as it was asked for.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Connections that came to it.
+    pub count: i64,
+    /// Bytes that were sent.
+    pub sent: i64,
+    /// Bytes that were received.
+    pub received: i64,
+}
+
 impl Tx {
     /// Keeps connections: of a run the first, of a repository the latest, up to a number of rows.
     pub async fn insert_connections(
@@ -101,6 +118,36 @@ impl Tx {
             .doing("drop the oldest connections of a repository")?;
         }
         Ok(())
+    }
+
+    /// What went over the network for a task, where most was sent to first, at most `most`. A connection counts when it has
+    /// ended; one that was cut has sent what it could.
+    pub async fn traffic(&mut self, task: TaskId, most: u32) -> Result<Vec<Traffic>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.run_id, c.host, c.port, count(*) AS times, sum(c.sent_bytes) AS sent, \
+             sum(c.received_bytes) AS received FROM connections c \
+             WHERE (c.task_id = ?1 OR c.run_id IN (SELECT id FROM runs WHERE task_id = ?1)) \
+             AND (c.sent_bytes > 0 OR c.received_bytes > 0) \
+             GROUP BY c.run_id, c.host, c.port ORDER BY sent DESC, received DESC, c.run_id, c.host LIMIT +?2",
+        )
+        .bind(task.0)
+        .bind(most)
+        .fetch_all(&mut self.conn)
+        .await
+        .doing("list what a task sent")?;
+        rows.iter()
+            .map(|row| {
+                let run: Option<i64> = get(row, "run_id")?;
+                Ok(Traffic {
+                    run: run.map(RunId),
+                    host: get(row, "host")?,
+                    port: get(row, "port")?,
+                    count: get(row, "times")?,
+                    sent: get(row, "sent")?,
+                    received: get(row, "received")?,
+                })
+            })
+            .collect()
     }
 
     /// What was refused to a task, the latest first, at most `most`.

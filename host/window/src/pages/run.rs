@@ -6,6 +6,7 @@ use axum::response::Response;
 use orch_views::run::{LogRequest, LogSource};
 use serde::Deserialize;
 
+use super::sent::{Sent, sent};
 use crate::Window;
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
@@ -32,6 +33,7 @@ struct Run {
     path: String,
     run: i64,
     facts: Vec<(&'static str, String)>,
+    traffic: Vec<Sent>,
     sources: Vec<(&'static str, bool)>,
     source: &'static str,
     lines: Vec<Line>,
@@ -86,6 +88,8 @@ pub(crate) async fn show(
             of.cost_usd.map_or_else(|| "unknown".to_owned(), usd),
         ));
         facts.push(("Taken up again", of.reattached.to_string()));
+        let held = of.held_by.map(|by| by.as_str().to_owned());
+        facts.push(("Held by", held.unwrap_or_else(|| "unknown".to_owned())));
         facts.push(("Folder", of.folder.clone()));
     }
     let mut number = log.first_line;
@@ -109,6 +113,7 @@ pub(crate) async fn show(
         path: in_path(&item),
         run: log.run,
         facts,
+        traffic: sent(task.traffic.iter().filter(|t| t.run == Some(log.run))),
         sources: LogSource::ALL
             .map(|source| (source.as_str(), source == part.source))
             .to_vec(),

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::choices::{choices, stop};
 use super::lamps::Lamp;
+use super::sent::{Sent, sent};
 use super::waterfall;
 use crate::Window;
 use crate::act::{Act, Acts};
@@ -56,6 +57,7 @@ struct Task {
     rounds: Vec<Round>,
     runs: Vec<Run>,
     denied: Vec<(String, String, i64)>,
+    traffic: Vec<Sent>,
     comments: Vec<String>,
     happened: Vec<Happened>,
     happened_total: u64,
@@ -160,6 +162,7 @@ pub(crate) async fn show(
             .iter()
             .map(|d| (format!("{}:{}", d.host, d.port), d.why.to_string(), d.count))
             .collect(),
+        traffic: sent(view.traffic.iter()),
         comments: view.comments.iter().map(|c| block(c)).collect(),
         happened: happened.collect(),
         happened_total: history.total,
