@@ -309,6 +309,15 @@ fn commands_of_the_operators_own_see_nothing_of_the_hosts() {
         "revision": line("revision", "echo $EXPECTED_REVISION"), "settle_s": 20,
     });
     shop["post_deploy"] = json!({"probe": line("probe", ""), "window_s": 2, "probes": 2});
+    // A notifier has no checkout.
+    let own = own.join(" ");
+    let all = format!(
+        "#!/bin/sh\ncat > /dev/null\nfind {own} -type f -size +0 >> {told}; echo notifier >> {told}\n"
+    );
+    scripts.push(("look-notifier".to_owned(), all));
+    let program = world_path(&told, "look-notifier");
+    world.config["notifiers"] =
+        json!({"pager": {"command": {"program": program}, "tells": ["done"]}});
     for (name, text) in scripts {
         world.write(&name, &text, 0o755);
     }
@@ -316,9 +325,9 @@ fn commands_of_the_operators_own_see_nothing_of_the_hosts() {
     let _host = world.serve();
     let view = carry(&world, "Looked around");
     assert_eq!(view["stage"], "done", "{view:#}");
-    until("the watch is over", || {
+    until("the watch is over and people are told", || {
         let text = std::fs::read_to_string(world.path("told")).unwrap();
-        text.contains("probe").then_some(())
+        (text.contains("probe") && text.contains("notifier")).then_some(())
     });
     let text = std::fs::read_to_string(world.path("told")).unwrap();
     let mut said: Vec<&str> = text.lines().collect();
@@ -327,7 +336,7 @@ fn commands_of_the_operators_own_see_nothing_of_the_hosts() {
     assert_eq!(
         said,
         [
-            "check", "deploy", "probe", "revision", "snapshot", "staging"
+            "check", "deploy", "notifier", "probe", "revision", "snapshot", "staging"
         ]
     );
 }

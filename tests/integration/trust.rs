@@ -4,7 +4,7 @@ use std::fs;
 
 use orch_kit::World;
 use orch_kit::world::{AGENT, orch_program};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn developer_who_forges_a_review_is_stopped_and_nothing_of_it_is_pushed() {
@@ -229,6 +229,42 @@ fn doctor_proves_the_confinement_on_this_machine() {
             (0, 1),
             "{seen:#}"
         );
+    }
+}
+
+#[test]
+fn doctor_tries_the_profile_that_is_named_and_says_when_nothing_holds() {
+    let mut world = World::new();
+    world.write("cage.sh", "#!/bin/sh\nexec \"$@\"\n", 0o755);
+    let cage = world.path("cage.sh").display().to_string();
+    let is_root = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0;
+    for (profile, external) in [("landlock-same-user", None), ("external", Some(cage))] {
+        world.config["sandbox"] = json!({"profile": profile, "external": Vec::from_iter(external)});
+        world.write_config();
+        let done = world.orch(&["doctor", "--json"]);
+        let seen: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let checks = seen["sandbox"].as_array().unwrap();
+        let of = |answer: &str| {
+            let of = checks.iter().filter(|check| check["of"] == profile);
+            of.filter(|check| check["answer"] == answer).count()
+        };
+        // What confines nothing, and what a host that is root has no use for, holds nothing.
+        if profile == "external" || is_root {
+            assert_eq!((of("holds"), of("not-enforced-here")), (0, 1), "{seen:#}");
+            assert_eq!(
+                (&seen["profile"], done.status.code()),
+                (&Value::Null, Some(1))
+            );
+            let remedies = checks.iter().filter(|check| check["of"] == profile);
+            let remedies: Vec<&str> = remedies.filter_map(|c| c["remedy"].as_str()).collect();
+            assert!(remedies[0].contains("sandbox.profile"), "{remedies:?}");
+        } else {
+            assert!(of("holds") > 25, "{seen:#}");
+            assert_eq!(
+                (&seen["profile"], done.status.code()),
+                (&json!(profile), Some(0))
+            );
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod replay;
 mod rights;
 mod risk;
 mod tools;
+mod trusted;
 mod waivers;
 
 pub use drill::{Made, Material, Planned};
@@ -28,3 +29,4 @@ pub use offline::{AssumedRole, OfflineJudgement, OfflineRequest, OfflineRights, 
 pub use replay::{BACKTEST_MAX, Kept, KeptEvaluation, Replayed, replay};
 pub use rights::Outside;
 pub use risk::{is_protected, risk_of};
+pub use trusted::inaccessible;

@@ -17,6 +17,7 @@ pub(crate) mod issue;
 pub(crate) mod lease;
 pub(crate) mod log;
 pub(crate) mod message;
+mod network;
 pub(crate) mod plain;
 pub(crate) mod problem;
 pub(crate) mod queue;

@@ -31,6 +31,7 @@ mod passed;
 mod places;
 mod plan;
 mod raw;
+mod refusal;
 mod resolve;
 mod root;
 mod secrets;

@@ -18,10 +18,12 @@ const REASON_BYTES_MAX: usize = 500;
 /// What is started.
 #[derive(Debug, Clone)]
 pub struct CommandNotifierConfig {
-    /// Absolute path of the program.
+    /// What is started: the program, or what keeps the host's own from it.
     pub program: PathBuf,
     /// Its arguments, as they are.
     pub args: Vec<String>,
+    /// A variable that it needs beside those of each notice.
+    pub variable: Option<(String, String)>,
     /// Where it is started.
     pub folder: PathBuf,
     /// The PATH that it gets; it gets nothing else of the host's environment.
@@ -59,6 +61,10 @@ impl CommandNotifier {
             .env("ORCH_EVENT", text("event"))
             .env("ORCH_EVENT_ID", text("id"))
             .env("ORCH_WORK_ITEM", text("work_item"));
+        let spec = match &config.variable {
+            Some((name, value)) => spec.env(name, value),
+            None => spec,
+        };
         let spec = Spec {
             stdin: event.to_string().into_bytes(),
             ..spec

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use orch_config::{HostConfig, SandboxMode, TrustedMode};
+use orch_config::HostConfig;
+use orch_judge::inaccessible;
 use orch_process::Spec;
 use orch_process::sandbox::Inaccessible;
 
@@ -16,18 +17,9 @@ pub(crate) struct Trusted {
 impl Trusted {
     /// For a command that works in `kept`, folders of the host's; none if the operator lets it see everything.
     pub(crate) fn of(config: &HostConfig, orch: &Path, kept: Vec<PathBuf>) -> Option<Self> {
-        let is_required = match (config.sandbox.mode, config.sandbox.trusted) {
-            (SandboxMode::Off, _) | (_, TrustedMode::Open) => return None,
-            (SandboxMode::Enforce, TrustedMode::Auto) => false,
-            (SandboxMode::Enforce, TrustedMode::Hidden) => true,
-        };
         Some(Self {
             orch: orch.to_owned(),
-            inaccessible: Inaccessible {
-                paths: config.own_places(),
-                kept,
-                is_required,
-            },
+            inaccessible: inaccessible(config, kept)?,
         })
     }
 

@@ -14,7 +14,8 @@ use orch_clients::notify::{
 };
 use orch_clients::plane::{Plane, PlaneProject, PlaneSetup};
 use orch_config::{
-    ENTRY_STATE, ForgePlace, LOG_NOTIFIER, NotifierConfig, PlaneConfig, SecretFrom, USUAL,
+    ENTRY_STATE, ForgePlace, HostConfig, LOG_NOTIFIER, NotifierConfig, PlaneConfig, SecretFrom,
+    USUAL,
 };
 use orch_domain::id::{DoorName, ItemPrefix, RepoName};
 use orch_domain::issue::TrackerState;
@@ -79,7 +80,7 @@ pub(super) fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
     for (name, config) in &site.config.notifiers {
         let door = DoorName::new(name.clone())?;
         doors.tells.insert(door.clone(), config.news());
-        notifier(&mut doors, door, config, &site.config.file)
+        notifier(&mut doors, door, config, site.config)
             .with_context(|| format!("notifier `{name}`"))?;
     }
     Ok(doors)
@@ -131,7 +132,7 @@ fn notifier(
     doors: &mut Doors,
     door: DoorName,
     config: &NotifierConfig,
-    file: &Path,
+    host: &HostConfig,
 ) -> anyhow::Result<()> {
     let name = door.as_str().to_owned();
     let of = |key: &str| format!("notifiers.{name}.{key}");
@@ -160,15 +161,25 @@ fn notifier(
         Arc::new(WebhookNotifier::new(&name, webhook.url.clone(), key)?)
     } else if let Some(command) = command {
         let path = std::env::var("PATH").unwrap_or_default();
-        let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
+        let folder = host.file.parent().unwrap_or(Path::new("/")).to_owned();
         let folder = std::path::absolute(folder)?;
         let program = orch_process::resolve_program(&command.program, &path)
             .with_context(|| format!("the program `{}`", command.program.display()))?;
+        let args = command.args.clone();
+        let (program, args, variable) = match orch_judge::inaccessible(host, Vec::new()) {
+            Some(hidden) => {
+                let orch = std::env::current_exe()?;
+                let wrapped = hidden.wrap(&orch, &program, &args);
+                (wrapped.program, wrapped.args, Some(wrapped.variable))
+            }
+            None => (program, args, None),
+        };
         Arc::new(CommandNotifier::new(
             &name,
             CommandNotifierConfig {
                 program,
-                args: command.args.clone(),
+                args,
+                variable,
                 folder,
                 path,
                 timeout: Duration::from_secs(command.timeout_s.into()),

@@ -6,11 +6,11 @@ use orch_domain::confined::HeldBy;
 use orch_domain::outcome::RunEnding;
 use orch_views::page::Page;
 use orch_views::task::{
-    BatchRunView, BatchView, DecisionView, DenialView, RunView, TaskLine, TaskView, TrafficView,
-    VerdictView,
+    BatchRunView, BatchView, DecisionView, RunView, TaskLine, TaskView, VerdictView,
 };
 
 use super::message::remedies;
+use super::network::{denied, traffic};
 use super::plain;
 use super::risk;
 use super::table::{latest, page, table};
@@ -60,34 +60,6 @@ pub(crate) fn task(view: &TaskView) -> String {
         .ok();
     }
     page
-}
-
-fn traffic(rows: &[TrafficView]) -> String {
-    let columns = ["run", "to", "times", "sent bytes", "received bytes"];
-    table(columns, rows, |t| {
-        [
-            t.run.map(|run| run.to_string()).unwrap_or_default(),
-            format!("{}:{}", plain::line(&t.host), t.port),
-            t.count.to_string(),
-            t.sent_bytes.to_string(),
-            t.received_bytes.to_string(),
-        ]
-    })
-}
-
-fn denied(rows: &[DenialView]) -> String {
-    table(["run", "asked for", "times", "why"], rows, |d| {
-        let at = match d.port {
-            0 => plain::line(&d.host),
-            port => format!("{}:{port}", plain::line(&d.host)),
-        };
-        [
-            d.run.map(|run| run.to_string()).unwrap_or_default(),
-            at,
-            d.count.to_string(),
-            format!("{}: {}", d.why, d.why.in_words()),
-        ]
-    })
 }
 
 fn head(view: &TaskView) -> String {
@@ -228,7 +200,7 @@ mod tests {
     use orch_domain::stage::{Role, RunRole, Stage};
     use orch_domain::verdict::EvaluationOutcome;
     use orch_views::costs::{CostView, TokensView};
-    use orch_views::task::{RemedyView, TaskStatus, TaskTotals};
+    use orch_views::task::{DenialView, RemedyView, TaskStatus, TaskTotals, TrafficView};
 
     use super::*;
     use crate::show::plain::tests::hostile_and_long;

@@ -20,10 +20,11 @@ use super::groups::Group;
 use super::ids::{has_user, map, shown};
 use super::passed::Passed;
 use super::plan::Plan;
+use super::refusal::{defect, refuse};
 use super::watch::Watch;
 use super::{
-    CONFINEMENT_VARIABLE, Confinement, NOT_CONFINED, Network, Profile, USER_FIRST, external,
-    inaccessible, narrow, owner, raw, root, told,
+    CONFINEMENT_VARIABLE, Confinement, Network, Profile, USER_FIRST, external, inaccessible,
+    narrow, owner, raw, root, told,
 };
 
 /// Bytes of what the first process says of its end.
@@ -119,19 +120,6 @@ fn again_without_namespaces(confinement: &Confinement, why: String) -> String {
         .env(CONFINEMENT_VARIABLE, text)
         .exec();
     format!("{why}; and another try could not be begun: {error}")
-}
-
-pub(super) fn refuse(file: Option<&Path>, why: &str) -> i32 {
-    if let Some(file) = file {
-        // Whoever finds no file sees the exit code.
-        std::fs::write(file, why).ok();
-    }
-    eprintln!("sandbox: {why}");
-    NOT_CONFINED
-}
-
-pub(super) fn defect(e: std::io::Error) -> String {
-    format!("the sandbox could not be prepared: {e}; this is a defect")
 }
 
 /// What is thought out before anything is started.

@@ -15,7 +15,7 @@ use rustix::mount::{MountPropagationFlags, mount_change};
 use serde::{Deserialize, Serialize};
 
 use super::cover::{Empty, cover, put_back, taken};
-use super::enter::{defect, refuse};
+use super::refusal::{defect, refuse};
 use super::{Wrapped, raw, root};
 
 /// Variable by which the host hands over what is not there; the program does not get it.
