@@ -70,7 +70,7 @@ async fn log_of_a_run_is_kept_as_a_file_of_plain_text_by_whoever_may_look() {
     assert!(text.starts_with(PAGE), "{text}");
     for (path, status) in [
         ("99/raw", 404),
-        ("1/raw?source=prompt", 422),
+        ("1/raw?source=launch", 422),
         ("x/raw", 422),
     ] {
         let answer = get(path).await;
@@ -107,11 +107,14 @@ fn artefacts_are_listed_with_their_owners_and_shown_as_what_they_say() {
         "artefact": at("?name=01-brd.md"), "artefact-plain": at("?name=01-brd.md&plain=true"),
         "artefact-yaml": at("?name=04-test-plan.yaml"), "artefacts": at(""),
         "run-file": format!("/ui/tasks/{item}/runs/latest?source=stdout"),
+        "run-prompt": format!("/ui/tasks/{item}/runs/latest?source=prompt"),
+        "run-search": format!("/ui/tasks/{item}/runs/latest?source=stdout&find=%3C!DOCTYPE"),
     });
     let as_text = ["<img src=x onerror=window.hacked=2>"];
     let shown = json!({
         "artefact": [as_text[0], "[https://evil.example/p.png] pixel", "[javascript:window.hacked=3] go"],
         "artefact-plain": as_text, "run-file": [PAGE],
+        "run-prompt": ["Prompt as sent", "Held by"], "run-search": [PAGE],
     });
     let steps = json!([
         ["hostile", {"pages": pages, "shown": shown}],

@@ -56,6 +56,21 @@ fn log_is_followed_to_the_end_of_the_run_and_read_by_range_afterwards() {
     assert_eq!(range["lines"][0]["text"], "two");
     assert_eq!(range["lines"][0]["at"], 4);
     assert_eq!(range["total_lines"], 4, "{range:#}");
+    let found = world.json(&["task", "log", &item, "--run", &run, "--search", "TWO"]);
+    assert_eq!(found["lines"].as_array().unwrap().len(), 1, "{found:#}");
+    assert_eq!(
+        (&found["lines"][0]["number"], &found["lines"][0]["text"]),
+        (&2.into(), &"two".into())
+    );
+    let said = world.refused(&["task", "log", &item, "--search", ""]);
+    assert!(said.contains("1 to 200 characters"), "{said}");
+    let told = world.json(&["task", "log", &item, "--run", &run, "--source", "prompt"]);
+    let told = told["lines"].as_array().unwrap().iter();
+    let told: Vec<&str> = told.map(|line| line["text"].as_str().unwrap()).collect();
+    let folder = world.task(&item)["runs"][0]["folder"].clone();
+    let sent = fs::read_to_string(format!("{}/prompt.md", folder.as_str().unwrap())).unwrap();
+    assert_eq!(told, sent.lines().collect::<Vec<_>>(), "as it was sent");
+    assert!(sent.contains("Discounts"), "{sent}");
     let said = world.refused(&["task", "log", &item, "--run", "999"]);
     assert!(
         said.contains("has no run 999") && said.contains("orch task show"),

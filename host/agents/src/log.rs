@@ -4,6 +4,7 @@
 //! its lines; without one, lines are counted from the start.
 
 mod index;
+mod search;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -12,8 +13,9 @@ use std::path::{Path, PathBuf};
 use orch_domain::run_event::Told;
 
 pub use index::{Index, seal};
+pub use search::{Found, search};
 
-use crate::folder::{EVENTS, LOG, RunFolder, STDERR, STDOUT};
+use crate::folder::{EVENTS, LOG, PROMPT, RunFolder, STDERR, STDOUT};
 
 /// Most bytes of one range.
 const RANGE_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -31,6 +33,8 @@ pub enum Source {
     Stdout,
     /// Standard error.
     Stderr,
+    /// What the agent was told, as it was sent; there as a whole from the begin.
+    Prompt,
 }
 
 /// Where a range begins.
@@ -86,6 +90,7 @@ fn file_of(folder: &RunFolder, source: Source) -> PathBuf {
         Source::Log => log_file(folder),
         Source::Stdout => folder.path().join(STDOUT),
         Source::Stderr => folder.path().join(STDERR),
+        Source::Prompt => folder.path().join(PROMPT),
     }
 }
 
@@ -128,6 +133,7 @@ pub fn read(
         Err(error) => return Err(error),
     };
     let size = file.metadata()?.len();
+    let ended = ended || source == Source::Prompt;
     let index = ended.then(|| Index::of(folder, &path, size)).flatten();
     let (from, first_line) = match begin {
         Begin::Byte(at) => (at.min(size), index.as_ref().map(|i| i.before(at.min(size)))),

@@ -13,6 +13,11 @@ pub const LINES_DEFAULT: u32 = 1_000;
 
 /// A range of a run's log. The run is a number, or `latest`.
 pub const LOG: Endpoint<2, LogRequest, LogView> = Endpoint::get("/tasks/{item}/runs/{run}/log");
+/// The lines of a run's log that hold a text.
+pub const SEARCH: Endpoint<2, SearchRequest, SearchView> =
+    Endpoint::get("/tasks/{item}/runs/{run}/search");
+/// Most characters of a text that is looked for.
+pub const SEARCH_CHARS_MAX: usize = 200;
 /// Address of a file of a run as it is: plain text to be kept, up to where it ends when it is asked for.
 pub const RAW_PATH: &str = "/tasks/{item}/runs/{run}/raw";
 
@@ -40,11 +45,13 @@ pub enum LogSource {
     Stdout,
     /// The error output as it came.
     Stderr,
+    /// What the agent was told, as it was sent.
+    Prompt,
 }
 
 impl LogSource {
     /// Every one, in order.
-    pub const ALL: [Self; 3] = [Self::Log, Self::Stdout, Self::Stderr];
+    pub const ALL: [Self; 4] = [Self::Log, Self::Stdout, Self::Stderr, Self::Prompt];
 
     /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -52,6 +59,7 @@ impl LogSource {
             Self::Log => "log",
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+            Self::Prompt => "prompt",
         }
     }
 }
@@ -118,6 +126,46 @@ pub struct LogLine {
 )]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// What is looked for in a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchRequest {
+    /// What a line has to hold, in letters of either case; 1 to [`SEARCH_CHARS_MAX`] characters.
+    pub text: String,
+    /// What to look through.
+    #[serde(default)]
+    pub source: LogSource,
+    /// First line that is looked at: the `next_line` of the answer before; the first one if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Lines at most that hold it, as [`LogRequest::lines`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u32>,
+}
+
+/// Lines of a log that hold a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchView {
+    /// The run.
+    pub run: i64,
+    /// Whether the run has ended and nothing more comes.
+    pub ended: bool,
+    /// The lines, in order.
+    pub lines: Vec<FoundLine>,
+    /// First line that was not looked at; none if all were that there are by now.
+    pub next_line: Option<u64>,
+}
+
+/// A line that holds what was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FoundLine {
+    /// Its number, from 1 on.
+    pub number: u64,
+    /// The line.
+    #[serde(flatten)]
+    pub line: LogLine,
 }
 
 /// Which events of a run.

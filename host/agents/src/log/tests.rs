@@ -154,3 +154,38 @@ fn activity_of_a_plain_program_is_its_last_line() {
     assert_eq!((now.kind, now.text.as_str()), ("output", "linking"));
     assert!(now.at_ms > 0);
 }
+
+#[test]
+fn text_is_found_in_every_line_that_holds_it_with_its_number_and_the_search_goes_on_where_it_ended()
+{
+    let (_kept, folder) = folder();
+    let lines: Vec<String> = (1..=3_500)
+        .map(|n| {
+            format!(
+                "line {n}{}",
+                if n % 500 == 3 { " FAILED: prüft" } else { "" }
+            )
+        })
+        .collect();
+    fs::write(folder.path().join(STDOUT), lines.join("\n")).unwrap();
+    for is_sealed in [false, true] {
+        if is_sealed {
+            seal(&folder).unwrap();
+        }
+        let look = |text: &str, from, most| {
+            let found = search(&folder, Source::Log, text, from, most, is_sealed).unwrap();
+            let numbers: Vec<u64> = found.lines.iter().map(|(number, _)| *number).collect();
+            (numbers, found.next_line)
+        };
+        let all = vec![3, 503, 1_003, 1_503, 2_003, 2_503, 3_003];
+        assert_eq!(look("failed: PRÜFT", 1, 10), (all.clone(), None));
+        assert_eq!(look("failed", 1, 2), (all[..2].to_vec(), Some(504)));
+        assert_eq!(look("failed", 504, 9), (all[2..].to_vec(), None));
+        assert_eq!(look("failed", 3_004, 9), (vec![], None));
+        assert_eq!(look("failed", 9_999, 9), (vec![], None));
+        let last = if is_sealed { vec![3_500] } else { vec![] };
+        assert_eq!(look("line 3500", 1, 9).0, last, "the last line has no end");
+    }
+    let none = search(&folder, Source::Stderr, "x", 1, 9, true).unwrap();
+    assert_eq!((none.lines.len(), none.next_line), (0, None));
+}

@@ -8,8 +8,8 @@ use orch_domain::confined::HeldBy;
 use orch_domain::id::TaskId;
 use orch_store::RunRow;
 use orch_views::run::{
-    ActivityView, EventView, EventsRequest, EventsView, LINES_DEFAULT, LINES_MAX, LogLine,
-    LogRequest, LogSource, LogView,
+    ActivityView, EventView, EventsRequest, EventsView, FoundLine, LINES_DEFAULT, LINES_MAX,
+    LogLine, LogRequest, LogSource, LogView, SEARCH_CHARS_MAX, SearchRequest, SearchView,
 };
 
 use crate::commands::{CommandError, named};
@@ -102,6 +102,43 @@ impl RunViews {
             total_lines: range.total_lines,
             truncated,
             lines: range.lines.into_iter().map(line).collect(),
+        })
+    }
+
+    /// The lines of a run's log that hold a text.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] for a run that is not there, [`CommandError::Invalid`] for a text that nobody can
+    /// look for.
+    pub async fn search(
+        &self,
+        item: &str,
+        run: &str,
+        request: SearchRequest,
+    ) -> Result<SearchView, CommandError> {
+        let count = request.text.chars().count();
+        if !(1..=SEARCH_CHARS_MAX).contains(&count) || request.text.contains(['\r', '\n']) {
+            return Err(CommandError::invalid(format!(
+                "`text` is what one line has to hold, 1 to {SEARCH_CHARS_MAX} characters"
+            ))
+            .with_remedy("look for a part of a line"));
+        }
+        let most = lines(request.lines)?;
+        let run = self.find(item, run).await?;
+        let (folder, ended) = (RunFolder::at(&run.folder), run.finished_ms.is_some());
+        let (source, from) = (file(request.source), request.line.unwrap_or(1).max(1));
+        let looked =
+            blocking(move || log::search(&folder, source, &request.text, from, most, ended));
+        let found = looked.await?;
+        let view = |(number, of)| FoundLine {
+            number,
+            line: line(of),
+        };
+        Ok(SearchView {
+            run: run.id.0,
+            ended,
+            lines: found.lines.into_iter().map(view).collect(),
+            next_line: found.next_line,
         })
     }
 
@@ -219,6 +256,7 @@ fn file(source: LogSource) -> Source {
         LogSource::Log => Source::Log,
         LogSource::Stdout => Source::Stdout,
         LogSource::Stderr => Source::Stderr,
+        LogSource::Prompt => Source::Prompt,
     }
 }
 

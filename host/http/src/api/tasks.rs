@@ -28,6 +28,9 @@ pub(super) fn add(routes: Routes) -> Routes {
         .on(&run::LOG, async |api, [item, run], range| {
             api.views.runs.log(&item, &run, range).await
         })
+        .on(&run::SEARCH, async |api, [item, run], what| {
+            api.views.runs.search(&item, &run, what).await
+        })
         .on(&run::EVENTS, async |api, [item, run], range| {
             api.views.runs.events(&item, &run, range).await
         })

@@ -61,12 +61,15 @@ pub(crate) enum Task {
         /// Number of the run, as `orch task show` prints it; the last one if not given.
         #[arg(long)]
         run: Option<i64>,
-        /// What to read: log, stdout or stderr.
+        /// What to read: log, stdout, stderr, or prompt, what the agent was told.
         #[arg(long, default_value = "log", value_parser = log_source)]
         source: LogSource,
         /// From this line on, instead of the last 1,000 lines.
         #[arg(long)]
         line: Option<u64>,
+        /// Only lines that hold this, in letters of either case, with their numbers.
+        #[arg(long, conflicts_with = "follow")]
+        search: Option<String>,
     },
     /// Show what a task changed, against the base on which it was judged.
     Diff {

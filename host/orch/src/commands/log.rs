@@ -1,8 +1,8 @@
-//! The log of a run: its end, from a line on, or followed until the run ends.
+//! The log of a run: its end, from a line on, what of it holds a text, or followed until the run ends.
 
 use std::time::Duration;
 
-use orch_views::run::{LOG, LogRequest, LogSource, LogView};
+use orch_views::run::{LOG, LogRequest, LogSource, LogView, SEARCH, SearchRequest};
 
 use crate::client::Host;
 use crate::show::{self, print};
@@ -49,5 +49,32 @@ pub(crate) async fn show(
             return Ok(());
         }
         print(json, range, show::log::lines)
+    }
+}
+
+/// Prints the lines of a log that hold a text, page by page until the end of what there is.
+pub(crate) async fn search(
+    host: &Host,
+    [item, run]: [&str; 2],
+    (source, line): (LogSource, Option<u64>),
+    text: String,
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut request = SearchRequest {
+        text,
+        source,
+        line,
+        lines: None,
+    };
+    let mut run = run.to_owned();
+    loop {
+        let found = host.ask(&SEARCH, [item, &run], &request).await?;
+        if json || !found.lines.is_empty() {
+            print(json, &found, show::log::found)?;
+        }
+        if found.next_line.is_none() {
+            return Ok(());
+        }
+        (request.line, run) = (found.next_line, found.run.to_string());
     }
 }

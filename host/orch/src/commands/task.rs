@@ -57,9 +57,13 @@ pub(crate) async fn run(file: &Path, verb: Task, json: bool) -> anyhow::Result<(
             run,
             source,
             line,
+            search,
         } => {
             let run = run.map_or_else(|| "latest".to_owned(), |run| run.to_string());
             let names = [id.as_str(), run.as_str()];
+            if let Some(text) = search {
+                return super::log::search(&host, names, (source, line), text, json).await;
+            }
             return super::log::show(&host, names, (source, line), follow, json).await;
         }
         Task::Diff { id, round } => {

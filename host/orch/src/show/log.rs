@@ -1,11 +1,19 @@
 //! Logs as text, one line in a line.
 
-use orch_views::run::{LogLine, LogView};
+use orch_views::run::{LogLine, LogView, SearchView};
 
 use super::plain;
 
 pub(crate) fn lines(range: &LogView) -> String {
     let lines: Vec<String> = range.lines.iter().map(line).collect();
+    lines.join("\n")
+}
+
+/// Lines with their numbers.
+pub(crate) fn found(view: &SearchView) -> String {
+    let number = |n: u64| format!("{n:>7}  ");
+    let lines = view.lines.iter();
+    let lines: Vec<String> = lines.map(|f| number(f.number) + &line(&f.line)).collect();
     lines.join("\n")
 }
 

@@ -3,10 +3,11 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use orch_views::run::{LogRequest, LogSource};
+use orch_views::run::{FoundLine, LogRequest, LogSource, SearchRequest};
 use serde::Deserialize;
 
-use super::sent::{Sent, sent};
+use super::sent::{Sent, refused, sent};
+use super::task::tokens;
 use crate::Window;
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
@@ -14,6 +15,8 @@ use crate::text::{bytes, in_path, line, long, usd};
 
 /// Lines on one page.
 const LINES: u32 = 500;
+/// Lines before one that was looked for.
+const BEFORE: u64 = 10;
 
 /// Which part of which log.
 #[derive(Debug, Default, Deserialize)]
@@ -24,6 +27,9 @@ pub(crate) struct Part {
     from: Option<u64>,
     #[serde(default)]
     source: LogSource,
+    /// What its lines have to hold.
+    #[serde(default)]
+    find: String,
 }
 
 #[derive(Template)]
@@ -33,6 +39,8 @@ struct Run {
     path: String,
     run: i64,
     facts: Vec<(&'static str, String)>,
+    heading: &'static str,
+    refused: Vec<(String, String, i64)>,
     traffic: Vec<Sent>,
     sources: Vec<(&'static str, bool)>,
     source: &'static str,
@@ -45,6 +53,9 @@ struct Run {
     earlier: Option<u64>,
     later: Option<u64>,
     is_tail: bool,
+    find: String,
+    found: Vec<Hit>,
+    found_next: Option<String>,
     follow: String,
 }
 
@@ -54,6 +65,13 @@ struct Line {
     cut: u64,
 }
 
+/// A line that holds what was looked for, and where it stands among the others.
+struct Hit {
+    number: u64,
+    text: String,
+    address: String,
+}
+
 /// Shows a run.
 pub(crate) async fn show(
     State(window): State<Window>,
@@ -61,11 +79,15 @@ pub(crate) async fn show(
     Query(part): Query<Part>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let is_tail = part.line.is_none() && part.from.is_none();
+    // A log is looked at for what came last, a prompt is read.
+    let is_read = part.source == LogSource::Prompt;
+    let begin = part.line.or((is_read && part.from.is_none()).then_some(1));
+    let find = part.find.trim().to_owned();
+    let is_tail = begin.is_none() && part.from.is_none() && find.is_empty();
     let request = LogRequest {
         source: part.source,
-        from: part.from.filter(|_| part.line.is_none()),
-        line: part.line,
+        from: part.from.filter(|_| begin.is_none()),
+        line: begin,
         tail: is_tail,
         lines: Some(LINES),
     };
@@ -87,6 +109,9 @@ pub(crate) async fn show(
             "Cost",
             of.cost_usd.map_or_else(|| "unknown".to_owned(), usd),
         ));
+        if let Some(used) = of.tokens {
+            facts.push(("Tokens", tokens(used)));
+        }
         facts.push(("Taken up again", of.reattached.to_string()));
         let held = of.held_by.map(|by| by.as_str().to_owned());
         facts.push(("Held by", held.unwrap_or_else(|| "unknown".to_owned())));
@@ -107,12 +132,18 @@ pub(crate) async fn show(
             }
         })
         .collect();
+    let (found, found_next) = match find.as_str() {
+        "" => (Vec::new(), None),
+        text => hits(&window, [&item, &run], &part, text).await?,
+    };
     let later = (log.to < log.size && !is_tail).then_some(log.to);
     let title = format!("Run {} of {item}", log.run);
     let body = Run {
         path: in_path(&item),
         run: log.run,
         facts,
+        heading: if is_read { "Prompt as sent" } else { "Log" },
+        refused: refused(task.denied.iter().filter(|d| d.run == Some(log.run))),
         traffic: sent(task.traffic.iter().filter(|t| t.run == Some(log.run))),
         sources: LogSource::ALL
             .map(|source| (source.as_str(), source == part.source))
@@ -129,6 +160,9 @@ pub(crate) async fn show(
         is_nothing: log.size == 0,
         total: log.total_lines,
         is_tail,
+        found,
+        found_next,
+        find,
         follow: line(&format!("orch task log {item} --run {} -f", log.run)),
         item: item.clone(),
     };
@@ -138,6 +172,41 @@ pub(crate) async fn show(
         follows: Follows::Task(&task.line.work_item),
     };
     page.answer(&window, &asked, &body).await
+}
+
+/// The lines that hold a text, and the address of those that follow.
+async fn hits(
+    window: &Window,
+    [item, run]: [&str; 2],
+    part: &Part,
+    text: &str,
+) -> Result<(Vec<Hit>, Option<String>), Problem> {
+    let request = SearchRequest {
+        text: text.to_owned(),
+        source: part.source,
+        line: part.line,
+        lines: Some(LINES),
+    };
+    let found = window.api.views.runs.search(item, run, request).await?;
+    let source = part.source.as_str();
+    let at = format!(
+        "/ui/tasks/{}/runs/{}?source={source}",
+        in_path(item),
+        found.run
+    );
+    let hit = |f: FoundLine| Hit {
+        number: f.number,
+        text: crate::text::block(&plain(&f.line.text)),
+        // Some lines before it are seen as well.
+        address: format!(
+            "{at}&line={}#L{}",
+            f.number.saturating_sub(BEFORE).max(1),
+            f.number
+        ),
+    };
+    let next = found.next_line;
+    let next = next.map(|n| format!("{at}&line={n}&find={}", in_path(text)));
+    Ok((found.lines.into_iter().map(hit).collect(), next))
 }
 
 /// A line without the codes that colour it on a terminal; every other code is shown as what it is.

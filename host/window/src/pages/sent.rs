@@ -1,6 +1,6 @@
-//! What went over the network, and where to?
+//! What went over the network or was refused, and where to?
 
-use orch_views::task::TrafficView;
+use orch_views::task::{DenialView, TrafficView};
 
 use crate::text::bytes;
 
@@ -12,6 +12,14 @@ pub(super) struct Sent {
     pub(super) count: i64,
     pub(super) sent: String,
     pub(super) received: String,
+}
+
+/// What was refused: where to, why, and how often.
+pub(super) fn refused<'a>(
+    rows: impl Iterator<Item = &'a DenialView>,
+) -> Vec<(String, String, i64)> {
+    rows.map(|d| (format!("{}:{}", d.host, d.port), d.why.to_string(), d.count))
+        .collect()
 }
 
 /// As it is shown.

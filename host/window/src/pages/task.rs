@@ -8,6 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use orch_domain::risk::{Reason, Risk};
 use orch_domain::stage::Stage;
+use orch_views::costs::TokensView;
 use orch_views::evaluation::EvaluationView;
 use orch_views::history::HappenedView;
 use orch_views::page::PageRequest;
@@ -16,7 +17,7 @@ use serde::Deserialize;
 
 use super::choices::{choices, stop};
 use super::lamps::Lamp;
-use super::sent::{Sent, sent};
+use super::sent::{Sent, refused, sent};
 use super::waterfall;
 use crate::Window;
 use crate::act::{Act, Acts};
@@ -157,11 +158,7 @@ pub(crate) async fn show(
         rows: waterfall::rows(&view, now_ms),
         rounds: rounds(&view.verdicts, &mut compared),
         runs: view.runs.iter().rev().map(|r| run(r, now_ms)).collect(),
-        denied: view
-            .denied
-            .iter()
-            .map(|d| (format!("{}:{}", d.host, d.port), d.why.to_string(), d.count))
-            .collect(),
+        denied: refused(view.denied.iter()),
         traffic: sent(view.traffic.iter()),
         comments: view.comments.iter().map(|c| block(c)).collect(),
         happened: happened.collect(),
@@ -309,13 +306,15 @@ fn run(run: &RunView, now_ms: i64) -> Run {
             .map_or_else(|| "at work".to_owned(), |o| o.to_string()),
         detail: run.detail.as_deref().map(line).unwrap_or_default(),
         cost: run.cost_usd.map(usd).unwrap_or_default(),
-        tokens: run
-            .tokens
-            .map(|t| format!("{} in, {} out", t.input, t.output))
-            .unwrap_or_default(),
+        tokens: run.tokens.map(tokens).unwrap_or_default(),
         took: long(ended - run.started_ms),
         began: When::of(run.started_ms, now_ms),
     }
+}
+
+/// What it used of them.
+pub(super) fn tokens(used: TokensView) -> String {
+    format!("{} in, {} out", used.input, used.output)
 }
 
 fn happened(h: HappenedView, now_ms: i64) -> Happened {
