@@ -25,14 +25,29 @@ pub(crate) struct Syntax {
 
 /// The text without its comments, and with empty strings.
 pub(crate) fn without_comments_and_strings(text: &str, syntax: &Syntax) -> String {
+    read(text, syntax, false)
+}
+
+/// The text with its comments, and with empty strings; lines stay where they are.
+pub(crate) fn without_strings(text: &str, syntax: &Syntax) -> String {
+    read(text, syntax, true)
+}
+
+fn read(text: &str, syntax: &Syntax, keeps_comments: bool) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let before = code.chars().next_back();
         let taken = if let Some(bytes) = comment(rest, before, syntax) {
+            if keeps_comments {
+                code.push_str(&rest[..bytes]);
+            }
             bytes
         } else if let Some(bytes) = string(rest, before, syntax) {
             code.push_str("\"\"");
+            if keeps_comments {
+                code.extend(rest[..bytes].chars().filter(|c| *c == '\n'));
+            }
             bytes
         } else {
             code.push(first);

@@ -88,7 +88,7 @@ fn code(text: &str, language: &Language) -> String {
 }
 
 /// The lines in which two texts differ, from the first to the last.
-fn differing<'t>(before: &'t str, after: &'t str) -> Differing<'t> {
+pub(crate) fn differing<'t>(before: &'t str, after: &'t str) -> Differing<'t> {
     let pairs = before.bytes().zip(after.bytes());
     let same = pairs.take_while(|(a, b)| a == b).count();
     let start = before.as_bytes()[..same].iter().rposition(|b| *b == b'\n');

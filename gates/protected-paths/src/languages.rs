@@ -2,7 +2,8 @@
 //!
 //! Each language is a file of data beside this one. A word that begins with a letter counts where no longer name or
 //! path ends with it. A word with a star counts wherever a name that holds it is used, so that `*assert` finds
-//! `prop_assert!(` and `self.assertEqual(` but no import.
+//! `prop_assert!(` and `self.assertEqual(` but no import. Marks that excuse code from a check are looked for in lines
+//! without blanks and capitals.
 
 use std::sync::LazyLock;
 
@@ -31,6 +32,9 @@ pub(crate) struct Language {
     pub(crate) focuses: Vec<String>,
     /// The same, in a comment.
     pub(crate) comments: Vec<String>,
+    /// Marks that have a check pass code over, in lower case and without blanks.
+    #[serde(default)]
+    pub(crate) excuses: Vec<String>,
     /// An attribute that has the item after it built under some conditions only.
     #[serde(default)]
     pub(crate) conditions: Vec<String>,
@@ -92,6 +96,13 @@ static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
         .collect()
 });
 
+impl Language {
+    /// What tells it from the others.
+    pub(crate) fn name(&self) -> &str {
+        self.extensions.first().map_or("", String::as_str)
+    }
+}
+
 /// What is known of a file by the ending of its name.
 pub(crate) fn of(path: &str) -> Known {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -126,6 +137,11 @@ static SETUPS: LazyLock<Result<Globs, String>> = LazyLock::new(|| {
 fn built_in(globs: &'static Result<Globs, String>) -> Result<&'static Globs, GateError> {
     let globs = globs.as_ref();
     globs.map_err(|error| GateError::Internal(format!("a list of languages: {error}")))
+}
+
+/// Marks that have a check pass code over in any language.
+pub(crate) fn excuses() -> &'static [String] {
+    LANGUAGES.last().map_or(&[], |plain| &plain.excuses)
 }
 
 /// The files that are tests, in all languages, compiled.

@@ -12,6 +12,7 @@ mod code;
 mod command;
 mod content;
 mod counts;
+mod excused;
 mod globs;
 mod guards;
 mod hidden;
@@ -125,6 +126,7 @@ impl Gate for ProtectedPaths {
         let (weakened, looked) = weakened::findings(host, &changes, tests, setups, &allow);
         findings.extend(weakened);
         findings.extend(content::findings(host, &changes, tests, &allow));
+        findings.extend(excused::findings(host, &changes, tests, &allow));
         findings.extend(ran::finding_of(host));
         let approver = match findings.is_empty() {
             true => None,
@@ -222,7 +224,7 @@ fn report(files_changed: usize, looked: &Looked) -> String {
     let mut text = format!(
         "{files_changed} changed files were looked at by their paths, and {} of them as tests of a known language, \
          by counting tests, assertions and markers that skip; each was looked through for text that nobody sees, and \
-         its names of checks of rights were counted.\n",
+         its names of checks of rights and marks that excuse code from a check were counted.\n",
         looked.compared
     );
     for (what, paths) in [

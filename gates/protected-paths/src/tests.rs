@@ -2,6 +2,7 @@
 
 mod approval;
 mod content;
+mod excused;
 mod guards;
 mod weakened;
 mod world;
