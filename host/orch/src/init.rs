@@ -75,7 +75,7 @@ pub(crate) async fn set_up(options: Init, config: &Path) -> anyhow::Result<Repor
     let repository = source.bare(&folder, &name).await?;
     let git = Git::at(&repository.path)?;
     let base = source.base(&git, options.base.as_deref()).await?;
-    let found = project::look_at(&git, &base.tip).await?;
+    let found = looked_at(&repository, &git, &base).await?;
     let proposal = propose::proposal(&found, options.setup.clone(), options.test.clone());
     let proposed = propose::put(&git, &base, &proposal, options.commit, &repository).await?;
     let preset = options.preset.unwrap_or_else(|| write::fitting(&agents));
@@ -111,6 +111,19 @@ pub(crate) async fn set_up(options: Init, config: &Path) -> anyhow::Result<Repor
         preset: Some(preset),
         scanners: Some(&scanners),
     }))
+}
+
+/// What the project is. A clone that cannot be looked at is removed: a second try begins as the first one did.
+async fn looked_at(
+    repository: &Repository,
+    git: &Git,
+    base: &Base,
+) -> anyhow::Result<project::FoundProject> {
+    let found = project::look_at(git, &base.tip).await;
+    if found.is_err() && repository.is_own {
+        std::fs::remove_dir_all(&repository.path).ok();
+    }
+    found
 }
 
 /// Makes a bare clone of a project, by the person's own git.
@@ -149,7 +162,7 @@ pub(crate) async fn add(file: &Path, adding: Adding, json: bool) -> anyhow::Resu
     let repository = source.bare(folder, &name).await?;
     let git = Git::at(&repository.path)?;
     let base = source.base(&git, adding.base.as_deref()).await?;
-    let found = project::look_at(&git, &base.tip).await?;
+    let found = looked_at(&repository, &git, &base).await?;
     let proposal = propose::proposal(&found, adding.setup, adding.test);
     let proposed = propose::put(&git, &base, &proposal, adding.commit, &repository).await?;
     let mut entry = serde_json::json!({"path": repository.path, "base": base.branch});

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod catch_up;
+mod incomplete;
 mod installed;
 mod introduced;
 mod locks;
@@ -29,6 +30,7 @@ use crate::run::{Finished, RunError, Spec, resolve_program, run};
 
 pub use attributes::FilterRule;
 pub use catch_up::CatchUpOutcome;
+pub use incomplete::Lacking;
 pub use installed::{InstalledGit, MENDED};
 pub use introduced::{BLOBS_BYTES_MAX, Introduced};
 pub use modules::{LaidOut, Modules, Placed, Wanted};

@@ -20,6 +20,9 @@ pub(crate) struct Table {
     pub(crate) manifests: Vec<Pattern>,
     /// Its source files.
     pub(crate) sources: Vec<Pattern>,
+    /// Whether a manifest without a source file says nothing: others have files of that name, too.
+    #[serde(default)]
+    pub(crate) needs_sources: bool,
     /// Programs without which nothing of it runs.
     pub(crate) toolchains: Vec<String>,
     /// Lock files, with the package manager that each belongs to.

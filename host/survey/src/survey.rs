@@ -1,7 +1,7 @@
 //! Goes through the tables, and proposes how a project is set up and tested.
 
 use crate::project::Project;
-use crate::rules::{Rule, Table};
+use crate::rules::{Pattern, Rule, Table};
 use crate::tables::{languages, services};
 
 /// A language that the project is written in.
@@ -37,10 +37,12 @@ pub struct Surveyed {
     pub test: Option<String>,
     /// Files of services that test it.
     pub ci: Vec<CiFile>,
+    /// Folder that languages and commands are of; none for the top folder.
+    pub folder: Option<String>,
 }
 
-/// Looks at a project.
-pub fn survey(project: &Project<'_>) -> Surveyed {
+/// Looks at a folder as if it were the whole project.
+pub(crate) fn survey_folder(project: &Project<'_>) -> Surveyed {
     let tables = languages();
     let mut known: Vec<(&Table, Found)> = tables
         .iter()
@@ -75,6 +77,7 @@ pub fn survey(project: &Project<'_>) -> Surveyed {
         setup,
         test,
         ci: ci_files(project),
+        folder: None,
     }
 }
 
@@ -83,8 +86,8 @@ fn tested<'t>(table: &'t Table, project: &Project<'_>) -> Option<&'t Rule> {
 }
 
 fn is_known(table: &Table, project: &Project<'_>) -> bool {
-    let is_manifest = |name: &String| table.manifests.iter().any(|m| m.fits(name));
-    project.files.iter().any(is_manifest)
+    let has = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.is_there(project));
+    has(&table.manifests) && (!table.needs_sources || has(&table.sources))
 }
 
 fn found(table: &Table, project: &Project<'_>) -> Found {

@@ -1,5 +1,7 @@
 //! The tables that come with the program.
 
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 
 use crate::rules::{Pattern, Table};
@@ -28,9 +30,14 @@ pub(crate) struct Service {
     pub(crate) files: Vec<Pattern>,
 }
 
-pub(crate) fn languages() -> Vec<Table> {
+/// Read once: a project with many folders is looked at many times.
+static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     let parse = |text| serde_yaml::from_str(text).expect("a test reads every table");
     LANGUAGES.into_iter().map(parse).collect()
+});
+
+pub(crate) fn languages() -> &'static [Table] {
+    &TABLES
 }
 
 pub(crate) fn services() -> Vec<Service> {

@@ -178,6 +178,11 @@ fn health(report: &Report, page: &mut String) {
 fn notes(made: &Made<'_>) -> Vec<String> {
     let mut list = Vec::new();
     let chosen = made.found.survey.languages.first();
+    if let Some(folder) = &made.found.survey.folder {
+        list.push(format!(
+            "`{folder}` is tested, for the top folder does not say how it is; --test COMMAND says otherwise"
+        ));
+    }
     for program in chosen.iter().flat_map(|found| &found.missing) {
         list.push(format!(
             "`{program}` is not installed here, and the tests need it"

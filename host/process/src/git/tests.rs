@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod elsewhere;
+mod incomplete;
 mod names;
 mod snapshot;
 
