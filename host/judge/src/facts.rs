@@ -7,7 +7,7 @@ use orch_domain::imports::{
     ArtefactInfo, CommitStatus, EvidenceItem, Preparation, PullRequestInfo, Subject,
 };
 use orch_domain::issue::TrackerState;
-use orch_process::git::{Git, TreeEntry};
+use orch_process::git::{Git, Modules, TreeEntry, Wanted};
 use sha2::{Digest, Sha256};
 
 /// An artefact as an evaluation sees it.
@@ -28,6 +28,15 @@ pub enum Source {
     Blob(TreeEntry),
 }
 
+/// How the submodules of a commit are laid out for programs that see a checkout.
+#[derive(Debug, Clone)]
+pub struct Submodules {
+    /// The host's copies of them.
+    pub copies: Modules,
+    /// Which ones, and where they may come from.
+    pub wanted: Wanted,
+}
+
 /// Everything that a gate may ask about without a grant.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -37,6 +46,8 @@ pub struct Facts {
     pub settings: String,
     /// The repository.
     pub git: Git,
+    /// Its submodules; none where nobody says where they come from.
+    pub submodules: Option<Submodules>,
     /// Commit under judgement.
     pub head: ObjectId,
     /// Where the base branch is.

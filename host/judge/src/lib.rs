@@ -21,7 +21,7 @@ mod waivers;
 
 pub use drill::{Made, Material, Planned};
 pub use evaluate::{Answered, Case};
-pub use facts::{Artefact, Facts, Source};
+pub use facts::{Artefact, Facts, Source, Submodules};
 pub use judges::{Judges, JudgesSetup};
 pub use limits::{limits, profile};
 pub use memory::Staged;

@@ -187,6 +187,7 @@ async fn facts(request: &OfflineRequest, view: &Path) -> anyhow::Result<Facts> {
         },
         settings: request.settings.clone(),
         git,
+        submodules: None,
         head,
         base,
         artefacts,

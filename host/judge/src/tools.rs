@@ -81,6 +81,7 @@ impl ToolBox {
             granted,
             commits: Commits {
                 git: facts.git.clone(),
+                submodules: facts.submodules.clone(),
                 head: facts.head.clone(),
                 base: facts.base.clone(),
             },
@@ -137,7 +138,9 @@ impl ToolBox {
         place: &Place,
         shelf: &Shelf,
     ) -> Result<ToolOutcome, ToolError> {
-        let Commits { git, head, base } = &self.commits;
+        let Commits {
+            git, head, base, ..
+        } = &self.commits;
         let fill = |text: &String| {
             text.replace("{scratch}", &place.scratch.display().to_string())
                 .replace("{checkout}", &place.tree.display().to_string())

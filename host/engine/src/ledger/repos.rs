@@ -10,6 +10,7 @@ use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::path::RepoPath;
 use orch_domain::port::forge::Forge;
 use orch_domain::submodule::Sources;
+use orch_judge::Submodules;
 use orch_process::git::{Blob, Git, LaidOut, Modules, Wanted};
 use sha2::{Digest, Sha256};
 
@@ -138,6 +139,14 @@ impl Repo {
         let (git, wanted) = (&self.mirror, &self.submodules);
         let laid = self.modules.lay_out(git, commit, trusted, tree, wanted);
         Ok(laid.await?)
+    }
+
+    /// How its submodules are laid out for programs of gates.
+    pub(crate) fn submodules(&self) -> Submodules {
+        Submodules {
+            copies: self.modules.clone(),
+            wanted: self.submodules.clone(),
+        }
     }
 
     /// Whether two commits hold the same code: all but what lies in a task's folder.

@@ -13,6 +13,7 @@ use super::place::{FILES_BYTES_MAX, Place, failed, inside, write};
 use super::profile::{Profile, View};
 use super::shelf::Shelf;
 use super::versions::{self, Beyond, Commits, Version};
+use crate::facts::Submodules;
 
 /// Lays inputs, rules of the base and the checkout into place.
 pub(super) async fn lay_out(
@@ -57,6 +58,7 @@ pub(super) async fn lay_out(
         View::Checkout(CheckoutKind::ReadOnly | CheckoutKind::DisposableCopy) => {
             let exported = commits.git.export(&commits.head, &place.tree).await;
             exported.map_err(failed)?;
+            lay_out_submodules(commits, place).await?;
             trust_configurations(commits, place).await?;
         }
         View::Checkout(CheckoutKind::ChangedFiles) => lay_out_changed(commits, place).await?,
@@ -74,6 +76,24 @@ pub(super) async fn lay_out(
         }
     }
     Ok(Shelf::default())
+}
+
+/// The submodules of the head, from where the base says. A scanner that cannot see one has not seen what is judged.
+async fn lay_out_submodules(commits: &Commits, place: &Place) -> Result<(), ToolError> {
+    let Some(Submodules { copies, wanted }) = &commits.submodules else {
+        return Ok(());
+    };
+    let Commits {
+        git, head, base, ..
+    } = commits;
+    let laid = copies.lay_out(git, head, base, &place.tree, wanted).await;
+    let left_out = laid.map_err(failed)?.left_out;
+    match left_out.iter().find(|(_, why)| why.is_lack()) {
+        Some((path, why)) => Err(failed(format!(
+            "the submodule `{path}` cannot be had: {why}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The changed files as git stores them: attributes of the branch have no say. A file that would configure the tool
@@ -149,4 +169,83 @@ fn has_plain_folders(root: &Path, path: &Path) -> bool {
         Ok(meta) => meta.is_dir(),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use orch_domain::submodule::Sources;
+    use orch_process::git::{Git, Modules, Wanted};
+
+    use super::*;
+
+    fn git(folder: &Path, args: &[&str]) -> String {
+        let who = ["-c", "user.name=x", "-c", "user.email=x@y"];
+        let mut command = Command::new("git");
+        let done = command.current_dir(folder).args(who).args(args).output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "{args:?}: {done:?}");
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A repository with one commit, which holds these files and perhaps a link to another's commit.
+    fn repository(folder: &Path, files: &[(&str, &str)], link: Option<(&str, &str)>) -> String {
+        std::fs::create_dir_all(folder).unwrap();
+        git(folder, &["init", "--quiet", "--initial-branch=main"]);
+        for (name, text) in files {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        git(folder, &["add", "--all"]);
+        if let Some((path, commit)) = link {
+            let entry = format!("160000,{commit},{path}");
+            git(folder, &["update-index", "--add", "--cacheinfo", &entry]);
+        }
+        git(folder, &["commit", "--quiet", "--message", "x"]);
+        git(folder, &["rev-parse", "HEAD"])
+    }
+
+    #[tokio::test]
+    async fn program_that_sees_a_checkout_sees_its_submodules_or_is_not_started() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("inner");
+        let commit = repository(&inner, &[("in.txt", "inside\n")], None);
+        let modules = format!(
+            "[submodule \"v\"]\n\tpath = v\n\turl = {}\n",
+            inner.display()
+        );
+        let outer = root.path().join("outer");
+        let head = repository(&outer, &[(".gitmodules", &modules)], Some(("v", &commit)));
+        let head = ObjectId::new(head).unwrap();
+        let with = |from: &[String]| Commits {
+            git: Git::at(outer.join(".git")).unwrap(),
+            submodules: Some(Submodules {
+                copies: Modules::at(root.path().join("copies")),
+                wanted: Wanted {
+                    sources: Sources {
+                        parent: None,
+                        from: from.to_vec(),
+                    },
+                    without: Vec::new(),
+                },
+            }),
+            head: head.clone(),
+            base: head.clone(),
+        };
+        let place = |name: &str| {
+            let folder = root.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            Place::make(&folder).unwrap()
+        };
+        let (allowed, refused) = (place("allowed"), place("refused"));
+        let commits = with(&[inner.display().to_string()]);
+        commits.git.export(&head, &allowed.tree).await.unwrap();
+        lay_out_submodules(&commits, &allowed).await.unwrap();
+        let read = std::fs::read_to_string(allowed.tree.join("v/in.txt"));
+        assert_eq!(read.unwrap(), "inside\n");
+        let commits = with(&[]);
+        commits.git.export(&head, &refused.tree).await.unwrap();
+        let why = lay_out_submodules(&commits, &refused).await.unwrap_err();
+        assert!(format!("{why:?}").contains("the submodule `v`"), "{why:?}");
+    }
 }

@@ -11,6 +11,7 @@ use orch_domain::path::RepoPath;
 use orch_process::git::{BLOBS_BYTES_MAX, Git, TreeEntry};
 
 use super::place::failed;
+use crate::facts::Submodules;
 
 /// Largest file that is laid out for a scanner, bytes.
 const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -25,6 +26,7 @@ const VERSIONS_MAX: usize = 200_000;
 #[derive(Debug, Clone)]
 pub(super) struct Commits {
     pub(super) git: Git,
+    pub(super) submodules: Option<Submodules>,
     pub(super) head: ObjectId,
     /// Trusted: the branch has no say in it.
     pub(super) base: ObjectId,

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use orch_domain::id::ObjectId;
 use orch_process::files::{Carry, Stamps, carry, remove};
+use orch_process::git::TreeEntry;
 use orch_process::resolve_program;
 use orch_survey::{Project, Reads, setup_reads};
 use serde::{Deserialize, Serialize};
@@ -302,8 +303,7 @@ impl Key {
                 if all {
                     names.iter().for_each(|name| add(name));
                 }
-                let read = |path: &String| files.contains(path);
-                for entry in entries.iter().filter(|entry| read(&entry.path.to_string())) {
+                for entry in entries.iter().filter(|entry| takes_part(entry, &files)) {
                     add(&entry.path.to_string());
                     add(&entry.mode);
                     add(entry.blob.as_str());
@@ -315,6 +315,12 @@ impl Key {
             digest: hex::encode(hash.finalize()),
         })
     }
+}
+
+/// Whether what an entry holds may change what the command comes to. Files of a submodule stand in no list of the commit:
+/// which commit it is at stands for all of them.
+fn takes_part(entry: &TreeEntry, read: &BTreeSet<String>) -> bool {
+    entry.is_repository() || read.contains(&entry.path.to_string())
 }
 
 /// What the command reads of a tree that nobody has worked in yet.
@@ -362,6 +368,8 @@ fn toolchain(setup: &str) -> Vec<String> {
 mod tests {
     use std::fs;
 
+    use orch_domain::path::RepoPath;
+
     use super::*;
 
     fn key(digest: &str) -> Key {
@@ -391,6 +399,24 @@ mod tests {
         fs::create_dir(checkout.path().join("tree")).unwrap();
         fs::write(checkout.path().join("tree/source"), "source").unwrap();
         checkout
+    }
+
+    #[test]
+    fn commit_of_a_submodule_stands_for_the_files_in_it() {
+        let entry = |mode: &str, path: &str| TreeEntry {
+            mode: mode.to_owned(),
+            blob: ObjectId::new("1".repeat(40)).unwrap(),
+            size: 1,
+            path: RepoPath::from_text(path),
+        };
+        let read = BTreeSet::from(["Cargo.toml".to_owned()]);
+        for (mode, path, takes) in [
+            ("100644", "Cargo.toml", true),
+            ("100644", "src/lib.rs", false),
+            ("160000", "vendored", true),
+        ] {
+            assert_eq!(takes_part(&entry(mode, path), &read), takes, "{path}");
+        }
     }
 
     #[tokio::test]

@@ -140,6 +140,7 @@ pub(super) async fn gather(
         },
         settings: entry.settings.clone(),
         git: repo.mirror.clone(),
+        submodules: Some(repo.submodules()),
         head: head.clone(),
         base: base.clone(),
         artefacts: items.into_values().collect(),
