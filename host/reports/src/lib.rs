@@ -6,9 +6,11 @@
 mod compare;
 mod failed;
 mod flaky;
+mod hints;
 mod junit;
 mod printed;
 
 pub use failed::FailedTests;
+pub use hints::{Hint, hints};
 pub use junit::{Unreadable, junit};
-pub use printed::printed;
+pub use printed::{plain, printed};

@@ -127,7 +127,7 @@ fn first(pattern: &Regex, line: &str) -> Option<String> {
 }
 
 /// A line without what colours it.
-fn plain(line: &str) -> Cow<'_, str> {
+pub fn plain(line: &str) -> Cow<'_, str> {
     let line = &line[..line.floor_char_boundary(LINE_BYTES_MAX)];
     if !line.contains('\u{1b}') {
         return Cow::Borrowed(line);

@@ -148,6 +148,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_proposed_for_what_is_not_installed_reads_manifests_and_locks() {
+        let named = r#"npx --yes "$(node -p '(require("./package.json").packageManager || "pnpm@10").split("+")[0]')" install --frozen-lockfile"#;
+        let node = [("package.json", "{}"), ("pnpm-lock.yaml", ""), ("a.js", "")];
+        assert_eq!(
+            reads(named, &node),
+            some(&["package.json", "pnpm-lock.yaml"], false)
+        );
+        let rust = [
+            ("Cargo.toml", ""),
+            ("rust-toolchain.toml", ""),
+            ("src/lib.rs", ""),
+        ];
+        let told = r#"RUSTUP_TOOLCHAIN="$(rustup default | cut -d" " -f1)" cargo fetch"#;
+        assert_eq!(
+            reads(told, &rust),
+            some(&["Cargo.toml", "rust-toolchain.toml"], false)
+        );
+        let locked = "python3 -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv && .venv-uv/bin/uv export --quiet --frozen --no-python-downloads --all-groups --output-file .venv-uv/locked.txt && .venv/bin/python -m pip install --quiet --no-deps -r .venv-uv/locked.txt && .venv/bin/python -m pip install --quiet --no-deps -e .";
+        let python = [
+            ("pyproject.toml", "[project]\nname = \"x\"\n"),
+            ("uv.lock", ""),
+            ("x/a.py", ""),
+        ];
+        assert_eq!(
+            reads(locked, &python),
+            some(&["pyproject.toml", "uv.lock"], true)
+        );
+    }
+
+    #[test]
     fn commands_that_run_something_of_the_project_read_everything() {
         let node = |text| [("package.json", text), ("prepare.js", "")];
         for (command, files) in [

@@ -29,21 +29,57 @@ fn of(files: &[(&str, &str)]) -> (String, Option<String>, Option<String>) {
 }
 
 #[test]
-fn python_library_with_dependency_groups_and_a_foreign_lock_is_set_up_with_pip() {
-    let (language, setup, test) = of(&[
-        (
-            "pyproject.toml",
-            "[project]\nname = \"x\"\n[dependency-groups]\ndev = [\"ruff\"]\ntests = [\n    \"pytest\",\n]\n[tool.pytest.ini_options]\n",
-        ),
+fn lock_of_uv_is_followed_by_pip_where_uv_is_not_installed() {
+    let manifest = "[project]\nname = \"x\"\n[dependency-groups]\ndev = [\"ruff\"]\n[tool.pytest.ini_options]\n";
+    let files = [
+        ("pyproject.toml", manifest),
         ("uv.lock", ""),
         ("src/x/__init__.py", ""),
         ("tests/test_x.py", "import pytest\n"),
-    ]);
+    ];
+    let (language, setup, test) = of(&files);
     assert_eq!(language, "Python");
     let setup = setup.unwrap();
-    assert!(setup.starts_with("python3 -m venv .venv"), "{setup}");
-    assert!(setup.contains("-e . --group tests"), "{setup}");
+    assert!(
+        setup.contains("uv export") && setup.ends_with("--no-deps -e ."),
+        "{setup}"
+    );
     assert_eq!(test.as_deref(), Some(".venv/bin/python -m pytest"));
+    // Without a lock the group that is for tests is enough.
+    let grouped = manifest.replace("dev = [", "tests = [\n  \"pytest\",\n]\ndev = [");
+    let (_, setup, _) = of(&[("pyproject.toml", &grouped), files[2], files[3]]);
+    let setup = setup.unwrap();
+    assert!(
+        setup.starts_with("python3 -m venv .venv") && setup.contains("-e . --group tests"),
+        "{setup}"
+    );
+}
+
+#[test]
+fn toolchain_file_that_names_components_alone_fetches_none() {
+    let rust = |toolchain: &str| {
+        let files = [
+            ("Cargo.toml", "[package]\n"),
+            ("rust-toolchain.toml", toolchain),
+            ("src/lib.rs", ""),
+        ];
+        let found = look(&files, &["cargo", "rustup"]);
+        (found.setup.unwrap(), found.test.unwrap())
+    };
+    let (setup, test) = rust("[toolchain]\ncomponents = [\"rust-src\"]\n");
+    for command in [setup, test] {
+        assert!(
+            command.starts_with("RUSTUP_TOOLCHAIN=\"$(rustup default"),
+            "{command}"
+        );
+    }
+    let (setup, _) = rust("[toolchain]\nchannel = \"stable\"\ncomponents = [\"rust-src\"]\n");
+    assert_eq!(setup, "RUSTUP_TOOLCHAIN=stable cargo fetch");
+    let (setup, test) = rust("[toolchain]\nchannel = \"1.70.0\"\n");
+    assert_eq!(
+        (setup.as_str(), test.as_str()),
+        ("cargo fetch", "cargo test --offline")
+    );
 }
 
 #[test]
@@ -71,7 +107,12 @@ fn package_manager_that_is_not_installed_is_fetched_in_the_line_that_wrote_the_l
         ("yarn.lock", "# yarn lockfile v1\n", "yarn@1".to_owned()),
     ] {
         let found = look(&[package, (lock, text)], &["node", "npm", "npx"]);
-        let setup = format!("npx --yes {manager} install --frozen-lockfile");
+        let engines = if lock == "yarn.lock" {
+            " --ignore-engines"
+        } else {
+            ""
+        };
+        let setup = format!("npx --yes {manager} install --frozen-lockfile{engines}");
         let test = format!("npx --yes --offline {manager} test");
         assert_eq!(
             (found.setup, found.test),

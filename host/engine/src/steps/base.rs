@@ -1,13 +1,14 @@
 //! Does the base pass its own tests? Asked before any agent is paid, in the very cage that branches get, and kept by
 //! tree: nobody can mend by a change what fails without one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use orch_config::{CiConfig, HostConfig, LiveConfig};
 use orch_domain::commit_test::TestState;
 use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::notice::NoticeKind;
-use orch_reports::FailedTests;
+use orch_reports::{FailedTests, hints, plain};
 use orch_store::BaseTestRow;
 use tokio::sync::Mutex;
 
@@ -17,17 +18,6 @@ use super::checkout::Checkouts;
 use crate::ledger::Ledger;
 use crate::ledger::repos::{InForce, Repo};
 
-/// Lines of the output that look as if the cage was in the way, at most so many; for people to read.
-const DENIED_LINES_MAX: usize = 5;
-/// How programs say that they were kept from something.
-const DENIALS: [&str; 6] = [
-    "Permission denied",
-    "Operation not permitted",
-    "Read-only file system",
-    "Network is unreachable",
-    "Temporary failure in name resolution",
-    "No space left on device",
-];
 /// Bytes of the output that a person is shown at once.
 const SHOWN_BYTES: usize = 2000;
 
@@ -77,10 +67,8 @@ impl BaseStanding {
             row.sha,
             end_of(&row.output)
         );
-        let denied = denied(&row.output);
-        if !denied.is_empty() {
-            text.push_str("\nwhat the cage may have been in the way of (grant a path with `sandbox: {read: [PATH]}` of the repository in orch.yaml):\n");
-            text.push_str(&denied.join("\n"));
+        for hint in hints(&row.output) {
+            text.push_str(&format!("\n{}:\n{}", hint.means, hint.lines.join("\n")));
         }
         Some(text)
     }
@@ -232,23 +220,32 @@ fn digest(ci: &CiConfig) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
-/// The end of an output, whole lines.
-fn end_of(output: &str) -> &str {
-    let output = output.trim_end();
-    let from = output.len().saturating_sub(SHOWN_BYTES);
-    let from = (from..output.len()).find(|at| output.is_char_boundary(*at));
-    let end = &output[from.unwrap_or(output.len())..];
-    match end.split_once('\n') {
-        Some((_, rest)) if end.len() < output.len() => rest,
-        Some(_) | None => end,
+/// The end of an output, whole lines. Frames of a stack say where something failed and not what: they are left out.
+fn end_of(output: &str) -> String {
+    let is_frame = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with("at ") && line.ends_with(')')
+    };
+    let mut lines: Vec<Cow<'_, str>> = Vec::new();
+    let mut room = SHOWN_BYTES;
+    for line in output.trim_end().lines().rev().map(plain) {
+        if is_frame(&line) {
+            continue;
+        }
+        let Some(left) = room.checked_sub(line.len() + 1) else {
+            break;
+        };
+        room = left;
+        lines.push(line);
     }
-}
-
-/// Lines that say that something was denied.
-fn denied(output: &str) -> Vec<&str> {
-    let says = |line: &&str| DENIALS.iter().any(|denial| line.contains(denial));
-    let lines = output.lines().map(str::trim).filter(says);
-    lines.take(DENIED_LINES_MAX).collect()
+    if lines.is_empty() {
+        // One line that is longer than all that is shown.
+        let output = output.trim_end();
+        let from = output.len().saturating_sub(SHOWN_BYTES);
+        return output[output.ceil_char_boundary(from)..].to_owned();
+    }
+    lines.reverse();
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -256,16 +253,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn person_is_shown_the_end_of_the_output_and_what_was_denied_in_it() {
+    fn person_is_shown_the_end_of_the_output_without_the_frames_of_a_stack() {
         let output = format!(
-            "{}sh: 1: /opt/x/tool: Permission denied\nlast line\n",
-            "a line\n".repeat(1000)
+            "{}Connection refused\n{}last line\n",
+            "a line\n".repeat(1000),
+            "\tat java.base/java.net.Socket.connect(Socket.java:633)\n".repeat(100)
         );
         let end = end_of(&output);
         assert!(
-            end.len() <= SHOWN_BYTES && end.starts_with("a line\n") && end.ends_with("last line")
+            end.len() <= SHOWN_BYTES
+                && end.starts_with("a line\n")
+                && end.ends_with("a line\nConnection refused\nlast line")
         );
-        assert_eq!(denied(&output), ["sh: 1: /opt/x/tool: Permission denied"]);
+        assert_eq!(end_of(&"x".repeat(5000)).len(), SHOWN_BYTES);
         assert_eq!(end_of("ä"), "ä");
     }
 }
