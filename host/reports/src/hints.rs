@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 const HINTS: &str = include_str!("../data/hints.yaml");
 /// Most lines that are shown for one meaning.
-const LINES_MAX: usize = 5;
+const LINES_MAX: usize = 3;
 /// Bytes of a line that are looked at and shown.
 const LINE_BYTES_MAX: usize = 400;
 
