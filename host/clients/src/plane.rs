@@ -9,6 +9,7 @@ mod budget;
 mod call;
 mod entry;
 mod find;
+mod html;
 mod shape;
 mod text;
 
@@ -329,7 +330,7 @@ impl Plane {
             Comment {
                 author,
                 is_own,
-                text: text::read(&row.comment_html),
+                text: html::read(&row.comment_html),
                 at_ms: row.created_at.ms(),
             }
         };

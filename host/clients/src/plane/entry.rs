@@ -9,7 +9,7 @@ use orch_domain::port::tracker::Entry;
 use super::board::{self, ItemKnown};
 use super::budget::Urgency;
 use super::shape::{Activity, Item};
-use super::{LATE_US, Place, Plane, PlaneProject, text};
+use super::{LATE_US, Place, Plane, PlaneProject, html, text};
 
 /// Fields of an item that are the request itself.
 const REQUEST: [&str; 4] = [
@@ -98,7 +98,7 @@ async fn entry(plane: &Plane, project: &PlaneProject, place: &Place) -> Result<R
         repo: project.repo.clone(),
         title,
         text: text::cut(
-            &text::read(item.description_html.as_deref().unwrap_or_default()),
+            &html::read(item.description_html.as_deref().unwrap_or_default()),
             REQUEST_BYTES_MAX,
         ),
         by: asked.by,
