@@ -55,6 +55,7 @@ mod people;
 mod plane;
 mod plane_people;
 mod plane_sdk;
+mod plane_told;
 mod reaping;
 mod reconciling;
 mod recorded;

@@ -88,6 +88,8 @@ pub struct Plane {
 
 /// Where an issue is: its project and its own id.
 #[derive(Debug, Clone, PartialEq, Eq)]
+    /// Whether the moves that were told last leave out some that are too young.
+    holds_back: AtomicBool,
 struct Place {
     project: String,
     item: String,
@@ -141,6 +143,7 @@ impl Plane {
     /// The host's own user.
     async fn me(&self) -> Result<&str, PortError> {
         let me = self.me.get_or_try_init(|| async {
+            holds_back: AtomicBool::new(false),
             let me: Me = self.api.whoami().await?;
             Ok::<_, PortError>(me.id)
         });
@@ -389,6 +392,10 @@ impl Tracker for Plane {
 
     fn set_state<'a>(
         &'a self,
+    fn holds_back(&self) -> bool {
+        self.holds_back.load(Ordering::SeqCst)
+    }
+
         issue: &'a IssueId,
         state: TrackerState,
         key: &'a str,

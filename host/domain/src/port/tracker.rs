@@ -109,6 +109,12 @@ pub trait Tracker: Send + Sync + Debug {
     /// the position of the last one it has dealt with. Nothing is skipped when it does not answer.
     fn moves(&self, position: Position, most: u32) -> PortAnswer<'_, Vec<IssueMove>>;
 
+    /// Whether the latest answer to [`Tracker::moves`] held back moves of people that are too young to be told in their
+    /// order: whoever came because of a notice of one looks again soon.
+    fn holds_back(&self) -> bool {
+        false
+    }
+
     /// The position from which a host looks that has never looked before.
     fn beginning(&self) -> PortAnswer<'_, Position> {
         Box::pin(std::future::ready(Ok(0)))

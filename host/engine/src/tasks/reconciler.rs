@@ -16,6 +16,7 @@ use orch_config::LiveConfig;
 use orch_domain::id::{RepoName, TaskId};
 use orch_domain::notice::{Missed, NoticeKind};
 use orch_domain::port::webhook::LookAt;
+use orch_domain::port::{PortError, PortFailure};
 use orch_domain::reconcile::Drift;
 use orch_store::{StoreError, Tx};
 use tokio::time::Instant;
@@ -32,6 +33,13 @@ use crate::ledger::status::{MadeGood, ReconcilerStatus, RepoLooks};
 /// Least time between two hinted looks at forges: whoever sends many webhooks does not decide how often a forge is
 /// asked.
 const FORGES_APART: Duration = Duration::from_secs(1);
+/// When trackers are looked at again after a hint that a look could not follow: a move is told when it is some seconds
+/// old, and its notice comes sooner; or the tracker did not answer.
+const FOLLOWED_AFTER: Duration = Duration::from_secs(2);
+/// How often in a row; what is not found then comes with the next pause.
+const FOLLOWED_TIMES: u32 = 5;
+/// Longest that a tracker which asked for a pause is left alone before the next look at it.
+const PAUSE_MAX: Duration = Duration::from_secs(120);
 
 /// The reconciler. Clones are the same.
 #[derive(Debug, Clone)]
@@ -54,12 +62,14 @@ impl Reconciler {
         let mut remembered = Remembered::default();
         let mut next = Instant::now();
         let mut forges_from = next;
+        let mut followed: Option<(Instant, u32)> = None;
         loop {
             // Hints do not move the next look, or many of them would put it off for ever.
             let hinted = tokio::select! {
                 () = tokio::time::sleep_until(next) => false,
                 () = self.status.hinted() => true,
                 () = tokio::time::sleep_until(forges_from), if self.status.has_repo_looks() => true,
+                () = tokio::time::sleep_until(followed.map_or(next, |(at, _)| at)), if followed.is_some() => true,
                 () = stop.asked() => return,
             };
             let config = self.config.now().reconcile.clone();
@@ -74,10 +84,22 @@ impl Reconciler {
                 forges_from = Instant::now() + FORGES_APART;
             }
             if !config.enabled {
+                followed = None;
                 continue;
             }
-            if !hinted || self.status.take_tracker_hint() {
-                self.look(&mut standing, &mut remembered, hinted).await;
+            let is_told = self.status.take_tracker_hint();
+            let times = match followed {
+                _ if is_told => Some(0),
+                Some((at, times)) if at <= Instant::now() => Some(times),
+                _ => None,
+            };
+            if let Some(times) = times {
+                let after = self.look(&mut standing, &mut remembered, true).await;
+                let after = after.filter(|_| times < FOLLOWED_TIMES);
+                followed = after.map(|after| (Instant::now() + after, times + 1));
+            }
+            if !hinted {
+                self.look(&mut standing, &mut remembered, false).await;
             }
             for (repo, places) in looks {
                 self.look_at(&repo, &places).await;
@@ -93,8 +115,15 @@ impl Reconciler {
     }
 
     /// One look at everything; every part ends with its own error, so that none keeps the others from being looked at.
-    async fn look(&self, standing: &mut Standing, remembered: &mut Remembered, hinted: bool) {
+    /// Answers after what time a hint has to be followed once more.
+    async fn look(
+        &self,
+        standing: &mut Standing,
+        remembered: &mut Remembered,
+        hinted: bool,
+    ) -> Option<Duration> {
         let status = &self.status;
+        let mut again: Option<Duration> = None;
         for (name, tracker) in &self.doors.trackers {
             let source = format!("tracker:{name}");
             let looks = async {
@@ -104,8 +133,16 @@ impl Reconciler {
                 begin::stop_deleted(self, name, tracker, remembered).await
             };
             match looks.await {
-                Ok(()) => status.answered(&source),
-                Err(error) => status.failed(&source, &format!("{error:#}")),
+                Ok(()) => {
+                    status.answered(&source);
+                    if tracker.holds_back() {
+                        again = again.max(Some(FOLLOWED_AFTER));
+                    }
+                }
+                Err(error) => {
+                    again = again.max(Some(self.pause(&error)));
+                    status.failed(&source, &format!("{error:#}"));
+                }
             }
         }
         // A hint is about an issue; what stands for a grace is measured by the pauses.
@@ -123,6 +160,20 @@ impl Reconciler {
             c.looks += 1;
             c.last_run_ms = Some(now);
         });
+        again
+    }
+
+    /// How long to leave a tracker alone that could not be looked at.
+    fn pause(&self, error: &anyhow::Error) -> Duration {
+        let until_ms = match error.downcast_ref::<PortError>() {
+            Some(PortError {
+                failure: PortFailure::RateLimited { until_ms },
+                ..
+            }) => *until_ms,
+            _ => None,
+        };
+        let ms = until_ms.map_or(0, |until| until.saturating_sub(self.ledger.now()));
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).clamp(FOLLOWED_AFTER, PAUSE_MAX)
     }
 
     /// Counts a difference that was reconciled.
