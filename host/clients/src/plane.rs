@@ -24,7 +24,7 @@ use orch_domain::port::tracker::{
 };
 use orch_domain::port::{HOST_ACTOR, PortAnswer, PortError, PortFailure, Receipt};
 use serde_json::json;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use self::board::Board;
 use self::budget::Urgency;
@@ -68,6 +68,8 @@ pub struct PlaneSetup {
     pub projects: BTreeMap<String, PlaneProject>,
     /// Calls in a minute.
     pub calls_per_minute: u32,
+    /// Persons by the ids of their users: a key of one of them is not used.
+    pub people: BTreeMap<String, String>,
 }
 
 /// A workspace as a tracker.
@@ -78,18 +80,20 @@ pub struct Plane {
     intents: Arc<dyn Intents>,
     /// Prefix of the keys of intents: several trackers may share them.
     name: String,
-    me: OnceCell<String>,
+    /// The host's own user, with the sum of the key that said so.
+    me: Mutex<Option<([u8; 32], String)>>,
+    people: BTreeMap<String, String>,
     board: Mutex<Board>,
     /// Whether a state that the configuration does not name closes an item, by project and state.
     closing: Mutex<HashMap<(String, String), bool>>,
     /// Whether this server takes a state by its other name.
     takes_state_id: AtomicBool,
+    /// Whether the moves that were told last leave out some that are too young.
+    holds_back: AtomicBool,
 }
 
 /// Where an issue is: its project and its own id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-    /// Whether the moves that were told last leave out some that are too young.
-    holds_back: AtomicBool,
 struct Place {
     project: String,
     item: String,
@@ -121,6 +125,7 @@ impl Plane {
             key,
             projects,
             calls_per_minute,
+            people,
         } = setup;
         Ok(Self {
             api: Api::new(
@@ -133,21 +138,41 @@ impl Plane {
             projects,
             intents,
             name: name.to_owned(),
-            me: OnceCell::new(),
+            me: Mutex::default(),
+            people,
             board: Mutex::default(),
             closing: Mutex::default(),
             takes_state_id: AtomicBool::new(false),
+            holds_back: AtomicBool::new(false),
         })
     }
 
-    /// The host's own user.
-    async fn me(&self) -> Result<&str, PortError> {
-        let me = self.me.get_or_try_init(|| async {
-            holds_back: AtomicBool::new(false),
-            let me: Me = self.api.whoami().await?;
-            Ok::<_, PortError>(me.id)
-        });
-        me.await.map(String::as_str)
+    /// The host's own user. Asked again when the key is another: it may be of somebody else. What is written or read
+    /// with the key of a person would be taken for their word, or theirs for the host's.
+    async fn me(&self) -> Result<String, PortError> {
+        let sum = self.api.key_sum()?;
+        let mut known = self.me.lock().await;
+        let me = match &*known {
+            Some((own, me)) if *own == sum => me.clone(),
+            _ => {
+                let me: Me = self.api.whoami().await?;
+                *known = Some((sum, me.id.clone()));
+                me.id
+            }
+        };
+        match self.people.get(&me) {
+            None => Ok(me),
+            Some(person) => {
+                let reason = format!(
+                    "its key is one of `{person}`, whom `people` in orch.yaml names, and words of theirs could not be told from the host's; put a key of a user of its own there"
+                );
+                Err(PortError::new(
+                    self.api.source(),
+                    PortFailure::Unauthorised,
+                    reason,
+                ))
+            }
+        }
     }
 
     /// Where an issue is, if it is of a project that is configured.
@@ -259,6 +284,7 @@ impl Plane {
         key: &str,
     ) -> Result<Position, PortError> {
         let place = self.place(issue)?;
+        let me = self.me().await?;
         let wanted = &self.project(&place)?.states[&state];
         let item = self.item(&place, Urgency::State).await?;
         let key = format!("{}:{}:{key}", self.name, place.item);
@@ -266,7 +292,6 @@ impl Plane {
         if let Some(since) = self.intents.begin(&key, &since).await? {
             // It may have been made: whoever died then would take somebody's later move back.
             let since = since.parse::<i64>().unwrap_or(0).saturating_sub(LATE_US);
-            let me = self.me().await?;
             let made = self.activities(&place, Urgency::State).await?;
             let made = made.iter().rev().find(|activity| {
                 activity.created_at.0 >= since
@@ -293,6 +318,7 @@ impl Plane {
         key: &str,
     ) -> Result<Receipt, PortError> {
         let place = self.place(issue)?;
+        self.me().await?;
         let path = format!("{}comments/", place.path());
         let body = json!({
             "comment_html": text::comment(voice, text, COMMENT_BYTES_MAX),
@@ -366,6 +392,10 @@ impl Tracker for Plane {
         Box::pin(board::moves(self, position, most))
     }
 
+    fn holds_back(&self) -> bool {
+        self.holds_back.load(Ordering::SeqCst)
+    }
+
     fn beginning(&self) -> PortAnswer<'_, Position> {
         Box::pin(board::beginning(self))
     }
@@ -392,10 +422,6 @@ impl Tracker for Plane {
 
     fn set_state<'a>(
         &'a self,
-    fn holds_back(&self) -> bool {
-        self.holds_back.load(Ordering::SeqCst)
-    }
-
         issue: &'a IssueId,
         state: TrackerState,
         key: &'a str,

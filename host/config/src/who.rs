@@ -1,5 +1,7 @@
 //! Who is it? Persons by their users and accounts, as `orch.yaml` names them.
 
+use std::collections::BTreeMap;
+
 use orch_domain::id::{DoorName, PersonName};
 use orch_domain::person::PersonRole;
 
@@ -27,6 +29,16 @@ impl HostConfig {
             accounts.into_iter().any(|a| a.is(account))
         })
         .or_else(|| self.approver(account))
+    }
+
+    /// Persons by their accounts of a source.
+    pub fn persons_by_account(&self, source: &DoorName) -> BTreeMap<String, String> {
+        let accounts = |(name, person): (&String, &PersonConfig)| {
+            let own = person.accounts.get(source.as_str()).into_iter().flatten();
+            let named = own.map(|account| (account.to_string(), name.clone()));
+            named.collect::<Vec<_>>()
+        };
+        self.people.iter().flat_map(accounts).collect()
     }
 
     /// The role of a person by name.

@@ -1,5 +1,7 @@
 //! What the server answers.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -69,7 +71,7 @@ impl PlaneBoard {
                 401,
                 json!({"detail": "Authentication credentials were not provided."}),
             ),
-            Some(key) if key != PLANE_KEY || self.has(PlaneFault::KeyRevoked) => {
+            Some(key) if self.owner(key).is_none() || self.has(PlaneFault::KeyRevoked) => {
                 json_of(403, json!({"detail": "Given API token is not valid"}))
             }
             Some(_) => match self.throttle(now) {
@@ -91,6 +93,17 @@ impl PlaneBoard {
         let date = HeaderValue::from_str(&http_date(now)).expect("a header");
         response.headers_mut().insert("date", date);
         response
+    }
+
+    /// Whose key it is.
+    fn owner(&self, key: &str) -> Option<&str> {
+        let mut others = self.keys.iter();
+        match key == PLANE_KEY {
+            true => Some(PLANE_BOT),
+            false => others
+                .find(|(own, _)| own == key)
+                .map(|(_, user)| user.as_str()),
+        }
     }
 
     fn throttle(&mut self, now: i64) -> Option<Response> {
@@ -117,7 +130,7 @@ impl PlaneBoard {
         match parts {
             ["users", "me"] => json_of(
                 200,
-                json!({"id": PLANE_BOT, "first_name": "Gate", "last_name": "Bot",
+                json!({"id": asked.key.as_deref().and_then(|key| self.owner(key)), "first_name": "Gate", "last_name": "Bot",
                     "email": "gate@acme.test", "avatar": "", "avatar_url": null, "display_name": "gate"}),
             ),
             ["workspaces", workspace, rest @ ..] if *workspace == WORKSPACE => {
@@ -136,6 +149,8 @@ impl PlaneBoard {
             ["projects", _] => absent(),
             ["projects", id, rest @ ..] if *id == PROJECT => match rest {
                 ["states"] => self.of_states(asked),
+                // No page but a list.
+                ["members"] => json_of(200, self.members()),
                 ["work-items"] => self.list(asked),
                 ["work-items", item] => self.of_item(asked, item),
                 ["work-items", item, "activities"] => {
@@ -169,6 +184,16 @@ impl PlaneBoard {
             (None, Some((_, content))) => content.clone().into_response(),
             (None, None) => StatusCode::NOT_FOUND.into_response(),
         }
+    }
+
+    fn members(&self) -> Value {
+        let makers = self.items.iter().map(|item| item.by.as_str());
+        let ids: BTreeSet<&str> = makers.chain([PLANE_BOT]).collect();
+        let row = |id: &str| {
+            json!({"id": id, "first_name": "", "last_name": "", "email": format!("{id}@acme.test"),
+                "avatar": "", "avatar_url": null, "display_name": if id == PLANE_BOT { "gate" } else { id }})
+        };
+        ids.into_iter().map(row).collect()
     }
 
     fn page(&self, asked: &Asked, rows: Vec<Value>) -> Response {

@@ -61,6 +61,8 @@ pub struct PlaneBoard {
     pub items: Vec<PlaneItem>,
     /// Calls that were answered, in order.
     pub calls: Vec<String>,
+    /// Keys beside the host's own, with whose they are.
+    pub keys: Vec<(String, String)>,
     /// Calls in any minute; none: as many as come.
     pub limit: Option<usize>,
     faults: Vec<PlaneFault>,
@@ -78,6 +80,7 @@ impl PlaneBoard {
             states: Vec::new(),
             items: Vec::new(),
             calls: Vec::new(),
+            keys: Vec::new(),
             limit: None,
             faults: Vec::new(),
             unwritten: Vec::new(),

@@ -157,12 +157,13 @@ pub(super) async fn moves(
     most: u32,
 ) -> Result<Vec<IssueMove>, PortError> {
     let me = plane.me().await?;
+    let me = me.as_str();
     let mut board = plane.board.lock().await;
     let (mut found, mut reads) = (Vec::new(), 0);
     // Nothing is told that is newer than what is not known yet: it would hide that for good.
     let mut until_us = i64::MAX;
-    for (id, project) in &plane.projects {
     let mut newest_us = i64::MIN;
+    for (id, project) in &plane.projects {
         let date_us = refresh(plane, &mut board, id).await?;
         if let Some(known) = board.projects.get_mut(id) {
             known.listed_ms = Some(now_ms());
@@ -209,17 +210,17 @@ pub(super) async fn moves(
                 ));
             }
             let moved = item.read.as_ref().map_or(&[][..], |(_, moved)| moved);
-            let is_asked = |one: &&Moved| one.at_us > position && one.at_us <= until_us;
             let by_others = moved.iter().filter(|one| one.actor != me);
             newest_us = by_others.map(|one| one.at_us).fold(newest_us, i64::max);
+            let is_asked = |one: &&Moved| one.at_us > position && one.at_us <= until_us;
             for one in moved.iter().filter(is_asked) {
                 found.extend(told(plane, project, &place, one, me).await?);
             }
         }
     }
-    found.retain(|m| m.position > position && m.position <= until_us);
     let holds_back = newest_us > position.max(until_us);
     plane.holds_back.store(holds_back, Ordering::SeqCst);
+    found.retain(|m| m.position > position && m.position <= until_us);
     found.sort_by_key(|m| m.position);
     for at in 1..found.len() {
         if found[at].position <= found[at - 1].position {

@@ -8,6 +8,7 @@ use orch_domain::port::{PortError, PortFailure};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::budget::{Budget, Urgency};
 use super::shape::{HasId, Me, Page};
@@ -71,9 +72,20 @@ impl Api {
         PortError::new(&self.source, failure, reason)
     }
 
+    pub(super) fn refused(&self, reason: impl Into<String>) -> PortError {
+        self.error(PortFailure::Refused, reason)
+    }
+
     /// An address below the workspace. Without the slash at its end Plane would send the call elsewhere.
     fn below_workspace(&self, path: &str) -> String {
         format!("{}/api/v1/workspaces/{}/{path}", self.url, self.workspace)
+    }
+
+    /// Names the key as it is now.
+    pub(super) fn key_sum(&self) -> Result<[u8; 32], PortError> {
+        let key = self.key.read();
+        let key = key.map_err(|e| self.error(PortFailure::Unauthorised, e.to_string()))?;
+        Ok(Sha256::digest(key.expose()).into())
     }
 
     /// The user who owns the key.

@@ -24,6 +24,7 @@ const REQUEST_BYTES_MAX: usize = 200 * 1024;
 /// Items that stand in their project's entry state.
 pub(super) async fn entries(plane: &Plane, most: u32) -> Result<Vec<Entry>, PortError> {
     let mut list = Vec::new();
+    plane.me().await?;
     let mut board = plane.board.lock().await;
     for (id, project) in &plane.projects {
         if !board.take_fresh(id) {
@@ -84,7 +85,7 @@ async fn entry(plane: &Plane, project: &PlaneProject, place: &Place) -> Result<R
     if item.state != project.entry {
         return Ok(Read::Whole(None));
     }
-    let Some(asked) = asking(project, &item, &activities, me) else {
+    let Some(asked) = asking(project, &item, &activities, &me) else {
         return Ok(Read::NotYet);
     };
     let title: String = item

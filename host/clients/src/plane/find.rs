@@ -1,11 +1,11 @@
 //! What is there, for whoever writes the configuration: who the key belongs to, projects, states.
 
-use orch_domain::port::PortError;
+use orch_domain::port::{PortError, PortFailure};
 use serde_json::json;
 
 use super::budget::Urgency;
 use super::call::Api;
-use super::shape::{ProjectRow, StateRow};
+use super::shape::{Me, ProjectRow, StateRow};
 use crate::SecretPlace;
 use crate::http::ClientError;
 
@@ -73,7 +73,15 @@ impl Finder {
     /// [`PortError`] in Plane's own words.
     pub async fn look(&self) -> Result<Found, PortError> {
         let me = self.api.whoami().await?;
-        let rows: Vec<ProjectRow> = self.api.list(Urgency::State, "projects/", &[]).await?;
+        let rows = self.api.list(Urgency::State, "projects/", &[]).await;
+        let rows: Vec<ProjectRow> = rows.map_err(|error| match error.failure {
+            // The key was taken a moment ago: it is the workspace that is not there, or not for this user.
+            PortFailure::Unauthorised => self.api.refused(format!(
+                "it shows `{}` no such workspace; the workspace is named as in its address, and that user has to be a member of it",
+                me.display_name
+            )),
+            _ => error,
+        })?;
         let project = |row: ProjectRow| FoundProject {
             id: row.id,
             name: row.name,
@@ -86,6 +94,20 @@ impl Finder {
             },
             projects: rows.into_iter().map(project).collect(),
         })
+    }
+
+    /// The members of a project, by name; none if this server does not list them.
+    pub async fn members(&self, project: &str) -> Vec<PersonFound> {
+        let path = format!("projects/{project}/members/");
+        let rows: Result<Vec<Me>, PortError> = self.api.get(Urgency::State, &path, &[]).await;
+        let person = |row: Me| PersonFound {
+            id: row.id,
+            name: row.display_name,
+        };
+        let mut members: Vec<PersonFound> =
+            rows.unwrap_or_default().into_iter().map(person).collect();
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        members
     }
 
     /// The states of a project.

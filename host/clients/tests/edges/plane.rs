@@ -205,3 +205,37 @@ async fn item_that_was_moved_away_and_back_between_two_looks_has_moved() {
     let actors: Vec<&str> = later.iter().map(|m| m.actor.as_str()).collect();
     assert_eq!(actors, ["orch", ANN]);
 }
+
+#[tokio::test]
+async fn key_of_somebody_who_decides_is_used_for_nothing_whenever_it_comes() {
+    let site = plane().await;
+    let issue = site.issue(&site.items[0]);
+    site.plane.moves(0, 50).await.unwrap();
+    site.server
+        .board()
+        .keys
+        .push(("plane_api_hers".to_owned(), ANN.to_owned()));
+    site.put_key("plane_api_hers");
+    let before = site.server.board().calls.len();
+    let (comment, state) = (
+        site.plane.comment(&issue, Voice::Host, "x", "k").await,
+        site.plane
+            .set_state(&issue, TrackerState::Done, "k")
+            .await
+            .map(|_| None),
+    );
+    let looks = [
+        site.plane.moves(0, 50).await.map(|_| None),
+        site.plane.entries(5).await.map(|_| None),
+        site.plane.comments(&issue).await.map(|_| None),
+    ];
+    for answer in looks.into_iter().chain([comment, state]) {
+        let error = answer.unwrap_err();
+        assert_eq!(error.failure, PortFailure::Unauthorised);
+        assert!(error.reason.contains("`ann`"), "{error}");
+    }
+    let calls = site.server.board().calls.split_off(before);
+    assert_eq!(calls, ["GET /api/v1/users/me/"], "asked once whose it is");
+    site.put_key(orch_kit::plane::PLANE_KEY);
+    site.plane.moves(0, 50).await.unwrap();
+}

@@ -22,6 +22,9 @@ use crate::show::{plain, print};
 /// Colour of the states that are made.
 const COLOUR: &str = "#8B5CF6";
 
+/// Members of a project that are shown.
+const MEMBERS_MAX: usize = 50;
+
 /// What was found and written.
 #[derive(Debug, Serialize)]
 struct Added {
@@ -67,7 +70,14 @@ async fn plane(file: &Path, add: &AddPlane) -> anyhow::Result<Added> {
     let finder = Finder::new(&add.url, &add.workspace, key)?;
     let found = finder.look().await?;
     is_of_nobody(&config, &add.name, &found.me)?;
+    if add.write && config.trackers.contains_key(&add.name) {
+        bail!(
+            "orch.yaml has a tracker `{0}` already; a further project of it is added by `orch project add` with `--plane {0}:IDENTIFIER`, another workspace with `--name`",
+            add.name
+        );
+    }
     let (mut projects, mut made) = (BTreeMap::new(), Vec::new());
+    let mut members = Vec::new();
     for (identifier, repo) in pairs(&add.project, "--project IDENTIFIER=REPOSITORY")? {
         if !config.repositories.contains_key(&repo) {
             let known: Vec<&str> = config.repositories.keys().map(String::as_str).collect();
@@ -96,11 +106,24 @@ async fn plane(file: &Path, add: &AddPlane) -> anyhow::Result<Added> {
         made.extend(of_project);
         let project_config = json!({"repo": repo, "prefix": project.identifier, "states": states});
         projects.insert(project.id.clone(), project_config);
+        let of_project = finder.members(&project.id).await;
+        let others = of_project
+            .into_iter()
+            .filter(|one| one.id != found.me.id)
+            .take(MEMBERS_MAX)
+            .map(|one| {
+                format!(
+                    "`{}` of {} has the id {}",
+                    one.name, project.identifier, one.id
+                )
+            });
+        members.extend(others);
     }
-    let notes = vec![format!(
+    let mut notes = vec![format!(
         "the key belongs to `{}`; `people` in orch.yaml says who may begin and decide: `NAME: {{role: approver, {}: [ID]}}`",
         found.me.name, add.name
     )];
+    notes.extend(members);
     let key = match (&from.file, &from.env) {
         (Some(file), _) => json!({"file": file}),
         (None, env) => json!({"env": env}),
@@ -109,7 +132,7 @@ async fn plane(file: &Path, add: &AddPlane) -> anyhow::Result<Added> {
         "url": add.url, "workspace": add.workspace, "key": key, "projects": projects,
     }}});
     let written = match add.write {
-        true => Some(write(file, &config, &tracker)?),
+        true => Some(write(file, &config, &add.name, &tracker)?),
         false => None,
     };
     Ok(Added {
@@ -229,9 +252,9 @@ fn pairs(list: &[String], option: &str) -> anyhow::Result<Vec<(String, String)>>
 }
 
 /// Adds the tracker to the file; what stands there stays as it is.
-fn write(file: &Path, config: &HostConfig, tracker: &Value) -> anyhow::Result<String> {
+fn write(file: &Path, config: &HostConfig, name: &str, tracker: &Value) -> anyhow::Result<String> {
     if !config.trackers.is_empty() {
-        bail!("orch.yaml has `trackers` already; add this one to them by hand");
+        return edit::put(file, "trackers", name, &tracker[name]);
     }
     let shown = file.display().to_string();
     let text = std::fs::read_to_string(file).with_context(|| format!("`{shown}`"))?;

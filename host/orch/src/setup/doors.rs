@@ -65,7 +65,12 @@ pub(super) fn doors(site: &DoorSite<'_>) -> anyhow::Result<Doors> {
     for (name, tracker) in &site.config.trackers {
         let intents = StoreIntents::new(site.store.clone(), site.now.clone());
         let tracker: Arc<dyn Tracker> = match (&tracker.plane, &tracker.issues) {
-            (Some(config), _) => Arc::new(plane(name, config, intents)?),
+            (Some(config), _) => {
+                let people = site
+                    .config
+                    .persons_by_account(&DoorName::new(name.clone())?);
+                Arc::new(plane(name, config, people, intents)?)
+            }
             (None, Some(config)) => {
                 let made = servers.issues(site.config, config, &places)?;
                 Arc::new(GiteaIssues::new(name, made, Arc::new(intents)))
@@ -95,7 +100,12 @@ fn secret(from: &SecretFrom, place: &str) -> anyhow::Result<SecretPlace> {
 }
 
 /// The client of a workspace.
-fn plane(name: &str, config: &PlaneConfig, intents: StoreIntents) -> anyhow::Result<Plane> {
+fn plane(
+    name: &str,
+    config: &PlaneConfig,
+    people: BTreeMap<String, String>,
+    intents: StoreIntents,
+) -> anyhow::Result<Plane> {
     let mut projects = BTreeMap::new();
     for (id, project) in &config.projects {
         let state = |word: &str| {
@@ -123,6 +133,7 @@ fn plane(name: &str, config: &PlaneConfig, intents: StoreIntents) -> anyhow::Res
             key: secret(&config.key, &format!("trackers.{name}.plane.key"))?,
             projects,
             calls_per_minute: config.calls_per_minute,
+            people,
         },
         Arc::new(intents),
     )?)
