@@ -181,6 +181,12 @@ async fn item_that_is_closed_or_deleted_stops_its_task() {
         stopped(&closed.1);
         stopped(&deleted.1);
         assert_ne!(site.task(&archived.1)["stage"], "cancelled");
+        // Nothing is left that would be tried for the deleted one again and again, and end in an alert.
+        until("everything is told", || {
+            let waiting = "SELECT id || '' FROM outbox WHERE done_ms IS NULL";
+            let waiting = orch_kit::sql::column(&site.world.path("data/orch.db"), waiting);
+            waiting.is_empty().then_some(())
+        });
         // Whoever tidies up afterwards is left alone.
         site.stands(&cancelled.0, "Stop");
         let said = site.plane.board().own_comments(&cancelled.0).len();

@@ -4,7 +4,7 @@ use orch_agents::workspace::Workspace;
 use orch_domain::id::TaskId;
 use orch_domain::message::Message;
 use orch_domain::port::forge::Status;
-use orch_domain::port::tracker::Position;
+use orch_domain::port::tracker::{IssueAt, Position, Tracker};
 use orch_domain::port::{PortError, PortFailure, Receipt};
 use orch_store::{StoreError, Tx};
 
@@ -64,14 +64,18 @@ impl Delivery {
             }
             Message::IssueState { at, state } => {
                 let tracker = self.doors.tracker(&at.tracker)?;
-                let shown = tracker.set_state(&at.issue, *state, key).await;
-                shown.map(Delivered::Shown)
+                match tracker.set_state(&at.issue, *state, key).await {
+                    Err(error) if is_nobodys(tracker, at, &error).await => Ok(there(None)),
+                    shown => shown.map(Delivered::Shown),
+                }
             }
             Message::Comment { at, voice, remark } => {
                 let text = orch_words::remark::text(remark);
                 let tracker = self.doors.tracker(&at.tracker)?;
-                let written = tracker.comment(&at.issue, *voice, &text, key).await;
-                written.map(there)
+                match tracker.comment(&at.issue, *voice, &text, key).await {
+                    Err(error) if is_nobodys(tracker, at, &error).await => Ok(there(None)),
+                    written => written.map(there),
+                }
             }
             Message::OpenPullRequest { repo, request } => {
                 let opened = self.doors.forge(repo)?.open_pull_request(request).await;
@@ -144,6 +148,13 @@ impl Delivery {
             }
         }
     }
+}
+
+/// Whether nobody is left to be told, because the issue was deleted: trying again would end in an alert that nobody can
+/// do anything about.
+async fn is_nobodys(tracker: &dyn Tracker, at: &IssueAt, error: &PortError) -> bool {
+    error.failure == PortFailure::NotFound
+        && matches!(tracker.is_deleted(&at.issue).await, Ok(true))
 }
 
 /// Notes what the host goes by afterwards.
