@@ -35,7 +35,7 @@ pub use issues::{GiteaIssues, GiteaIssuesSetup, IssuesOf};
 pub use place::Places;
 pub use registration::{HookRegistered, WantedHook};
 use server::Answer;
-pub use server::{GiteaServer, GiteaServerConfig, GiteaServerError};
+pub use server::{GiteaServer, GiteaServerConfig, GiteaServerError, GiteaSsh};
 use shapes::{Repository, User};
 
 /// Rows of a page: servers cut longer ones short without a word.

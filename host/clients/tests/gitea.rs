@@ -26,6 +26,8 @@ mod registered;
 mod requests;
 #[path = "gitea/site.rs"]
 mod site;
+#[path = "gitea/ssh.rs"]
+mod ssh;
 #[path = "gitea/tls.rs"]
 mod tls;
 

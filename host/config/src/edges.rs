@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use orch_domain::id::DoorName;
 
-use crate::forges::ForgePlace;
+use crate::forges::{ForgePlace, SshConfig};
 use crate::host::HostConfig;
 use crate::strict::{ConfigError, nearest};
 use crate::webhooks::{WebhookConfig, WebhookKind};
@@ -32,6 +32,9 @@ fn check_forges(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
                 );
             }
             Some(_) => {}
+        }
+        if let Some(ssh) = &forge.ssh {
+            check_ssh(ssh, file, &format!("{place}.ssh"))?;
         }
         forge.token.check(file, &format!("{place}.token"))?;
     }
@@ -67,6 +70,29 @@ fn check_forges(config: &HostConfig, file: &str) -> Result<(), ConfigError> {
             return refuse(format!(
                 "`{}` names no repository of a forge; write OWNER/NAME",
                 remote.repo
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_ssh(ssh: &SshConfig, file: &str, place: &str) -> Result<(), ConfigError> {
+    let refuse = |what: String| Err(ConfigError::invalid(file, place, what));
+    let is_char = |c: char| c.is_ascii_alphanumeric() || "-_.@:/[]".contains(c);
+    let rest = ssh.url.strip_prefix("ssh://").unwrap_or_default();
+    let is_named = rest.split_once('@').is_some_and(|(user, server)| {
+        !user.starts_with('-') && !server.is_empty() && !server.starts_with('-')
+    });
+    if !is_named || !rest.chars().all(is_char) {
+        return refuse(
+            "`url` is an address with a user, such as `ssh://git@git.example.org:22`".to_owned(),
+        );
+    }
+    for (key, path) in [("key", &ssh.key), ("known_hosts", &ssh.known_hosts)] {
+        let text = path.to_string_lossy();
+        if text.contains(['\'', '"', '%', '\\', '$']) || text.chars().any(char::is_control) {
+            return refuse(format!(
+                "`{key}` names a file whose name ssh would read otherwise; choose one without quotes, `%`, `$` and backslashes"
             ));
         }
     }

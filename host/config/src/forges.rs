@@ -32,6 +32,21 @@ pub struct ForgeConfig {
     /// Certificates of its authority, in PEM, beside those that the machine trusts.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+    /// How git reaches it if not by HTTP; the API is asked by `url` all the same.
+    #[serde(default)]
+    pub ssh: Option<SshConfig>,
+}
+
+/// How git reaches a server by ssh.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SshConfig {
+    /// Its address for ssh, such as `ssh://git@git.example.org:22`.
+    pub url: String,
+    /// The private key of the host's own user there.
+    pub key: PathBuf,
+    /// The keys by which the server is known, as ssh writes them down; no other is taken.
+    pub known_hosts: PathBuf,
 }
 
 /// How a tested commit gets onto the base.
@@ -118,6 +133,34 @@ mod tests {
     }
 
     const HUB: &str = "{url: \"https://h.example/forgejo/\", token: {env: T}}";
+
+    #[test]
+    fn way_by_ssh_names_a_user_a_key_and_who_is_known() {
+        let with = |ssh: &str| {
+            let hub = format!("{{url: \"https://h\", token: {{env: T}}, ssh: {ssh}}}");
+            parse(&hub, "{forge: {name: hub, repo: acme/shop}}")
+        };
+        with("{url: \"ssh://git@h:22\", key: k, known_hosts: h}").unwrap();
+        for (wrong, says) in [
+            ("{url: \"ssh://h\", key: k, known_hosts: h}", "with a user"),
+            (
+                "{url: \"git@h:acme\", key: k, known_hosts: h}",
+                "with a user",
+            ),
+            (
+                "{url: \"ssh://git@-oProxyCommand=x\", key: k, known_hosts: h}",
+                "with a user",
+            ),
+            (
+                "{url: \"ssh://git@h\", key: \"a%h\", known_hosts: h}",
+                "`key`",
+            ),
+            ("{url: \"ssh://git@h\", key: k}", "known_hosts"),
+        ] {
+            let error = with(wrong).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
 
     #[test]
     fn repository_lies_here_or_on_a_forge_that_is_configured() {

@@ -51,7 +51,7 @@ pub use effective::Effective;
 pub use effective::placed::{PlacedStep, placed_steps};
 pub use effective::steps::Origin;
 pub use escalation::EscalationConfig;
-pub use forges::{ForgeConfig, ForgeKind, ForgePlace, LandBy, RemotePlace};
+pub use forges::{ForgeConfig, ForgeKind, ForgePlace, LandBy, RemotePlace, SshConfig};
 pub use gates::{AdvisoriesConfig, CheckoutKind, EntryConfig, ExtraGate, LimitsConfig, ToolConfig};
 pub use gateway::{GatewayConfig, ModelApi, ModelPrice};
 pub use grants::GateGrants;

@@ -17,8 +17,10 @@ impl HostConfig {
         let forges = self.repositories.values();
         let forges = forges.filter_map(|repo| repo.path.clone());
         let secrets = self.secrets().filter_map(|secret| secret.file.clone());
+        let keys = self.forges.values().filter_map(|forge| forge.ssh.as_ref());
         own.chain(forges)
             .chain(secrets)
+            .chain(keys.map(|ssh| ssh.key.clone()))
             .filter(|path| path.is_absolute())
             .collect()
     }
@@ -75,6 +77,10 @@ impl HostConfig {
             forge.token.place(folder);
             if let Some(ca) = &mut forge.ca {
                 *ca = folder.join(&ca);
+            }
+            if let Some(ssh) = &mut forge.ssh {
+                ssh.key = folder.join(&ssh.key);
+                ssh.known_hosts = folder.join(&ssh.known_hosts);
             }
         }
         let webhooks = self.webhooks.values_mut();

@@ -37,7 +37,7 @@ pub use modules::{LaidOut, Modules, Placed, Wanted};
 pub use own::own_environment;
 pub use patch::{FilePatch, LineKind, PatchHunk};
 pub use refs::RefEntry;
-pub use remote::{HttpRemote, Remote};
+pub use remote::{HttpRemote, Reached, Remote, SshRemote, can_be_named};
 pub use snapshot::Snapshot;
 pub use submodules::Submodule;
 pub use tree::{Blob, Changed, Delta, TreeEntry};

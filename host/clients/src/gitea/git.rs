@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use orch_domain::id::ObjectId;
 use orch_domain::port::forge::{BranchMove, OWN_BRANCHES, PushOutcome, PushedAll, Tips};
 use orch_domain::port::{PortError, PortFailure};
-use orch_process::git::{GitError, HttpRemote, RefOutcome};
+use orch_process::git::{GitError, HttpRemote, Reached, RefOutcome};
 
 use super::GiteaForge;
 
@@ -17,15 +17,18 @@ const TOO_LARGE: &str = "; if a proxy in front of the server refuses what is lar
 
 impl GiteaForge {
     /// The repository for git, with the credential as it is now.
-    pub(super) fn remote(&self) -> Result<HttpRemote, PortError> {
+    pub(super) fn remote(&self) -> Result<Reached, PortError> {
+        if let Some(remote) = self.server.by_ssh(&self.place()) {
+            return Ok(Reached::Ssh(remote));
+        }
         let token = self.server.token(&self.source())?;
         // Any user goes with a token.
         let basic = STANDARD.encode(format!("orch:{}", token.expose()));
-        Ok(HttpRemote {
+        Ok(Reached::Http(HttpRemote {
             url: self.server.clone_url(&self.place()),
             authorization: format!("Basic {basic}"),
             ca: self.server.ca(),
-        })
+        }))
     }
 
     /// What a failure of git comes from. Git says it in sentences; the API says it in data.
@@ -40,11 +43,31 @@ impl GiteaForge {
         let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
         let said = format!("{error}{cause}");
         // Words for people: what follows is the same without them.
-        let advice = match said.contains("413") {
-            true => TOO_LARGE,
-            false => "",
+        let advice = match self.server.has_ssh() {
+            true => self.of_ssh(&said),
+            false if said.contains("413") => TOO_LARGE.to_owned(),
+            false => String::new(),
         };
         self.failure(PortFailure::Unavailable, format!("{said}{advice}"))
+    }
+
+    /// What helps against what ssh says.
+    fn of_ssh(&self, said: &str) -> String {
+        let forge = self.server.key();
+        if said.contains("Host key verification failed") {
+            return format!(
+                "; the server's key is not the one in `forges.{forge}.ssh.known_hosts`: ask its operator for the \
+                 fingerprint, compare it with what `ssh-keyscan -p PORT SERVER | ssh-keygen -lf -` shows, and write \
+                 what `ssh-keyscan` printed there only if they are the same"
+            );
+        }
+        if said.contains("Permission denied") {
+            return format!(
+                "; the server does not take the key `forges.{forge}.ssh.key`: give its public half to the host's user \
+                 there (settings, SSH keys), and let nobody but the host's own user read the file"
+            );
+        }
+        String::new()
     }
 
     pub(super) async fn fetched(&self) -> Result<(), PortError> {

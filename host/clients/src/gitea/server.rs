@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use orch_domain::id::UnixMs;
 use orch_domain::port::{PortError, PortFailure};
+use orch_process::git::SshRemote;
 use reqwest::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, Response, StatusCode};
 use serde_json::Value;
@@ -45,6 +46,21 @@ pub struct GiteaServerConfig {
     pub token: SecretPlace,
     /// Certificates of its authority, in PEM, beside those of the machine.
     pub ca: Option<PathBuf>,
+    /// How git reaches it if not by HTTP.
+    pub ssh: Option<GiteaSsh>,
+}
+
+/// How git reaches a server by ssh.
+#[derive(Debug, Clone)]
+pub struct GiteaSsh {
+    /// The program that speaks it.
+    pub program: PathBuf,
+    /// Its address, such as `ssh://git@git.example.org:22`.
+    pub url: String,
+    /// The private key of the host's user.
+    pub key: PathBuf,
+    /// The keys by which the server is known.
+    pub known_hosts: PathBuf,
 }
 
 /// Why a server cannot be used at all.
@@ -134,6 +150,26 @@ impl GiteaServer {
     /// Address of a repository for git, without a credential.
     pub(super) fn clone_url(&self, repo: &str) -> String {
         format!("{}/{repo}.git", self.0.config.url)
+    }
+
+    /// Address of a repository for git by ssh, with what it takes; none where git goes by HTTP.
+    pub(super) fn by_ssh(&self, repo: &str) -> Option<SshRemote> {
+        let ssh = self.0.config.ssh.as_ref()?;
+        Some(SshRemote {
+            program: ssh.program.clone(),
+            url: format!("{}/{repo}.git", ssh.url.trim_end_matches('/')),
+            key: ssh.key.clone(),
+            known_hosts: ssh.known_hosts.clone(),
+        })
+    }
+
+    pub(super) fn has_ssh(&self) -> bool {
+        self.0.config.ssh.is_some()
+    }
+
+    /// Its name in `orch.yaml`.
+    pub(super) fn key(&self) -> &str {
+        &self.0.config.name
     }
 
     pub(super) fn ca(&self) -> Option<PathBuf> {

@@ -53,6 +53,7 @@ fn client(folder: &std::path::Path, fake: &Forgejo, notes: Arc<Notes>) -> GiteaI
         url: fake.url(),
         token: SecretPlace::File(token),
         ca: None,
+        ssh: None,
     });
     let shop = IssuesOf {
         repo: "acme/shop".to_owned(),

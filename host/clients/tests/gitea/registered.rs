@@ -16,6 +16,7 @@ fn server(site: &Site) -> GiteaServer {
         url: site.fake.url(),
         token: SecretPlace::File(site.folder.path().join("token")),
         ca: None,
+        ssh: None,
     });
     made.expect("it works")
 }

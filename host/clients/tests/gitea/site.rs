@@ -5,7 +5,7 @@ use std::process::Command;
 
 use orch_clients::SecretPlace;
 use orch_clients::gitea::{
-    GiteaForge, GiteaForgeConfig, GiteaLanding, GiteaServer, GiteaServerConfig, Places,
+    GiteaForge, GiteaForgeConfig, GiteaLanding, GiteaServer, GiteaServerConfig, GiteaSsh, Places,
 };
 use orch_conformance::Doing;
 use orch_conformance::forge::ForgeSite;
@@ -53,6 +53,20 @@ pub(crate) fn forge_at(
     ca: Option<PathBuf>,
     land: GiteaLanding,
 ) -> GiteaForge {
+    made(folder, url, (ca, None), land)
+}
+
+/// The forge with git by ssh.
+pub(crate) fn forge_by_ssh(folder: &Path, fake: &Forgejo, ssh: GiteaSsh) -> GiteaForge {
+    made(folder, &fake.url(), (None, Some(ssh)), GiteaLanding::Auto)
+}
+
+fn made(
+    folder: &Path,
+    url: &str,
+    (ca, ssh): (Option<PathBuf>, Option<GiteaSsh>),
+    land: GiteaLanding,
+) -> GiteaForge {
     let token = folder.join("token");
     std::fs::write(&token, "fake-token-of-the-bot\n").expect("it works");
     let server = GiteaServer::new(GiteaServerConfig {
@@ -60,6 +74,7 @@ pub(crate) fn forge_at(
         url: format!("{url}/"),
         token: SecretPlace::File(token),
         ca,
+        ssh,
     });
     let made = GiteaForge::new(GiteaForgeConfig {
         name: RepoName::new("shop").expect("it works"),
@@ -101,6 +116,22 @@ pub(crate) async fn site() -> Site {
         fake,
         forge,
         mirror,
+    }
+}
+
+impl Site {
+    /// A merge of `base` with a commit of somebody else's.
+    pub(crate) async fn merge(&self, base: &ObjectId, text: &str) -> ObjectId {
+        let theirs = self.commit(&self.base, text).await;
+        let tree = self.mirror.tree_of(&theirs).await.expect("it works");
+        let who = Identity {
+            name: "Ann".to_owned(),
+            email: "ann@orch.invalid".to_owned(),
+            at_s: 1_700_000_001,
+        };
+        let parents = [base, &theirs];
+        let made = self.mirror.commit_on(&tree, &parents, "Merge", &who);
+        made.await.expect("it works")
     }
 }
 

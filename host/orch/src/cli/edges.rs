@@ -30,6 +30,15 @@ pub(crate) struct ForgeAdd {
     /// File with certificates of the server's authority.
     #[arg(long)]
     pub(crate) ca: Option<PathBuf>,
+    /// Address for git by ssh, such as `ssh://git@git.example.org:22`; git goes by HTTP if not given.
+    #[arg(long, requires_all = ["ssh_key", "ssh_known_hosts"])]
+    pub(crate) ssh_url: Option<String>,
+    /// File with the private key of the user of Orch's own.
+    #[arg(long, requires = "ssh_url")]
+    pub(crate) ssh_key: Option<PathBuf>,
+    /// File with the keys by which the server is known.
+    #[arg(long, requires = "ssh_url")]
+    pub(crate) ssh_known_hosts: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use orch_config::{ForgeConfig, ForgeKind, SecretFrom};
+use orch_config::{ForgeConfig, ForgeKind, SecretFrom, SshConfig};
 use orch_domain::id::DoorName;
 use serde::Serialize;
 use serde_json::json;
@@ -73,6 +73,14 @@ async fn added(file: &Path, add: ForgeAdd) -> anyhow::Result<Added> {
             env: token.env,
         },
         ca: add.ca.as_deref().map(std::path::absolute).transpose()?,
+        ssh: match (add.ssh_url, add.ssh_key, add.ssh_known_hosts) {
+            (Some(url), Some(key), Some(known_hosts)) => Some(SshConfig {
+                url,
+                key: std::path::absolute(key)?,
+                known_hosts: std::path::absolute(known_hosts)?,
+            }),
+            _ => None,
+        },
     };
     let user = setup::server(name.as_str(), &wanted)?.whose().await?;
     for source in ["gitea", "forgejo", name.as_str()] {
@@ -106,6 +114,9 @@ async fn added(file: &Path, add: ForgeAdd) -> anyhow::Result<Added> {
     let mut entry = json!({"url": wanted.url, "token": token});
     if let Some(ca) = &wanted.ca {
         entry["ca"] = json!(ca);
+    }
+    if let Some(ssh) = &wanted.ssh {
+        entry["ssh"] = json!({"url": ssh.url, "key": ssh.key, "known_hosts": ssh.known_hosts});
     }
     let written = edit::put(file, "forges", &forge, &entry)?;
     Ok(Added {

@@ -1,19 +1,20 @@
 //! Which servers with repositories are there, made from what `orch.yaml` says of them?
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use orch_clients::gitea::{
     GiteaForge, GiteaForgeConfig, GiteaIssuesSetup, GiteaLanding, GiteaServer, GiteaServerConfig,
-    IssuesOf, Places,
+    GiteaSsh, IssuesOf, Places,
 };
 use orch_config::{
-    ForgeConfig, ForgeKind, ForgePlace, HostConfig, IssuesConfig, LandBy, RemotePlace,
+    ForgeConfig, ForgeKind, ForgePlace, HostConfig, IssuesConfig, LandBy, RemotePlace, SshConfig,
 };
 use orch_domain::id::{ItemPrefix, RepoName};
 use orch_domain::port::forge::Forge;
+use orch_process::resolve_program;
 
 use super::webhooks::secret;
 
@@ -103,6 +104,29 @@ pub(crate) fn server(name: &str, forge: &ForgeConfig) -> anyhow::Result<GiteaSer
             url: forge.url.clone(),
             token,
             ca: forge.ca.clone(),
+            ssh: forge.ssh.as_ref().map(|own| ssh(name, own)).transpose()?,
         })?,
+    })
+}
+
+/// How git reaches a forge by ssh. What is missing is said now, and not by the first fetch.
+fn ssh(name: &str, ssh: &SshConfig) -> anyhow::Result<GiteaSsh> {
+    let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+    let program = resolve_program(Path::new("ssh"), &path);
+    let program = program
+        .with_context(|| format!("`forges.{name}.ssh` in orch.yaml needs `ssh`; install it"))?;
+    for (key, file) in [("key", &ssh.key), ("known_hosts", &ssh.known_hosts)] {
+        std::fs::File::open(file).with_context(|| {
+            format!(
+                "`{}` of `forges.{name}.ssh.{key}` in orch.yaml cannot be read",
+                file.display()
+            )
+        })?;
+    }
+    Ok(GiteaSsh {
+        program,
+        url: ssh.url.clone(),
+        key: ssh.key.clone(),
+        known_hosts: ssh.known_hosts.clone(),
     })
 }

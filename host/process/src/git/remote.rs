@@ -4,12 +4,17 @@
 //! server redirects to is not followed.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orch_domain::id::ObjectId;
 
 use super::{Git, GitError, object_id, text_of};
 use crate::run::Finished;
+
+/// What holds for every call by ssh.
+const SSH_OPTIONS: &str = "-o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes -o UpdateHostKeys=no \
+    -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey -o BatchMode=yes \
+    -o ForwardAgent=no -o ClearAllForwardings=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
 
 /// A repository that is not the host's own.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +23,65 @@ pub enum Remote<'a> {
     Path(&'a Path),
     /// Behind an address.
     Http(&'a HttpRemote),
+    /// Behind an address, reached by ssh.
+    Ssh(&'a SshRemote),
+}
+
+/// A repository behind an address that is reached by ssh, with a key and known hosts of its own.
+#[derive(Debug, Clone)]
+pub struct SshRemote {
+    /// The program that speaks ssh.
+    pub program: PathBuf,
+    /// Its address, such as `ssh://git@git.example.org:22/acme/shop.git`.
+    pub url: String,
+    /// The private key.
+    pub key: PathBuf,
+    /// The keys by which the server is known; no other is taken.
+    pub known_hosts: PathBuf,
+}
+
+/// A repository behind an address, whichever way it is reached.
+#[derive(Debug, Clone)]
+pub enum Reached {
+    /// By HTTP.
+    Http(HttpRemote),
+    /// By ssh.
+    Ssh(SshRemote),
+}
+
+impl<'a> From<&'a Reached> for Remote<'a> {
+    fn from(reached: &'a Reached) -> Self {
+        match reached {
+            Reached::Http(remote) => Self::Http(remote),
+            Reached::Ssh(remote) => Self::Ssh(remote),
+        }
+    }
+}
+
+/// Whether a file can be named in a command line of ssh, which is read by a shell and then by ssh itself.
+pub fn can_be_named(path: &Path) -> bool {
+    let is_plain = |c: char| !c.is_control() && !matches!(c, '\'' | '"' | '%' | '\\' | '$');
+    path.to_str().is_some_and(|text| text.chars().all(is_plain))
+}
+
+impl SshRemote {
+    /// The command that git runs. Nothing of the user's own settings, keys and agents is asked, and a server that is
+    /// not known is not spoken to.
+    fn command(&self) -> Result<String, GitError> {
+        let mut words = Vec::new();
+        for path in [&self.program, &self.key, &self.known_hosts] {
+            if !can_be_named(path) {
+                return Err(GitError::UnsafeName(path.display().to_string()));
+            }
+            words.push(text_of(path)?);
+        }
+        let [program, key, known] = &words[..] else {
+            return Err(GitError::UnsafeName(self.url.clone()));
+        };
+        Ok(format!(
+            "'{program}' -F none -o 'IdentityFile=\"{key}\"' -o 'UserKnownHostsFile=\"{known}\"' {SSH_OPTIONS}"
+        ))
+    }
 }
 
 /// A repository behind an address. Shows its credential nowhere.
@@ -28,7 +92,7 @@ pub struct HttpRemote {
     /// Value of the header `Authorization`.
     pub authorization: String,
     /// Certificates to trust beside the machine's, in PEM.
-    pub ca: Option<std::path::PathBuf>,
+    pub ca: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for HttpRemote {
@@ -45,8 +109,8 @@ impl<'a> From<&'a Path> for Remote<'a> {
     }
 }
 
-impl<'a> From<&'a std::path::PathBuf> for Remote<'a> {
-    fn from(path: &'a std::path::PathBuf) -> Self {
+impl<'a> From<&'a PathBuf> for Remote<'a> {
+    fn from(path: &'a PathBuf) -> Self {
         Self::Path(path)
     }
 }
@@ -63,13 +127,21 @@ impl Remote<'_> {
         match self {
             Self::Path(path) => text_of(path),
             Self::Http(remote) => Ok(remote.url.clone()),
+            Self::Ssh(remote) => Ok(remote.url.clone()),
         }
     }
 
     /// Settings that hold for one call.
-    fn settings(self) -> Vec<(String, String)> {
-        let Self::Http(remote) = self else {
-            return Vec::new();
+    fn settings(self) -> Result<Vec<(String, String)>, GitError> {
+        let remote = match self {
+            Self::Path(_) => return Ok(Vec::new()),
+            Self::Ssh(remote) => {
+                return Ok(vec![
+                    ("core.sshCommand".to_owned(), remote.command()?),
+                    ("ssh.variant".to_owned(), "ssh".to_owned()),
+                ]);
+            }
+            Self::Http(remote) => remote,
         };
         let mut all = vec![
             ("http.followRedirects".to_owned(), "false".to_owned()),
@@ -85,14 +157,14 @@ impl Remote<'_> {
         if let Some(ca) = &remote.ca {
             all.push(("http.sslCAInfo".to_owned(), ca.display().to_string()));
         }
-        all
+        Ok(all)
     }
 }
 
 impl Git {
     /// Runs git for something that it asks of a remote.
     pub(super) async fn to(&self, remote: Remote<'_>, args: &[&str]) -> Result<Finished, GitError> {
-        let settings = remote.settings();
+        let settings = remote.settings()?;
         let mut env = vec![("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string())];
         for (index, (key, value)) in settings.into_iter().enumerate() {
             env.push((format!("GIT_CONFIG_KEY_{index}"), key));
@@ -126,5 +198,45 @@ impl Git {
         lines
             .map(|(commit, name)| Ok((name.to_owned(), object_id("ls-remote", commit)?)))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_that_a_shell_or_ssh_would_read_otherwise_is_not_named_to_them() {
+        for wrong in ["/a'b", "/a\"b", "/a%h", "/a\\b", "/$HOME", "/a\nb"] {
+            let remote = SshRemote {
+                program: "/usr/bin/ssh".into(),
+                url: "ssh://git@h/acme/shop.git".to_owned(),
+                key: wrong.into(),
+                known_hosts: "/known".into(),
+            };
+            let refused = Remote::Ssh(&remote).settings();
+            assert!(matches!(refused, Err(GitError::UnsafeName(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn server_is_spoken_to_only_if_it_is_known() {
+        let remote = SshRemote {
+            program: "/usr/bin/ssh".into(),
+            url: "ssh://git@h/acme/shop.git".to_owned(),
+            key: "/own keys/orch".into(),
+            known_hosts: "/known".into(),
+        };
+        let settings = Remote::Ssh(&remote).settings().unwrap();
+        let (_, command) = &settings[0];
+        for said in [
+            "'/usr/bin/ssh' -F none ",
+            "-o 'IdentityFile=\"/own keys/orch\"'",
+            "-o 'UserKnownHostsFile=\"/known\"'",
+            "-o StrictHostKeyChecking=yes",
+            "-o BatchMode=yes",
+        ] {
+            assert!(command.contains(said), "{command}");
+        }
     }
 }
