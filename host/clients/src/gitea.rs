@@ -18,6 +18,7 @@ mod statuses;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::port::forge::{
@@ -83,6 +84,8 @@ pub struct GiteaForge {
     fetching: Mutex<()>,
     /// Numbers of pull requests by branch, as they were found last: a list costs the server much more than one of them.
     numbers: Mutex<BTreeMap<String, u64>>,
+    /// Whether the server was seen not to notice by itself what landed.
+    is_blind: AtomicBool,
     /// The host's own login there.
     own: Mutex<Option<String>>,
 }
@@ -114,6 +117,7 @@ impl GiteaForge {
             mirror: Git::at(config.mirror)?,
             fetching: Mutex::default(),
             numbers: Mutex::default(),
+            is_blind: AtomicBool::new(false),
             own: Mutex::default(),
         })
     }

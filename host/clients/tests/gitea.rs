@@ -138,6 +138,45 @@ async fn merge_that_failed_and_moved_nothing_is_an_outage_and_one_that_is_refuse
 }
 
 #[tokio::test]
+async fn landing_that_the_server_shows_as_a_later_merge_is_settled() {
+    let (site, commit, number) = opened().await;
+    site.fake.rule(|rules| rules.autodetect = false);
+    lands(&site, &commit).await;
+    // Before the server looks, somebody merges something else.
+    let merge = site.merge(&commit, "somebody else's").await;
+    site.fake.rule(|rules| rules.autodetect = true);
+    let pushed = site.forge.push("main", &merge, Some(&commit)).await;
+    assert_eq!(pushed, Ok(PushOutcome::Done));
+    let shown = ("merged".to_owned(), Some(merge.to_string()));
+    assert_eq!(site.fake.pull(number), shown);
+    assert_eq!(site.forge.mark_merged(BRANCH, &commit).await, Ok(()));
+}
+
+#[tokio::test]
+async fn pull_request_whose_branch_moved_on_while_it_landed_stays_open_with_a_word() {
+    for manual in [false, true] {
+        let (site, commit, number) = opened().await;
+        site.fake.rule(|rules| {
+            rules.autodetect = false;
+            rules.manual = manual;
+        });
+        lands(&site, &commit).await;
+        let later = site.commit(&commit, "pushed too late").await;
+        let pushed = site.forge.push(BRANCH, &later, Some(&commit)).await;
+        assert_eq!(pushed, Ok(PushOutcome::Done));
+        for _ in 0..2 {
+            assert_eq!(site.forge.mark_merged(BRANCH, &commit).await, Ok(()));
+        }
+        assert_eq!(site.fake.pull(number).0, "open");
+        let comments = site.fake.comments(number);
+        assert!(
+            comments.len() == 1 && comments[0].contains(later.as_str()),
+            "{comments:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn landing_that_the_server_does_not_see_closes_its_pull_request_with_one_word_about_it() {
     let (site, commit, number) = opened().await;
     site.fake.rule(|rules| rules.autodetect = false);

@@ -442,10 +442,12 @@ pub(super) fn change(fake: &Forgejo, number: u64, change: impl FnOnce(&mut Pull)
 
 /// A pull request turns merged.
 pub(super) fn merged(fake: &Forgejo, number: u64, commit: &str) {
+    let head = find(fake, number).and_then(|pull| fake.tip(&pull.head));
     change(fake, number, |pull| {
         pull.is_open = false;
         pull.merged = Some(commit.to_owned());
-        pull.last_head = commit.to_owned();
+        // The server keeps the head of its own, whichever commit it names as merged.
+        pull.last_head = head.unwrap_or_else(|| pull.last_head.clone());
     });
     told(fake, number, "closed");
 }

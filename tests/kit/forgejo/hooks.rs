@@ -61,7 +61,18 @@ pub(super) fn after_push(fake: &Forgejo, before: &BTreeMap<String, String>) {
             .try_git(&["merge-base", "--is-ancestor", &head, &base])
             .is_ok()
         {
-            super::answers::merged(fake, number, &head);
+            // The first merge above the head, whosever it is; the head itself where the base moved straight on.
+            let above = format!("{head}..{base}");
+            let args = [
+                "rev-list",
+                "--ancestry-path",
+                "--merges",
+                "--reverse",
+                &above,
+            ];
+            let merges = fake.try_git(&args).unwrap_or_default();
+            let named = merges.lines().next().unwrap_or(&head).trim();
+            super::answers::merged(fake, number, named);
         }
     }
 }

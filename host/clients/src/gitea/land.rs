@@ -106,7 +106,11 @@ impl GiteaForge {
     }
 
     /// Whether the base at `tip` has the commit.
-    async fn has(&self, tip: Option<&ObjectId>, commit: &ObjectId) -> Result<bool, PortError> {
+    pub(super) async fn has(
+        &self,
+        tip: Option<&ObjectId>,
+        commit: &ObjectId,
+    ) -> Result<bool, PortError> {
         let Some(tip) = tip else { return Ok(false) };
         if tip == commit {
             return Ok(true);

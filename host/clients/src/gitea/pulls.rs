@@ -1,5 +1,6 @@
 //! Pull requests of the host's branches: found, opened once, and told what landed.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use orch_domain::id::ObjectId;
@@ -99,7 +100,9 @@ impl GiteaForge {
     }
 
     /// Tells a pull request that its commit has landed, in the first of three ways that the server lets the host go: it
-    /// saw so itself, it is told, or it is closed with a word about it.
+    /// is told, it sees so itself, or it is closed with a word about it. Being told comes first: a server that looks for
+    /// landings takes seconds for each of many. One whose branch has moved on stays open with a word: what was pushed
+    /// has not landed.
     pub(super) async fn settled(&self, branch: &str, commit: &ObjectId) -> Result<(), PortError> {
         let Some(found) = self.find(branch, None).await? else {
             let reason = format!("`{branch}` has no pull request");
@@ -110,11 +113,13 @@ impl GiteaForge {
             return Ok(());
         }
         if found.state == "open" {
-            for _ in 1..LOOKS {
-                tokio::time::sleep(PAUSE).await;
-                if self.is_settled(number, commit).await? {
-                    return Ok(());
-                }
+            if let Some(later) = self.later(branch, commit).await? {
+                let text = format!(
+                    "Landed as {commit}. What was pushed to `{branch}` since ends at {later} and has not landed: open a \
+                     pull request of its own for it, or close this one.\n\n{}",
+                    mark(commit.as_str())
+                );
+                return self.note_landing(number, commit, &text).await;
             }
             let order = json!({"Do": "manually-merged", "MergeCommitID": commit.as_str()});
             let path = self.at(&format!("/pulls/{number}/merge"));
@@ -128,12 +133,46 @@ impl GiteaForge {
             {
                 return Err(error);
             }
-            if self.is_settled(number, commit).await? {
+            if self.is_settled(number, commit).await? || self.sees_so(number, commit).await? {
                 return Ok(());
             }
         }
-        self.note_landing(number, commit).await?;
+        let text = format!("Landed as {commit}.\n\n{}", mark(commit.as_str()));
+        self.note_landing(number, commit, &text).await?;
         self.close(number).await
+    }
+
+    /// Where a branch has moved to after the commit of it that landed; none if nothing came after it.
+    async fn later(&self, branch: &str, commit: &ObjectId) -> Result<Option<ObjectId>, PortError> {
+        let Some(tip) = self.branch_tip(branch).await? else {
+            return Ok(None);
+        };
+        if tip == *commit {
+            return Ok(None);
+        }
+        if !matches!(self.mirror.resolve(tip.as_str()).await, Ok(Some(_))) {
+            self.fetched().await?;
+        }
+        match self.mirror.is_ancestor(&tip, commit).await {
+            Ok(true) => Ok(None),
+            Ok(false) => Ok(Some(tip)),
+            Err(error) => Err(self.of_git(error).await),
+        }
+    }
+
+    /// Waits for a server that looks for landings by itself. One that did not see the last is not waited for again.
+    async fn sees_so(&self, number: u64, commit: &ObjectId) -> Result<bool, PortError> {
+        if self.is_blind.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        for _ in 1..LOOKS {
+            tokio::time::sleep(PAUSE).await;
+            if self.is_settled(number, commit).await? {
+                return Ok(true);
+            }
+        }
+        self.is_blind.store(true, Ordering::Relaxed);
+        Ok(false)
     }
 
     /// Ends a pull request that nothing will land from, with a word about it. Servers close one whose branch is gone by
@@ -200,6 +239,14 @@ impl GiteaForge {
         match landed {
             None => Ok(false),
             Some(landed) if landed == *commit => Ok(true),
+            // A server that looks for landings names the first merge above the head, which somebody made later.
+            Some(landed)
+                if found.merged
+                    && found.head.sha == commit.as_str()
+                    && self.has(Some(&landed), commit).await? =>
+            {
+                Ok(true)
+            }
             Some(landed) => Err(self.failure(
                 PortFailure::Refused,
                 format!("pull request {number} was merged before, as {landed}"),
@@ -207,10 +254,14 @@ impl GiteaForge {
         }
     }
 
-    async fn note_landing(&self, number: u64, commit: &ObjectId) -> Result<(), PortError> {
-        let text = format!("Landed as {commit}.\n\n{}", mark(commit.as_str()));
+    async fn note_landing(
+        &self,
+        number: u64,
+        commit: &ObjectId,
+        text: &str,
+    ) -> Result<(), PortError> {
         let is_said = |body: &str| noted(body).as_ref() == Some(commit);
-        self.say_once(number, &text, is_said).await
+        self.say_once(number, text, is_said).await
     }
 
     /// Comments, unless a comment of the host's says so already.
