@@ -252,6 +252,27 @@ fn webhook_that_is_not_there_is_alerted_and_registered_by_a_command_that_can_be_
     });
 }
 
+#[test]
+fn webhook_that_is_registered_after_the_host_looked_first_is_not_alerted() {
+    let forge = forge_with(
+        |world| world.config["reconcile"] = json!({"webhooks_s": 20}),
+        |fake| {
+            fake.rule(|rules| {
+                rules.admin = true;
+                rules.target = None;
+            });
+        },
+    );
+    let Forge { world, fake, .. } = &forge;
+    let looks = || fake.requests("GET", "/hooks");
+    orch_kit::until("the host has looked", || (looks() > 0).then_some(()));
+    world.json(&["webhook", "register", "gitea"]);
+    let before = looks();
+    orch_kit::until("it has looked again", || (looks() > before).then_some(()));
+    let alerts = world.json(&["alerts"]).to_string();
+    assert!(!alerts.contains("is not registered there"), "{alerts}");
+}
+
 /// The issues of a repository are the tracker, in which `ann` may approve.
 fn with_issues(world: &mut World) {
     world.config["people"] =

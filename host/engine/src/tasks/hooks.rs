@@ -29,8 +29,19 @@ pub(crate) struct Hooks {
     pub(crate) doors: Doors,
 }
 
-/// What is wrong, by webhook and what it is about. It is told when it begins, and again when it changes.
-type Standing = BTreeMap<(DoorName, String), WebhookFault>;
+/// How soon what was found for the first time is looked at again, seconds.
+const AGAIN_S: u32 = 30;
+
+/// Something that is wrong, and whether people were told.
+#[derive(Debug)]
+struct Found {
+    fault: WebhookFault,
+    is_told: bool,
+}
+
+/// What is wrong, by webhook and what it is about. It is told when it still stands at the look after, for whoever sets a
+/// host up starts it and registers its webhooks in any order; and again when it changes.
+type Standing = BTreeMap<(DoorName, String), Found>;
 
 impl Hooks {
     /// Looks at the start and again and again until the host ends.
@@ -43,8 +54,12 @@ impl Hooks {
             {
                 tracing::warn!(error = format!("{error:#}"), "webhooks cannot be looked at");
             }
+            let pause_s = match standing.values().all(|found| found.is_told) {
+                true => reconcile.webhooks_s,
+                false => reconcile.webhooks_s.min(AGAIN_S),
+            };
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(u64::from(reconcile.webhooks_s))) => {}
+                () = tokio::time::sleep(Duration::from_secs(u64::from(pause_s))) => {}
                 () = stop.asked() => return,
             }
         }
@@ -60,11 +75,18 @@ impl Hooks {
                     standing.remove(&key);
                     continue;
                 };
-                let before = standing.insert(key.clone(), fault.clone());
                 // A count that has risen is no news.
-                let is_same = before
-                    .is_some_and(|b| std::mem::discriminant(&b) == std::mem::discriminant(&fault));
-                if is_same {
+                let kind = std::mem::discriminant(&fault);
+                let before = standing.get(&key);
+                let before = before.filter(|before| std::mem::discriminant(&before.fault) == kind);
+                let (stood, was_told) =
+                    before.map_or((false, false), |before| (true, before.is_told));
+                let found = Found {
+                    fault: fault.clone(),
+                    is_told: stood,
+                };
+                standing.insert(key.clone(), found);
+                if !stood || was_told {
                     continue;
                 }
                 let at = self.ledger.now();
