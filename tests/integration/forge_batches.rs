@@ -233,6 +233,40 @@ fn host_that_is_killed_while_their_ci_works_goes_on_with_the_same_batch_and_test
 }
 
 #[test]
+fn member_whose_pull_request_a_person_closes_or_aims_elsewhere_while_their_ci_works_does_not_land()
+{
+    let (site, host) = site(None, |fake| fake.hold_ci(BATCHES));
+    let items = ready(&site, host, &["One", "Two", "Three"]);
+    let Site { world, fake, .. } = &site;
+    let number = |item: &String| {
+        let is_it = |n: &u64| fake.pull_text(*n).0.starts_with(&format!("{item}:"));
+        (1..=fake.pulls() as u64).find(is_it).expect("it is open")
+    };
+    let (shut, aimed) = (number(&items[1]), number(&items[2]));
+    let _host = world.serve();
+    taken_up(&site, 1);
+    fake.set_open(shut, false);
+    fake.retarget(aimed, "release");
+    fake.release_ci();
+    let done = world.follow(&items[0], |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+    for (item, says) in [(&items[1], "was closed"), (&items[2], "another base")] {
+        let view = world.follow(item, |view| view["status"] == "blocked");
+        let why = view["why"].as_str().expect("a reason");
+        assert!(why.contains(says), "{why}");
+        assert!(view["merged_commit"].is_null(), "{view:#}");
+    }
+    let there = world.git(
+        "forge/acme/shop.git",
+        &["ls-tree", "-r", "--name-only", "main"],
+    );
+    assert!(there.contains(&format!("work/{}", items[0])), "{there}");
+    for item in &items[1..] {
+        assert!(!there.contains(&format!("work/{item}")), "{there}");
+    }
+}
+
+#[test]
 fn base_that_a_stranger_moves_while_their_ci_works_has_the_batch_tested_again_on_top() {
     let (site, host) = site(None, |fake| fake.hold_ci(BATCHES));
     let items = ready(&site, host, &["One", "Two"]);

@@ -18,8 +18,8 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{Batch, BatchMember, BatchRun, ClaimedJob, EvidenceRow, TaskRecord};
 
 use self::form::Formed;
-pub(super) use self::others::Asking;
-use self::others::{Said, of_others};
+use self::others::Said;
+pub(super) use self::others::{Asking, can_ask_others, of_others};
 use super::base::Bases;
 use super::checkout::Tested;
 use super::lease::MergeLease;

@@ -15,6 +15,7 @@ use super::gate::{Judging, Subject};
 use super::hold::BaseHold;
 use super::land_batch::{At, BatchLanding};
 use super::lease::MergeLease;
+use super::others::{taken_back, turned};
 use super::overtaken;
 use super::stop_asked::{AGAIN_MS, Stop, StopAsked};
 use crate::ledger::Ledger;
@@ -126,6 +127,12 @@ impl LandStep {
                     };
                     return Ok(Ending::failed(WORK, failure));
                 }
+            }
+            if let Some(event) = taken_back(record, repo).await? {
+                return Ok(Ending::event(event));
+            }
+            if let Some(which) = turned(&self.ledger, effective, repo, &head).await? {
+                return stale(&format!("{which} of {head} is not green any more"));
             }
             let data =
                 serde_json::json!({"head": head.as_str(), "base": base.as_str()}).to_string();

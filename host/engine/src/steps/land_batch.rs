@@ -20,6 +20,7 @@ use orch_store::{Batch, BatchMember, ClaimedJob, TaskRecord};
 use super::approval::{self, Approval};
 use super::gate::{Judging, Subject, is_last};
 use super::lease::MergeLease;
+use super::others::{taken_back, turned};
 use super::overtaken;
 use super::stack::{Branch, listed_branch};
 use super::stop_asked::{AGAIN_MS, Stop, StopAsked};
@@ -223,6 +224,13 @@ impl BatchLanding {
             let task = member.task;
             let of = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
             match listed_branch(&self.ledger, &of, repo, &tips).await? {
+                Branch::Own { .. } if taken_back(&of, repo).await?.is_some() => {
+                    let detail = format!(
+                        "the pull request of `{}` of batch {id} was closed or aimed elsewhere",
+                        of.branch
+                    );
+                    return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
+                }
                 Branch::Own { present, .. } => {
                     branches.push(BranchMove {
                         branch: of.branch,
@@ -240,6 +248,15 @@ impl BatchLanding {
             && let Some(ending) = self.stopped(batch).await?
         {
             return Ok(ending);
+        }
+        if let Some(pass) = batch.pass()
+            && let Some(which) = turned(&self.ledger, at.effective, repo, &pass.sha).await?
+        {
+            let detail = format!(
+                "{which} of batch {id} as {} is not green any more",
+                pass.sha
+            );
+            return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
         }
         match self.shut(at, batch).await? {
             Door::Shut => {}

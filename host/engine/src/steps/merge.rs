@@ -18,7 +18,7 @@ use super::hold::BaseHold;
 use super::image;
 use super::lease::{MergeLease, Taken};
 use super::onto::{self, Stranded};
-use super::others::{by_others, is_elsewhere, landed_by_others, retargeted};
+use super::others::{by_others, landed_by_others, taken_back};
 use super::retest::{BaseIsRed, retest};
 use super::stack::{Branch, Put, branch, pushed, put_on, rewritten};
 use crate::ledger::Ledger;
@@ -133,14 +133,11 @@ impl MergeStep {
         if let Some(ending) = self.batches.prepare(leader).await? {
             return Ok(ending);
         }
-        if repo.forge.shows_pull_requests()
-            && let Some(request) = repo.forge.pull_request(&record.branch).await?
-            && is_elsewhere(record, &request)
-        {
-            return Ok(Ending::event(retargeted(record)));
-        }
         if landed_by_others(&self.ledger, record, repo, &head, &base).await? {
             return Ok(Ending::event(by_others(record)));
+        }
+        if let Some(event) = taken_back(record, repo).await? {
+            return Ok(Ending::event(event));
         }
         let put = put_on(&self.ledger, record, repo, &head, &base, &base).await?;
         let (catch_up, tip) = match put {

@@ -1,13 +1,17 @@
 //! Did somebody else put a task's change onto its base, or aim it at another one? What the host did not judge to its end
 //! is not deployed by it, and what a person wants elsewhere does not land here.
 
+use orch_config::Effective;
 use orch_domain::event::EventKind;
 use orch_domain::id::ObjectId;
-use orch_domain::port::forge::PullRequest;
+use orch_domain::imports::CheckState;
+use orch_domain::port::forge::{PullRequest, PullRequestState};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
 use orch_store::TaskRecord;
 
+use super::batch::{can_ask_others, of_others};
+use super::contexts::{self, Times};
 use super::stack::stood_on;
 use crate::ledger::Ledger;
 use crate::ledger::intent::intended;
@@ -26,11 +30,12 @@ pub(crate) async fn landed_by_others(
         return Ok(false);
     }
     let (id, name) = (record.task.id, repo.name.clone());
-    let (said, open) = ledger
+    let (said, pushed, open) = ledger
         .read(move |tx| {
             Box::pin(async move {
                 let said = tx.latest_event(id, EventKind::LandIntent).await?;
-                Ok((said, tx.open_batch(&name).await?))
+                let pushed = tx.latest_event(id, EventKind::PushIntent).await?;
+                Ok((said, pushed, tx.open_batch(&name).await?))
             })
         })
         .await?;
@@ -44,7 +49,15 @@ pub(crate) async fn landed_by_others(
             return Ok(false);
         }
     }
-    Ok(!stood_on.is_empty())
+    if !stood_on.is_empty() {
+        return Ok(true);
+    }
+    // Before any gate has judged it on a base, what an agent wrote tells a head of its own from one of the base.
+    let Some(pushed) = pushed.as_deref().and_then(intended) else {
+        return Ok(false);
+    };
+    let is_there = repo.mirror.resolve(pushed.as_str()).await?.is_some();
+    Ok(is_there && repo.mirror.is_ancestor(&pushed, head).await?)
 }
 
 /// Whether a pull request is aimed at another base than its task's.
@@ -76,4 +89,56 @@ pub(crate) fn by_others(record: &TaskRecord) -> Event {
         reason: BlockReason::LandedByOthers,
         detail,
     }
+}
+
+/// What becomes of a task whose pull request somebody else closed.
+pub(crate) fn closed(record: &TaskRecord) -> Event {
+    Event::Halted {
+        reason: BlockReason::PullRequestClosed,
+        detail: format!(
+            "the pull request of `{}` was closed on the forge by somebody else",
+            record.branch
+        ),
+    }
+}
+
+/// What becomes of a task whose pull request a person closed or aimed at another base; none if it may land as far as
+/// that says. Asked right before a landing: the notice of it may be lost or late.
+pub(crate) async fn taken_back(record: &TaskRecord, repo: &Repo) -> anyhow::Result<Option<Event>> {
+    if !repo.forge.shows_pull_requests() {
+        return Ok(None);
+    }
+    let Some(request) = repo.forge.pull_request(&record.branch).await? else {
+        return Ok(None);
+    };
+    if is_elsewhere(record, &request) {
+        return Ok(Some(retargeted(record)));
+    }
+    let is_closed = request.state == PullRequestState::Closed;
+    Ok(is_closed.then(|| closed(record)))
+}
+
+/// Which contexts of others do not let a commit land any more that was green a moment ago: a run that is begun anew
+/// may have turned one red since.
+pub(crate) async fn turned(
+    ledger: &Ledger,
+    effective: &Effective,
+    repo: &Repo,
+    commit: &ObjectId,
+) -> anyhow::Result<Option<String>> {
+    let mut required = of_others(effective).peekable();
+    if !can_ask_others(repo) || required.peek().is_none() {
+        return Ok(None);
+    }
+    let posted = repo.forge.statuses(commit).await?;
+    // What may be absent was waited for long enough before, and a failure stops at once what it would hold up later.
+    let times = Times {
+        now: ledger.now(),
+        waits_since: Some(0),
+        quiet_ms: 0,
+    };
+    let checks = required.map(|context| contexts::check(context, &posted, times));
+    let open = checks.filter(|check| check.state != CheckState::Success);
+    let open: Vec<String> = open.map(|check| check.context).collect();
+    Ok((!open.is_empty()).then(|| open.join(", ")))
 }

@@ -7,12 +7,11 @@ use orch_domain::id::{BatchId, ObjectId, TaskId, WorkItem};
 use orch_store::{Batch, NewBatch, NewMember, TaskRecord};
 
 use super::super::approval::{self, Approval};
-use super::super::others::{is_elsewhere, landed_by_others};
+use super::super::others::{landed_by_others, taken_back};
 use super::super::stack::{Branch, Put, branch, put_on, rewritten};
 use super::others::{can_ask_others, of_others};
 use super::{BatchStep, Leader};
 use crate::ledger::apply::pipeline_of;
-use crate::ledger::repos::Repo;
 use crate::ledger::unwritten::Unwritten;
 
 /// Tasks on their way to production that are looked at, the oldest.
@@ -123,7 +122,7 @@ impl BatchStep {
         }
         // The reconciler halts such a task at its next look, which may come after the landing.
         if landed_by_others(&self.ledger, record, repo, &head, base).await?
-            || self.is_aimed_elsewhere(record, repo).await?
+            || taken_back(record, repo).await?.is_some()
         {
             return Ok(None);
         }
@@ -146,15 +145,6 @@ impl BatchStep {
                 Ok(None)
             }
         }
-    }
-
-    /// Whether a person aimed the task's pull request at another base.
-    async fn is_aimed_elsewhere(&self, record: &TaskRecord, repo: &Repo) -> anyhow::Result<bool> {
-        if !repo.forge.shows_pull_requests() {
-            return Ok(false);
-        }
-        let request = repo.forge.pull_request(&record.branch).await?;
-        Ok(request.is_some_and(|request| is_elsewhere(record, &request)))
     }
 
     async fn begin(&self, leader: Leader<'_>, members: Vec<NewMember>) -> anyhow::Result<Batch> {

@@ -74,13 +74,13 @@ impl Asking {
 }
 
 /// Contexts of others that a configuration requires.
-pub(super) fn of_others(effective: &Effective) -> impl Iterator<Item = &RequiredContext> {
+pub(in crate::steps) fn of_others(effective: &Effective) -> impl Iterator<Item = &RequiredContext> {
     let required = effective.required_contexts.iter();
     required.filter(|context| !context.is_own())
 }
 
 /// Whether the machines of others have to say something of what lands, and can: they see what is pushed.
-pub(super) fn can_ask_others(repo: &Repo) -> bool {
+pub(in crate::steps) fn can_ask_others(repo: &Repo) -> bool {
     matches!(repo.config.forge, ForgePlace::On(_))
 }
 

@@ -21,7 +21,7 @@ use crate::ledger::ci_request::{ask_ci, ask_ci_again};
 use crate::ledger::intent::own_pushes;
 use crate::ledger::repos::Repo;
 use crate::ledger::unwritten::Unwritten;
-use crate::steps::others::{by_others, is_elsewhere, landed_by_others, retargeted};
+use crate::steps::others::{by_others, closed, is_elsewhere, landed_by_others, retargeted};
 
 /// How often pull requests are looked at that nobody told of, milliseconds.
 const REQUESTS_EVERY_MS: i64 = 120_000;
@@ -345,14 +345,7 @@ async fn make_good(
             // A block tells people by itself.
             (Event::Halted { reason, detail }, None, None)
         }
-        Drift::RequestClosed => {
-            let detail = format!(
-                "the pull request of `{}` was closed on the forge by somebody else",
-                record.branch
-            );
-            let reason = BlockReason::PullRequestClosed;
-            (Event::Halted { reason, detail }, None, None)
-        }
+        Drift::RequestClosed => (closed(record), None, None),
         Drift::LandedByOthers => (by_others(record), None, None),
         Drift::Retargeted => (retargeted(record), None, None),
     };
