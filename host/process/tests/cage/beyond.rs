@@ -2,7 +2,9 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::kit::{Host, hosts, said};
+use orch_process::sandbox::{Profile, Trial, canary};
+
+use super::kit::{Host, example, hosts, said};
 
 /// A number that the machine has in a file.
 fn of_machine(path: &str) -> u64 {
@@ -129,5 +131,17 @@ fn program_with_rights_of_its_owner_gives_none() {
             "cp /usr/bin/id own-id && chmod 6755 own-id && test \"$(./own-id -u)\" = \"$(id -u)\"",
         );
         host.refuses("echo x | timeout 5 su -c id root");
+    }
+}
+
+#[tokio::test]
+async fn trials_hold_whatever_the_program_is_called() {
+    let scratch = tempfile::tempdir_in("/var/tmp").unwrap();
+    let orch = example("caged");
+    let tried = canary(&orch, scratch.path(), Profile::Namespaces, &[]).await;
+    let tried = tried.unwrap();
+    assert!(tried.len() > 30, "{tried:#?}");
+    for check in &tried {
+        assert_ne!(check.trial, Trial::DoesNotHold, "{check:#?}");
     }
 }
