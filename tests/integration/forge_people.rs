@@ -82,6 +82,7 @@ fn change_that_somebody_else_merges_before_any_gate_judged_it_is_alerted() {
         let view = world.task(&item);
         (view["status"] == "waiting" && view["step"] == "analysis-approved").then_some(())
     });
+    world.follow(&item, |_| fake.pulls() == 1);
     fake.merge_by_others(1);
     until("the task is blocked", || {
         (world.task(&item)["status"] == "blocked").then_some(())
