@@ -4,6 +4,7 @@
 //! `orch-bench --help` names the sections. A benchmark that finds work lost or done twice ends the run with
 //! an error, and no page is written. SIGINT and SIGTERM end it in order: what it had started ends with it.
 
+mod cage;
 mod claims;
 mod gates;
 mod host;
@@ -45,6 +46,7 @@ Sections, in the order of the page:
   tasks      10, 100 and 1,000 tasks at once through every stage, and a list of 10,000
   landing    tasks that wait for one base, simulated
   webhooks   10,000 signed deliveries, and 100,000 forged ones
+  cage       starts in the cage, bytes through its proxy, answers through the model gateway
 ";
 
 /// What can be measured by itself.
@@ -60,11 +62,12 @@ enum Section {
     Tasks,
     Landing,
     Webhooks,
+    Cage,
 }
 
 impl Section {
     /// All of them, in the order of the page.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Gates,
         Self::Queue,
         Self::Claims,
@@ -75,6 +78,7 @@ impl Section {
         Self::Tasks,
         Self::Landing,
         Self::Webhooks,
+        Self::Cage,
     ];
 
     fn as_str(self) -> &'static str {
@@ -89,6 +93,7 @@ impl Section {
             Self::Tasks => "tasks",
             Self::Landing => "landing",
             Self::Webhooks => "webhooks",
+            Self::Cage => "cage",
         }
     }
 
@@ -109,6 +114,7 @@ impl Section {
             Self::Tasks => tasks::run(orch).await?,
             Self::Landing => vec![landing::run()?],
             Self::Webhooks => vec![webhooks::run(orch).await?],
+            Self::Cage => cage::run(orch).await?,
         })
     }
 }
