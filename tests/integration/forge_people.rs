@@ -74,26 +74,6 @@ fn change_that_somebody_else_merges_is_alerted_and_not_deployed() {
 }
 
 #[test]
-fn change_that_somebody_else_merges_before_any_gate_judged_it_is_alerted() {
-    let forge = forge(|_| {});
-    let Forge { world, fake, .. } = &forge;
-    let item = world.begin("Round to cents");
-    until("its analysis waits for a person", || {
-        let view = world.task(&item);
-        (view["status"] == "waiting" && view["step"] == "analysis-approved").then_some(())
-    });
-    world.follow(&item, |_| fake.pulls() == 1);
-    fake.merge_by_others(1);
-    until("the task is blocked", || {
-        (world.task(&item)["status"] == "blocked").then_some(())
-    });
-    let view = world.task(&item);
-    let why = view["why"].as_str().unwrap();
-    assert!(why.contains("somebody else put"), "{why}");
-    assert!(view["merged_commit"].is_null(), "{view:#}");
-}
-
-#[test]
 fn change_that_lands_by_others_while_nobody_tells_is_found_before_anything_is_prepared() {
     let forge = forge(|fake| fake.rule(|rules| rules.hooks = Hooks::Lost));
     let Forge { world, fake, .. } = &forge;

@@ -30,12 +30,11 @@ pub(crate) async fn landed_by_others(
         return Ok(false);
     }
     let (id, name) = (record.task.id, repo.name.clone());
-    let (said, pushed, open) = ledger
+    let (said, open) = ledger
         .read(move |tx| {
             Box::pin(async move {
                 let said = tx.latest_event(id, EventKind::LandIntent).await?;
-                let pushed = tx.latest_event(id, EventKind::PushIntent).await?;
-                Ok((said, pushed, tx.open_batch(&name).await?))
+                Ok((said, tx.open_batch(&name).await?))
             })
         })
         .await?;
@@ -49,15 +48,7 @@ pub(crate) async fn landed_by_others(
             return Ok(false);
         }
     }
-    if !stood_on.is_empty() {
-        return Ok(true);
-    }
-    // Before any gate has judged it on a base, what an agent wrote tells a head of its own from one of the base.
-    let Some(pushed) = pushed.as_deref().and_then(intended) else {
-        return Ok(false);
-    };
-    let is_there = repo.mirror.resolve(pushed.as_str()).await?.is_some();
-    Ok(is_there && repo.mirror.is_ancestor(&pushed, head).await?)
+    Ok(!stood_on.is_empty())
 }
 
 /// Whether a pull request is aimed at another base than its task's.
