@@ -68,7 +68,7 @@ async fn provide(provider: TcpListener) {
     while let Ok((mut stream, _)) = provider.accept().await {
         tokio::spawn(async move {
             let mut request = Vec::new();
-            while !request.ends_with(ASK.as_bytes()) {
+            while !is_whole(&request) {
                 if !matches!(stream.read_buf(&mut request).await, Ok(1..)) {
                     return;
                 }
@@ -83,6 +83,17 @@ async fn provide(provider: TcpListener) {
                 .ok();
         });
     }
+}
+
+/// Whether all of a request has come, by the length that it states.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.split("content-length:").nth(1);
+    let length = length.and_then(|rest| rest.lines().next()?.trim().parse().ok());
+    body.len() >= length.unwrap_or(0)
 }
 
 /// Asks, keeps how long the first byte took, and reads to the end.

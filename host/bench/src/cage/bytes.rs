@@ -102,6 +102,7 @@ async fn download(orch: &Path, cage: Option<&Confinement>, port: u16) -> anyhow:
             let mut command = Command::new(&wrapped.program);
             command.args(&wrapped.args).envs(proxy_variables());
             command.env(&wrapped.variable.0, &wrapped.variable.1);
+            command.current_dir(&cage.write[0]);
             command
         }
     };

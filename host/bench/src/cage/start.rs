@@ -23,32 +23,41 @@ pub(super) fn run(orch: &Path) -> anyhow::Result<Table> {
     let folder = tempfile::tempdir_in("/var/tmp")?;
     let own = folder.path().join("own");
     std::fs::create_dir(&own)?;
-    let caged = cage(&folder.path().join("agent"), Network::None)?;
-    let proxied = cage(&folder.path().join("proxied"), Network::Proxied)?;
+    let (agent, by_proxy) = (folder.path().join("agent"), folder.path().join("proxied"));
+    let caged = cage(&agent, Network::None)?;
+    let proxied = cage(&by_proxy, Network::Proxied)?;
     let trusted = Inaccessible {
         paths: vec![own],
         kept: Vec::new(),
         is_required: true,
     };
     let program = Path::new(PROGRAM);
+    // A program in a cage works in a folder that it sees.
+    let (in_agent, in_proxied) = (agent.join("tree"), by_proxy.join("tree"));
     let kinds = [
-        ("bare", None),
+        ("bare", &in_agent, None),
         (
             "an agent, without a network",
+            &in_agent,
             Some(caged.wrap(orch, program, &[])),
         ),
         (
             "an agent, by a proxy",
+            &in_proxied,
             Some(proxied.wrap(orch, program, &[])),
         ),
-        ("a trusted command", Some(trusted.wrap(orch, program, &[]))),
+        (
+            "a trusted command",
+            &in_agent,
+            Some(trusted.wrap(orch, program, &[])),
+        ),
     ];
     let mut times = kinds.each_ref().map(|_| histogram());
     // The first of each is not counted: what it reads of the disk is read by then.
     for round in 0..=ROUNDS {
-        for ((name, wrapped), times) in kinds.iter().zip(&mut times) {
+        for ((name, place, wrapped), times) in kinds.iter().zip(&mut times) {
             let begun = Instant::now();
-            let ended = command(wrapped.as_ref()).status()?;
+            let ended = command(place, wrapped.as_ref()).status()?;
             ensure!(ended.success(), "{name}: {PROGRAM} ended with {ended}");
             if round > 0 {
                 record(times, begun)?;
@@ -57,7 +66,7 @@ pub(super) fn run(orch: &Path) -> anyhow::Result<Table> {
     }
     let median = |times: &Histogram<u64>| times.value_at_quantile(0.5) as f64 / 1e6;
     let bare = median(&times[0]);
-    let rows = kinds.iter().zip(&times).map(|((name, _), times)| {
+    let rows = kinds.iter().zip(&times).map(|((name, ..), times)| {
         let later = median(times) - bare;
         vec![
             (*name).to_owned(),
@@ -78,7 +87,7 @@ pub(super) fn run(orch: &Path) -> anyhow::Result<Table> {
     })
 }
 
-fn command(wrapped: Option<&Wrapped>) -> Command {
+fn command(place: &Path, wrapped: Option<&Wrapped>) -> Command {
     let mut command = match wrapped {
         None => Command::new(PROGRAM),
         Some(wrapped) => {
@@ -88,6 +97,7 @@ fn command(wrapped: Option<&Wrapped>) -> Command {
             command
         }
     };
+    command.current_dir(place);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
