@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::RESULT_BYTES_MAX;
 use crate::stream::Format;
+use crate::usage::Usage;
 
 /// Which agent, and how to talk to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,77 +84,12 @@ pub enum DeclaredOutcome {
 /// Most that one run is believed to have cost, dollars. A command line that says more, or less than nothing, has
 /// miscounted: what it says would make every budget worthless, or use it up at once.
 pub const COST_USD_MAX: f64 = 10_000.0;
-/// Most tokens of one class that one run is believed to have used: some thousand times the longest runs.
-pub const TOKENS_MAX: u64 = 1_000_000_000_000;
-
 /// The cost, if it can be one; zero has no sign.
 fn cost(value: &serde_json::Value) -> Option<f64> {
     let usd = value
         .as_f64()
         .filter(|usd| (0.0..=COST_USD_MAX).contains(usd))?;
     Some(usd.abs())
-}
-
-/// Tokens that a run used, by class.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Usage {
-    /// Read by the model, neither from nor into the provider's cache.
-    pub input_tokens: u64,
-    /// Written by the model.
-    pub output_tokens: u64,
-    /// Read from the provider's cache.
-    pub cache_read_input_tokens: u64,
-    /// Written into the provider's cache.
-    pub cache_creation_input_tokens: u64,
-}
-
-impl Usage {
-    /// Class by class; what does not fit stays at the largest number.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        let Self {
-            input_tokens,
-            output_tokens,
-            cache_read_input_tokens,
-            cache_creation_input_tokens,
-        } = other;
-        Self {
-            input_tokens: self.input_tokens.saturating_add(input_tokens),
-            output_tokens: self.output_tokens.saturating_add(output_tokens),
-            cache_read_input_tokens: self
-                .cache_read_input_tokens
-                .saturating_add(cache_read_input_tokens),
-            cache_creation_input_tokens: self
-                .cache_creation_input_tokens
-                .saturating_add(cache_creation_input_tokens),
-        }
-    }
-
-    /// Tokens of every class.
-    pub fn total(self) -> u64 {
-        self.input_tokens
-            .saturating_add(self.output_tokens)
-            .saturating_add(self.cache_read_input_tokens)
-            .saturating_add(self.cache_creation_input_tokens)
-    }
-
-    /// Itself, if no class of it is more than can be.
-    fn believed(self) -> Option<Self> {
-        let classes = [
-            self.input_tokens,
-            self.output_tokens,
-            self.cache_read_input_tokens,
-            self.cache_creation_input_tokens,
-        ];
-        let is_believed = classes.iter().all(|tokens| *tokens <= TOKENS_MAX);
-        is_believed.then_some(self)
-    }
-
-    /// Whether no model was asked at all.
-    pub fn is_zero(self) -> bool {
-        self.total() == 0
-    }
 }
 
 /// What an agent's output says of its end.
@@ -173,7 +109,7 @@ pub struct Terminal {
     pub denials: Vec<String>,
     /// Cost in dollars, if it says so; never more than [`COST_USD_MAX`], never less than nothing.
     pub cost_usd: Option<f64>,
-    /// Tokens it used, if it says so; never more than [`TOKENS_MAX`] of a class.
+    /// Tokens it used, if it says so; never more than [`crate::usage::TOKENS_MAX`] of a class.
     pub usage: Option<Usage>,
     /// Whether its usage is always counted, so that none means that no model answered.
     pub is_metered: bool,

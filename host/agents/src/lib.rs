@@ -13,5 +13,6 @@ pub mod logins;
 pub mod preflight;
 pub mod stream;
 pub mod supervise;
+pub mod usage;
 mod words;
 pub mod workspace;

@@ -3,7 +3,8 @@
 use orch_domain::outcome::ResultFault;
 use serde::Deserialize;
 
-use super::{Plan, PlanInput, Reading, Terminal, Usage, cost, json};
+use super::{Plan, PlanInput, Reading, Terminal, cost, json};
+use crate::usage::Usage;
 use crate::words::short;
 
 pub(super) fn plan(input: &PlanInput, prompt_as_file: bool) -> Plan {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use orch_domain::run_event::{RunEvent, bounded};
 use serde_json::Value;
 
-use crate::driver::Usage;
+use crate::usage::Usage;
 use crate::words::short;
 
 /// Most calls of tools whose ends are awaited at once; the oldest is forgotten then.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use orch_domain::outcome::{KillReason, RunOutcome};
 
 use super::{Known, SESSION_LIMIT, SUCCESS, classify, claude, ended, known, says};
-use crate::driver::{Reading, Terminal, Usage};
+use crate::driver::{Reading, Terminal};
+use crate::usage::Usage;
 
 const AUTH_LOST: &str = include_str!("payloads/claude-stream-auth-failed.jsonl");
 
@@ -271,7 +272,7 @@ fn usage_is_the_results_own_total() {
     assert_eq!(
         terminal(by_model).usage,
         Some(Usage {
-            input_tokens: crate::driver::TOKENS_MAX,
+            input_tokens: crate::usage::TOKENS_MAX,
             output_tokens: 2,
             ..Usage::default()
         })

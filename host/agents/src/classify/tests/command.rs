@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use orch_domain::outcome::{ResultFault, RunOutcome};
 
 use super::{Known, classify, command, ended, known, outcome};
-use crate::driver::{DeclaredOutcome, Driver, Reading, Usage};
+use crate::driver::{DeclaredOutcome, Driver, Reading};
 use crate::folder::RESULT_BYTES_MAX;
 use crate::folder::RunResult;
+use crate::usage::Usage;
 
 fn declaring(codes: &[(i32, DeclaredOutcome)]) -> Driver {
     Driver::Command {
@@ -299,6 +300,6 @@ fn cost_and_tokens_that_cannot_be_are_not_believed() {
         let json = format!("{{\"is_error\":false,\"usage\":{{\"output_tokens\":{tokens}}}}}");
         terminal(&json).usage.map(Usage::total)
     };
-    let most = crate::driver::TOKENS_MAX;
+    let most = crate::usage::TOKENS_MAX;
     assert_eq!((usage(most), usage(most + 1)), (Some(most), None));
 }

@@ -7,7 +7,8 @@ use orch_domain::outcome::ResultFault;
 use serde_json::Value;
 
 use super::RESULT_LINE;
-use crate::driver::{Reading, Terminal, Usage, cost, json};
+use crate::driver::{Reading, Terminal, cost, json};
+use crate::usage::Usage;
 use crate::words::short;
 
 /// A result event, or why the text that should be one is none.

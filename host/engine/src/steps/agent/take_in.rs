@@ -1,8 +1,9 @@
 //! Takes in a run that ended: how it ended, what it changed, and what that comes to.
 
 use orch_agents::classify::{Known, classify};
-use orch_agents::driver::{Driver, Reading, Usage};
+use orch_agents::driver::{Driver, Reading};
 use orch_agents::folder::{RESULT_BYTES_MAX, RunFolder, RunResult, RunState, STDERR, STDOUT};
+use orch_agents::usage::Usage;
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::left::{ChangeKind, Refusal, Strayed};
