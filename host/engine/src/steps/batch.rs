@@ -18,10 +18,11 @@ use orch_domain::transition::{Event, WorkFailure};
 use orch_store::{Batch, BatchMember, BatchRun, ClaimedJob, EvidenceRow, TaskRecord};
 
 use self::form::Formed;
+pub(super) use self::others::Asking;
 use self::others::Said;
-pub(super) use self::others::{Asking, can_ask_others, of_others};
 use super::base::Bases;
 use super::checkout::Tested;
+use super::contexts::of_others;
 use super::lease::MergeLease;
 use super::retest::retest;
 use crate::ledger::Ledger;

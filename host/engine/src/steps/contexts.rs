@@ -1,9 +1,11 @@
 //! How does a required context of somebody else's count, by what was posted of it?
 
-use orch_config::RequiredContext;
+use orch_config::{Effective, ForgePlace, RequiredContext};
 use orch_domain::id::UnixMs;
 use orch_domain::imports::{Check, CheckState};
 use orch_domain::port::forge::Status;
+
+use crate::ledger::repos::Repo;
 
 /// How long a failure of somebody else's has to stand, milliseconds.
 pub(super) const QUIET_MS: i64 = 30_000;
@@ -16,6 +18,17 @@ pub(super) struct Times {
     pub(super) waits_since: Option<UnixMs>,
     /// How long a failure has to stand, milliseconds.
     pub(super) quiet_ms: i64,
+}
+
+/// Contexts of others that a configuration requires.
+pub(super) fn of_others(effective: &Effective) -> impl Iterator<Item = &RequiredContext> {
+    let required = effective.required_contexts.iter();
+    required.filter(|context| !context.is_own())
+}
+
+/// Whether the machines of others have to say something of what lands, and can: they see what is pushed.
+pub(super) fn can_ask_others(repo: &Repo) -> bool {
+    matches!(repo.config.forge, ForgePlace::On(_))
 }
 
 /// How a context of somebody else's stands, by all that was posted of the commit.

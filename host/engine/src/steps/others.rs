@@ -10,8 +10,7 @@ use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
 use orch_store::TaskRecord;
 
-use super::batch::{can_ask_others, of_others};
-use super::contexts::{self, Times};
+use super::contexts::{self, Times, can_ask_others, of_others};
 use super::stack::stood_on;
 use crate::ledger::Ledger;
 use crate::ledger::intent::intended;

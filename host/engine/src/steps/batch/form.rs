@@ -7,9 +7,9 @@ use orch_domain::id::{BatchId, ObjectId, TaskId, WorkItem};
 use orch_store::{Batch, NewBatch, NewMember, TaskRecord};
 
 use super::super::approval::{self, Approval};
+use super::super::contexts::{can_ask_others, of_others};
 use super::super::others::{landed_by_others, taken_back};
 use super::super::stack::{Branch, Put, branch, put_on, rewritten};
-use super::others::{can_ask_others, of_others};
 use super::{BatchStep, Leader};
 use crate::ledger::apply::pipeline_of;
 use crate::ledger::unwritten::Unwritten;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use orch_config::{Effective, ForgePlace, RequiredContext};
+use orch_config::Effective;
 use orch_domain::batch::{WhyDissolved, branch_of};
 use orch_domain::id::TaskId;
 use orch_domain::imports::{Check, CheckState};
@@ -16,7 +16,7 @@ use orch_domain::job::{PutOff, PutOffKind};
 use orch_domain::port::forge::PushOutcome;
 use orch_store::{Batch, BatchBranch, BatchMember, ClaimedJob, TaskRecord};
 
-use super::super::contexts::{self, Times};
+use super::super::contexts::{self, Times, of_others};
 use super::super::lease::Taken;
 use super::{BatchStep, Leader};
 use crate::ledger::ending::Ending;
@@ -71,17 +71,6 @@ impl Asking {
         let (branch, at) = asking.get(&task)?;
         (at.elapsed() < WHOLE_LOOK).then(|| branch.clone())
     }
-}
-
-/// Contexts of others that a configuration requires.
-pub(in crate::steps) fn of_others(effective: &Effective) -> impl Iterator<Item = &RequiredContext> {
-    let required = effective.required_contexts.iter();
-    required.filter(|context| !context.is_own())
-}
-
-/// Whether the machines of others have to say something of what lands, and can: they see what is pushed.
-pub(in crate::steps) fn can_ask_others(repo: &Repo) -> bool {
-    matches!(repo.config.forge, ForgePlace::On(_))
 }
 
 impl BatchStep {
