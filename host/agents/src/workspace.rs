@@ -232,22 +232,20 @@ impl Workspace {
         let tree = self.tree();
         for name in AGENT_CONFIGURATION {
             remove(&tree.join(name))?;
-            for entry in git.list(base, name).await? {
-                // Symbolic links in agent configuration would lead out of the trusted tree.
-                if !entry.mode.starts_with("100") {
-                    continue;
-                }
-                if let orch_process::git::Blob::Text(text) =
-                    git.read_blob(&entry, 1024 * 1024).await?
-                {
-                    let path = tree.join(OsStr::from_bytes(entry.path.as_bytes()));
-                    let parent = path.parent().unwrap_or(&tree).to_owned();
-                    std::fs::create_dir_all(&parent).map_err(|source| GitError::Io {
-                        path: parent,
-                        source,
-                    })?;
-                    std::fs::write(&path, text).map_err(|source| GitError::Io { path, source })?;
-                }
+        }
+        for entry in git.listed(base, &AGENT_CONFIGURATION).await? {
+            // Symbolic links in agent configuration would lead out of the trusted tree.
+            if !entry.mode.starts_with("100") {
+                continue;
+            }
+            if let orch_process::git::Blob::Text(text) = git.read_blob(&entry, 1024 * 1024).await? {
+                let path = tree.join(OsStr::from_bytes(entry.path.as_bytes()));
+                let parent = path.parent().unwrap_or(&tree).to_owned();
+                std::fs::create_dir_all(&parent).map_err(|source| GitError::Io {
+                    path: parent,
+                    source,
+                })?;
+                std::fs::write(&path, text).map_err(|source| GitError::Io { path, source })?;
             }
         }
         Ok(())

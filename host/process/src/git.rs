@@ -3,6 +3,7 @@
 //! The host works on mirrors of its own. An agent's clone is a plain folder to it: whatever the agent did
 //! to its `.git` is never run or read.
 
+mod answers;
 mod attributes;
 mod catch_up;
 mod incomplete;
@@ -21,12 +22,15 @@ mod tree;
 mod work;
 
 use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_domain::id::ObjectId;
 
 use crate::run::{Finished, RunError, Spec, resolve_program, run};
+
+use answers::Answers;
 
 pub use attributes::FilterRule;
 pub use catch_up::CatchUpOutcome;
@@ -104,6 +108,7 @@ pub enum GitError {
 pub struct Git {
     program: PathBuf,
     git_dir: PathBuf,
+    answers: Answers,
 }
 
 impl Git {
@@ -115,7 +120,17 @@ impl Git {
         Ok(Self {
             program: resolve_program(Path::new("git"), &own_path())?,
             git_dir: git_dir.into(),
+            answers: Answers::default(),
         })
+    }
+
+    /// Another repository, by the same program.
+    fn elsewhere(&self, git_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            program: self.program.clone(),
+            git_dir: git_dir.into(),
+            answers: Answers::default(),
+        }
     }
 
     /// Where it lies.
@@ -150,10 +165,20 @@ impl Git {
         if !self.git_dir.join("HEAD").exists() {
             return Err(not_bare());
         }
-        match self.text(["rev-parse", "--is-bare-repository"]).await {
-            Ok(answer) if answer == "true" => Ok(()),
-            Ok(_) | Err(GitError::Failed { .. }) => Err(not_bare()),
-            Err(error) => Err(error),
+        // Asked before each step of a task: git is, when the file that says so is another one than before.
+        let file = std::fs::metadata(self.git_dir.join("config")).map_err(|_| not_bare())?;
+        let file = (file.ino(), file.size(), file.mtime(), file.mtime_nsec());
+        let question = ["rev-parse", "--is-bare-repository", &format!("{file:?}")];
+        if self.answers.known(&question).is_some() {
+            return Ok(());
+        }
+        let done = self.raw(&question[..2], &[], None, &[]).await?;
+        match done.success() && done.stdout.text().trim() == "true" {
+            true => {
+                self.answers.keep(&question, &done);
+                Ok(())
+            }
+            false => Err(not_bare()),
         }
     }
 
@@ -218,7 +243,7 @@ impl Git {
             older.as_str(),
             newer.as_str(),
         ];
-        let done = self.raw(&args, &[], None, &[]).await?;
+        let done = self.of_objects(&args, &[]).await?;
         match done.exit.code() {
             0 => Ok(true),
             1 => Ok(false),
@@ -232,7 +257,7 @@ impl Git {
     /// [`GitError`].
     pub async fn common(&self, a: &ObjectId, b: &ObjectId) -> Result<Option<ObjectId>, GitError> {
         let args = ["merge-base", a.as_str(), b.as_str()];
-        let done = self.raw(&args, &[], None, &[]).await?;
+        let done = self.of_objects(&args, &[]).await?;
         match done.exit.code() {
             0 => object_id("merge-base", done.stdout.text().trim()).map(Some),
             1 => Ok(None),
@@ -246,7 +271,7 @@ impl Git {
     /// [`GitError`].
     pub async fn all_common(&self, a: &ObjectId, b: &ObjectId) -> Result<Vec<ObjectId>, GitError> {
         let args = ["merge-base", "--all", a.as_str(), b.as_str()];
-        let done = self.raw(&args, &[], None, &[]).await?;
+        let done = self.of_objects(&args, &[]).await?;
         match done.exit.code() {
             0 => (done.stdout.text().lines())
                 .map(|line| object_id("merge-base", line.trim()))
@@ -261,10 +286,24 @@ impl Git {
     /// # Errors
     /// [`GitError`]; histories without a common ancestor fail.
     pub async fn merge_base(&self, a: &ObjectId, b: &ObjectId) -> Result<ObjectId, GitError> {
-        object_id(
-            "merge-base",
-            &self.text(["merge-base", a.as_str(), b.as_str()]).await?,
-        )
+        let args = ["merge-base", a.as_str(), b.as_str()];
+        let done = self.of_objects(&args, &[]).await?;
+        let done = self.demanded(&args, done)?;
+        object_id("merge-base", done.stdout.text().trim())
+    }
+
+    /// Asks about objects by their ids alone; each question is put to git once.
+    async fn of_objects(
+        &self,
+        args: &[&str],
+        env: &[(&str, &OsStr)],
+    ) -> Result<Finished, GitError> {
+        if let Some(known) = self.answers.known(args) {
+            return Ok(known);
+        }
+        let done = self.raw(args, env, None, &[]).await?;
+        self.answers.keep(args, &done);
+        Ok(done)
     }
 
     async fn call<const N: usize>(&self, args: [&str; N]) -> Result<Finished, GitError> {
@@ -284,10 +323,13 @@ impl Git {
         stdin: &[u8],
     ) -> Result<Finished, GitError> {
         let done = self.raw(args, env, cwd, stdin).await?;
-        if done.success() && !done.stdout.truncated {
-            Ok(done)
-        } else {
-            Err(self.failed(args, &done))
+        self.demanded(args, done)
+    }
+
+    fn demanded(&self, args: &[&str], done: Finished) -> Result<Finished, GitError> {
+        match done.success() && !done.stdout.truncated {
+            true => Ok(done),
+            false => Err(self.failed(args, &done)),
         }
     }
 

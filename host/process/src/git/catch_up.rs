@@ -197,10 +197,7 @@ impl Git {
         who: &Identity,
     ) -> Result<Replayed, GitError> {
         let scratch = scratch()?;
-        let clone = Self {
-            program: self.program.clone(),
-            git_dir: scratch.path().join("clone.git"),
-        };
+        let clone = self.elsewhere(scratch.path().join("clone.git"));
         let tree = scratch.path().join("tree");
         std::fs::create_dir(&tree).map_err(|source| GitError::Io {
             path: tree.clone(),

@@ -146,10 +146,7 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub async fn objects_only(&self, dest: &Path) -> Result<Git, GitError> {
-        let view = Git {
-            program: self.program.clone(),
-            git_dir: dest.to_owned(),
-        };
+        let view = self.elsewhere(dest.to_owned());
         std::fs::create_dir_all(dest).map_err(|source| GitError::Io {
             path: dest.to_owned(),
             source,

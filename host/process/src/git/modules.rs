@@ -172,10 +172,7 @@ impl Modules {
         let is_plain =
             placed.copy.len() == NAME_CHARS && placed.copy.bytes().all(|b| b.is_ascii_hexdigit());
         let commit = ObjectId::new(placed.commit.clone()).ok()?;
-        let copy = Git {
-            program: git.program.clone(),
-            git_dir: self.folder.join(&placed.copy),
-        };
+        let copy = git.elsewhere(self.folder.join(&placed.copy));
         (is_plain && copy.git_dir.join("HEAD").is_file()).then_some((copy, commit))
     }
 
@@ -187,10 +184,7 @@ impl Modules {
         commit: &ObjectId,
     ) -> Result<Result<Git, LeftOut>, GitError> {
         let name = hex::encode(Sha256::digest(from.address.as_bytes()));
-        let copy = Git {
-            program: git.program.clone(),
-            git_dir: self.folder.join(&name[..NAME_CHARS]),
-        };
+        let copy = git.elsewhere(self.folder.join(&name[..NAME_CHARS]));
         let _alone = self.fetching.lock().await;
         copy.init().await?;
         let used = std::fs::File::create(copy.git_dir().join(USED));

@@ -99,21 +99,37 @@ impl Git {
     /// [`GitError`].
     pub async fn list(&self, commit: &ObjectId, prefix: &str) -> Result<Vec<TreeEntry>, GitError> {
         let prefix = RepoPath::from_text(prefix);
-        let mut args = vec!["ls-tree", "-r", "-z", "-l", "--full-tree", commit.as_str()];
-        // An argument is text: whatever is below a name that is none is picked out here.
-        let asked = std::str::from_utf8(prefix.as_bytes()).ok();
-        if !prefix.is_empty() {
-            safe_path(&prefix)?;
-            args.extend(asked.map(|prefix| ["--", prefix]).into_iter().flatten());
+        if prefix.is_empty() {
+            return self.listed(commit, &[]).await;
         }
-        let done = self
-            .with(&args, &[("GIT_LITERAL_PATHSPECS", "1".as_ref())], None, &[])
-            .await?;
-        let entries = fields(&done.stdout.bytes).map(tree_entry);
-        let below = |entry: &Result<TreeEntry, GitError>| {
-            asked.is_some() || entry.as_ref().is_ok_and(|e| e.path.is_within(&prefix))
-        };
-        entries.filter(below).collect()
+        safe_path(&prefix)?;
+        // An argument is text: whatever is below a name that is none is picked out here.
+        if let Ok(asked) = std::str::from_utf8(prefix.as_bytes()) {
+            return self.listed(commit, &[asked]).await;
+        }
+        let mut entries = self.listed(commit, &[]).await?;
+        entries.retain(|entry| entry.path.is_within(&prefix));
+        Ok(entries)
+    }
+
+    /// Every file below any of `prefixes`, in path order, by one call; all if there are none.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn listed(
+        &self,
+        commit: &ObjectId,
+        prefixes: &[&str],
+    ) -> Result<Vec<TreeEntry>, GitError> {
+        let mut args = vec!["ls-tree", "-r", "-z", "-l", "--full-tree", commit.as_str()];
+        if !prefixes.is_empty() {
+            args.push("--");
+            args.extend(prefixes);
+        }
+        let literal = [("GIT_LITERAL_PATHSPECS", "1".as_ref())];
+        let done = self.of_objects(&args, &literal).await?;
+        let done = self.demanded(&args, done)?;
+        fields(&done.stdout.bytes).map(tree_entry).collect()
     }
 
     /// Text of a file; `path` is as it is shown.
@@ -147,8 +163,7 @@ impl Git {
         if entry.is_repository() || entry.size > bytes_max {
             return Ok(None);
         }
-        let done = self.call(["cat-file", "blob", entry.blob.as_str()]).await?;
-        Ok(Some(done.stdout.bytes))
+        Ok(Some(self.blob(&entry.blob).await?))
     }
 
     /// Text of a listed file.
@@ -162,8 +177,14 @@ impl Git {
         if entry.size > bytes_max {
             return Ok(Blob::TooLarge(entry.size));
         }
-        let done = self.call(["cat-file", "blob", entry.blob.as_str()]).await?;
-        Ok(String::from_utf8(done.stdout.bytes).map_or(Blob::NotText, Blob::Text))
+        let bytes = self.blob(&entry.blob).await?;
+        Ok(String::from_utf8(bytes).map_or(Blob::NotText, Blob::Text))
+    }
+
+    async fn blob(&self, blob: &ObjectId) -> Result<Vec<u8>, GitError> {
+        let args = ["cat-file", "blob", blob.as_str()];
+        let done = self.of_objects(&args, &[]).await?;
+        Ok(self.demanded(&args, done)?.stdout.bytes)
     }
 
     /// Files that differ between two commits or trees, in path order.
@@ -175,7 +196,8 @@ impl Git {
         let diff = ["diff-tree", "-r", "-z", "--no-renames"];
         let listed = async |how: &str| {
             let args = [&diff[..], &[how, from, to]].concat();
-            Ok::<_, GitError>(self.with(&args, &[], None, &[]).await?.stdout.bytes)
+            let done = self.of_objects(&args, &[]).await?;
+            Ok::<_, GitError>(self.demanded(&args, done)?.stdout.bytes)
         };
         let (status, counts) = (listed("--name-status").await?, listed("--numstat").await?);
         let counts: BTreeMap<&[u8], (u32, u32)> = fields(&counts)
@@ -248,7 +270,8 @@ impl Git {
             from.as_str(),
             to.as_str(),
         ];
-        let listed = self.call(args).await?.stdout.bytes;
+        let done = self.of_objects(&args, &[]).await?;
+        let listed = self.demanded(&args, done)?.stdout.bytes;
         let pairs: Vec<&[u8]> = fields(&listed).collect();
         pairs
             .chunks_exact(2)
@@ -274,12 +297,11 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub async fn tree_of(&self, commit: &ObjectId) -> Result<ObjectId, GitError> {
-        object_id(
-            "rev-parse",
-            &self
-                .text(["rev-parse", "--verify", &format!("{commit}^{{tree}}")])
-                .await?,
-        )
+        let tree = format!("{commit}^{{tree}}");
+        let args = ["rev-parse", "--verify", &tree];
+        let done = self.of_objects(&args, &[]).await?;
+        let done = self.demanded(&args, done)?;
+        object_id("rev-parse", done.stdout.text().trim())
     }
 }
 

@@ -310,10 +310,7 @@ impl Git {
         let mut args = args.to_vec();
         args.extend([here.as_str(), there.as_str()]);
         self.with(&args, &[], Some(parent), &[]).await?;
-        let clone = Self {
-            program: self.program.clone(),
-            git_dir: dest.join(".git"),
-        };
+        let clone = self.elsewhere(dest.join(".git"));
         let name = format!("refs/heads/{branch}");
         let from = [
             "fetch",

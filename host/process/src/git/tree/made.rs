@@ -7,6 +7,7 @@ use orch_domain::path::RepoPath;
 
 use super::{Delta, safe_path};
 use crate::git::{Git, GitError, object_id, scratch};
+use crate::run::Finished;
 
 impl Git {
     /// The tree of `commit` without `folder`: what a verdict about code is bound to.
@@ -14,12 +15,22 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub async fn code_tree(&self, commit: &ObjectId, folder: &str) -> Result<ObjectId, GitError> {
-        let listed = self.list(commit, folder).await?;
-        let mut info = Vec::new();
-        for entry in &listed {
-            index_line(&mut info, "0", &nothing(commit), &entry.path);
-        }
-        self.tree_of_index(commit, &info).await
+        // No command of git's, but as fixed as one: the same objects make the same tree.
+        let question = ["code-tree", commit.as_str(), folder];
+        let done = match self.answers.known(&question) {
+            Some(known) => known,
+            None => {
+                let listed = self.list(commit, folder).await?;
+                let mut info = Vec::new();
+                for entry in &listed {
+                    index_line(&mut info, "0", &nothing(commit), &entry.path);
+                }
+                let done = self.write_tree(commit, &info).await?;
+                self.answers.keep(&question, &done);
+                done
+            }
+        };
+        object_id("write-tree", done.stdout.text().trim())
     }
 
     /// The tree of `commit` with files written (`Some`) and removed (`None`), built in a private index; paths are as
@@ -68,6 +79,11 @@ impl Git {
 
     /// The tree of `commit` after the lines of `info` went into an index of it.
     async fn tree_of_index(&self, commit: &ObjectId, info: &[u8]) -> Result<ObjectId, GitError> {
+        let done = self.write_tree(commit, info).await?;
+        object_id("write-tree", done.stdout.text().trim())
+    }
+
+    async fn write_tree(&self, commit: &ObjectId, info: &[u8]) -> Result<Finished, GitError> {
         let scratch = scratch()?;
         let index = scratch.path().join("index");
         let env = [("GIT_INDEX_FILE", index.as_os_str())];
@@ -77,8 +93,7 @@ impl Git {
             let args = ["update-index", "--replace", "-z", "--index-info"];
             self.with(&args, &env, None, info).await?;
         }
-        let done = self.with(&["write-tree"], &env, None, &[]).await?;
-        object_id("write-tree", done.stdout.text().trim())
+        self.with(&["write-tree"], &env, None, &[]).await
     }
 
     async fn write_blob(&self, bytes: &[u8]) -> Result<ObjectId, GitError> {
