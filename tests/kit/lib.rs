@@ -1,6 +1,7 @@
 //! What the integration tests share: a world with a real repository, a running host, and a stateful fake of
 //! the Messages API.
 
+mod ask;
 pub mod browser;
 pub mod forgejo;
 mod images;

@@ -361,9 +361,15 @@ impl World {
         begun["work_item"].as_str().expect("a work item").to_owned()
     }
 
-    /// The task as it is now.
+    /// The task as it is now: from the host that runs, or as the command line shows it.
     pub fn task(&self, item: &str) -> Value {
-        self.json(&["task", "show", item])
+        let asked = self.seen(item);
+        asked.unwrap_or_else(|| self.json(&["task", "show", item]))
+    }
+
+    /// The task as the host that runs shows it; none if none answers.
+    pub(crate) fn seen(&self, item: &str) -> Option<Value> {
+        crate::ask::get(&self.path("data/orch.sock"), &format!("/tasks/{item}"))
     }
 
     /// Follows a task, approving whatever a person has to, until `stop` says so.
