@@ -1,5 +1,7 @@
 //! What did a task change? In all or in one round, file by file, with the paths that take a person's word marked by gates.
 
+mod words;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -8,6 +10,7 @@ use orch_views::diff::{DiffRequest, FileChange, FileDiff, LineChange};
 use orch_views::remark::{self, RemarkView};
 use serde::Deserialize;
 
+use self::words::Part;
 use crate::Window;
 use crate::page::{Asked, Follows, Here, Page};
 use crate::problem::Problem;
@@ -103,7 +106,7 @@ struct Line {
     sign: char,
     old: Option<u32>,
     new: Option<u32>,
-    text: String,
+    parts: Vec<Part>,
     remarks: Vec<Remark>,
 }
 
@@ -254,7 +257,8 @@ fn file(file: FileDiff, said: &mut Vec<RemarkView>, now_ms: i64) -> File {
 
 fn hunk(hunk: orch_views::diff::Hunk, said: &mut Vec<RemarkView>, now_ms: i64) -> Hunk {
     let (mut old, mut new) = (hunk.old_start, hunk.new_start);
-    let mut line = |l: orch_views::diff::DiffLine| {
+    let parts = words::parts(&hunk.lines);
+    let mut line = |(l, parts): (orch_views::diff::DiffLine, Vec<Part>)| {
         let (kind, sign) = match l.change {
             LineChange::Same => ("same", ' '),
             LineChange::Added => ("added", '+'),
@@ -279,11 +283,11 @@ fn hunk(hunk: orch_views::diff::Hunk, said: &mut Vec<RemarkView>, now_ms: i64) -
             sign,
             old: numbers.0,
             new: numbers.1,
-            text: block(&l.text),
+            parts,
         }
     };
     Hunk {
-        lines: hunk.lines.into_iter().map(&mut line).collect(),
+        lines: hunk.lines.into_iter().zip(parts).map(&mut line).collect(),
         heading: crate::text::line(&hunk.heading),
     }
 }
