@@ -22,6 +22,30 @@ pub struct FailedTests {
     pub ran: Option<u64>,
 }
 
+/// How many tests ran, as a report counts them up and takes some of them back.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Count {
+    counted: Option<u64>,
+    left_out: u64,
+}
+
+impl Count {
+    /// Counts tests; nothing was said of any before the first call, be it with none.
+    pub(crate) fn add(&mut self, tests: u64) {
+        self.counted = Some(self.counted.unwrap_or(0).saturating_add(tests));
+    }
+
+    /// Takes tests back that are counted somewhere and did not run.
+    pub(crate) fn leave_out(&mut self, tests: u64) {
+        self.left_out = self.left_out.saturating_add(tests);
+    }
+
+    pub(crate) fn ran(self) -> Option<u64> {
+        let Self { counted, left_out } = self;
+        counted.map(|counted| counted.saturating_sub(left_out))
+    }
+}
+
 impl FailedTests {
     /// Adds a failure. What is no name for people, such as control characters, is left out.
     pub(crate) fn add(&mut self, name: &str) {

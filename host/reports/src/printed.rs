@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use regex_lite::Regex;
 use serde::Deserialize;
 
-use crate::failed::FailedTests;
+use crate::failed::{Count, FailedTests};
 
 const FORMS: &str = include_str!("../data/forms.yaml");
 /// Bytes of a line that are looked at.
@@ -26,6 +26,8 @@ struct Form {
     owner: Option<Expression>,
     ran: Option<Expression>,
     count: Option<Expression>,
+    /// Numbers of tests that were counted and did not run.
+    passed_over: Option<Expression>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,8 +73,9 @@ impl Form {
         let mut failed = FailedTests::default();
         // Failures whose owner is not known yet.
         let mut waiting: Vec<String> = Vec::new();
+        let mut count = Count::default();
         for line in lines {
-            self.count(line, &mut failed);
+            self.count(line, &mut count);
             if let Some(owner) = self.owner.as_ref().and_then(|owner| first(&owner.0, line)) {
                 match waiting.is_empty() {
                     true => failed.add(&owner),
@@ -98,21 +101,34 @@ impl Form {
             }
         }
         waiting.iter().for_each(|name| failed.add(name));
+        failed.ran = count.ran();
         failed
     }
 
-    fn count(&self, line: &str, failed: &mut FailedTests) {
+    fn count(&self, line: &str, counted: &mut Count) {
         let (Some(ran), Some(count)) = (&self.ran, &self.count) else {
             return;
         };
-        if !ran.0.is_match(line) {
-            return;
+        if let Some(passed_over) = &self.passed_over {
+            counted.leave_out(sum(&passed_over.0, line));
         }
-        for found in count.0.captures_iter(line) {
-            let tests = found.get(1).map_or(Some(1), |n| n.as_str().parse().ok());
-            failed.count(tests.unwrap_or(0));
+        // A run of which every test was left out says how many ran, too: none.
+        if ran.0.is_match(line) {
+            counted.add(sum(&count.0, line));
         }
     }
+}
+
+/// The sum of the groups of all matches; a match without a group is one.
+fn sum(pattern: &Regex, line: &str) -> u64 {
+    let found = pattern.captures_iter(line);
+    let numbers = found.map(|found| {
+        let number = found
+            .get(1)
+            .map_or(Some(1), |number| number.as_str().parse().ok());
+        number.unwrap_or(0)
+    });
+    numbers.fold(0, u64::saturating_add)
 }
 
 /// The groups of a match, joined.

@@ -133,6 +133,120 @@ fn failures_are_named_in_the_order_in_which_they_are_printed() {
 }
 
 #[test]
+fn run_of_which_every_test_was_left_out_says_that_none_ran() {
+    for text in [
+        "collected 50 items\n\n============================= 50 skipped in 0.12s ==============================\n",
+        "============================ no tests ran in 0.01s =============================\n",
+        "no tests ran in 0.01s\n",
+        "50 deselected in 0.02s\n",
+        "Ran 50 tests in 0.001s\n\nOK (skipped=50)\n",
+        "1..2\nok 1 adds # skip later\nok 2 pays # SKIP\n",
+        "1..0 # skip all of them\n",
+        "Tests:       3 skipped, 3 total\n",
+        " Test Files  1 skipped (1)\n      Tests  3 skipped (3)\n",
+        "\n  0 passing (1ms)\n  3 pending\n",
+        "Tests run: 3, Failures: 0, Errors: 0, Skipped: 3\n",
+        "[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 3\n",
+        "3 examples, 0 failures, 3 pending\n",
+        "3 runs, 0 assertions, 0 failures, 0 errors, 3 skips\n",
+        "3 tests, 0 failures, 3 skipped\n",
+        "Tests: 3, Assertions: 0, Skipped: 3.\n",
+        "[==========] 2 tests from 1 test suite ran. (0 ms total)\n[  PASSED  ] 0 tests.\n[  SKIPPED ] 2 tests, listed below:\n",
+        "1/1 Test #1: cart ...***Skipped   0.00 sec\n\n100% tests passed, 0 tests failed out of 1\n",
+        "test result: ok. 0 passed; 0 failed; 50 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
+    ] {
+        assert_eq!(read(text), (Vec::new(), Some(0)), "{text}");
+    }
+}
+
+#[test]
+fn further_programs_are_known_by_what_they_print() {
+    let cases: [(&str, &[&str], Option<u64>); 14] = [
+        (
+            "[ RUN      ] Cart.Pays\n[  FAILED  ] Cart.Pays (0 ms)\n[==========] 3 tests from 1 test suite ran. (0 ms total)\n[  PASSED  ] 1 test.\n[  SKIPPED ] 1 test, listed below:\n[  SKIPPED ] Cart.Later\n[  FAILED  ] 1 test, listed below:\n[  FAILED  ] Cart.Pays\n\n 1 FAILED TEST\n",
+            &["Cart.Pays"],
+            Some(2),
+        ),
+        (
+            "===============================================================================\ntest cases: 3 | 2 passed | 1 failed\nassertions: 4 | 3 passed | 1 failed\n",
+            &[],
+            Some(3),
+        ),
+        (
+            "Summarizing 1 Failure:\n  [FAIL] Cart [It] pays\n  /x/cart_test.go:7\n\nRan 2 of 3 Specs in 0.001 seconds\nFAIL! -- 1 Passed | 1 Failed | 0 Pending | 1 Skipped\n",
+            &["Cart [It] pays"],
+            Some(2),
+        ),
+        (
+            "=== FAIL: cart TestPay (0.00s)\n    cart_test.go:7: got 1\n\nDONE 3 tests, 1 skipped, 1 failure in 0.512s\n",
+            &["cart::TestPay"],
+            Some(2),
+        ),
+        (
+            "cart.test.ts:\n(fail) cart > pays [0.12ms]\n\n 2 pass\n 1 fail\n 3 expect() calls\nRan 3 tests across 1 files. [8.00ms]\n",
+            &["cart > pays"],
+            Some(3),
+        ),
+        (
+            " FAILURES \n\npays => ./cart_test.ts:3:6\n\nFAILED | 1 passed | 1 failed (3ms)\n",
+            &["pays"],
+            Some(2),
+        ),
+        (
+            "  ✘ [fail]: pays\n  ─\n\n  2 tests passed\n  1 test failed\n",
+            &["pays"],
+            Some(3),
+        ),
+        (
+            "  1 failed\n    [chromium] › a.spec.ts:3:1 › cart › pays\n  2 passed (1.2s)\n",
+            &["[chromium] › a.spec.ts:3:1 › cart › pays"],
+            Some(3),
+        ),
+        (
+            "   FAILED  Tests\\Unit\\CartTest > pays\n\n  Tests:    1 failed, 2 passed (3 assertions)\n  Duration: 0.05s\n",
+            &["Tests\\Unit\\CartTest > pays"],
+            Some(3),
+        ),
+        (
+            "[info] - pays *** FAILED ***\n[info] Tests: succeeded 2, failed 1, canceled 0, ignored 0, pending 0\n",
+            &["pays"],
+            Some(3),
+        ),
+        (
+            "Test Case 'CartTests.testPays' failed (0.01 seconds)\n\t Executed 3 tests, with 1 failure (0 unexpected) in 0.01 (0.01) seconds\n",
+            &["CartTests.testPays"],
+            None,
+        ),
+        (
+            "00:01 +0 -1: pays [E]\n00:01 +2 -1: Some tests failed.\n",
+            &["pays"],
+            Some(3),
+        ),
+        (
+            "Pays                                                                  | FAIL |\n1 != 2\n3 tests, 2 passed, 1 failed\n",
+            &["Pays"],
+            None,
+        ),
+        (
+            "failed Shop.CartTests.Pays (12ms)\n\nTest run summary: Failed!\n  total: 3\n  failed: 1\n  succeeded: 2\n  skipped: 0\n",
+            &["Shop.CartTests.Pays"],
+            Some(3),
+        ),
+    ];
+    for (text, names, ran) in cases {
+        let (found, count) = read(text);
+        assert_eq!(
+            (found.as_slice(), count),
+            (
+                &names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()[..],
+                ran
+            ),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn output_of_no_known_form_names_nothing() {
     for text in [
         "",
