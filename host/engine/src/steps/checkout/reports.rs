@@ -20,9 +20,10 @@ const ENTRIES_MAX: usize = 200_000;
 
 /// The coverage report as evidence: text of the file that the test command left, or what is wrong with it.
 pub(super) fn coverage(tree: &Path, name: &str, passed: bool) -> String {
+    // A name of a file in another encoding takes nothing from what is said of its lines.
     let read = || -> std::io::Result<String> {
         let content = read_beneath(tree, name.as_ref(), COVERAGE_BYTES_MAX)?;
-        String::from_utf8(content).map_err(std::io::Error::other)
+        Ok(String::from_utf8_lossy(&content).into_owned())
     };
     let (content, problem) = match read() {
         Ok(content) => (content, None),
@@ -99,6 +100,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn name_in_another_encoding_spoils_no_coverage_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = b"SF:src/caf\xe9.c\nDA:1,1\nend_of_record\n";
+        std::fs::write(folder.path().join("lcov.info"), bytes).unwrap();
+        let item: serde_json::Value =
+            serde_json::from_str(&coverage(folder.path(), "lcov.info", true)).unwrap();
+        assert_eq!(item["problem"], serde_json::Value::Null);
+        assert!(item["content"].as_str().unwrap().contains("DA:1,1"));
+    }
 
     #[test]
     fn reports_of_this_run_are_read_and_others_and_links_are_not() {
