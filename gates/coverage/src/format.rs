@@ -1,11 +1,10 @@
 //! How is a report written, and what does it say then?
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::measure::{Measure, Wrong};
 use crate::number::Share;
-use crate::{cobertura, lcov};
+use crate::{go, json, lcov, xml};
 
 /// Longest report, in bytes; the host keeps no longer one either.
 const REPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -21,7 +20,8 @@ pub enum Format {
     Lcov,
     /// Cobertura's XML.
     Cobertura,
-    /// A percentage such as `87.5`, or a JSON object with one under `total`, `percent` or `coverage`.
+    /// A percentage such as `87.5`, or a JSON object with one under `total`, `percent` or `coverage`, or as a program
+    /// writes it that is known.
     Number,
 }
 
@@ -42,74 +42,47 @@ pub(crate) fn read(text: &str, format: Format) -> Result<Measure, Wrong> {
     match format {
         Format::Auto => read_any(text),
         Format::Lcov => lcov::read(text),
-        Format::Cobertura => cobertura::read(text),
+        Format::Cobertura => xml::read(text, xml::Taken::Cobertura),
         Format::Number => Ok(number(text.trim_start())?),
     }
 }
 
 /// Reads a report by its looks; each format begins in a way that no other can.
 fn read_any(text: &str) -> Result<Measure, Wrong> {
-    if text.trim_start().starts_with('<') {
-        return cobertura::read(text);
+    let begun = text.trim_start();
+    if begun.starts_with('<') {
+        return xml::read(text, xml::Taken::Any);
     }
-    if text.lines().any(|line| line.starts_with("SF:")) {
+    if begun.starts_with("mode: ") {
+        return go::read(text);
+    }
+    if begun.starts_with("TN:") || text.lines().any(|line| line.starts_with("SF:")) {
         return lcov::read(text);
     }
-    Ok(number(text.trim_start())?)
-}
-
-/// Reports of other programs that are often handed in, by how they begin, and what is to be done.
-fn looks_like(text: &str) -> Option<&'static str> {
-    let is_mode = |mode: &str| text.starts_with(&format!("mode: {mode}"));
-    if ["set", "count", "atomic"].into_iter().any(is_mode) {
-        return Some(
-            "it looks like a profile of `go test -coverprofile`; write the percentage of `go tool cover -func`, or \
-             convert it to Cobertura",
-        );
+    if begun.starts_with('{') {
+        return json::read(begun);
     }
-    if text.starts_with("SQLite format 3") {
-        return Some(
-            "it looks like coverage.py's own data; write `coverage lcov` or `coverage xml`",
-        );
-    }
-    None
+    Ok(number(begun)?)
 }
 
 fn number(text: &str) -> Result<Measure, String> {
     if text.starts_with('{') {
-        return object(text);
+        return json::read(text).map_err(|wrong| wrong.what);
     }
-    if let Some(what) = looks_like(text) {
-        return Err(what.to_owned());
+    if text.starts_with("SQLite format 3") {
+        return Err(
+            "it looks like coverage.py's own data; write `coverage lcov` or `coverage xml`"
+                .to_owned(),
+        );
     }
-    let digits = text.strip_suffix('%').map_or(text, str::trim_end);
+    // Of a table the last line says what all of it comes to.
+    let last = text.lines().next_back().unwrap_or(text);
+    let last = match last.split_whitespace().next() {
+        Some("total:" | "TOTAL" | "Total") => last.split_whitespace().next_back().unwrap_or(last),
+        _ => text,
+    };
+    let digits = last.strip_suffix('%').map_or(last, str::trim_end);
     Share::parse_percent(digits).map(Measure::share)
-}
-
-fn object(text: &str) -> Result<Measure, String> {
-    let object: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let stated = ["total", "percent", "coverage"].map(|key| object.get(key));
-    let mut stated = stated.into_iter().flatten();
-    match (stated.next(), stated.next()) {
-        (Some(Value::Number(number)), None) => {
-            Share::parse_percent(&number.to_string()).map(Measure::share)
-        }
-        _ if object
-            .get("result")
-            .is_some_and(|r| r.get("line").is_some()) =>
-        {
-            Err("it looks like SimpleCov's last run; have SimpleCov write LCOV".to_owned())
-        }
-        _ if object.get("totals").is_some_and(Value::is_object) => Err(
-            "it looks like coverage.py's JSON; write `coverage lcov` or `coverage xml`".to_owned(),
-        ),
-        _ if object.pointer("/total/lines/pct").is_some() => {
-            Err("it looks like Istanbul's summary; have it write `lcovonly`".to_owned())
-        }
-        (Some(_), _) | (None, _) => {
-            Err("it must hold one number, under `total`, `percent` or `coverage`".to_owned())
-        }
-    }
 }
 
 #[cfg(test)]
@@ -134,6 +107,93 @@ mod tests {
             share("<coverage lines-valid='4' lines-covered='3'/>"),
             Ok(7500)
         );
+    }
+
+    #[test]
+    fn reports_of_many_programs_say_what_is_covered() {
+        for (what, text) in [
+            (
+                "go test -coverprofile",
+                "mode: set\nshop/a.go:1.1,2.2 3 1\nshop/a.go:3.1,4.2 1 0\n",
+            ),
+            (
+                "JaCoCo",
+                "<?xml version='1.0'?><!DOCTYPE report PUBLIC '-//JACOCO//DTD Report 1.1//EN' 'report.dtd'><report name='x'>\
+                 <package name='p'><class name='c'><counter type='LINE' missed='0' covered='9'/></class>\
+                 <counter type='LINE' missed='1' covered='3'/></package><counter type='INSTRUCTION' missed='9' covered='1'/>\
+                 <counter type='LINE' missed='1' covered='3'/></report>",
+            ),
+            (
+                "Clover",
+                "<coverage generated='1' clover='4.4.1'><project timestamp='1'><metrics statements='4' coveredstatements='3' \
+                 methods='1'/><package name='p'><metrics statements='9' coveredstatements='0'/></package></project>\
+                 <testproject><metrics statements='7' coveredstatements='0'/></testproject></coverage>",
+            ),
+            (
+                "Clover of PHPUnit",
+                "<coverage generated='1'><project timestamp='1'><file name='a'><line num='1' type='stmt' count='1'/>\
+                 <metrics loc='9' statements='1' coveredstatements='1'/></file><metrics files='1' statements='4' \
+                 coveredstatements='3'/></project></coverage>",
+            ),
+            (
+                "Sonar's generic one",
+                "<coverage version='1'><file path='a'><lineToCover lineNumber='1' covered='true'/><lineToCover lineNumber='2' \
+                 covered='true'/></file><file path='b'><lineToCover lineNumber='1' covered='true'/><lineToCover lineNumber='2' \
+                 covered='false'/></file></coverage>",
+            ),
+            (
+                "Istanbul's summary",
+                r#"{"total":{"lines":{"total":4,"covered":3,"skipped":0,"pct":75},"statements":{"total":9,"covered":1}}}"#,
+            ),
+            (
+                "Istanbul",
+                r#"{"/x/a.js":{"path":"/x/a.js","statementMap":{"0":{"start":{"line":1}},"1":{"start":{"line":1}},"2":{"start":{"line":2}},
+                 "3":{"start":{"line":3}},"4":{"start":{"line":4}}},"s":{"0":0,"1":7,"2":1,"3":1,"4":0}}}"#,
+            ),
+            (
+                "coverage.py",
+                r#"{"meta":{},"files":{},"totals":{"covered_lines":3,"num_statements":4,"percent_covered":60.0}}"#,
+            ),
+            (
+                "llvm-cov export",
+                r#"{"data":[{"files":[],"totals":{"lines":{"count":4,"covered":3,"percent":75},"functions":{"count":1}}}],
+                 "type":"llvm.coverage.json.export","version":"2.0.1"}"#,
+            ),
+            (
+                "SimpleCov's last run",
+                r#"{"result":{"line":75.0,"branch":10.0}}"#,
+            ),
+            (
+                "SimpleCov",
+                r#"{"RSpec":{"coverage":{"/x/a.rb":{"lines":[1,null,0,2]},"/x/b.rb":[7]},"timestamp":1}}"#,
+            ),
+            (
+                "go tool cover -func",
+                "shop/a.go:3:\tadd\t\t100.0%\ntotal:\t\t(statements)\t75.0%\n",
+            ),
+            (
+                "coverage report",
+                "Name    Stmts   Miss  Cover\n---------------------------\na.py        4      1    75%\n---------------------------\nTOTAL       4      1    75%\n",
+            ),
+        ] {
+            assert_eq!(share(text), Ok(7500), "{what}");
+        }
+    }
+
+    #[test]
+    fn statement_that_several_packages_count_is_covered_if_any_of_them_covers_it() {
+        let text = "mode: atomic\na.go:1.1,2.2 3 0\na.go:3.1,4.2 1 0\nmode: atomic\na.go:1.1,2.2 3 5\na.go:3.1,4.2 1 0\n";
+        assert_eq!(share(text), Ok(7500));
+        for wrong in [
+            "mode: set\n",
+            "mode: set\na.go:1.1,2.2 3\n",
+            "mode: set\na.go:1.1,2.2 x 1\n",
+            "mode: set\nhello\n",
+        ] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+        let wrong = read("mode: set\na.go:1.1,2.2 3 1\na.go:1.1 x\n", Format::Auto);
+        assert_eq!(wrong.unwrap_err().line, Some(3));
     }
 
     #[test]
@@ -164,31 +224,23 @@ mod tests {
     }
 
     #[test]
-    fn report_of_another_program_is_called_by_its_name() {
+    fn report_that_says_too_little_is_called_by_its_name() {
         for (text, name) in [
-            ("mode: atomic\nshop/a.go:1.1,2.2 1 1\n", "go test"),
             (
-                "<coverage generated='1' clover='4.4.1'><project><metrics statements='2'/></project></coverage>",
+                "<coverage generated='1' clover='4.4.1'><project><metrics elements='2'/></project></coverage>",
                 "Clover",
             ),
-            (
-                "<coverage generated='1'><project><metrics statements='2' coveredstatements='1'/></project></coverage>",
-                "Clover",
-            ),
-            (
-                "<report name='x'><counter type='LINE' missed='1' covered='1'/></report>",
-                "JaCoCo",
-            ),
+            ("<report name='x'><package name='p'/></report>", "JaCoCo"),
             ("<CoverageSession></CoverageSession>", "OpenCover"),
             (
-                r#"{"total":{"lines":{"total":4,"covered":3,"pct":75}}}"#,
-                "Istanbul",
+                "<report name='x'><counter type='LINE' missed='0' covered='0'/></report>",
+                "no lines",
             ),
             (
                 r#"{"meta":{},"totals":{"percent_covered":75.0}}"#,
                 "coverage.py",
             ),
-            (r#"{"result":{"line":75.0}}"#, "SimpleCov"),
+            ("TN:\n", "no lines"),
         ] {
             let wrong = read(text, Format::Auto).unwrap_err();
             assert!(wrong.what.contains(name), "{text}: {}", wrong.what);
@@ -207,6 +259,8 @@ mod tests {
     fn report_in_another_format_than_the_set_one_is_refused() {
         let lcov = "SF:a\nLF:4\nLH:3\nend_of_record";
         assert!(read(lcov, Format::Cobertura).is_err());
+        let other = "<report><counter type='LINE' missed='1' covered='3'/></report>";
+        assert!(read(other, Format::Cobertura).is_err() && read(other, Format::Auto).is_ok());
         assert!(read(lcov, Format::Number).is_err());
         assert!(read("87.5", Format::Lcov).is_err());
         assert!(read("87.5", Format::Number).is_ok() && read(lcov, Format::Lcov).is_ok());

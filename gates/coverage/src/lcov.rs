@@ -52,7 +52,7 @@ impl Record {
         let lines = match (self.found, self.hit) {
             (Some(total), Some(covered)) => Lines { covered, total },
             (Some(_), None) => return Err("a record has `LF` but no `LH`".to_owned()),
-            (None, _) => of_lines(&self.lines),
+            (None, _) => Lines::of(&self.lines),
         };
         if lines.covered > lines.total {
             let Lines { covered, total } = lines;
@@ -82,18 +82,11 @@ impl File {
         if self.records == 1 {
             return self.sums;
         }
-        let lines = of_lines(&self.lines);
+        let lines = Lines::of(&self.lines);
         Lines {
             covered: self.sums.covered.max(lines.covered),
             total: self.sums.total.max(lines.total),
         }
-    }
-}
-
-fn of_lines(lines: &BTreeMap<u64, bool>) -> Lines {
-    Lines {
-        covered: lines.values().filter(|covered| **covered).count() as u64,
-        total: lines.len() as u64,
     }
 }
 
@@ -144,7 +137,9 @@ pub(crate) fn read(text: &str) -> Result<Measure, Wrong> {
     }
     let mut sum = Lines::default();
     for file in files.values() {
-        add(&mut sum, file.lines())?;
+        sum = sum
+            .and(file.lines())
+            .ok_or_else(|| "it counts more lines than there can be".to_owned())?;
     }
     Ok(Measure::of(sum)?)
 }
@@ -179,16 +174,6 @@ fn once(slot: &mut Option<u64>, key: &str, value: u64) -> Result<(), String> {
         None => Ok(()),
         Some(_) => Err(format!("a record has `{key}` twice")),
     }
-}
-
-fn add(sum: &mut Lines, lines: Lines) -> Result<(), String> {
-    let covered = sum.covered.checked_add(lines.covered);
-    let total = sum.total.checked_add(lines.total);
-    match (covered, total) {
-        (Some(covered), Some(total)) => *sum = Lines { covered, total },
-        _ => return Err("it counts more lines than there can be".to_owned()),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

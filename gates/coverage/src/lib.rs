@@ -3,11 +3,13 @@
 //! The report is the one that the host's own test run of the head left; nothing that an agent claims counts. The
 //! repository's best measure is kept in the gate's memory and moves up only, with the landing of the change.
 
-mod cobertura;
 mod format;
+mod go;
+mod json;
 mod lcov;
 mod measure;
 mod number;
+mod xml;
 
 use orch_gate_sdk::evidence::{EvidenceError, Item};
 use orch_gate_sdk::{Finding, Gate, GateError, Host, Verdict, describe, finding};
@@ -193,7 +195,8 @@ fn unreadable(path: &str, wrong: &Wrong) -> Verdict {
     };
     let message = format!("the coverage report {place} cannot be read: {}", wrong.what);
     let found = finding("coverage/unreadable", message).at(path, wrong.line).help(
-        "Have the test command write the report whole: LCOV, Cobertura XML or a plain percentage.",
+        "Have the test command write the report whole: LCOV, Cobertura, Clover or JaCoCo XML, a profile of Go, JSON of \
+         Istanbul, coverage.py or llvm-cov, or a plain percentage.",
     );
     Verdict::from_findings(vec![found], "")
 }

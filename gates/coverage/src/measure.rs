@@ -1,5 +1,7 @@
 //! What does a report say, however it is written?
 
+use std::collections::BTreeMap;
+
 use crate::number::Share;
 
 /// Lines of a report.
@@ -7,6 +9,24 @@ use crate::number::Share;
 pub(crate) struct Lines {
     pub(crate) covered: u64,
     pub(crate) total: u64,
+}
+
+impl Lines {
+    /// Of lines of which it is known whether they are covered.
+    pub(crate) fn of(lines: &BTreeMap<u64, bool>) -> Self {
+        Self {
+            covered: lines.values().filter(|covered| **covered).count() as u64,
+            total: lines.len() as u64,
+        }
+    }
+
+    /// These and others; none if there cannot be so many.
+    pub(crate) fn and(self, other: Self) -> Option<Self> {
+        Some(Self {
+            covered: self.covered.checked_add(other.covered)?,
+            total: self.total.checked_add(other.total)?,
+        })
+    }
 }
 
 /// What a report says.
