@@ -60,7 +60,10 @@ pub(crate) fn findings<H: Host>(
                 (Ok(base), Ok(head)) => {
                     // What is new says nothing of the tests that there are, unless the command runs it.
                     let is_new = base.is_empty() && *kind == Kind::Added && !named;
-                    let (before, after) = (part_of(part, &base), part_of(part, &head));
+                    let (before, mut after) = (part_of(part, &base), part_of(part, &head));
+                    if part.losses {
+                        after.retain(|line| before.contains(line));
+                    }
                     match before == after || is_new {
                         true => continue,
                         false => format!(

@@ -52,9 +52,11 @@ pub(crate) fn count(language: &Language, text: &str) -> Counts {
         if skipped.is_some_and(|from| indent < from) && !words.starts_with(['}', ')', ']']) {
             skipped = None;
         }
-        let stops = hits(line, &language.stops);
-        let skips = hits(line, &language.skips);
-        counts.skips += if stops > 0 { stops } else { skips } + hits(line, &language.focuses);
+        // A word that stands alone ends with its line.
+        let ended = format!("{line} ");
+        let stops = hits(&ended, &language.stops);
+        let skips = hits(&ended, &language.skips);
+        counts.skips += if stops > 0 { stops } else { skips } + hits(&ended, &language.focuses);
         pending.tests += hits(line, &language.tests);
         pending.is_skipped |= skips > 0 && stops == 0;
         pending.is_conditional |= hits(line, &language.conditions) > 0;

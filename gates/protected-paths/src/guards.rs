@@ -52,6 +52,9 @@ pub(crate) struct Part {
     pub(crate) keys: Vec<String>,
     #[serde(default)]
     pub(crate) words: Vec<String>,
+    /// Whether only what goes from it is found, for what comes takes nothing away.
+    #[serde(default)]
+    pub(crate) losses: bool,
 }
 
 /// What the first word of a command stands for.

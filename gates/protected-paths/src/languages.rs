@@ -59,7 +59,7 @@ pub(crate) enum Known {
     Data,
 }
 
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     include_str!("languages/rust.toml"),
     include_str!("languages/python.toml"),
     include_str!("languages/script.toml"),
@@ -74,15 +74,16 @@ const SOURCES: [&str; 15] = [
     include_str!("languages/dart.toml"),
     include_str!("languages/functional.toml"),
     include_str!("languages/scripting.toml"),
+    include_str!("languages/gherkin.toml"),
     // The last one stands for every language that is not known.
     include_str!("languages/plain.toml"),
 ];
 
 /// Endings of names of text and data.
-const DATA: [&str; 34] = [
-    "adoc", "bin", "csv", "dat", "feature", "gif", "golden", "gz", "html", "jpg", "json", "jsonl",
-    "lock", "log", "md", "out", "parquet", "pdf", "png", "rst", "snap", "sql", "stderr", "stdout",
-    "svg", "toml", "tsv", "txt", "webp", "xml", "yaml", "yml", "zip", "ini",
+const DATA: [&str; 33] = [
+    "adoc", "bin", "csv", "dat", "gif", "golden", "gz", "html", "jpg", "json", "jsonl", "lock",
+    "log", "md", "out", "parquet", "pdf", "png", "rst", "snap", "sql", "stderr", "stdout", "svg",
+    "toml", "tsv", "txt", "webp", "xml", "yaml", "yml", "zip", "ini",
 ];
 
 #[expect(

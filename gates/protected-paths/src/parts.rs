@@ -46,28 +46,40 @@ fn keys(part: &Part, at: impl Fn(&str) -> Vec<String>) -> Vec<String> {
     part.keys.iter().flat_map(|key| at(key)).collect()
 }
 
-/// The value at a dotted key, one line for each entry of an object.
+/// The value at a dotted key, one line for each entry of an object or list.
 fn json_at(json: &Json, key: &str) -> Vec<String> {
     let found = key.split('.').try_fold(json, |value, part| value.get(part));
+    let listed = |key: &str, value: &Json| -> Vec<String> {
+        match value {
+            Json::Array(values) => values.iter().map(|v| format!("{key}: {v}")).collect(),
+            value => vec![format!("{key}: {value}")],
+        }
+    };
     match found {
         None => Vec::new(),
         Some(Json::Object(entries)) => entries
             .iter()
-            .map(|(name, value)| format!("{key}.{name}: {value}"))
+            .flat_map(|(name, value)| listed(&format!("{key}.{name}"), value))
             .collect(),
-        Some(value) => vec![format!("{key}: {value}")],
+        Some(value) => listed(key, value),
     }
 }
 
 fn toml_at(toml: &Toml, key: &str) -> Vec<String> {
     let found = key.split('.').try_fold(toml, |value, part| value.get(part));
+    let listed = |key: &str, value: &Toml| -> Vec<String> {
+        match value {
+            Toml::Array(values) => values.iter().map(|v| format!("{key} = {v}")).collect(),
+            value => vec![format!("{key} = {value}")],
+        }
+    };
     match found {
         None => Vec::new(),
         Some(Toml::Table(entries)) => entries
             .iter()
-            .map(|(name, value)| format!("{key}.{name} = {value}"))
+            .flat_map(|(name, value)| listed(&format!("{key}.{name}"), value))
             .collect(),
-        Some(value) => vec![format!("{key} = {value}")],
+        Some(value) => listed(key, value),
     }
 }
 
@@ -139,6 +151,7 @@ mod tests {
             kind,
             keys: owned(keys),
             words: owned(words),
+            losses: false,
         }
     }
 

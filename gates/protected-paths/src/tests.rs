@@ -3,6 +3,7 @@
 mod approval;
 mod content;
 mod excused;
+mod further;
 mod guards;
 mod weakened;
 mod world;
