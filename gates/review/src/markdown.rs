@@ -1,6 +1,7 @@
 //! Which blocks of text does a Markdown document show, and where does each stand?
 //!
-//! What is quoted, in code, in HTML or struck out is not shown here: it is not what the author says.
+//! What is quoted, in code, in a comment or struck out is not shown here: it is not what the author says. Of HTML the
+//! text is shown, line by line.
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
@@ -72,6 +73,7 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
         items: Vec::new(),
         current: None,
         hidden: 0,
+        html: None,
         line: 1,
         seen: 0,
     };
@@ -94,6 +96,8 @@ struct Walk<'a> {
     current: Option<usize>,
     /// How many open elements hide their text.
     hidden: usize,
+    /// HTML that is open, and where it began.
+    html: Option<(usize, String)>,
     line: u32,
     seen: usize,
 }
@@ -101,6 +105,15 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn take(&mut self, event: Event<'_>, at: usize) {
         match event {
+            Event::Start(Tag::HtmlBlock) if self.hidden == 0 => {
+                self.html = Some((at, String::new()));
+                self.hidden += 1;
+            }
+            Event::Html(words) => {
+                if let Some((_, html)) = &mut self.html {
+                    html.push_str(&words);
+                }
+            }
             Event::Start(
                 Tag::BlockQuote(_) | Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Strikethrough,
             ) => {
@@ -111,7 +124,14 @@ impl Walk<'_> {
                 | TagEnd::CodeBlock
                 | TagEnd::HtmlBlock
                 | TagEnd::Strikethrough,
-            ) => self.hidden = self.hidden.saturating_sub(1),
+            ) => {
+                self.hidden = self.hidden.saturating_sub(1);
+                if self.hidden == 0
+                    && let Some((begun, html)) = self.html.take()
+                {
+                    self.show_html(begun, &html);
+                }
+            }
             _ if self.hidden > 0 => {}
             Event::Start(Tag::Heading { level, .. }) => self.open(Kind::Heading(level), at),
             Event::Start(Tag::Item) => {
@@ -157,6 +177,28 @@ impl Walk<'_> {
         });
     }
 
+    /// The lines of a block of HTML, as a browser shows them: an item, a heading or a summary is one of its own.
+    fn show_html(&mut self, begun: usize, html: &str) {
+        const OF_ITS_OWN: [&str; 5] = ["<li", "<summary", "<h", "<td", "<dt"];
+        let mut is_comment = false;
+        let mut at = begun;
+        for line in html.split_inclusive('\n') {
+            let shown = without_tags(line, &mut is_comment);
+            let is_own = OF_ITS_OWN.iter().any(|tag| line.contains(tag));
+            if !shown.trim().is_empty() {
+                let depth = self.items.len();
+                let kind = match is_own {
+                    true => Kind::Item(depth + 1),
+                    false => Kind::Paragraph(depth),
+                };
+                self.open(kind, at.min(self.text.len()));
+                self.push_str(shown.trim());
+                self.current = None;
+            }
+            at += line.len();
+        }
+    }
+
     /// The first paragraph of an item is the item itself.
     fn paragraph(&mut self, at: usize) {
         let item = self.items.last().copied();
@@ -181,5 +223,33 @@ impl Walk<'_> {
         if let Some(block) = self.current.and_then(|at| self.blocks.get_mut(at)) {
             block.text.push_str(words);
         }
+    }
+}
+
+/// A line of HTML without its tags and comments; a comment may be open from an earlier line.
+fn without_tags(line: &str, is_comment: &mut bool) -> String {
+    let mut shown = String::new();
+    let mut rest = line;
+    loop {
+        if *is_comment {
+            let Some(end) = rest.find("-->") else {
+                return shown;
+            };
+            *is_comment = false;
+            rest = &rest[end + 3..];
+        }
+        let Some(open) = rest.find('<') else {
+            shown.push_str(rest);
+            return shown;
+        };
+        shown.push_str(&rest[..open]);
+        rest = &rest[open..];
+        if rest.starts_with("<!--") {
+            *is_comment = true;
+            rest = &rest[4..];
+            continue;
+        }
+        shown.push(' ');
+        rest = rest.find('>').map_or("", |end| &rest[end + 1..]);
     }
 }

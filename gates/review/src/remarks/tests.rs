@@ -140,3 +140,76 @@ fn remark_that_blocks_is_not_lost_behind_many_others() {
     let body = format!("{}- P0 hole\n", "- P3 nit\n".repeat(REMARKS_MAX));
     assert!(remarks("12-review.md", &body, 0).iter().any(|f| f.blocking));
 }
+
+#[test]
+fn grade_may_follow_the_place_or_stand_in_brackets_behind_a_title() {
+    for body in [
+        "- src/a.rs:3 P0 SQL injection",
+        "- **src/a.rs:3** – [P0] SQL injection",
+        "- `src/a.rs:3`: P0: SQL injection",
+        "### SQL injection (P0)\n\nThe query is put together from the input.",
+        "### 1. SQL injection [P0]\n\n- **Where:** src/a.rs:3",
+        "- SQL injection in src/a.rs:3 (P0)",
+        "- **SQL injection** (P0): the query is put together",
+        "1. **SQL injection** [P1] — src/a.rs:3",
+        "## Must fix (P0/P1)\n\n- src/a.rs:3 SQL injection",
+        "### Unchecked input (P0)",
+        "<ul>\n<li>P0 src/a.rs:3 SQL injection</li>\n</ul>",
+        "<details>\n<summary>P0: SQL injection</summary>\n\nThe query.\n\n</details>",
+        "- P0-1: src/a.rs:3 SQL injection",
+        "P0: 0, P1: 2, P2: 1",
+        "- P0: 0; P1: 1",
+    ] {
+        let list = remarks("12-review.md", body, 0);
+        assert!(list.iter().any(|f| f.blocking), "{body}: {list:?}");
+    }
+    let list = remarks(
+        "12-review.md",
+        "### SQL injection (P0)\n\nThe query is put together.",
+        0,
+    );
+    assert_eq!(list.len(), 1, "{list:?}");
+    assert_eq!(list[0].message, "SQL injection: The query is put together.");
+    let at = |body: &str| remarks("12-review.md", body, 0)[0].at.clone().unwrap();
+    let place = at("- src/a.rs:3 P0 SQL injection");
+    assert_eq!((place.path.as_str(), place.line), ("src/a.rs", Some(3)));
+}
+
+#[test]
+fn counts_of_several_grades_and_reasons_for_none_are_no_remark() {
+    for body in [
+        "- P0: 0, P1: 0, P2: 0",
+        "P0: 0 | P1: 0 | P2: 3",
+        "- P0: 0 / P1: 0 / P2: 3",
+        "- P0: none; P1: none.",
+        "- P0: None — the code is clean.",
+        "- P0: none (see below)",
+        "- P1: 0 (down from 2)",
+        "- P0: none, as far as I can see.",
+        "- P0: all resolved",
+        "- **P1**: fixed",
+        "### P0\n\nNone. The change is small.",
+        "## Must fix (P0)\n\nNone.",
+        "## Blocking issues (P0/P1)\n\n_None._",
+        "- Critical (P0): none",
+        "- SQL injection (P0) – fixed",
+        "## Findings (P0–P3)\n\nAll files were read.",
+        "- Critical (P0) findings: 0",
+        "<!-- P0: src/a.rs:3 x -->",
+        "<details>\n<!--\nP0: src/a.rs:3 x\n-->\n</details>",
+        "- The scale has four grades (see P0)",
+    ] {
+        let blocking = remarks("12-review.md", body, 0);
+        let blocking = blocking.iter().filter(|f| f.blocking).count();
+        assert_eq!(blocking, 0, "{body}");
+    }
+    for body in [
+        "- P0: none. But src/a.rs:3 has a hole",
+        "- P0: not resolved",
+        "- P1: fixed size of the buffer",
+        "- P1: 1 (down from 2)",
+    ] {
+        let list = remarks("12-review.md", body, 0);
+        assert!(list.iter().any(|f| f.blocking), "{body}");
+    }
+}
