@@ -5,6 +5,18 @@ use orch_gate_sdk::frontmatter::{self, Value};
 use orch_gate_sdk::{Finding, Gate, GateError, Host, NoSettings, Verdict, describe, finding};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
+/// Headings over the status, as the usual templates write them.
+const STATUS: [&str; 3] = ["Status", "State", "ADR Status"];
+/// Headings over the decision.
+const DECISION: [&str; 6] = [
+    "Decision",
+    "Decisions",
+    "The Decision",
+    "Our Decision",
+    "Decision Outcome",
+    "Decision Made",
+];
+
 /// The gate.
 pub struct Architecture;
 
@@ -67,11 +79,11 @@ fn judge<H: Host>(host: &H, name: &str) -> Vec<Finding> {
     } else {
         (None, text.clone())
     };
-    let has_status = status.is_some_and(|s| !is_placeholder(&s)) || has_section(&body, "Status");
+    let has_status = status.is_some_and(|s| !is_placeholder(&s)) || has_section(&body, &STATUS);
     if !has_status {
         findings.push(finding("adr/status", format!("{name} has no status")).at(name, None));
     }
-    if !has_section(&body, "Decision") {
+    if !has_section(&body, &DECISION) {
         findings.push(
             finding(
                 "adr/decision",
@@ -83,15 +95,42 @@ fn judge<H: Host>(host: &H, name: &str) -> Vec<Finding> {
     findings
 }
 
-/// Whether there is something to read under the heading `title`, of any level, up to the next heading that is not
-/// below it. Comments, headings and words that only keep the place are nothing to read.
-fn has_section(body: &str, title: &str) -> bool {
+/// Whether there is something to read under a heading that is one of `titles`, of any level, up to the next heading that
+/// is not below it; or behind one of them and a colon, in a line of its own such as `**Status:** accepted`. Comments,
+/// headings and words that only keep the place are nothing to read.
+fn has_section(body: &str, titles: &[&str]) -> bool {
     let mut level: Option<HeadingLevel> = None;
     let mut heading: Option<(HeadingLevel, String)> = None;
     let mut text = String::new();
+    // The line that is read, unless it is in code or quoted.
+    let mut line = String::new();
+    let mut hidden = 0_usize;
+    let mut is_stated = false;
     let options = Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS;
     for event in Parser::new_ext(body, options) {
+        let ends_line = match &event {
+            Event::Text(_) | Event::Code(_) | Event::InlineHtml(_) | Event::TaskListMarker(_) => {
+                false
+            }
+            Event::Start(tag) => !matches!(
+                tag,
+                Tag::Strong | Tag::Emphasis | Tag::Strikethrough | Tag::Link { .. }
+            ),
+            Event::End(tag) => !matches!(
+                tag,
+                TagEnd::Strong | TagEnd::Emphasis | TagEnd::Strikethrough | TagEnd::Link
+            ),
+            _ => true,
+        };
+        if ends_line {
+            is_stated |= hidden == 0 && states(&line, titles);
+            line.clear();
+        }
         match event {
+            Event::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_)) => hidden += 1,
+            Event::End(TagEnd::CodeBlock | TagEnd::BlockQuote(_)) => {
+                hidden = hidden.saturating_sub(1);
+            }
             Event::Start(Tag::Heading { level, .. }) => heading = Some((level, String::new())),
             Event::End(TagEnd::Heading(_)) => {
                 let Some((ended, words)) = heading.take() else {
@@ -100,31 +139,40 @@ fn has_section(body: &str, title: &str) -> bool {
                 if level.is_some_and(|level| ended <= level) {
                     level = None;
                 }
-                if level.is_none() && is_title(&words, title) {
+                if level.is_none() && is_title(&words, titles) {
                     level = Some(ended);
                 }
             }
-            Event::Text(words) | Event::Code(words) => match &mut heading {
-                Some((_, title)) => title.push_str(&words),
-                None if level.is_some() => {
-                    text.push_str(&words);
-                    text.push(' ');
+            Event::Text(words) | Event::Code(words) => {
+                match &mut heading {
+                    Some((_, title)) => title.push_str(&words),
+                    None if level.is_some() => {
+                        text.push_str(&words);
+                        text.push(' ');
+                    }
+                    None => {}
                 }
-                None => {}
-            },
+                line.push_str(&words);
+            }
             _ => {}
         }
     }
-    !is_placeholder(&text)
+    is_stated || hidden == 0 && states(&line, titles) || !is_placeholder(&text)
 }
 
-/// Whether a heading is `title`: `## 3. Decision:` is one, too.
-fn is_title(heading: &str, title: &str) -> bool {
+/// Whether a line says something behind one of the titles and a colon.
+fn states(line: &str, titles: &[&str]) -> bool {
+    let stated = line.split_once(':');
+    stated.is_some_and(|(title, said)| is_title(title, titles) && !is_placeholder(said))
+}
+
+/// Whether a heading is one of `titles`: `## 3. Decision:` is one, too.
+fn is_title(heading: &str, titles: &[&str]) -> bool {
     let plain = heading
         .trim()
         .trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ')' | ' '));
     let plain = plain.trim_end_matches(':').trim();
-    plain.eq_ignore_ascii_case(title)
+    titles.iter().any(|title| plain.eq_ignore_ascii_case(title))
 }
 
 /// Whether a text is what a template leaves to be filled in: all of it in one pair of brackets.
@@ -274,6 +322,31 @@ mod tests {
         // The next heading of its own level ends it.
         let text = "## Status\nAccepted\n## Decision\n## Consequences\nMany.\n";
         assert_eq!(rules(text), ["adr/decision"]);
+    }
+
+    #[test]
+    fn records_of_other_templates_are_read() {
+        for text in [
+            "# Use integers\n\n* Status: accepted\n* Date: 2026-01-01\n\n## Context and Problem Statement\n\nSums.\n\n## Decision Drivers\n\n* speed\n\n\
+             ## Decision Outcome\n\nChosen option: integers.\n",
+            "---\nstatus: accepted\ndate: 2026-01-01\n---\n# Use integers\n\n## Decision Outcome\n\n### Consequences\n\nGood.\n",
+            "# 1. Sums\n\n**Status:** Accepted\n\n## Decision\n\nIntegers.\n",
+            "# 1. Sums\n\nStatus: Accepted\nDate: today\n\n## Decision\n\nIntegers.\n",
+            "# 1. Sums\n\n- **Status**: Proposed\n- **Decision**: integers\n",
+        ] {
+            assert!(rules(text).is_empty(), "{text}: {:?}", rules(text));
+        }
+        for text in [
+            "# A\n\n**Status:** TBD\n\n## Decision\n\nYes.\n",
+            "# A\n\n```\nStatus: accepted\n```\n\n## Decision\n\nYes.\n",
+            "# A\n\n<!-- Status: accepted -->\n\n## Decision\n\nYes.\n",
+            "# A\n\n> Status: accepted\n\n## Decision\n\nYes.\n",
+            "# A\n\nThe status: accepted\n\n## Decision\n\nYes.\n",
+        ] {
+            assert_eq!(rules(text), ["adr/status"], "{text}");
+        }
+        let drivers = "# A\n\nStatus: accepted\n\n## Decision Drivers\n\n- speed\n";
+        assert_eq!(rules(drivers), ["adr/decision"]);
     }
 
     #[test]
