@@ -5,9 +5,12 @@
 pub enum Error {
     /// The document does not begin with `---`.
     #[error(
-        "no frontmatter: the first line must be exactly `---`, without a blank before or behind it"
+        "no frontmatter: the first line must be exactly `---`, without a blank before or behind it; {instead}"
     )]
-    NoFrontmatter,
+    NoFrontmatter {
+        /// What stands there.
+        instead: &'static str,
+    },
     /// The closing line is missing.
     #[error(
         "the frontmatter is not closed: end it with a line that is exactly `---`, without a blank before or behind it"
@@ -46,7 +49,9 @@ pub enum Error {
         what: &'static str,
     },
     /// The top level is not a mapping.
-    #[error("the top level must be a mapping of keys to values")]
+    #[error(
+        "the top level must be a mapping of keys to values, each key followed by a colon and a blank"
+    )]
     NotMapping,
     /// The text is no YAML.
     #[error("line {line}: not valid YAML: {problem}")]
@@ -62,7 +67,7 @@ impl Error {
     /// The line that is wrong, counting from 1; none if the text is wrong as a whole.
     pub fn line(&self) -> Option<usize> {
         match self {
-            Self::NoFrontmatter => Some(1),
+            Self::NoFrontmatter { .. } => Some(1),
             Self::Forbidden { line, .. }
             | Self::DuplicateKey { line, .. }
             | Self::Bound { line, .. }
@@ -78,7 +83,10 @@ impl Error {
             | Self::DuplicateKey { line, .. }
             | Self::Bound { line, .. }
             | Self::Syntax { line, .. } => *line += lines,
-            Self::NoFrontmatter | Self::NotClosed | Self::TooLarge { .. } | Self::NotMapping => {}
+            Self::NoFrontmatter { .. }
+            | Self::NotClosed
+            | Self::TooLarge { .. }
+            | Self::NotMapping => {}
         }
         self
     }

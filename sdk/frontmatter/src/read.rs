@@ -33,7 +33,9 @@ pub fn parse(document: &str) -> Result<Document<'_>, Error> {
     let mut lines = text.split_inclusive('\n');
     let first = lines.next().unwrap_or_default();
     if first.trim_end_matches(['\n', '\r']) != "---" || !first.ends_with('\n') {
-        return Err(Error::NoFrontmatter);
+        return Err(Error::NoFrontmatter {
+            instead: instead(text),
+        });
     }
     let start = first.len();
     let mut end = start;
@@ -56,6 +58,31 @@ pub fn parse(document: &str) -> Result<Document<'_>, Error> {
         }
     }
     Err(Error::NotClosed)
+}
+
+/// What stands where `---` should, in the words of whoever wrote it.
+fn instead(text: &str) -> &'static str {
+    let first = text.lines().next().unwrap_or_default();
+    let is_invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    match first.trim() {
+        _ if text.trim().is_empty() => "the file is empty",
+        "---" if text.contains('\n') => "there is a blank beside it",
+        "---" => "nothing follows it",
+        "" => "the first line is empty",
+        "+++" => "`+++` begins TOML, which is not read",
+        line if line.starts_with("```") || line.starts_with("~~~") => {
+            "the file begins with a code fence: take that away, and its end"
+        }
+        line if line.starts_with("---\r") => "its lines end in a carriage return alone",
+        line if line.starts_with(is_invisible) => "a character that nobody sees stands before it",
+        line if line
+            .chars()
+            .all(|c| matches!(c, '-' | '–' | '—' | '_' | '*' | '=')) =>
+        {
+            "the line is not of three hyphens"
+        }
+        _ => "the file begins with other text",
+    }
 }
 
 /// Reads a YAML text under the same rules.

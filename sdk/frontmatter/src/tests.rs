@@ -35,7 +35,8 @@ fn prose_before_the_frontmatter_means_there_is_none() {
         "--- \nverdict: A\n---\n",
         "---",
     ] {
-        assert_eq!(parse(document), Err(Error::NoFrontmatter), "{document:?}");
+        let error = parse(document).unwrap_err();
+        assert!(matches!(error, Error::NoFrontmatter { .. }), "{document:?}");
     }
     assert_eq!(parse("---\nverdict: APPROVED\n"), Err(Error::NotClosed));
 }
@@ -93,7 +94,7 @@ fn lines_are_counted_as_an_editor_counts_them() {
     ] {
         let error = parse(document).unwrap_err();
         assert_eq!(error.line(), Some(line), "{document:?}: {error}");
-        if error != Error::NoFrontmatter {
+        if !matches!(error, Error::NoFrontmatter { .. }) {
             assert!(
                 error.to_string().starts_with(&format!("line {line}: ")),
                 "{error}"
@@ -206,5 +207,69 @@ fn tab_after_the_colon_is_a_blank_or_is_named() {
     match parse("---\nverdict:\tAPPROVED\n---\n") {
         Ok(document) => assert_eq!(document.mapping.text("verdict"), Some("APPROVED")),
         Err(error) => assert!(error.to_string().contains("tab"), "{error}"),
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_the_first_line_is_said() {
+    for (document, instead) in [
+        ("```yaml\n---\nverdict: APPROVED\n---\n```\n", "code fence"),
+        ("```markdown\n---\nverdict: APPROVED\n---\n", "code fence"),
+        ("\n---\nverdict: APPROVED\n---\n", "is empty"),
+        ("", "is empty"),
+        (" ---\nverdict: APPROVED\n---\n", "a blank"),
+        ("----\nverdict: APPROVED\n----\n", "three hyphens"),
+        ("———\nverdict: APPROVED\n———\n", "three hyphens"),
+        ("+++\nverdict = 'APPROVED'\n+++\n", "TOML"),
+        ("\u{200b}---\nverdict: APPROVED\n---\n", "nobody sees"),
+        ("---\rverdict: APPROVED\r---\r", "carriage return"),
+        (
+            "Here is my review:\n\n---\nverdict: APPROVED\n---\n",
+            "other text",
+        ),
+        ("# Review\n", "other text"),
+    ] {
+        let said = parse(document).unwrap_err().to_string();
+        assert!(said.contains(instead), "{document:?}: {said}");
+    }
+}
+
+#[test]
+fn what_models_write_into_frontmatter_is_read_or_refused_for_a_reason() {
+    // A line in the body that looks like an end of frontmatter is none.
+    let document =
+        parse("---\nverdict: APPROVED\n---\nx\n\n---\nverdict: REQUEST_CHANGES\n---\n").unwrap();
+    assert_eq!(document.mapping.text("verdict"), Some("APPROVED"));
+    assert!(document.body.contains("REQUEST_CHANGES"));
+    for (yaml, key, value) in [
+        ("result: \"PASS\"", "result", "PASS"),
+        ("result: 'PASS'", "result", "PASS"),
+        ("result: PASS # all of it", "result", "PASS"),
+        ("result:   PASS   ", "result", "PASS"),
+        ("\"result\": PASS", "result", "PASS"),
+        ("result: >-\n  PASS", "result", "PASS"),
+        ("résultat: PASS", "résultat", "PASS"),
+        ("result: no", "result", "no"),
+        ("result: on", "result", "on"),
+        ("result: PASS.", "result", "PASS."),
+        ("date: 2026-11-20T10:00:00Z", "date", "2026-11-20T10:00:00Z"),
+        ("sha: 1e10a", "sha", "1e10a"),
+        ("note: a: b", "", ""),
+        ("result: PASS: all", "", ""),
+        ("result: @PASS", "", ""),
+        ("result:\u{a0}PASS", "result", "PASS"),
+        ("\tresult: PASS", "", ""),
+        ("result: PASS\n  extra", "result", "PASS extra"),
+        ("result: !PASS", "", ""),
+        ("result: PASS\nresult: PASS", "", ""),
+        ("base: &b {x: 1}\nresult: PASS", "", ""),
+    ] {
+        match (parse(&format!("---\n{yaml}\n---\n")), key) {
+            (Ok(document), key) if !key.is_empty() => {
+                assert_eq!(document.mapping.text(key), Some(value), "{yaml}");
+            }
+            (Err(_), "") => {}
+            (other, _) => panic!("{yaml}: {other:?}"),
+        }
     }
 }
