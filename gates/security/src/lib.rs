@@ -55,7 +55,8 @@ pub struct Settings {
     pub dep_audit_fail_closed: bool,
     /// Which files are audited; without the setting, every kind of manifest and lock file that the gate knows, those
     /// that it only can name included. A pattern without a slash is matched against the file's name in every folder,
-    /// one with a slash against the whole path; `*` stands for any characters of one part, `**` for any parts.
+    /// one with a slash against the whole path; `*` stands for any characters of one part, `**` for any parts, and
+    /// capital letters are small ones.
     pub manifests: Vec<String>,
 }
 

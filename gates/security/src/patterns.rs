@@ -1,7 +1,8 @@
 //! Does a path match a pattern of the settings?
 //!
 //! A pattern without a slash is matched against the file's name anywhere in the repository, one with a slash
-//! against the whole path. `*` stands for any characters of one part, `**` for any number of parts.
+//! against the whole path. `*` stands for any characters of one part, `**` for any number of parts. Capital letters are
+//! small ones: pip reads `Requirements.txt`, and some file systems know no difference.
 
 /// Whether `path` matches `pattern`.
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
@@ -31,7 +32,12 @@ pub(crate) fn problem(pattern: &str) -> Option<String> {
 fn part(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
-    wildcard(&pattern, &text, |p| *p == '*', |p, t| p == t)
+    wildcard(
+        &pattern,
+        &text,
+        |p| *p == '*',
+        |p, t| p.eq_ignore_ascii_case(t),
+    )
 }
 
 /// Matches with one point to return to, so that many stars cost no more than a product of the lengths.
@@ -74,6 +80,7 @@ mod tests {
     fn name_patterns_match_in_every_folder() {
         assert!(matches("requirements*.txt", "requirements.txt"));
         assert!(matches("requirements*.txt", "a/b/requirements-dev.txt"));
+        assert!(matches("requirements*.txt", "Requirements.TXT"));
         assert!(!matches("requirements*.txt", "requirements/dev.txt"));
         assert!(!matches("Cargo.lock", "a/Cargo.lock.orig"));
     }

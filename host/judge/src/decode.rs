@@ -19,6 +19,16 @@ pub(crate) fn marked(bytes: &[u8]) -> Option<String> {
     Some(decode(&bytes[mark..], wide))
 }
 
+/// The text of bytes that are neither UTF-8 nor marked, but nothing that only programs read either: that of Latin-1 and
+/// its kin, in which every letter beyond ASCII becomes a replacement mark. None for other bytes.
+pub(crate) fn foreign(bytes: &[u8]) -> Option<String> {
+    let is_shown =
+        |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    let letters = bytes.iter().filter(|byte| byte.is_ascii()).count();
+    let is_text = bytes.iter().all(is_shown) && letters * 10 >= bytes.len() * 7;
+    is_text.then(|| String::from_utf8_lossy(bytes).into_owned())
+}
+
 /// The text of bytes that are UTF-16 or UTF-32, with a mark or without; none for other bytes.
 pub(crate) fn wide(bytes: &[u8]) -> Option<String> {
     marked(bytes).or_else(|| Some(decode(bytes, guess(bytes)?)))
@@ -127,6 +137,23 @@ mod tests {
             b"PK\x03\x04\0\0\0\0\x08\0\0\0",
         ] {
             assert_eq!(wide(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn text_in_the_letters_of_one_country_is_text() {
+        let latin = b"flask==0.5 # f\xfcr sp\xe4ter\r\n";
+        assert_eq!(
+            foreign(latin).as_deref(),
+            Some("flask==0.5 # f\u{fffd}r sp\u{fffd}ter\r\n")
+        );
+        for other in [
+            &b"PK\x03\x04\0\0\xff"[..],
+            b"\x89PNG\r\n\x1a\n\xff",
+            b"\xf1\xf2\xf3\xf4 a",
+            b"a\x1b[31m\xff",
+        ] {
+            assert_eq!(foreign(other), None, "{other:?}");
         }
     }
 

@@ -39,11 +39,13 @@ impl Provider {
         }
     }
 
-    /// Text that a byte order mark says is UTF-16 or UTF-32: what reads such a file in the repository reads it well.
-    async fn marked(&self, entry: &TreeEntry) -> Result<String, ReadError> {
+    /// Text that is no UTF-8: by its byte order mark UTF-16 or UTF-32, or letters of one country. What reads such a file
+    /// in the repository reads it well.
+    async fn otherwise(&self, entry: &TreeEntry) -> Result<String, ReadError> {
         let bytes = self.facts.git.raw_blob(entry, FILE_BYTES_MAX).await;
         let bytes = bytes.map_err(|error| ReadError::Denied(error.to_string()))?;
-        let text = bytes.and_then(|bytes| decode::marked(&bytes));
+        let text =
+            bytes.and_then(|bytes| decode::marked(&bytes).or_else(|| decode::foreign(&bytes)));
         text.ok_or(ReadError::NotText)
     }
 
@@ -109,7 +111,7 @@ impl GateImports for Provider {
                 return Err(ReadError::Missing);
             };
             match self.blob(&entry, FILE_BYTES_MAX).await {
-                Err(ReadError::NotText) => self.marked(&entry).await,
+                Err(ReadError::NotText) => self.otherwise(&entry).await,
                 answer => answer,
             }
         })

@@ -283,6 +283,11 @@ mod tests {
             ("gradle/libs.versions.toml", R::VersionCatalogue),
             ("src/Shop/Shop.csproj", R::NugetXml),
             ("pyproject.toml", R::Pyproject),
+            ("Requirements.txt", R::Requirements),
+            ("REQUIREMENTS-DEV.TXT", R::Requirements),
+            ("web/Yarn.lock", R::YarnLock),
+            ("pipfile.lock", R::PipfileLock),
+            ("cargo.lock", R::CargoLock),
         ] {
             assert_eq!(
                 of(path).and_then(|kind| kind.reader),

@@ -54,7 +54,8 @@ fn requirement_line(manifest: &mut Manifest, line: &str) {
         return;
     }
     // Options of one requirement, such as `--hash=…`, follow it.
-    requirement(manifest, line.split(" --").next().unwrap_or(line));
+    let end = line.find(" --").or_else(|| line.find("\t--"));
+    requirement(manifest, &line[..end.unwrap_or(line.len())]);
 }
 
 fn requirement(manifest: &mut Manifest, entry: &str) {
@@ -90,6 +91,12 @@ fn without_comment(line: &str) -> &str {
 /// Normalised name and version of `name[extras]==version ; marker`; none unless it is pinned so.
 fn pinned(entry: &str) -> Option<(String, String)> {
     let specification = entry.split(';').next()?.trim();
+    // `name (==1.0)` is how it was written once.
+    let plain = specification
+        .strip_suffix(')')
+        .and_then(|s| s.split_once('('))
+        .map(|(name, version)| format!("{name}{version}"));
+    let specification = plain.as_deref().unwrap_or(specification);
     let (name, version) = specification.split_once("==")?;
     // `===` compares texts, which comes to the same for a plain version.
     let version = version.strip_prefix('=').unwrap_or(version).trim();
@@ -162,7 +169,7 @@ mod tests {
         let manifest = requirements(
             "# tools\nDjango_Thing[a, b] == 4.2.1  # why\nrequests==2.31.0 ; python_version < '3.12'\n\
              flask==3.0.0 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\nold===1.0\n\
-             --index-url https://index.invalid/simple\nflask==3.0.0",
+             --index-url https://index.invalid/simple\nflask==3.0.0\nparen (==1.0)\ntabbed==1.0\t--hash=sha256:00\r\n",
         );
         assert_eq!(
             pairs(&manifest),
@@ -170,7 +177,9 @@ mod tests {
                 ("django-thing", "4.2.1"),
                 ("flask", "3.0.0"),
                 ("old", "1.0"),
-                ("requests", "2.31.0")
+                ("paren", "1.0"),
+                ("requests", "2.31.0"),
+                ("tabbed", "1.0")
             ]
         );
         assert!(manifest.unaudited.is_empty(), "{manifest:?}");
