@@ -10,6 +10,9 @@ use crate::words::words;
 /// Registry name of the gate that looks for secrets and known vulnerabilities.
 pub const SECURITY: &str = "security";
 
+/// Registry name of the gate that has a person look at changes of what guards the repository.
+const PROTECTED_PATHS: &str = "protected-paths";
+
 words! {
     "preset":
     /// A pipeline that comes ready-made. Each of them lands, and each has the `security` gate.
@@ -18,9 +21,10 @@ words! {
         Full = "full",
         /// Every role and approvals; ends with the landing.
         NoDeploy = "no-deploy",
-        /// Developer, tests and a reviewer; ends with the landing.
+        /// Developer, tests and a reviewer; a change of what guards the repository waits for a person; ends with the
+        /// landing.
         ReviewOnly = "review-only",
-        /// Developer and tests alone; ends with the landing.
+        /// Developer and tests alone; a change of what guards the repository waits for a person; ends with the landing.
         Solo = "solo",
     }
 }
@@ -42,6 +46,10 @@ impl Preset {
                     steps.remove(&stage);
                 }
                 without(&mut steps, |step| *step == Step::Approval);
+                // Where no person approves what lands, one is asked about what guards the repository.
+                if let Some(list) = steps.get_mut(&Stage::DeployStaging) {
+                    list.insert(0, Step::Gate(entry_id(PROTECTED_PATHS)));
+                }
             }
         }
         if self == Self::Solo {
@@ -61,10 +69,10 @@ impl Preset {
                 "Every role works, a person approves analysis and landing, and the task ends landed."
             }
             Self::ReviewOnly => {
-                "The developer works, the tests and a reviewer judge, and the task ends landed."
+                "The developer works, the tests and a reviewer judge, a change of what guards the repository waits for a person, and the task ends landed."
             }
             Self::Solo => {
-                "The developer works, the tests judge, and the task ends landed: for one person and one agent."
+                "The developer works, the tests judge, a change of what guards the repository waits for a person, and the task ends landed: for one person and one agent."
             }
         }
     }
@@ -166,6 +174,16 @@ mod tests {
     }
 
     #[test]
+    fn change_of_what_guards_the_repository_meets_a_person_in_every_preset() {
+        for preset in Preset::ALL {
+            let steps = preset.steps();
+            let mut names = steps.values().flatten().map(Step::name);
+            let asks = |name: String| name == "deploy-approval" || name == PROTECTED_PATHS;
+            assert!(names.any(asks), "{preset}");
+        }
+    }
+
+    #[test]
     fn solo_is_developer_tests_security_and_landing() {
         let steps = Preset::Solo.steps();
         let names: Vec<String> = steps.values().flatten().map(Step::name).collect();
@@ -174,6 +192,7 @@ mod tests {
             [
                 "developer",
                 "ci-green",
+                "protected-paths",
                 "security",
                 "merge-prepare",
                 "merge",
