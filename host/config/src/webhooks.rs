@@ -25,7 +25,7 @@ impl SecretFrom {
     }
 
     /// What is there now; none if it cannot be read.
-    pub(crate) fn read(&self) -> Option<String> {
+    pub fn read(&self) -> Option<String> {
         match (&self.file, &self.env) {
             (Some(file), _) => {
                 let text = std::fs::read_to_string(file).ok()?;

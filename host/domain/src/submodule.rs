@@ -124,15 +124,15 @@ impl Sources {
         // A folder and a server of this machine are only what the operator says they are.
         let is_own = transport == Transport::Https
             && own.is_some_and(|own| authority(&own.address) == authority(&address));
-        match is_own
-            || self
-                .from
-                .iter()
-                .any(|entry| is_at_or_below(&address, entry))
-        {
+        match is_own || self.lists(&address) {
             true => Ok(Followed { address, transport }),
             false => Err(LeftOut::NotAllowed(shown(&address))),
         }
+    }
+
+    /// Whether an address that may be followed is one that the operator lists, or lies below one.
+    pub fn lists(&self, address: &str) -> bool {
+        self.from.iter().any(|entry| is_at_or_below(address, entry))
     }
 
     /// The same for the submodules of one that came from `address`.
@@ -163,7 +163,7 @@ fn shown(address: &str) -> String {
 }
 
 /// Scheme, host and port of an address.
-fn authority(address: &str) -> Option<&str> {
+pub fn authority(address: &str) -> Option<&str> {
     let (scheme, rest) = address.split_once("://")?;
     let host = rest.split('/').next().unwrap_or_default();
     Some(&address[..scheme.len() + 3 + host.len()])

@@ -3,6 +3,7 @@
 //! The host works on mirrors of its own. An agent's clone is a plain folder to it: whatever the agent did
 //! to its `.git` is never run or read.
 
+mod access;
 mod answers;
 mod attributes;
 mod catch_up;
@@ -30,8 +31,9 @@ use orch_domain::id::ObjectId;
 
 use crate::run::{Finished, RunError, Spec, resolve_program, run};
 
-use answers::Answers;
 
+pub use access::Access;
+use answers::Answers;
 pub use attributes::FilterRule;
 pub use catch_up::CatchUpOutcome;
 pub use incomplete::Lacking;

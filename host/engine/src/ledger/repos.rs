@@ -5,13 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use orch_config::{Effective, ForgePlace, HostConfig, REPO_FILE, RepoFile, RepositoryConfig};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use orch_config::{
+    Effective, ForgeConfig, ForgePlace, HostConfig, REPO_FILE, RepoFile, RepositoryConfig,
+};
 use orch_domain::id::{ObjectId, RepoName};
 use orch_domain::path::RepoPath;
 use orch_domain::port::forge::Forge;
 use orch_domain::submodule::Sources;
 use orch_judge::Submodules;
-use orch_process::git::{Blob, Git, LaidOut, Modules, Wanted};
+use orch_process::git::{Access, Blob, Git, LaidOut, Modules, Wanted};
 use sha2::{Digest, Sha256};
 
 use super::paths::Paths;
@@ -232,5 +236,20 @@ fn submodules(config: &HostConfig, repository: &RepositoryConfig) -> Wanted {
             .iter()
             .map(|path| RepoPath::from_text(path))
             .collect(),
+        access: match &repository.forge {
+            ForgePlace::On(place) => config.forges.get(&place.name).map(access),
+            ForgePlace::Local => None,
+        },
     }
+}
+
+/// The token of a forge for git, as it is at each use.
+fn access(forge: &ForgeConfig) -> Access {
+    let token = forge.token.clone();
+    Access::new(forge.url.clone(), forge.ca.clone(), move || {
+        let token = token.read()?;
+        // Any user goes with a token.
+        let basic = STANDARD.encode(format!("orch:{}", token.trim()));
+        Some(format!("Basic {basic}"))
+    })
 }

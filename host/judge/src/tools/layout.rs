@@ -226,7 +226,7 @@ mod tests {
                         parent: None,
                         from: from.to_vec(),
                     },
-                    without: Vec::new(),
+                    ..Wanted::default()
                 },
             }),
             head: head.clone(),

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use super::access::Access;
 use super::names::is_forbidden;
 use super::own::own_environment;
 use super::submodules::Submodule;
@@ -80,6 +81,8 @@ pub struct Wanted {
     pub sources: Sources,
     /// Those whose folders stay empty.
     pub without: Vec<RepoPath>,
+    /// The credential for what is listed of the server on which the repository itself lies.
+    pub access: Option<Access>,
 }
 
 /// One that is still to be laid out.
@@ -134,7 +137,7 @@ impl Modules {
         while let Some(one) = open.pop() {
             let laid = match check(&one, done.placed.len(), wanted) {
                 Ok(from) => {
-                    let copy = self.fetched(git, &from, &one.module.commit).await?;
+                    let copy = self.fetched(git, &from, &one, wanted).await?;
                     match copy {
                         Ok(copy) => {
                             let placed = place(&copy, &one, tree, &mut room).await?;
@@ -181,8 +184,16 @@ impl Modules {
         &self,
         git: &Git,
         from: &Followed,
-        commit: &ObjectId,
+        one: &Open,
+        wanted: &Wanted,
     ) -> Result<Result<Git, LeftOut>, GitError> {
+        let commit = &one.module.commit;
+        let own = wanted.access.as_ref();
+        let own = own.filter(|access| access.is_of(&from.address));
+        // Who may write `.gitmodules` may read less than the host's user there: only what the operator lists is asked
+        // for in that user's name.
+        let is_listed = one.sources.lists(&from.address);
+        let access = own.filter(|_| is_listed);
         let name = hex::encode(Sha256::digest(from.address.as_bytes()));
         let copy = git.elsewhere(self.folder.join(&name[..NAME_CHARS]));
         let _alone = self.fetching.lock().await;
@@ -200,7 +211,7 @@ impl Modules {
         let all = ["--", from.address.as_str(), heads, tags];
         let mut said = String::new();
         for what in [&one[..], &all[..]] {
-            let asked = ask(&copy, from.transport, what).await?;
+            let asked = ask(&copy, from, access, what).await?;
             if asked.success() && copy.resolve(commit.as_str()).await?.is_some() {
                 return Ok(Ok(copy));
             }
@@ -209,6 +220,11 @@ impl Modules {
                 (false, true) => "no branch or tag holds it".to_owned(),
                 (false, false) => asked.tail(SAID_BYTES).trim().to_owned(),
             };
+        }
+        if own.is_some() && !is_listed {
+            said.push_str(
+                "; if it is not public, list it under `submodules.from`: then it is fetched with the forge's token",
+            );
         }
         Ok(Err(LeftOut::Unreachable {
             address: from.address.clone(),
@@ -361,8 +377,13 @@ fn name_of(folder: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Fetches as the host's own user, by the one way that the address is of.
-async fn ask(copy: &Git, by: Transport, what: &[&str]) -> Result<Finished, GitError> {
+/// Fetches as the host's own user, or with a credential for this address, by the one way that the address is of.
+async fn ask(
+    copy: &Git,
+    from: &Followed,
+    access: Option<&Access>,
+    what: &[&str],
+) -> Result<Finished, GitError> {
     // What a server sends has no bound that git knows of; a file that is written has one.
     let bounded = format!("ulimit -f {FETCHED_BLOCKS_MAX}; exec \"$@\"");
     let mut spec = Spec::new("/bin/sh", copy.git_dir());
@@ -388,9 +409,11 @@ async fn ask(copy: &Git, by: Transport, what: &[&str]) -> Result<Finished, GitEr
     let args = begun.iter().chain(&options).chain(what);
     spec.args = args.map(|arg| (*arg).to_owned()).collect();
     spec.env = own_environment();
+    spec.env
+        .extend(access.map_or_else(Vec::new, |access| access.environment(&from.address)));
     let mut set = |name: &str, value: String| spec.env.push((name.to_owned(), value));
     set("GIT_DIR", text_of(copy.git_dir())?);
-    let protocol = match by {
+    let protocol = match from.transport {
         Transport::Https => "https",
         Transport::Loopback => "http",
         Transport::File => "file",

@@ -1,5 +1,6 @@
 //! Claims about git on real repositories, hostile ones among them.
 
+mod access;
 mod answers;
 mod catch_up;
 mod elsewhere;
