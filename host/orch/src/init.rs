@@ -73,14 +73,21 @@ pub(crate) async fn set_up(options: Init, config: &Path) -> anyhow::Result<Repor
     let agents = agents::chosen(&options.agent)?;
     std::fs::create_dir_all(&folder).with_context(|| format!("`{}`", folder.display()))?;
     let repository = source.bare(&folder, &name).await?;
-    let git = Git::at(&repository.path)?;
-    let base = source.base(&git, options.base.as_deref()).await?;
-    let found = looked_at(&repository, &git, &base).await?;
-    let proposal = propose::proposal(&found, options.setup.clone(), options.test.clone());
-    let proposed = propose::put(&git, &base, &proposal, options.commit, &repository).await?;
+    let asked = Asked {
+        base: options.base.clone(),
+        setup: options.setup.clone(),
+        test: options.test.clone(),
+        commit: options.commit,
+    };
+    let Prepared {
+        base,
+        found,
+        proposal,
+        proposed,
+        submodules,
+    } = Prepared::of(&source, &repository, asked).await?;
     let preset = options.preset.unwrap_or_else(|| write::fitting(&agents));
     let scanners = write::Scanners::find();
-    let submodules = submodules::Found::of(&source, &repository, &git, &base.tip).await?;
     let text = write::configuration(&write::Wanted {
         name: &name,
         repository: &repository,
@@ -113,17 +120,49 @@ pub(crate) async fn set_up(options: Init, config: &Path) -> anyhow::Result<Repor
     }))
 }
 
-/// What the project is. A clone that cannot be looked at is removed: a second try begins as the first one did.
-async fn looked_at(
-    repository: &Repository,
-    git: &Git,
-    base: &Base,
-) -> anyhow::Result<project::FoundProject> {
-    let found = project::look_at(git, &base.tip).await;
-    if found.is_err() && repository.is_own {
-        std::fs::remove_dir_all(&repository.path).ok();
+/// What is asked of a project.
+struct Asked {
+    base: Option<String>,
+    setup: Option<String>,
+    test: Option<String>,
+    commit: bool,
+}
+
+/// What is known of a project, and what was proposed to it.
+struct Prepared {
+    base: Base,
+    found: project::FoundProject,
+    proposal: propose::Proposal,
+    proposed: propose::Put,
+    submodules: submodules::Found,
+}
+
+impl Prepared {
+    /// Looks at a clone. If anything of that fails, a clone that was made for it goes: a second try begins as the first
+    /// one did.
+    async fn of(source: &Source, repository: &Repository, asked: Asked) -> anyhow::Result<Self> {
+        let prepared = Self::look(source, repository, asked).await;
+        if prepared.is_err() && repository.is_own {
+            std::fs::remove_dir_all(&repository.path).ok();
+        }
+        prepared
     }
-    found
+
+    async fn look(source: &Source, repository: &Repository, asked: Asked) -> anyhow::Result<Self> {
+        let git = Git::at(&repository.path)?;
+        let base = source.base(&git, asked.base.as_deref()).await?;
+        let found = project::look_at(&git, &base.tip).await?;
+        let submodules = submodules::Found::of(source, repository, &git, &base.tip).await?;
+        let proposal = propose::proposal(&found, asked.setup, asked.test);
+        let proposed = propose::put(&git, &base, &proposal, asked.commit, repository).await?;
+        Ok(Self {
+            base,
+            found,
+            proposal,
+            proposed,
+            submodules,
+        })
+    }
 }
 
 /// Makes a bare clone of a project, by the person's own git.
@@ -160,16 +199,23 @@ pub(crate) async fn add(file: &Path, adding: Adding, json: bool) -> anyhow::Resu
     let folder = file.parent().unwrap_or(Path::new("/"));
     let text = std::fs::read_to_string(&file).with_context(|| format!("`{}`", file.display()))?;
     let repository = source.bare(folder, &name).await?;
-    let git = Git::at(&repository.path)?;
-    let base = source.base(&git, adding.base.as_deref()).await?;
-    let found = looked_at(&repository, &git, &base).await?;
-    let proposal = propose::proposal(&found, adding.setup, adding.test);
-    let proposed = propose::put(&git, &base, &proposal, adding.commit, &repository).await?;
+    let asked = Asked {
+        base: adding.base,
+        setup: adding.setup,
+        test: adding.test,
+        commit: adding.commit,
+    };
+    let Prepared {
+        base,
+        found,
+        proposal,
+        proposed,
+        submodules,
+    } = Prepared::of(&source, &repository, asked).await?;
     let mut entry = serde_json::json!({"path": repository.path, "base": base.branch});
     if let Some(upstream) = &repository.upstream {
         entry["upstream"] = upstream.clone().into();
     }
-    let submodules = submodules::Found::of(&source, &repository, &git, &base.tip).await?;
     if let Some(said) = submodules.entry() {
         entry["submodules"] = said;
     }

@@ -35,10 +35,26 @@ pub fn survey(project: &Project<'_>) -> Surveyed {
     if whole.test.is_some() {
         return whole;
     }
-    let Some((folder, mut inner)) = best(project) else {
+    let mut found = ranked(project).into_iter();
+    let Some((folder, mut inner)) = found.next() else {
         return whole;
     };
     let enter = |command: String| within(&folder, &command);
+    for (other, survey) in found {
+        // A folder below another one is its own matter.
+        let is_below = |of: &str| {
+            other
+                .strip_prefix(of)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        if let Some(test) = survey.test
+            && !is_below(&folder)
+            && !inner.others.iter().any(|(known, _)| is_below(known))
+        {
+            let test = within(&other, &test);
+            inner.others.push((other, test));
+        }
+    }
     inner.setup = inner.setup.map(enter);
     inner.test = inner.test.map(enter);
     inner.ci = whole.ci;
@@ -46,9 +62,9 @@ pub fn survey(project: &Project<'_>) -> Surveyed {
     inner
 }
 
-/// The folder that can be tested, with the most source files, and what was found in it; the one that lies less deep if
-/// there are several.
-fn best(project: &Project<'_>) -> Option<(String, Surveyed)> {
+/// The folders that can be tested, and what was found in each: those first for which everything is installed, that lie
+/// less deep, and hold the most source files.
+fn ranked(project: &Project<'_>) -> Vec<(String, Surveyed)> {
     let mut found: Vec<(String, Surveyed)> = Vec::new();
     for (folder, files) in folders(project).into_iter().take(FOLDERS_MAX) {
         let read = |name: &str| (project.read)(&format!("{folder}/{name}"));
@@ -70,7 +86,7 @@ fn best(project: &Project<'_>) -> Option<(String, Surveyed)> {
         )
     };
     found.sort_by_key(rank);
-    found.into_iter().next()
+    found
 }
 
 /// A command as it is run in a folder.

@@ -39,6 +39,8 @@ pub struct Surveyed {
     pub ci: Vec<CiFile>,
     /// Folder that languages and commands are of; none for the top folder.
     pub folder: Option<String>,
+    /// What could be tested beside it, and is not by the command: each a language or a folder, and a command.
+    pub others: Vec<(String, String)>,
 }
 
 /// Looks at a folder as if it were the whole project.
@@ -68,6 +70,14 @@ pub(crate) fn survey_folder(project: &Project<'_>) -> Surveyed {
         .filter(|_| test.is_some())
         .and_then(|table| setup_of(table, project));
     let general = &tables[last - 1].language;
+    let others = known.iter().skip(1);
+    let others = others.filter(|(table, found)| table.language != *general && found.sources > 0);
+    let others: Vec<(String, String)> = others
+        .filter_map(|(table, _)| {
+            Some((table.language.clone(), tested(table, project)?.run.clone()))
+        })
+        .filter(|(_, command)| test.as_ref() != Some(command))
+        .collect();
     let mut languages: Vec<Found> = known.into_iter().map(|(_, found)| found).collect();
     if languages.len() > 1 && languages[0].language != *general {
         languages.retain(|found| found.language != *general);
@@ -78,6 +88,7 @@ pub(crate) fn survey_folder(project: &Project<'_>) -> Surveyed {
         test,
         ci: ci_files(project),
         folder: None,
+        others,
     }
 }
 

@@ -120,6 +120,9 @@ impl Report {
     }
 }
 
+/// Most things that could be tested, too, and are named.
+const OTHERS_NAMED: usize = 6;
+
 /// What of the doctor's findings whoever sets a host up has to know.
 fn health(report: &Report, page: &mut String) {
     // Writing to a String cannot fail.
@@ -181,6 +184,21 @@ fn notes(made: &Made<'_>) -> Vec<String> {
     if let Some(folder) = &made.found.survey.folder {
         list.push(format!(
             "`{folder}` is tested, for the top folder does not say how it is; --test COMMAND says otherwise"
+        ));
+    }
+    let others = &made.found.survey.others;
+    if !others.is_empty() {
+        let named = others.iter().take(OTHERS_NAMED);
+        let named: Vec<String> = named
+            .map(|(what, command)| format!("{what} (`{command}`)"))
+            .collect();
+        let more = match others.len().saturating_sub(OTHERS_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        list.push(format!(
+            "not tested by it: {}{more}; --test COMMAND says otherwise",
+            named.join(", ")
         ));
     }
     for program in chosen.iter().flat_map(|found| &found.missing) {

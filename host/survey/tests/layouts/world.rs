@@ -177,3 +177,141 @@ fn folder_that_says_how_it_is_tested_stands_in_for_a_top_that_does_not() {
         Some("cd './my app' && go test ./...")
     );
 }
+
+#[test]
+fn workspace_of_go_is_tested_module_by_module() {
+    let all = "go list -f '{{.Dir}}/...' -m | xargs go test";
+    let files = [
+        ("go.work", "go 1.22\nuse ./a\n"),
+        ("a/go.mod", "module a\n"),
+        ("a/a.go", ""),
+    ];
+    let (language, setup, test) = of(&files);
+    assert_eq!(
+        (language.as_str(), setup.as_deref(), test.as_deref()),
+        ("Go", Some("go mod download"), Some(all))
+    );
+}
+
+#[test]
+fn target_is_found_however_a_makefile_and_its_kin_write_it() {
+    for (file, text, test) in [
+        ("Makefile", "test:\n\t./t\n", Some("make test")),
+        ("Makefile", "build test: a\n\t./t\n", Some("make test")),
+        ("Makefile", "test:: a\n\t./t\n", Some("make test")),
+        ("GNUmakefile", "check test:\r\n\t./t\r\n", Some("make test")),
+        ("Makefile", "tests: a\n\t./t\n", Some("make tests")),
+        ("Makefile", "test := x\nall:\n\ttrue\n", None),
+        ("Makefile", ".PHONY: test\nall:\n\ttrue\n", None),
+        (
+            "Justfile",
+            "[group('x')]\n@test *ARGS: build\n    ./t\n",
+            Some("just test"),
+        ),
+        (".justfile", "test:\n    ./t\n", Some("just test")),
+        ("justfile", "test := 'x'\n", None),
+        (
+            "Taskfile.yaml",
+            "version: '3'\ntasks:\n  test:\n    cmds: [./t]\n",
+            Some("task test"),
+        ),
+        (
+            "taskfile.yml",
+            "version: '3'\ntasks:\n  build:\n    cmds: [./t]\n",
+            None,
+        ),
+    ] {
+        let found = look(
+            &[(file, text), ("x.sh", "")],
+            &["sh", "make", "just", "task"],
+        );
+        assert_eq!(found.test.as_deref(), test, "{file}: {text}");
+    }
+}
+
+#[test]
+fn project_of_ruby_is_tested_with_and_without_a_rakefile() {
+    for (files, begins) in [
+        (
+            &[("Gemfile", ""), ("Rakefile", "Rake::TestTask.new\n")][..],
+            "bundle exec rake test",
+        ),
+        (
+            &[("Gemfile", ""), ("Rakefile", "task default: :lint\n")],
+            "bundle exec rake",
+        ),
+        (
+            &[("Gemfile", ""), ("test/cart_test.rb", "")],
+            "bundle exec ruby -Ilib -Itest",
+        ),
+        (
+            &[("Gemfile", ""), ("spec/cart_spec.rb", "")],
+            "bundle exec rspec",
+        ),
+        (
+            &[("x.gemspec", ""), ("test/test_cart.rb", "")],
+            "ruby -Ilib -Itest",
+        ),
+        (&[("Rakefile", "Rake::TestTask.new { |t| }\n")], "rake test"),
+    ] {
+        let files = [files, &[("lib/cart.rb", "")]].concat();
+        let found = look(&files, &["ruby", "bundle"]);
+        let test = found.test.unwrap();
+        assert!(test.starts_with(begins), "{files:?}: {test}");
+    }
+}
+
+#[test]
+fn autotools_are_begun_by_their_own_script_where_there_is_one() {
+    let files = [("configure.ac", ""), ("Makefile.am", ""), ("x.c", "")];
+    let installed = ["gcc", "make", "autoreconf"];
+    let found = look(&files, &installed);
+    let setup = found.setup.unwrap();
+    assert!(setup.starts_with("autoreconf --install"), "{setup}");
+    assert_eq!(found.test.as_deref(), Some("make check"));
+    let own = [&files[..], &[("autogen.sh", "#!/bin/sh\nautoreconf -fi\n")]].concat();
+    let setup = look(&own, &installed).setup.unwrap();
+    assert_eq!(setup, "./autogen.sh && ./configure && make");
+    let whole = [
+        &files[..],
+        &[("autogen.sh", "autoreconf -fi\n./configure \"$@\"\n")],
+    ]
+    .concat();
+    let setup = look(&whole, &installed).setup.unwrap();
+    assert_eq!(setup, "./autogen.sh && make");
+}
+
+#[test]
+fn what_could_be_tested_too_and_is_not_is_named() {
+    let found = look(
+        &[
+            ("package.json", "{\"scripts\": {\"test\": \"jest\"}}"),
+            ("a.js", ""),
+            ("b.js", ""),
+            ("go.mod", "module x\n"),
+            ("x.go", ""),
+            ("Makefile", "test:\n\tgo test ./...\n"),
+        ],
+        &INSTALLED,
+    );
+    let go = ("Go".to_owned(), "go test ./...".to_owned());
+    assert_eq!(
+        (found.test.as_deref(), found.others),
+        (Some("npm test"), vec![go])
+    );
+    let found = look(
+        &[
+            ("ansi/go.mod", "module ansi\n"),
+            ("ansi/a.go", ""),
+            ("ansi/b.go", ""),
+            ("ansi/inner/go.mod", "module inner\n"),
+            ("ansi/inner/a.go", ""),
+            ("web/package.json", "{\"scripts\": {\"test\": \"jest\"}}"),
+            ("web/a.js", ""),
+        ],
+        &INSTALLED,
+    );
+    assert_eq!(found.folder.as_deref(), Some("ansi"));
+    let web = ("web".to_owned(), "cd web && npm test".to_owned());
+    assert_eq!(found.others, [web]);
+}
