@@ -54,6 +54,40 @@ fn set_up(world: &World, args: &[&str]) -> Value {
 }
 
 #[test]
+fn repository_without_a_commit_is_told_what_it_lacks_and_set_up_once_it_has_one() {
+    let world = bare_world();
+    fs::create_dir(world.path("sum")).unwrap();
+    world.git("sum", &["init", "--quiet", "--initial-branch=trunk"]);
+    let sum = world.path("sum");
+    let agent = format!("command:{}", world.path("writer.sh").display());
+    let args = [
+        "init",
+        sum.to_str().unwrap(),
+        "--agent",
+        &agent,
+        "--no-check",
+    ];
+    let done = Command::new(orch_program())
+        .args(args)
+        .arg("--config")
+        .arg(world.path("orch.yaml"))
+        .output()
+        .unwrap();
+    assert!(!done.status.success());
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(said.contains("make a first commit"), "{said}");
+    assert!(!world.path("sum.git").exists(), "nothing is left behind");
+
+    world.write("sum/test.sh", "true\n", 0o755);
+    world.git("sum", &["add", "--all"]);
+    let who = ["-c", "user.name=Ann", "-c", "user.email=ann@orch.invalid"];
+    let commit = ["commit", "--quiet", "-m", "Begin"];
+    world.git("sum", &[&who[..], &commit].concat());
+    let report = set_up(&world, &args);
+    assert_eq!(report["base"], "trunk", "{report:#}");
+}
+
+#[test]
 fn init_that_finds_the_base_red_or_untested_says_so_and_what_comes_next() {
     let world = bare_world();
     let agent = format!("command:{}", world.path("writer.sh").display());
