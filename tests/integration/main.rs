@@ -72,6 +72,7 @@ mod transitions;
 mod trust;
 mod turns;
 mod unfit;
+mod uprooted;
 mod webhooks;
 mod windows;
 mod witnesses;

@@ -28,7 +28,13 @@ pub enum CatchUpOutcome {
 enum Replayed {
     On(ObjectId),
     Conflict(Vec<RepoPath>),
+    /// Git does not take one of them the way it stands, and says so every time. They come along by their files.
+    NotAsTheyStand,
 }
+
+/// What a replay is done with: files as they are kept, whatever a repository says of how they are laid out. Git takes a
+/// file for changed that is not kept as it is laid out, and then replays nothing.
+const AS_KEPT: &str = "* -text -ident -filter !eol !working-tree-encoding\n";
 
 /// What merging two commits came to.
 struct Merged {
@@ -45,7 +51,7 @@ impl Git {
     /// A commit that was in the base once, and was taken out of it since, does not come back with the branch.
     ///
     /// A branch into which a base was merged is brought on by a merge: what was done in a merge is in no other commit,
-    /// and a replay leaves merges out.
+    /// and a replay leaves merges out. So is one whose commits git does not replay.
     ///
     /// Works in a throw-away clone, so that a conflict leaves nothing behind.
     ///
@@ -76,13 +82,14 @@ impl Git {
         Ok(match replayed {
             Replayed::On(tip) => CatchUpOutcome::Rebased(tip),
             Replayed::Conflict(files) => CatchUpOutcome::Conflict(files),
+            Replayed::NotAsTheyStand => return self.merged_with(tip, new_base, who).await,
         })
     }
 
     /// Takes the commits of `tip` since `since` from where they stand and puts them on `onto`, which need not follow from
     /// it: what `since` has and `onto` has not does not come along.
     ///
-    /// Commit by commit, or as one commit if a base was merged in between.
+    /// Commit by commit, or as one commit if a base was merged in between or git does not replay them.
     ///
     /// # Errors
     /// [`GitError`]; a conflict is an outcome.
@@ -97,10 +104,11 @@ impl Git {
             return Ok(CatchUpOutcome::OffBase);
         }
         if !self.has_merges(since, tip).await? {
-            return Ok(match self.replay(tip, since, onto, who).await? {
-                Replayed::On(tip) => CatchUpOutcome::Rebased(tip),
-                Replayed::Conflict(files) => CatchUpOutcome::Conflict(files),
-            });
+            match self.replay(tip, since, onto, who).await? {
+                Replayed::On(tip) => return Ok(CatchUpOutcome::Rebased(tip)),
+                Replayed::Conflict(files) => return Ok(CatchUpOutcome::Conflict(files)),
+                Replayed::NotAsTheyStand => {}
+            }
         }
         let (one, other) = self.as_branches(tip, since, onto, who).await?;
         let Merged { tree, conflicts } = self.merge(&one, &other).await?;
@@ -210,6 +218,11 @@ impl Git {
             path: alternates,
             source,
         })?;
+        // Not every machine has the templates by which git makes the folder.
+        let info = clone.git_dir.join("info");
+        let written = std::fs::create_dir_all(&info)
+            .and_then(|()| std::fs::write(info.join("attributes"), AS_KEPT));
+        written.map_err(|source| GitError::Io { path: info, source })?;
         clone.call(["config", "core.bare", "false"]).await?;
         clone.set_ref("refs/heads/work", tip).await?;
         let date = format!("{} +0000", who.at_s);
@@ -235,10 +248,16 @@ impl Git {
             let args = ["diff", "--name-only", "--diff-filter=U", "-z"];
             let listed = clone.with(&args, &env, Some(&tree), &[]).await?;
             let files: Vec<RepoPath> = fields(&listed.stdout.bytes).map(RepoPath::new).collect();
-            if files.is_empty() {
-                return Err(clone.failed(&rebase, &done));
+            if !files.is_empty() {
+                return Ok(Replayed::Conflict(files));
             }
-            return Ok(Replayed::Conflict(files));
+            let failed = clone.failed(&rebase, &done);
+            if done.timed_out || done.stderr.text().contains("No space left") {
+                return Err(failed);
+            }
+            let why = failed.to_string();
+            tracing::warn!(why, %tip, "commits are not replayed, and brought on by their files");
+            return Ok(Replayed::NotAsTheyStand);
         }
         let Some(tip) = clone.resolve("refs/heads/work").await? else {
             return Err(GitError::Unexpected {

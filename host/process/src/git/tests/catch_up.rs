@@ -178,3 +178,48 @@ async fn branch_with_a_merge_moves_onto_a_rewritten_base_as_one_commit_with_all_
     }
     assert_eq!(text(&git, &tip, "secret.txt").await, Blob::Missing);
 }
+
+/// A commit on `parent` with these files.
+async fn with(git: &Git, parent: &ObjectId, files: &[(&str, &str)]) -> ObjectId {
+    let files: Vec<(String, Option<Vec<u8>>)> = files
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), Some(text.as_bytes().to_vec())))
+        .collect();
+    let tree = git.tree_with(parent, &files).await.unwrap();
+    let made = git.commit(&tree, parent, "write", &who()).await;
+    made.unwrap()
+}
+
+#[tokio::test]
+async fn file_that_is_not_kept_as_it_is_laid_out_keeps_no_branch_from_its_base() {
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
+    // Git calls each of them changed as soon as they are laid out, though nobody has touched them.
+    let rules = "*.bat text eol=crlf\n*.lf text\n*.id ident\n*.wide working-tree-encoding=UTF-16\n";
+    let kept = [
+        (".gitattributes", rules),
+        ("run.bat", "one\r\ntwo\n"),
+        ("x.lf", "one\r\n"),
+        ("y.id", "$Id: somebody $\n"),
+        ("z.wide", "\u{feff}one\n"),
+    ];
+    let old = with(&git, &root, &kept).await;
+    let work = commit(&git, &old, "b.txt", "b").await;
+    let new = commit(&git, &old, "c.txt", "c").await;
+    let tip = rebased(&git, &work, &old, &new).await;
+    let moved = match git.rebase_onto(&work, &old, &root, &who()).await.unwrap() {
+        CatchUpOutcome::Rebased(tip) => tip,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text(&git, &tip, "b.txt").await, Blob::Text("b".into()));
+    assert_eq!(text(&git, &moved, "b.txt").await, Blob::Text("b".into()));
+    for (path, content) in kept {
+        assert_eq!(text(&git, &tip, path).await, Blob::Text(content.into()));
+        assert_eq!(text(&git, &moved, path).await, Blob::Missing);
+    }
+    let log = git.commits(&new, &tip, 10).await.unwrap();
+    assert_eq!(log.len(), 1, "replayed, and not merged: {log:?}");
+}

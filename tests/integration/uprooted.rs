@@ -1,0 +1,53 @@
+//! What a task stands on is renamed, taken away or not as git would have it: it goes on, or can be stopped.
+
+use std::fs;
+
+use orch_kit::world::AGENT;
+use orch_kit::{World, until};
+use serde_json::{Value, json};
+
+/// Puts one file on the base and nothing else, as a person would whose files git calls changed.
+fn push_file(world: &World, path: &str, text: &str) {
+    world.write(&format!("seed/{path}"), text, 0o644);
+    world.git("seed", &["add", path]);
+    let who = ["-c", "user.name=Ann", "-c", "user.email=ann@orch.invalid"];
+    let commit = ["commit", "--quiet", "-m", "One file"];
+    world.git("seed", &[&who[..], &commit].concat());
+    world.git("seed", &["push", "--quiet", "../shop.git", "HEAD:main"]);
+}
+
+/// Follows a task until it waits for the approval of what it analysed.
+fn analysed(world: &World, item: &str) -> Value {
+    until("it was analysed", || {
+        let view = world.task(item);
+        (view["step"] == "analysis-approved" && view["status"] == "waiting").then_some(view)
+    })
+}
+
+fn stopped(world: &World, item: &str) {
+    world.json(&["task", "stop", item]);
+    let view = until("the stop is carried out", || {
+        let view = world.task(item);
+        (view["status"] == "ended").then_some(view)
+    });
+    assert_eq!(view["stage"], "cancelled", "{view:#}");
+}
+
+#[test]
+fn branch_lands_on_a_base_that_moved_though_git_calls_files_of_it_changed() {
+    let world = World::new();
+    push_file(&world, "run.bat", "@echo off\r\necho one\r\n");
+    push_file(&world, ".gitattributes", "*.bat text eol=crlf\n");
+    let kept = world.git("shop.git", &["rev-parse", "main:run.bat"]);
+    let _host = world.serve();
+    let item = world.begin("Other line ends");
+    world.follow(&item, |view| view["status"] == "awaiting-approval");
+    push_file(&world, "NOTES.md", "Elsewhere\n");
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+    let is = world.git("shop.git", &["rev-parse", "main:run.bat"]);
+    assert_eq!(is, kept, "nobody has changed it");
+    let notes = world.git("shop.git", &["show", "main:NOTES.md"]);
+    assert_eq!(notes, "Elsewhere");
+}
+
