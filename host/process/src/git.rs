@@ -228,10 +228,12 @@ impl Git {
                 &[],
             )
             .await?;
-        if !done.success() {
-            return Ok(None);
+        match done.exit.code() {
+            0 => object_id("rev-parse", done.stdout.text().trim()).map(Some),
+            1 => Ok(None),
+            // Whoever could not look does not know that there is nothing.
+            _ => Err(self.failed(&["rev-parse", &spec], &done)),
         }
-        object_id("rev-parse", done.stdout.text().trim()).map(Some)
     }
 
     /// Whether `older` is an ancestor of `newer` (or the same).

@@ -393,3 +393,18 @@ async fn state_of_a_repository_changes_nothing_of_what_its_objects_say() {
         ("b.txt", 1)
     );
 }
+
+#[tokio::test]
+async fn repository_that_cannot_be_looked_at_is_an_error_and_none_without_the_branch() {
+    let Repo {
+        folder: _folder,
+        git,
+        root,
+    } = repo().await;
+    let name = "refs/heads/main";
+    assert_eq!(git.resolve(name).await.unwrap(), Some(root));
+    assert_eq!(git.resolve("refs/heads/other").await.unwrap(), None);
+    fs::remove_file(git.git_dir().join("HEAD")).unwrap();
+    let looked = git.resolve(name).await;
+    assert!(matches!(looked, Err(GitError::Failed { .. })), "{looked:?}");
+}
