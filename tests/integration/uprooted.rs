@@ -51,3 +51,38 @@ fn branch_lands_on_a_base_that_moved_though_git_calls_files_of_it_changed() {
     assert_eq!(notes, "Elsewhere");
 }
 
+#[test]
+fn task_whose_base_is_gone_can_be_stopped() {
+    let world = World::new();
+    let _host = world.serve();
+    let item = world.begin("On a base that goes");
+    let branch = analysed(&world, &item)["branch"].clone();
+    world.git("shop.git", &["branch", "-m", "main", "elsewhere"]);
+    stopped(&world, &item);
+    let branches = world.git("shop.git", &["branch", "--format=%(refname:short)"]);
+    assert!(!branches.contains(branch.as_str().unwrap()), "{branches}");
+}
+
+#[test]
+fn task_whose_repository_was_taken_out_by_hand_can_be_stopped() {
+    let mut world = World::new();
+    world.git("seed", &["clone", "--quiet", "--bare", ".", "../till.git"]);
+    let mut till = world.config["repositories"]["shop"].clone();
+    (till["path"], till["prefix"]) = (json!("till.git"), json!("TILL"));
+    world.config["repositories"]["till"] = till;
+    world.write_config();
+    let _host = world.serve();
+    let begun = world.json(&["task", "new", "--repo", "till", "--title", "A line"]);
+    let item = begun["work_item"].as_str().unwrap().to_owned();
+    analysed(&world, &item);
+    let repositories = world.config["repositories"].as_object_mut().unwrap();
+    repositories.remove("till");
+    world.write_config();
+    until("the host follows", || {
+        let listed = world.orch(&["repo", "list", "--json"]);
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+        (listed.status.success() && !text.contains("till")).then_some(())
+    });
+    stopped(&world, &item);
+}
+

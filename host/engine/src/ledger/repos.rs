@@ -117,12 +117,16 @@ impl Repo {
         Ok(())
     }
 
-    /// Where the base branch is now, after bringing the mirror up to date.
-    pub(crate) async fn base_tip(&self) -> anyhow::Result<ObjectId> {
+    /// Where the base branch is now, after bringing the mirror up to date; none if there is no such branch.
+    pub(crate) async fn base_if_there(&self) -> anyhow::Result<Option<ObjectId>> {
         self.forge.fetch().await?;
         let name = format!("refs/remotes/origin/{}", self.config.base);
-        let tip = self.mirror.resolve(&name).await?;
-        tip.with_context(|| {
+        Ok(self.mirror.resolve(&name).await?)
+    }
+
+    /// Where the base branch is now, after bringing the mirror up to date.
+    pub(crate) async fn base_tip(&self) -> anyhow::Result<ObjectId> {
+        self.base_if_there().await?.with_context(|| {
             format!(
                 "repository `{}` has no branch `{}`; push one, or set `repositories.{}.base`",
                 self.name, self.config.base, self.name

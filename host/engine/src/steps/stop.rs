@@ -25,19 +25,30 @@ pub(super) struct StopStep {
 impl StopStep {
     pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
         let record = self.ledger.record(job).await?;
-        let repo = self.repos.ready(record.task.repo.as_str()).await?;
         let task = record.task.id;
         let open: Vec<RunRow> = self.ledger.read(|tx| Box::pin(tx.open_runs(task))).await?;
         for run in &open {
             let folder = RunFolder::at(&run.folder);
             launcher::end(&folder, StopReason::Person).await?;
         }
-        self.keep_work(&record, repo).await?;
-        self.remove_branch(&record, repo).await?;
-        if let Err(error) = self.workspace(&record, repo).remove().await {
-            // Only what belongs to another user stays; the stop does not wait for it, and `orch gc` names it.
-            let why = anyhow::Error::from(error);
-            tracing::warn!(task.id = task.0, "the workspace stays: {why:#}");
+        match self.repos.find(record.task.repo.as_str()) {
+            Some(repo) => {
+                repo.prepare().await?;
+                self.keep_work(&record, repo).await?;
+                self.remove_branch(&record, repo).await?;
+                if let Err(error) = self.workspace(&record, repo).remove().await {
+                    // Only what belongs to another user stays; the stop does not wait for it, and `orch gc` names it.
+                    let why = anyhow::Error::from(error);
+                    tracing::warn!(task.id = task.0, "the workspace stays: {why:#}");
+                }
+            }
+            // Somebody took it out of the configuration: the host has no business there any more, and the task would
+            // never end.
+            None => tracing::warn!(
+                task.id = task.0,
+                repo = %record.task.repo,
+                "its repository is not in orch.yaml any more; branch and workspace are left as they are"
+            ),
         }
         let ended = open.into_iter().map(|run| Write::RunEnded {
             run: run.id,
@@ -62,8 +73,19 @@ impl StopStep {
             return Ok(());
         }
         let git = &repo.mirror;
-        let base = repo.base_tip().await?;
-        let head = record.task.head.clone().unwrap_or(base);
+        let head = match &record.task.head {
+            Some(head) => Some(head.clone()),
+            None => repo.base_if_there().await?,
+        };
+        let Some(head) = head else {
+            // What it would differ from is gone with the base; the stop does not wait until somebody pushes another.
+            tracing::warn!(
+                task.id = record.task.id.0,
+                base = repo.config.base,
+                "its base is gone, and what lies in the workspace is not kept"
+            );
+            return Ok(());
+        };
         let taken = workspace.snapshot(git, &head).await?;
         for refusal in &taken.refused {
             tracing::warn!(
@@ -95,7 +117,10 @@ impl StopStep {
         };
         git.set_ref(&format!("refs/orch/cancelled/{task}"), &tip)
             .await?;
-        let landed = git.is_ancestor(&tip, &repo.base_tip().await?).await?;
+        let landed = match repo.base_if_there().await? {
+            Some(base) => git.is_ancestor(&tip, &base).await?,
+            None => false,
+        };
         if record.branch == record.base_branch || landed {
             return Ok(());
         }

@@ -176,7 +176,10 @@ async fn one(
     let task = &record.task;
     let now = reconciler.ledger.now();
     let grace_ms = i64::from(reconciler.config.now().reconcile.grace_s) * 1000;
-    let repo = reconciler.repos.get(task.repo.as_str())?;
+    // Of a repository that was taken out of the configuration there is nothing to compare with.
+    let Some(repo) = reconciler.repos.find(task.repo.as_str()) else {
+        return Ok(None);
+    };
     let Some(tips) = forges.tips(reconciler, repo).await else {
         return Ok(None);
     };
