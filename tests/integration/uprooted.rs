@@ -86,3 +86,24 @@ fn task_whose_repository_was_taken_out_by_hand_can_be_stopped() {
     stopped(&world, &item);
 }
 
+#[test]
+fn task_lands_on_its_base_by_the_name_that_it_has_now() {
+    let mut world = World::new();
+    let _host = world.serve();
+    let item = world.begin("On a base that is renamed");
+    world.follow(&item, |view| view["status"] == "awaiting-approval");
+    world.git("shop.git", &["branch", "-m", "main", "trunk"]);
+    world.config["repositories"]["shop"]["base"] = json!("trunk");
+    world.write_config();
+    until("the host opens anew", || {
+        world.log().contains("the host opens anew").then_some(())
+    });
+    until("it answers", || {
+        world.orch(&["queue"]).status.success().then_some(())
+    });
+    let done = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(done["stage"], "done", "{done:#}");
+    let landed = world.git("shop.git", &["rev-parse", "trunk"]);
+    assert_eq!(done["merged_commit"], landed.as_str());
+}
+

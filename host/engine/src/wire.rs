@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use orch_config::{ForgePlace, HostConfig, LiveConfig};
+use orch_domain::id::RepoName;
 use orch_gates::Builtin;
 use orch_judge::{Judges, JudgesSetup, Outside};
 use orch_process::identity::ProcessIdentity;
@@ -345,6 +346,7 @@ impl Host {
         };
         self.checkouts.sweep().await?;
         recover(&ledger, &self.repos).await?;
+        follow_bases(&ledger, &self.repos).await?;
         reaper.reclaim_leases().await?;
         let steps = Steps::new(
             &ledger,
@@ -393,6 +395,27 @@ async fn recover(ledger: &Ledger, repos: &Repos) -> anyhow::Result<()> {
             kind = job.kind.as_str(),
             "recovered after its host died"
         );
+    }
+    Ok(())
+}
+
+/// Has every task land on what is the base of its repository now: a branch that was renamed would be waited for for
+/// ever. Whether the task was judged on it is asked before anything lands.
+async fn follow_bases(ledger: &Ledger, repos: &Repos) -> anyhow::Result<()> {
+    for repo in repos.all() {
+        let (name, base) = (RepoName::new(repo.name.clone())?, repo.config.base.clone());
+        let moved = ledger
+            .write(move |tx| Box::pin(async move { tx.follow_base(&name, &base).await }))
+            .await?;
+        if moved > 0 {
+            let base = &repo.config.base;
+            tracing::warn!(
+                repo = repo.name,
+                base,
+                moved,
+                "tasks under way land on another base from now on"
+            );
+        }
     }
     Ok(())
 }

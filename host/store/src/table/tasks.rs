@@ -263,6 +263,22 @@ impl Tx {
             .doing("set a branch")
     }
 
+    /// Has the tasks of a repository that are under way land on this branch, which is its base now; answers how many
+    /// were to land on another one.
+    pub async fn follow_base(&mut self, repo: &RepoName, base: &str) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE tasks SET base_branch = ? WHERE repo = ? AND base_branch <> ? \
+             AND stage NOT IN ('done', 'cancelled')",
+        )
+        .bind(base)
+        .bind(repo.as_str())
+        .bind(base)
+        .execute(&mut self.conn)
+        .await
+        .doing("follow another base")?;
+        Ok(done.rows_affected())
+    }
+
     /// Says how urgent a task is; its job that waits for a worker moves with it, and what waiting had earned it is
     /// forgotten.
     ///
