@@ -107,3 +107,35 @@ fn task_lands_on_its_base_by_the_name_that_it_has_now() {
     assert_eq!(done["merged_commit"], landed.as_str());
 }
 
+#[test]
+fn run_whose_agent_is_renamed_meanwhile_begins_anew_and_blocks_nothing() {
+    let mut world = World::new();
+    let go = world.path("go").display().to_string();
+    let waits = format!(
+        "set -eu\nif [ \"$ORCH_ROLE\" = analyst ]; then until test -e {go}; do sleep 0.05; done; fi\n"
+    );
+    world.write("agent.sh", &AGENT.replacen("set -eu\n", &waits, 1), 0o755);
+    let _host = world.serve();
+    let item = world.begin("By another name");
+    until("the analyst works", || {
+        let view = world.task(&item);
+        (view["runs"].as_array()?.len() == 1).then_some(())
+    });
+    let agent = world.config["agents"]["script"].clone();
+    world.config["agents"] = json!({"renamed": agent});
+    world.config["roles"]["default"]["agent"] = json!("renamed");
+    world.call_me_now("ann", "admin");
+    fs::write(world.path("go"), "").unwrap();
+    let view = world.follow(&item, |view| view["stage"] == "architecture");
+    let runs = view["runs"].as_array().unwrap().iter();
+    let mut analysts: Vec<(i64, &str, &str)> = runs
+        .filter(|run| run["role"] == "analyst")
+        .map(|run| {
+            let text = |key: &str| run[key].as_str().unwrap_or_default();
+            (run["id"].as_i64().unwrap(), text("agent"), text("outcome"))
+        })
+        .collect();
+    analysts.sort_unstable();
+    let told: Vec<(&str, &str)> = analysts.iter().map(|(_, by, end)| (*by, *end)).collect();
+    assert_eq!(told, [("script", "killed"), ("renamed", "completed")]);
+}

@@ -7,7 +7,6 @@ mod network;
 mod policy;
 mod take_in;
 
-use anyhow::Context;
 use orch_agents::driver::Driver;
 use orch_agents::folder::{RunFolder, RunState, StopReason};
 use orch_agents::launcher;
@@ -309,17 +308,12 @@ impl AgentRun<'_> {
         role.map(|r| r.agent.clone()).unwrap_or_default()
     }
 
-    fn driver(&self, name: &str) -> anyhow::Result<Driver> {
+    /// What reads what the run's agent said; none if the agent is gone from the configuration.
+    fn driver(&self) -> Option<Driver> {
         let config = self.step.config.now();
-        let agent = config
-            .agents
-            .get(name)
-            .with_context(|| format!("no agent `{name}`"))?;
-        Ok(driver_of(
-            agent,
-            self.carried_by.as_ref().and_then(|r| r.model.as_ref()),
-            config.budgets.run_usd,
-        ))
+        let agent = config.agents.get(&self.agent_name())?;
+        let model = self.carried_by.as_ref().and_then(|r| r.model.as_ref());
+        Some(driver_of(agent, model, config.budgets.run_usd))
     }
 }
 

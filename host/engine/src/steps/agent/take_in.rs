@@ -7,7 +7,7 @@ use orch_agents::usage::Usage;
 use orch_domain::artefact;
 use orch_domain::id::ObjectId;
 use orch_domain::left::{ChangeKind, Refusal, Strayed};
-use orch_domain::outcome::{RunOutcome, RunPolicy};
+use orch_domain::outcome::{KillReason, RunOutcome, RunPolicy};
 use orch_domain::path::RepoPath;
 use orch_domain::stage::{Role, Stage};
 use orch_domain::task::BlockReason;
@@ -167,8 +167,10 @@ impl AgentRun<'_> {
                 None
             }
         };
-        let driver = self.driver(&self.agent_name())?;
-        let reading = driver.read(&folder.tail(STDOUT, RESULT_BYTES_MAX));
+        let driver = self.driver();
+        let reading = driver.as_ref().map_or(Reading::ExitCode, |driver| {
+            driver.read(&folder.tail(STDOUT, RESULT_BYTES_MAX))
+        });
         let stderr = String::from_utf8_lossy(&folder.tail(STDERR, SAID_BYTES)).into_owned();
         let began: Began = serde_json::from_slice(&std::fs::read(folder.path().join(BEGAN))?)?;
         let head = ObjectId::new(began.head.clone())?;
@@ -177,7 +179,12 @@ impl AgentRun<'_> {
         let laid = self.laid().await?;
         let delta = self.without_host_artefacts(left.delta, &laid);
         let result = result.as_ref();
-        let outcome = self.outcome(result, &driver, &reading, &stderr, &delta, left.refused);
+        let outcome = match &driver {
+            Some(driver) => self.outcome(result, driver, &reading, &stderr, &delta, left.refused),
+            // An agent that is gone from the configuration is allowed nothing; the run begins anew with whoever works
+            // as the role now.
+            None => RunOutcome::Killed(KillReason::Policy),
+        };
         let log = String::from_utf8_lossy(&folder.tail(STDOUT, SAID_BYTES)).into_owned();
         self.report(&outcome, &(log + &stderr));
         Ok(Left {
