@@ -144,6 +144,60 @@ fn commit_that_was_taken_out_of_the_base_does_not_come_back_with_a_landing() {
 }
 
 #[test]
+fn branch_into_which_somebody_merged_a_rewritten_base_is_moved_onto_it_without_what_was_taken_out()
+{
+    let world = World::new();
+    world.write("seed/secret.txt", "leaked\n", 0o644);
+    world.push_seed("Taken out later");
+    let leaked = world.git("seed", &["rev-parse", "HEAD"]);
+    let _host = world.serve();
+    let item = world.begin("Brought up to date by a button");
+    let view = world.follow(&item, |view| view["status"] == "awaiting-approval");
+    let branch = view["branch"].as_str().unwrap().to_owned();
+    world.git("seed", &["reset", "--quiet", "--hard", "HEAD~1"]);
+    world.write("seed/NEWS.md", "# News\n", 0o644);
+    world.commit_seed("In its place");
+    world.git(
+        "seed",
+        &["push", "--quiet", "--force", "../shop.git", "HEAD:main"],
+    );
+    let rewritten = world.git("seed", &["rev-parse", "HEAD"]);
+    // As the button of a forge does that brings a branch up to date.
+    world.git("seed", &["fetch", "--quiet", "../shop.git", &branch]);
+    world.git("seed", &["checkout", "--quiet", "FETCH_HEAD"]);
+    let who = ["-c", "user.name=Ann", "-c", "user.email=ann@orch.invalid"];
+    let merge = ["merge", "--quiet", "--no-edit", &rewritten];
+    world.git("seed", &[&who[..], &merge].concat());
+    let to = format!("HEAD:{branch}");
+    world.git("seed", &["push", "--quiet", "../shop.git", &to]);
+    let merged = world.git("seed", &["rev-parse", "HEAD"]);
+    let view = until("the task stops at what was taken out", || {
+        let view = world.task(&item);
+        if view["status"] == "awaiting-approval" {
+            world.orch(&["task", "approve", &item]);
+        }
+        (view["status"] == "blocked").then_some(view)
+    });
+    let head = view["head"].as_str().unwrap();
+    world.git("shop.git", &["merge-base", "--is-ancestor", &merged, head]);
+    let why = view["why"].as_str().unwrap();
+    assert!(why.contains("base-rewritten"), "{why}");
+    let remedy = view["remedies"][0]["command"].as_array().unwrap().iter();
+    let remedy: Vec<&str> = remedy.map(|word| word.as_str().unwrap()).collect();
+    world.json(&remedy);
+    let view = world.follow(&item, |view| view["status"] == "ended");
+    assert_eq!(view["stage"], "done", "{view:#}");
+    let landed = world.git("shop.git", &["log", "--format=%H", "main"]);
+    assert!(landed.contains(&rewritten) && !landed.contains(&leaked));
+    let files = world.git("shop.git", &["ls-tree", "-r", "--name-only", "main"]);
+    assert!(
+        files.contains("NEWS.md") && files.contains("tests/cases/discount.txt"),
+        "{files}"
+    );
+    assert!(!files.contains("secret.txt"), "{files}");
+}
+
+#[test]
 fn branch_that_somebody_moved_off_a_rewritten_base_is_judged_anew_and_lands() {
     let world = World::new();
     world.write("seed/secret.txt", "leaked\n", 0o644);

@@ -60,14 +60,19 @@ pub(super) async fn move_onto(
     let name = &record.base_branch;
     let Some(since) = own_since(ledger, record, repo, head, base).await? else {
         let detail = format!(
-            "`{name}` was rewritten more than once below branch `{}`, so its own commits cannot be told from others; \
-             move them onto {base} by hand, push the branch and resume the task, or stop it",
+            "branch `{}` holds several states of `{name}` that conflict with each other, so its own changes cannot be told \
+             from others; move them onto {base} by hand, push the branch and resume the task, or stop it",
             record.branch
         );
         return Ok(Ending::failed(work, WorkFailure::Config { detail }));
     };
     let who = bot(record.updated_ms);
-    let tip = match repo.mirror.rebase_onto(head, &since, base, &who).await? {
+    // Of a branch that somebody merged another base into, what it changed is all that can be told.
+    let moved = match repo.mirror.is_ancestor(&since, head).await? {
+        true => repo.mirror.rebase_onto(head, &since, base, &who).await?,
+        false => repo.mirror.move_as_one(head, &since, base, &who).await?,
+    };
+    let tip = match moved {
         CatchUpOutcome::Rebased(tip) => tip,
         CatchUpOutcome::UpToDate | CatchUpOutcome::BaseRewritten | CatchUpOutcome::OffBase => {
             anyhow::bail!("{since} is not below {head}");

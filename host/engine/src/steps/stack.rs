@@ -107,8 +107,9 @@ pub(super) async fn stood_on(
     Ok(bases)
 }
 
-/// The last commit below the task's own: what of any base its branch holds ends there. None if it holds bases that do
-/// not follow from each other, so that nobody can tell which commits are its own.
+/// The last commit below the task's own: what of any base its branch holds ends there. Where it holds bases that do not
+/// follow from each other, because somebody merged a rewritten one into it, a commit that has all of both, and is not
+/// below it. None if those conflict, so that nobody can tell what of it is the task's own.
 pub(super) async fn own_since(
     ledger: &Ledger,
     record: &TaskRecord,
@@ -128,7 +129,13 @@ pub(super) async fn own_since(
         };
         latest = match latest {
             Some(known) if repo.mirror.is_ancestor(&shared, &known).await? => Some(known),
-            Some(known) if !repo.mirror.is_ancestor(&known, &shared).await? => return Ok(None),
+            Some(known) if !repo.mirror.is_ancestor(&known, &shared).await? => {
+                let who = bot(record.updated_ms);
+                match repo.mirror.both(&known, &shared, &who).await? {
+                    Some(both) => Some(both),
+                    None => return Ok(None),
+                }
+            }
             Some(_) | None => Some(shared),
         };
     }

@@ -110,6 +110,20 @@ impl Git {
                 Replayed::NotAsTheyStand => {}
             }
         }
+        self.move_as_one(tip, since, onto, who).await
+    }
+
+    /// Puts what `tip` changed since `since`, which need not be below it, on `onto` as one commit.
+    ///
+    /// # Errors
+    /// [`GitError`]; a conflict is an outcome.
+    pub async fn move_as_one(
+        &self,
+        tip: &ObjectId,
+        since: &ObjectId,
+        onto: &ObjectId,
+        who: &Identity,
+    ) -> Result<CatchUpOutcome, GitError> {
         let (one, other) = self.as_branches(tip, since, onto, who).await?;
         let Merged { tree, conflicts } = self.merge(&one, &other).await?;
         if !conflicts.is_empty() {
@@ -120,6 +134,26 @@ impl Git {
             .await?;
         let tip = self.commit(&tree, onto, &said, who).await?;
         Ok(CatchUpOutcome::Rebased(tip))
+    }
+
+    /// A commit that has all of both, on no branch; none if they conflict.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub async fn both(
+        &self,
+        one: &ObjectId,
+        other: &ObjectId,
+        who: &Identity,
+    ) -> Result<Option<ObjectId>, GitError> {
+        let Merged { tree, conflicts } = self.merge(one, other).await?;
+        match conflicts.is_empty() {
+            true => Ok(Some(
+                self.commit_on(&tree, &[one, other], "Both bases\n", who)
+                    .await?,
+            )),
+            false => Ok(None),
+        }
     }
 
     /// The files of `onto` with what `tip` changed since `since`, with conflict markers where they conflict.
