@@ -1,6 +1,7 @@
 //! Bad input gets an error that names the thing, the reason and the remedy, and loses nothing.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 
 use orch_kit::world::gates;
@@ -66,6 +67,7 @@ fn unknown_gate_is_named_with_what_there_is() {
     );
 }
 
+#[test]
 #[test]
 fn valid_configuration_passes_its_check() {
     let world = World::new();
@@ -196,6 +198,34 @@ fn host_that_starts_while_a_command_has_the_database_waits_for_it() {
         drop(command);
         let _host = starting.join().unwrap();
     });
+}
+
+#[test]
+fn command_that_comes_while_a_host_starts_waits_for_it_and_leaves_the_store_alone() {
+    let world = World::new();
+    // As a command does that finds no host.
+    world.orch(&["task", "new", "--repo", "shop", "--title", "x"]);
+    let starting = File::options()
+        .create(true)
+        .append(true)
+        .open(world.path("data/starting.lock"))
+        .unwrap();
+    starting.try_lock().unwrap();
+    let mut asks = world.command(&["whoami", "--json"]);
+    let asks = asks
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut asks = asks.spawn().unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(asks.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    says(&said, &["a host starts here; waiting until it answers"]);
+    // It comes to nothing after all.
+    drop(starting);
+    let answer = asks.wait_with_output().unwrap();
+    assert!(answer.status.success());
+    let who: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
+    assert_eq!(who["channel"], "offline", "{who}");
 }
 
 #[test]

@@ -29,12 +29,13 @@ const CONFIG: &str = "orch.yaml";
 /// Name of the database in both.
 const DATABASE: &str = "orch.db";
 /// What of the data folder is left out: made anew, or of one process.
-const LEFT_OUT: [&str; 8] = [
+const LEFT_OUT: [&str; 9] = [
     "workspaces",
     "checkouts",
     "trash",
     "orch.sock",
     "orch.lock",
+    "starting.lock",
     DATABASE,
     "orch.db-wal",
     "orch.db-shm",

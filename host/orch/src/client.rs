@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::setup::setup;
 use crate::show::problem::HostRefused;
+use crate::starting;
 
 /// How long a command waits for others that have the database: each of them is done within seconds, and dozens may wait.
 const LOCK_WAIT: Duration = Duration::from_secs(300);
@@ -47,6 +48,23 @@ pub(crate) fn load_config(path: &Path) -> anyhow::Result<HostConfig> {
     Ok(HostConfig::load(path, |name| std::env::var(name).ok())?)
 }
 
+/// Opens the engine of a host that does not run, once nobody else has its store.
+pub(crate) async fn engine(config: HostConfig) -> anyhow::Result<orch_engine::Host> {
+    let paths = Paths::below(config.data_dir());
+    let begun = Instant::now();
+    loop {
+        let is_over = begun.elapsed() >= LOCK_WAIT;
+        if is_over || !starting::is_said(&paths) {
+            match orch_engine::Host::open(setup(config.clone())?).await {
+                Ok(host) => return Ok(host),
+                Err(error) if is_over || !orch_engine::is_locked(&error) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        tokio::time::sleep(LOCK_LOOK).await;
+    }
+}
+
 impl Host {
     /// Finds the host of this configuration; it has run before.
     pub(crate) async fn find(config: &Path) -> anyhow::Result<Self> {
@@ -60,14 +78,26 @@ impl Host {
         if let Some(host) = Self::at(&paths.socket()).await {
             return Ok(host);
         }
-        let begun = Instant::now();
+        let (begun, mut is_told) = (Instant::now(), false);
         loop {
-            let error = match Self::open(&config, &paths, file, unborn).await {
-                Ok(host) => return Ok(host),
-                Err(error) => error,
-            };
-            if !orch_engine::is_locked(&error) || begun.elapsed() >= LOCK_WAIT {
-                return Err(error);
+            let is_over = begun.elapsed() >= LOCK_WAIT;
+            // A host that starts goes first, and answers for all of them then.
+            if starting::is_said(&paths) {
+                if !std::mem::replace(&mut is_told, true) {
+                    eprintln!("a host starts here; waiting until it answers");
+                }
+                anyhow::ensure!(
+                    !is_over,
+                    "a host of `{}` has been starting for {} s and does not answer yet; look at its log, or end it",
+                    file.display(),
+                    LOCK_WAIT.as_secs()
+                );
+            } else {
+                match Self::open(&config, &paths, file, unborn).await {
+                    Ok(host) => return Ok(host),
+                    Err(error) if is_over || !orch_engine::is_locked(&error) => return Err(error),
+                    Err(_) => {}
+                }
             }
             tokio::time::sleep(LOCK_LOOK).await;
             // Whoever has the database may be a host that was just starting.
@@ -99,12 +129,20 @@ impl Host {
                 "a process that the host started may not give it orders; ask from a shell of your own"
             );
         }
-        Self::opened(config.clone()).await
+        Self::opened_at_once(config.clone()).await
     }
 
     /// The host of a configuration that does not run.
     pub(crate) async fn opened(config: HostConfig) -> anyhow::Result<Self> {
-        let api = orch_engine::Host::open(setup(config)?).await?.api;
+        Self::of(engine(config).await?)
+    }
+
+    async fn opened_at_once(config: HostConfig) -> anyhow::Result<Self> {
+        Self::of(orch_engine::Host::open(setup(config)?).await?)
+    }
+
+    fn of(host: orch_engine::Host) -> anyhow::Result<Self> {
+        let api = host.api;
         let uid = rustix::process::geteuid().as_raw();
         let caller = api.people.by_user(uid, Channel::Offline);
         let caller =

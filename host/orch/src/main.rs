@@ -13,6 +13,7 @@ mod mcp;
 mod serve;
 mod setup;
 mod show;
+mod starting;
 mod watch;
 
 use clap::Parser;

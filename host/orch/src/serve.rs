@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::client::{self, load_config};
 use crate::setup::setup;
+use crate::starting::Starting;
 
 /// Names the variables of the reference system that are not gone by. One that guarded something keeps the host from
 /// starting: it would be ignored in silence.
@@ -35,8 +36,9 @@ fn name_variables() -> anyhow::Result<()> {
 /// How long answers under way may take when the host opens anew.
 const ANSWERS_MAX: Duration = Duration::from_secs(5);
 
-/// How long a start waits for a command that has the database: while no host answers, commands open it themselves.
-const LOCK_WAIT: Duration = Duration::from_secs(20);
+/// How long a start waits for a command that has the database: while no host answers, commands open it themselves, and
+/// one that tests a base has it for minutes. Those that come now wait for the host.
+const LOCK_WAIT: Duration = Duration::from_secs(300);
 /// Time between two looks at it.
 const LOCK_LOOK: Duration = Duration::from_millis(250);
 
@@ -75,20 +77,30 @@ enum Ended {
     OtherRepositories,
 }
 
-/// Opens a host. A command that came while none answered may have the database for a moment.
-async fn open(config: &HostConfig) -> anyhow::Result<Host> {
-    let socket = Paths::below(config.data_dir()).socket();
-    let begun = Instant::now();
+/// Opens a host. A command that came while none answered may have the database for a moment; the word that comes with
+/// the host keeps others from taking it next, until the host answers.
+async fn open(config: &HostConfig) -> anyhow::Result<(Host, Option<Starting>)> {
+    let paths = Paths::below(config.data_dir());
+    let (begun, mut starting, mut is_told) = (Instant::now(), None, false);
     loop {
+        if starting.is_none() {
+            // Without it the host takes its turn among the commands.
+            starting = Starting::say(&paths).unwrap_or_else(|error| {
+                tracing::debug!(error = %error, "commands cannot be asked to wait");
+                None
+            });
+        }
         let error = match Host::open(setup(config.clone())?).await {
-            Ok(host) => return Ok(host),
+            Ok(host) => return Ok((host, starting)),
             Err(error) => error,
         };
         let is_over = !orch_engine::is_locked(&error) || begun.elapsed() >= LOCK_WAIT;
-        if is_over || client::Host::at(&socket).await.is_some() {
+        if is_over || client::Host::at(&paths.socket()).await.is_some() {
             return Err(error);
         }
-        tracing::info!(error = %error, "the start waits for whoever has the database");
+        if !std::mem::replace(&mut is_told, true) {
+            tracing::info!(error = %error, "the start waits for whoever has the database");
+        }
         tokio::time::sleep(LOCK_LOOK).await;
     }
 }
@@ -97,12 +109,13 @@ async fn open(config: &HostConfig) -> anyhow::Result<Host> {
 async fn serve_once(file: &Path, asked: &mut Asked) -> anyhow::Result<Ended> {
     let config = load_config(file)?;
     let listen = config.http.listen;
-    let host = open(&config).await?;
+    let (host, starting) = open(&config).await?;
     host.check_repositories().await?;
     for advice in host.api.people.advice() {
         tracing::warn!("{advice}");
     }
     let bound = orch_http::bind(listen, &host.paths().socket()).await?;
+    drop(starting);
     let address = bound.address();
     for gate in host.api.views.gates.list() {
         if let Some(error) = &gate.error {

@@ -23,6 +23,10 @@ impl Paths {
     pub fn socket(&self) -> PathBuf {
         self.data.join("orch.sock")
     }
+    /// What a host holds while it starts.
+    pub fn starting(&self) -> PathBuf {
+        self.data.join("starting.lock")
+    }
     /// The access token.
     pub fn token(&self) -> PathBuf {
         self.data.join("token")

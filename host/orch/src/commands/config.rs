@@ -10,8 +10,7 @@ use orch_views::repository::{self, PipelineView};
 use serde::Serialize;
 
 use crate::cli::Config;
-use crate::client::{Host, load_config};
-use crate::setup::setup;
+use crate::client::{Host, engine, load_config};
 use crate::show::{out, plain, print, repository as text};
 
 /// What a check found.
@@ -45,7 +44,7 @@ async fn check(config: HostConfig, json: bool) -> anyhow::Result<u8> {
     let socket = Paths::below(config.data_dir()).socket();
     if Host::at(&socket).await.is_none() {
         let scratch = tempfile::tempdir().context("a folder for the check")?;
-        let host = orch_engine::Host::open(setup(looking(config, scratch.path()))?).await?;
+        let host = engine(looking(config, scratch.path())).await?;
         let lines = host.api.configuration.check().await?;
         print(json, &lines, |lines| {
             plain::block(&format!(
