@@ -112,6 +112,11 @@ fn gate_file_of_garbage_is_reported_and_the_others_serve() {
         of("ci")["error"].as_str().unwrap(),
         &["not a WebAssembly component", "wasm32-wasip2"],
     );
+    // The file is there: what would help is another one.
+    says(
+        &world.refused(&["config", "check"]),
+        &["put another file in the place of", "ci.wasm"],
+    );
     let item = world.begin("Needs a missing gate");
     let view = world.follow(&item, |view| view["status"] == "blocked");
     assert!(view["why"].as_str().unwrap().contains("absent"), "{view:#}");

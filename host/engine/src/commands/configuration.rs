@@ -4,6 +4,7 @@ use std::path::Path;
 
 use orch_config::{HostConfig, LiveConfig, Problem, placed_steps, problems};
 use orch_domain::pipeline::{Mode, Pipeline, SECURITY, about};
+use orch_gates::Settle;
 use orch_judge::Judges;
 use orch_process::resolve_program;
 use orch_views::repository::{PipelineProblem, PipelineView, StepView};
@@ -140,6 +141,11 @@ impl Configuration {
         config: &HostConfig,
         pipeline: &Pipeline,
     ) -> Result<Vec<Problem>, CommandError> {
+        if self.judges.gates().failures().any(|f| f.error.may_pass()) {
+            // What a start had no time for is loaded now: asked is what is wrong with the gates, and not how busy the
+            // machine is.
+            self.judges.library().sync(Settle::Now).await;
+        }
         let registry = self.judges.gates();
         let mut found = Vec::new();
         for (stage, entry) in pipeline.entries_in_use() {
@@ -150,12 +156,26 @@ impl Configuration {
             };
             let Some(gate) = registry.get(&entry.gate) else {
                 let why = registry.why_missing(&entry.gate);
-                let remedy = format!(
-                    "put `{}.wasm` into `{}`, or take the entry out (`gates: {{{}: {{mode: off}}}}`)",
-                    entry.gate,
-                    config.gates_dir().display(),
+                let out = format!(
+                    "take the entry out (`gates: {{{}: {{mode: off}}}}`)",
                     entry.id
                 );
+                let remedy = match registry.failure(&entry.gate) {
+                    Some(failure) if failure.error.may_pass() => {
+                        "the machine is at fault and not the file: look again when it has less to do; a host that runs \
+                         tries again by itself"
+                            .to_owned()
+                    }
+                    Some(failure) => format!(
+                        "put another file in the place of `{}`, or {out}",
+                        failure.file.display()
+                    ),
+                    None => format!(
+                        "put `{}.wasm` into `{}`, or {out}",
+                        entry.gate,
+                        config.gates_dir().display()
+                    ),
+                };
                 found.push(problem(why, remedy));
                 continue;
             };
