@@ -68,6 +68,21 @@ fn unknown_gate_is_named_with_what_there_is() {
 }
 
 #[test]
+fn watch_that_could_never_find_production_degraded_is_named_with_what_would_help() {
+    let mut world = World::new();
+    world.config["repositories"]["shop"]["post_deploy"] =
+        json!({"probe": "false", "window_s": 4, "probes": 2});
+    world.write_config();
+    says(
+        &world.refused(&["config", "check"]),
+        &[
+            "never found degraded",
+            "2 probes are made, and 3 have to fail",
+            "`degraded_after`",
+        ],
+    );
+}
+
 #[test]
 fn valid_configuration_passes_its_check() {
     let world = World::new();

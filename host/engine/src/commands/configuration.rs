@@ -16,6 +16,9 @@ use crate::ledger::repos::{InForce, Repo, Repos};
 /// Profile of the scanner without which the `security` gate decides nothing, and its program if nothing else is said.
 const SECRETS_PROFILE: (&str, &str) = ("gitleaks-history", "gitleaks");
 
+/// Failed probes from which on production is degraded to the gate `post-deploy`, if nothing else is said.
+const DEGRADED_AFTER: u64 = 3;
+
 /// Checks configurations. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Configuration {
@@ -110,6 +113,7 @@ impl Configuration {
         let steps = placed_steps(&config, name, &file).map_err(invalid)?;
         let mut found = problems(&config, name, &repo.config, &effective, &pipeline);
         found.extend(self.of_gates(&config, &pipeline).await?);
+        found.extend(blind_watch(repo, &pipeline));
         let problem = |p: Problem| PipelineProblem {
             place: p.place,
             what: p.what,
@@ -200,6 +204,25 @@ impl Configuration {
         }
         Ok(found)
     }
+}
+
+/// A watch that would not find production degraded if every one of its probes failed.
+fn blind_watch(repo: &Repo, pipeline: &Pipeline) -> Option<Problem> {
+    let (watch, entry) = (repo.config.post_deploy.as_ref()?, pipeline.watch_entry()?);
+    let settings: serde_json::Value = serde_json::from_str(&entry.settings).unwrap_or_default();
+    let after = settings["degraded_after"]
+        .as_u64()
+        .unwrap_or(DEGRADED_AFTER);
+    let made = u64::from(watch.probes);
+    (made < after).then(|| Problem {
+        place: "post_deploy".to_owned(),
+        what: format!("production is never found degraded: {made} probes are made, and {after} have to fail"),
+        remedy: format!(
+            "set `repositories.{}.post_deploy.probes` to at least {after}, or `degraded_after` of `gates.{}.settings` to \
+             at most {made}",
+            repo.name, entry.id
+        ),
+    })
 }
 
 /// The program that looks for secrets, if it is not there.
