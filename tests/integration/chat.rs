@@ -3,7 +3,7 @@
 
 use orch_kit::telegram::{CHAT, ChatFault, ChatMessage, TOKEN};
 use orch_kit::{Telegram, World, until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Users whom the configuration names: an approver and a viewer.
 const ANN: i64 = 700_100;
@@ -164,6 +164,38 @@ async fn text_topic_and_chat_that_are_not_taken_cost_no_message() {
             (live.len() == 2 && live[1].edits > 0).then_some(())
         });
         assert_eq!(chat.with("Plain & <simple>").len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn window_that_never_answers_is_told_and_shown_and_heard_again_when_it_does() {
+    run(|chat, mut world| {
+        world.expected_errors = vec!["window `team`"];
+        chat.fail(ChatFault::Mute);
+        let _host = world.serve();
+        let item = world.begin("Asked in silence");
+        let asked = question(&chat, "analysis");
+        chat.tap(ANN, asked.id, "Approve");
+        until("people are told of it", || {
+            (!chat.with("window `team`").is_empty()).then_some(())
+        });
+        let done = world.orch(&["doctor", "--json"]);
+        let view: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let mute = &view["windows"][0];
+        assert_eq!(mute["name"], "team", "{mute}");
+        assert!(
+            mute["failing"].is_string() && mute["answered_s_ago"].is_null(),
+            "{mute}"
+        );
+        chat.heal();
+        let sure = until("presses count again", || {
+            data(&chat, asked.id, "Yes, approve")
+        });
+        chat.press(ANN, asked.id, &sure);
+        until("it goes on", || {
+            (world.task(&item)["stage"] != "analysis").then_some(())
+        });
     })
     .await;
 }

@@ -59,6 +59,8 @@ pub enum ChatFault {
     MarkupRefused,
     /// The topic of the forum is gone.
     TopicGone,
+    /// It takes the question for presses and never answers it.
+    Mute,
 }
 
 #[derive(Debug, Default)]
@@ -251,6 +253,10 @@ async fn updates(inner: &Inner, body: &Value) -> Response {
     let held = Duration::from_secs(body["timeout"].as_u64().unwrap_or(0)).min(HELD_MAX);
     let offset = body["offset"].as_i64().unwrap_or(0);
     let deadline = tokio::time::Instant::now() + held;
+    if inner.chat().faults.contains(&ChatFault::Mute) {
+        // Until whoever asked hangs up.
+        std::future::pending::<()>().await;
+    }
     loop {
         let arrived = inner.arrived.notified();
         {
@@ -303,6 +309,7 @@ impl Chat {
                 | ChatFault::AnswerLost
                 | ChatFault::QueryTooOld
                 | ChatFault::MarkupRefused
+                | ChatFault::Mute
                 | ChatFault::TopicGone => {}
             }
         }

@@ -25,7 +25,7 @@ use crate::ledger::clock::Clock;
 use crate::ledger::doors::{DoorSite, Doors, OpenDoors};
 use crate::ledger::paths::Paths;
 use crate::ledger::repos::Repos;
-use crate::ledger::status::{BackgroundStatus, ReaperStatus, ReconcilerStatus};
+use crate::ledger::status::{BackgroundStatus, ReaperStatus, ReconcilerStatus, WindowStatus};
 use crate::ledger::webhooks::WebhookStatus;
 use crate::steps::{Bases, Checkouts, Steps};
 use crate::tasks::attend::Attendant;
@@ -107,6 +107,7 @@ pub struct Host {
     reaper: ReaperStatus,
     reconciler: ReconcilerStatus,
     webhooks: WebhookStatus,
+    windows: WindowStatus,
     background: BackgroundStatus,
 }
 
@@ -163,6 +164,7 @@ impl Host {
         let reaper = ReaperStatus::default();
         let reconciler = ReconcilerStatus::default();
         let webhooks = WebhookStatus::default();
+        let windows = WindowStatus::default();
         let background = BackgroundStatus::default();
         let mechanisms = views::Mechanisms {
             ledger: ledger.clone(),
@@ -262,6 +264,7 @@ impl Host {
                 mechanisms,
                 &background,
                 &webhooks,
+                &windows,
             ),
         };
         Ok(Self {
@@ -278,6 +281,7 @@ impl Host {
             reaper,
             reconciler,
             webhooks,
+            windows,
             background,
         })
     }

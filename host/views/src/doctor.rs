@@ -30,11 +30,25 @@ pub struct DoctorView {
     pub grants: Vec<SandboxGrant>,
     /// Who may do what.
     pub people: Vec<KnownPerson>,
+    /// Windows in which people answer, as the host that runs listens to them.
+    #[serde(default)]
+    pub windows: Vec<WindowSeen>,
     /// What of that should be mended, in words.
     pub advice: Vec<String>,
     /// How the base of the repository stands that was asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<BaseView>,
+}
+
+/// How a window is listened to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WindowSeen {
+    /// Its name.
+    pub name: String,
+    /// Seconds since it answered last; none if it has not since the host started.
+    pub answered_s_ago: Option<u64>,
+    /// Why it has not answered since.
+    pub failing: Option<String>,
 }
 
 /// The git of this machine.

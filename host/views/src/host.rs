@@ -48,6 +48,18 @@ pub struct StatusView {
     /// Sources of webhooks that somebody spoke for since the host started, by name.
     #[serde(default)]
     pub webhooks: BTreeMap<String, WebhookView>,
+    /// Windows in which people answer, by name.
+    #[serde(default)]
+    pub windows: BTreeMap<String, WindowView>,
+}
+
+/// How a window is listened to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WindowView {
+    /// When it answered last, Unix milliseconds; none if it has not since the host started.
+    pub answered_ms: Option<i64>,
+    /// Why it has not answered since.
+    pub failing: Option<String>,
 }
 
 /// What came in from a source of webhooks since the host started.

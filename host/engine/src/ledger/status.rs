@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use orch_domain::id::{JobId, RepoName, UnixMs};
+use orch_domain::id::{DoorName, JobId, RepoName, UnixMs};
 use orch_domain::port::webhook::{Look, LookAt};
 use tokio::sync::Notify;
 
@@ -177,6 +177,31 @@ impl ReconcilerStatus {
                 tracing::warn!(source, error = text, "a source cannot be reconciled with");
             }
         });
+    }
+}
+
+/// How windows are listened to. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WindowStatus(Arc<Mutex<BTreeMap<DoorName, WindowHeard>>>);
+
+/// How one window is listened to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WindowHeard {
+    /// When it answered last that there is nothing, or what.
+    pub(crate) answered_ms: Option<UnixMs>,
+    /// Why it did not answer since.
+    pub(crate) failing: Option<String>,
+}
+
+impl WindowStatus {
+    pub(crate) fn change(&self, window: &DoorName, change: impl FnOnce(&mut WindowHeard)) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(all.entry(window.clone()).or_default());
+    }
+
+    pub(crate) fn now(&self) -> BTreeMap<DoorName, WindowHeard> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
     }
 }
 

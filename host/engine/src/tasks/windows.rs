@@ -12,8 +12,8 @@ use orch_domain::id::DoorName;
 use orch_domain::message::Destination;
 use orch_domain::notice::NoticeKind;
 use orch_domain::person::{Caller, Channel};
-use orch_domain::port::PortFailure;
 use orch_domain::port::window::{Buttons, Press, Shown, Tap, Window};
+use orch_domain::port::{PortError, PortFailure};
 use orch_domain::prompt::{Choice, Prompt};
 use orch_domain::retry;
 use orch_store::{StoreError, Tx};
@@ -23,6 +23,7 @@ use crate::ledger::Ledger;
 use crate::ledger::apply::{Applied, By};
 use crate::ledger::decisions::{Decision, decide, refusal};
 use crate::ledger::doors::Doors;
+use crate::ledger::status::WindowStatus;
 use crate::ledger::unwritten::Unwritten;
 
 /// Longest that one question to a window may take: longer than any window holds it open.
@@ -31,6 +32,8 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(60);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 /// First pause after a window failed, milliseconds.
 const PAUSE_BASE_MS: i64 = 1_000;
+/// Longest pause: however long it was away, people answer in it as soon as it is back.
+const PAUSE_MAX_MS: i64 = 30_000;
 /// A window that fails is told at most once in this time, milliseconds.
 const TOLD_EVERY_MS: i64 = 3_600_000;
 /// How often a window fails in a row until it is told.
@@ -42,6 +45,7 @@ pub(crate) struct Windows {
     pub(crate) ledger: Ledger,
     pub(crate) config: LiveConfig,
     pub(crate) doors: Doors,
+    pub(crate) status: WindowStatus,
 }
 
 impl Windows {
@@ -59,20 +63,32 @@ impl Windows {
     async fn listen(&self, name: &DoorName, window: &dyn Window) {
         let mut failures = 0;
         loop {
-            match self.look(name, window).await {
-                Ok(()) => failures = 0,
-                Err(error) => {
-                    failures += 1;
-                    let error = format!("{error:#}");
-                    tracing::warn!(window = %name, failures, error, "a window was not listened to");
-                    let pause = retry::backoff_ms(PAUSE_BASE_MS, failures, self.ledger.chance());
-                    let pause = Duration::from_millis(pause.max(0).unsigned_abs());
-                    tokio::time::sleep(pause).await;
+            let error = match self.look(name, window).await {
+                Ok(()) => {
+                    let now = self.ledger.now();
+                    self.status.change(name, |heard| {
+                        heard.answered_ms = Some(now);
+                        heard.failing = None;
+                    });
+                    failures = 0;
+                    continue;
                 }
+                Err(error) => error,
+            };
+            failures += 1;
+            let is_credential = error
+                .downcast_ref::<PortError>()
+                .is_some_and(|error| error.failure == PortFailure::Unauthorised);
+            let error = format!("{error:#}");
+            tracing::warn!(window = %name, failures, error, "a window was not listened to");
+            self.status
+                .change(name, |heard| heard.failing = Some(error.clone()));
+            if failures >= TOLD_FROM {
+                self.tell_failing(name, error, is_credential).await;
             }
-            if failures == TOLD_FROM {
-                self.tell_failing(name).await;
-            }
+            let pause = retry::backoff_ms(PAUSE_BASE_MS, failures, self.ledger.chance());
+            let pause = Duration::from_millis(pause.clamp(0, PAUSE_MAX_MS).unsigned_abs());
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -83,8 +99,10 @@ impl Windows {
             .read(|tx| Box::pin(async move { tx.source_position(&source).await }))
             .await?;
         let taps = tokio::time::timeout(ASK_TIMEOUT, window.taps(position)).await;
-        let taps =
-            taps.map_err(|_| anyhow::anyhow!("it holds the question open for too long"))??;
+        let taps = taps.map_err(|_| {
+            let reason = format!("no answer within {} s", ASK_TIMEOUT.as_secs());
+            PortError::new(format!("window `{name}`"), PortFailure::Unavailable, reason)
+        })??;
         for tap in taps {
             let shown = self.take(name, tap.clone()).await?;
             let reply = tokio::time::timeout(REPLY_TIMEOUT, window.reply(&tap, &shown)).await;
@@ -148,20 +166,15 @@ impl Windows {
             .await
     }
 
-    async fn tell_failing(&self, name: &DoorName) {
-        let Some(window) = self.doors.windows.get(name) else {
-            return;
-        };
-        // Asked once more for the reason, which decides what people are told.
-        let Ok(Err(error)) = tokio::time::timeout(ASK_TIMEOUT, window.taps(0)).await else {
-            return;
-        };
+    /// Tells people, by whatever else tells, that nobody hears what they answer in a window: in time for as long as it
+    /// lasts, whether it says no or nothing at all.
+    async fn tell_failing(&self, name: &DoorName, error: String, is_credential: bool) {
         let now = self.ledger.now();
         let key = format!("window:{name}:{}", now / TOLD_EVERY_MS);
         let kind = NoticeKind::SourceFails {
             source: format!("window `{name}`"),
-            error: error.to_string(),
-            is_credential: error.failure == PortFailure::Unauthorised,
+            error: format!("what is answered in window `{name}` is not heard: {error}"),
+            is_credential,
         };
         if let Err(error) = self.ledger.announce(None, key, kind).await {
             tracing::error!(error = error.in_full(), "a failing window cannot be told");

@@ -6,14 +6,14 @@ use orch_domain::id::{DoorName, UnixMs};
 use orch_views::gate::GateState;
 use orch_views::host::{
     BackgroundState, BackgroundView, GateCounts, Health, HealthView, PanicView, StatusView,
-    TaskCounts, WebhookView,
+    TaskCounts, WebhookView, WindowView,
 };
 
 use super::gates::GateViews;
 use crate::commands::CommandError;
 use crate::ledger::Ledger;
 use crate::ledger::repos::Repos;
-use crate::ledger::status::{Background, BackgroundStatus, TaskState};
+use crate::ledger::status::{Background, BackgroundStatus, TaskState, WindowHeard, WindowStatus};
 use crate::ledger::webhooks::{WebhookCounts, WebhookStatus};
 
 /// Shows the host. Clones are the same.
@@ -24,6 +24,7 @@ pub struct HostViews {
     pub(crate) gates: GateViews,
     pub(crate) background: BackgroundStatus,
     pub(crate) webhooks: WebhookStatus,
+    pub(crate) windows: WindowStatus,
     pub(crate) started_ms: UnixMs,
 }
 
@@ -57,11 +58,24 @@ impl HostViews {
             },
             background: self.background.now().into_iter().map(background).collect(),
             webhooks: self.webhooks(),
+            windows: self.windows(),
         })
     }
 }
 
 impl HostViews {
+    fn windows(&self) -> BTreeMap<String, WindowView> {
+        let heard = self.windows.now().into_iter();
+        let view = |(name, heard): (DoorName, WindowHeard)| {
+            let view = WindowView {
+                answered_ms: heard.answered_ms,
+                failing: heard.failing,
+            };
+            (name.to_string(), view)
+        };
+        heard.map(view).collect()
+    }
+
     fn webhooks(&self) -> BTreeMap<String, WebhookView> {
         let counts = self.webhooks.now().into_iter();
         let view = |(name, c): (DoorName, WebhookCounts)| {

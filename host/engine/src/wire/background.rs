@@ -111,6 +111,7 @@ pub(super) fn definitions(host: &Host, attendant: Attendant, reaper: Reaper) -> 
         ledger: host.ledger.clone(),
         config: host.config.clone(),
         doors: host.doors.clone(),
+        status: host.windows.clone(),
     };
     list.push(task(
         "windows",

@@ -5,7 +5,7 @@ use orch_judge::Judges;
 
 use crate::ledger::Ledger;
 use crate::ledger::repos::Repos;
-use crate::ledger::status::BackgroundStatus;
+use crate::ledger::status::{BackgroundStatus, WindowStatus};
 use crate::ledger::webhooks::WebhookStatus;
 use crate::views;
 
@@ -35,6 +35,10 @@ pub struct Views {
 }
 
 impl Views {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "everything that can be seen is handed in once"
+    )]
     pub(super) fn new(
         ledger: &Ledger,
         config: &LiveConfig,
@@ -43,6 +47,7 @@ impl Views {
         mechanisms: views::Mechanisms,
         background: &BackgroundStatus,
         webhooks: &WebhookStatus,
+        windows: &WindowStatus,
     ) -> Self {
         let gates = views::GateViews {
             config: config.clone(),
@@ -111,6 +116,7 @@ impl Views {
                 gates: gates.clone(),
                 background: background.clone(),
                 webhooks: webhooks.clone(),
+                windows: windows.clone(),
                 ledger,
             },
             gates,

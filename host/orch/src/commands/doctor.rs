@@ -10,7 +10,8 @@ use orch_engine::Paths;
 use orch_engine::commands::{advice, own_person};
 use orch_process::git::{GitError, InstalledGit, MENDED};
 use orch_process::sandbox::{self, Surroundings, Toolchains};
-use orch_views::doctor::{DoctorView, GitSeen, KnownPerson, SandboxGrant, SeenPlace};
+use orch_views::doctor::{DoctorView, GitSeen, KnownPerson, SandboxGrant, SeenPlace, WindowSeen};
+use orch_views::host::STATUS;
 use orch_views::message::Nothing;
 use orch_views::page::{LIMIT_MAX, PageRequest};
 use orch_views::person::{TOKENS, TokenState};
@@ -61,6 +62,7 @@ pub(crate) async fn look(file: &Path, repo: Option<&str>) -> anyhow::Result<Doct
         toolchains: toolchains(&config),
         grants: grants(&config),
         people: people(&config).await,
+        windows: windows(&config).await,
         advice,
         repository: match repo {
             Some(name) => Some(base_of(file, name).await?),
@@ -131,6 +133,26 @@ async fn people(config: &HostConfig) -> Vec<KnownPerson> {
         .chain(listed)
         .chain(by_token(config).await)
         .collect()
+}
+
+/// How the host that runs listens to windows; nothing if none runs.
+async fn windows(config: &HostConfig) -> Vec<WindowSeen> {
+    let Some(host) = Host::at(&Paths::below(config.data_dir()).socket()).await else {
+        return Vec::new();
+    };
+    // Whoever may not see it sees the rest.
+    let Ok(status) = host.ask(&STATUS, [], &Nothing {}).await else {
+        return Vec::new();
+    };
+    let now = status.now_ms;
+    let seen = status.windows.into_iter().map(|(name, window)| WindowSeen {
+        name,
+        answered_s_ago: window
+            .answered_ms
+            .map(|at| u64::try_from(now.saturating_sub(at) / 1000).unwrap_or_default()),
+        failing: window.failing,
+    });
+    seen.collect()
 }
 
 async fn by_token(config: &HostConfig) -> Vec<KnownPerson> {

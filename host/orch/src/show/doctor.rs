@@ -64,6 +64,22 @@ pub(crate) fn doctor(view: &DoctorView) -> String {
         let (name, by) = (plain::line(&person.name), plain::line(&person.known_by));
         writeln!(page, "person {name} is {} by {by}", person.role).ok();
     }
+    for window in &view.windows {
+        let name = plain::line(&window.name);
+        let heard = match window.answered_s_ago {
+            Some(seconds) => format!("answered {seconds} s ago"),
+            None => "has not answered since the host started".to_owned(),
+        };
+        writeln!(page, "window {name} {heard}").ok();
+        if let Some(why) = &window.failing {
+            writeln!(
+                page,
+                "       nobody hears what is answered there: {}",
+                plain::line(why)
+            )
+            .ok();
+        }
+    }
     for advice in &view.advice {
         writeln!(page, "mend   {}", plain::line(advice)).ok();
     }
@@ -105,6 +121,7 @@ mod tests {
             toolchains: vec![],
             grants: vec![],
             people: vec![],
+            windows: vec![],
             advice: vec![],
             repository: None,
         };

@@ -8,7 +8,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::SecretPlace;
-use crate::http::{ClientError, client, now_ms};
+use crate::http::{ClientError, builder, client, now_ms};
 
 /// Limit of one call.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -49,6 +49,8 @@ impl Refusal {
 #[derive(Debug)]
 pub(super) struct Bot {
     http: Client,
+    /// Makes each connection anew: one that a proxy cut without a word stays silent for good.
+    polls: Client,
     url: String,
     token: SecretPlace,
     /// A group that becomes a supergroup gets another number.
@@ -65,6 +67,7 @@ impl Bot {
     ) -> Result<Self, ClientError> {
         Ok(Self {
             http: client()?,
+            polls: builder().pool_max_idle_per_host(0).build()?,
             url: url.trim_end_matches('/').to_owned(),
             token,
             chat: AtomicI64::new(chat),
@@ -86,7 +89,7 @@ impl Bot {
         if is_ours {
             body["chat_id"] = json!(self.chat.load(Ordering::SeqCst));
         }
-        let first = self.send(method, &body, TIMEOUT).await?;
+        let first = self.send(&self.http, method, &body, TIMEOUT).await?;
         let Some(moved) = first["parameters"]["migrate_to_chat_id"].as_i64() else {
             return read(first);
         };
@@ -101,28 +104,34 @@ impl Bot {
             return Err(Refusal::Gone("the chat has another number now".to_owned()));
         }
         body["chat_id"] = json!(moved);
-        read(self.send(method, &body, TIMEOUT).await?)
+        read(self.send(&self.http, method, &body, TIMEOUT).await?)
     }
 
     /// Calls a method.
     pub(super) async fn call(&self, method: &str, body: Value) -> Result<Value, Refusal> {
-        read(self.send(method, &body, TIMEOUT).await?)
+        read(self.send(&self.http, method, &body, TIMEOUT).await?)
     }
 
     /// Asks for updates; the server holds the question open for a while.
     pub(super) async fn poll(&self, body: Value, held_s: u32) -> Result<Value, Refusal> {
         let limit = Duration::from_secs(held_s.into()) + POLL_GRACE;
-        read(self.send("getUpdates", &body, limit).await?)
+        read(self.send(&self.polls, "getUpdates", &body, limit).await?)
     }
 
-    async fn send(&self, method: &str, body: &Value, limit: Duration) -> Result<Value, Refusal> {
+    async fn send(
+        &self,
+        http: &Client,
+        method: &str,
+        body: &Value,
+        limit: Duration,
+    ) -> Result<Value, Refusal> {
         let silent =
             |why: String| Refusal::Other(PortFailure::Unavailable, format!("{method}: {why}"));
         // The token is part of the address; errors do not show it.
         let token = self.token.read();
         let token = token.map_err(|e| Refusal::Other(PortFailure::Unauthorised, e.to_string()))?;
         let url = format!("{}/bot{}/{method}", self.url, token.expose());
-        let sent = self.http.post(url).timeout(limit).json(body).send().await;
+        let sent = http.post(url).timeout(limit).json(body).send().await;
         let answer = sent.map_err(|e| silent(e.without_url().to_string()))?;
         let status = answer.status();
         let bytes = crate::http::body(answer, ANSWER_BYTES_MAX)
