@@ -3,8 +3,9 @@
 use orch_domain::id::{DoorName, IssueId, RepoName, TaskId, WorkItem};
 use orch_domain::issue::TrackerState;
 use orch_domain::message::{Destination, Message, MessageKind, Remark};
-use orch_domain::notice::{Notice, NoticeKind, Subject};
+use orch_domain::notice::{Notice, NoticeKind, Progress, Subject};
 use orch_domain::port::tracker::{IssueAt, Voice};
+use orch_domain::stage::Stage;
 use orch_store::{NewTask, Owner, Store, WaitingMessage};
 
 struct Site {
@@ -91,6 +92,11 @@ impl Site {
         assert_eq!(done.expect("written").rows_affected(), 1);
     }
 }
+
+/// Keys of views of where tasks are.
+const VIEWS: [&str; 12] = [
+    "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11",
+];
 
 fn at() -> IssueAt {
     IssueAt {
@@ -190,6 +196,38 @@ async fn newest_state_of_an_issue_replaces_those_that_wait() {
     }
     assert_eq!(order, ["c1", "s2", "c2"]);
     assert_eq!(site.keys("tracker:local", 2).await, ["o1"]);
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_task_waits_for_no_view_of_where_tasks_are() {
+    let site = Site::new().await;
+    let mut tasks = Vec::new();
+    for number in 0..12 {
+        tasks.push(site.task(&format!("S-{number}")).await);
+    }
+    let view = |task: TaskId| Message::Progress {
+        to: DoorName::new("log").expect("a name"),
+        progress: Progress {
+            task,
+            work_item: WorkItem::new("S-1").expect("an item"),
+            repo: RepoName::new("shop").expect("a name"),
+            title: "t".to_owned(),
+            stage: Stage::Development,
+            status: "active".to_owned(),
+            at_ms: 1,
+        },
+    };
+    for (key, task) in VIEWS.into_iter().zip(&tasks) {
+        site.push(Some(*task), view(*task), key).await;
+    }
+    site.push(Some(tasks[3]), news(), "told").await;
+    site.push(Some(tasks[3]), news(), "told next").await;
+    let keys = site.keys("notifier:log", 2).await;
+    assert_eq!(keys.len(), 10, "as many as are asked for");
+    assert_eq!(keys[0], "told", "{keys:?}");
+    // In its own order for all that.
+    assert!(!keys.contains(&"told next".to_owned()), "{keys:?}");
+    assert_eq!(keys[1..], VIEWS[..9]);
 }
 
 #[tokio::test]

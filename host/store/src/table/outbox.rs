@@ -11,12 +11,14 @@ use crate::tx::Tx;
 /// Bytes of a payload that an error shows.
 const SHOWN_BYTES_MAX: usize = 200;
 
-/// Due messages of a destination in their order. An older one of the same task goes first, due or not. The sign keeps
-/// SQLite from finding the due ones first and sorting them all.
+/// Due messages of a destination in their order. An older one of the same task goes first, due or not; but what shows
+/// where a task is holds up nothing that is told of it, and comes after all that is. The signs keep SQLite from finding
+/// the due ones first and sorting them all.
 pub(super) const DUE: &str = "SELECT id, task_id, kind, key, payload, attempts FROM outbox AS o \
-     WHERE destination = ? AND done_ms IS NULL AND dead_ms IS NULL AND +next_ms <= ? \
+     WHERE destination = ? AND done_ms IS NULL AND dead_ms IS NULL AND +next_ms <= ? AND (+kind = 'progress') = ? \
      AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.task_id = o.task_id \
-     AND older.destination = o.destination AND older.id < o.id AND older.done_ms IS NULL AND older.dead_ms IS NULL) \
+     AND older.destination = o.destination AND older.id < o.id AND older.done_ms IS NULL AND older.dead_ms IS NULL \
+     AND (older.kind <> 'progress' OR o.kind = 'progress')) \
      ORDER BY id LIMIT +?";
 /// When the next message of a destination is due, whatever its order.
 pub(super) const NEXT: &str =
@@ -93,7 +95,7 @@ impl Tx {
     }
 
     /// Messages for a destination that are due, oldest first, at most `limit` and at most one of each task: the next
-    /// one of a task comes when the one before is settled.
+    /// one of a task comes when the one before is settled. What shows where tasks are is last, and beside the rest.
     pub async fn due_messages(
         &mut self,
         destination: &Destination,
@@ -108,13 +110,22 @@ impl Tx {
         {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query(DUE)
-            .bind(destination.to_string())
-            .bind(now)
-            .bind(limit)
-            .fetch_all(&mut self.conn)
-            .await
-            .doing("read the outbox")?;
+        let mut rows = Vec::new();
+        for shows in [false, true] {
+            let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(limit));
+            if left == 0 {
+                break;
+            }
+            let found = sqlx::query(DUE)
+                .bind(destination.to_string())
+                .bind(now)
+                .bind(shows)
+                .bind(left)
+                .fetch_all(&mut self.conn)
+                .await
+                .doing("read the outbox")?;
+            rows.extend(found);
+        }
         rows.iter()
             .map(|row| {
                 let (id, task, tries): (i64, Option<i64>, i64) =
