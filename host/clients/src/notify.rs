@@ -4,6 +4,7 @@ mod command;
 mod cut;
 mod email;
 mod event;
+mod late;
 mod log;
 mod telegram;
 mod webhook;

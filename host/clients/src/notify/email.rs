@@ -12,6 +12,7 @@ use orch_domain::port::{PortAnswer, PortError, PortFailure, Receipt};
 use sha2::{Digest, Sha256};
 
 use super::cut::to_bytes;
+use super::late;
 use crate::SecretPlace;
 use crate::http::choose_tls;
 
@@ -133,7 +134,7 @@ fn first_line(text: &str) -> String {
 
 impl Notifier for EmailNotifier {
     fn tell<'a>(&'a self, notice: &'a Notice, key: &'a str) -> PortAnswer<'a, Receipt> {
-        let text = orch_words::notice::text(notice);
+        let text = late::text(notice);
         Box::pin(self.send(format!("[orch] {}", first_line(&text)), text, key))
     }
 
@@ -142,7 +143,7 @@ impl Notifier for EmailNotifier {
     }
 
     fn tell_together<'a>(&'a self, notices: &'a [Notice], key: &'a str) -> PortAnswer<'a, Receipt> {
-        let texts: Vec<String> = notices.iter().map(orch_words::notice::text).collect();
+        let texts: Vec<String> = notices.iter().map(late::text).collect();
         let subject = format!("[orch] {} notices at once", notices.len());
         Box::pin(self.send(subject, texts.join("\n\n"), key))
     }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use self::call::{Bot, Refusal};
 use self::words::{keyboard, press};
+use super::late;
 use crate::SecretPlace;
 use crate::http::ClientError;
 
@@ -153,7 +154,7 @@ fn place(receipt: &str) -> Option<(i64, i64)> {
 
 impl Notifier for Telegram {
     fn tell<'a>(&'a self, notice: &'a Notice, _key: &'a str) -> PortAnswer<'a, Receipt> {
-        Box::pin(async move { self.send(&orch_words::notice::text(notice), None).await })
+        Box::pin(async move { self.send(&late::text(notice), None).await })
     }
 
     fn ask<'a>(
@@ -163,7 +164,7 @@ impl Notifier for Telegram {
         _key: &'a str,
     ) -> PortAnswer<'a, Receipt> {
         Box::pin(async move {
-            let text = orch_words::notice::text(notice);
+            let text = late::text(notice);
             self.send(&text, keyboard(prompt, Buttons::All)).await
         })
     }

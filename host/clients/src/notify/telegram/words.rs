@@ -5,12 +5,14 @@ use orch_domain::port::window::{Buttons, Press};
 use orch_domain::prompt::{Choice, PromptId};
 use serde_json::{Value, json};
 
-use super::super::cut::to_utf16;
+use super::super::{cut::to_utf16, late};
 
 /// Units of UTF-16 in one message.
 const TEXT_UNITS_MAX: usize = 4096;
 /// Units of one notice of several in one message.
 const PART_UNITS_MAX: usize = 700;
+/// Units of the time of one of them, if it is late.
+const WHEN_UNITS_MAX: usize = 24;
 /// Units of a title.
 const TITLE_UNITS_MAX: usize = 300;
 /// What the data of every button of ours begins with.
@@ -46,9 +48,13 @@ fn escaped(text: &str) -> String {
 /// Several notices in one message; each is cut, so that none pushes the others out.
 pub(super) fn together(notices: &[Notice]) -> String {
     let room = (TEXT_UNITS_MAX - 100) / notices.len().max(1);
+    let room = room.saturating_sub(WHEN_UNITS_MAX);
     let part = |notice| {
         let text = orch_words::notice::text(notice);
-        format!("• {}", to_utf16(&text, room.clamp(20, PART_UNITS_MAX)))
+        // In front, where nothing cuts it off: several at once are late as a rule.
+        let when = late::when(notice).map(|when| format!("{when} "));
+        let text = to_utf16(&text, room.clamp(20, PART_UNITS_MAX));
+        format!("• {}{text}", when.unwrap_or_default())
     };
     let parts: Vec<String> = notices.iter().map(part).collect();
     format!("{} alerts at once\n{}", notices.len(), parts.join("\n"))
