@@ -270,3 +270,20 @@ async fn files_of_people_are_laid_out_for_the_agent_and_all_others_are_named() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn item_that_is_taken_away_before_it_could_be_read_holds_up_no_other() {
+    run(|site| {
+        let _host = site.serve();
+        // Who put it there is not written down yet, so that it is read again and again.
+        site.plane.board().fail(PlaneFault::Unwritten);
+        let (gone, _) = site.ask(ANN, "Made by mistake");
+        looks(&site.world, 3);
+        site.plane.board().delete(&gone);
+        site.plane.board().heal();
+        let (item, _) = site.ask(ANN, "Meant");
+        site.stands(&item, "Needs Input");
+    })
+    .await;
+}
+

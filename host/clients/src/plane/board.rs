@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use orch_domain::port::tracker::{Entry, IssueMove, Position};
-use orch_domain::port::{HOST_ACTOR, PortError};
+use orch_domain::port::{HOST_ACTOR, PortError, PortFailure};
 
 use super::budget::Urgency;
 use super::shape::{Activity, Item};
@@ -197,7 +197,12 @@ pub(super) async fn moves(
                         until_us.min(position.max(item.updated_us.saturating_sub(OVERLAP_US)));
                     break;
                 }
-                let activities = plane.activities(&place, Urgency::Read).await?;
+                let activities = match plane.activities(&place, Urgency::Read).await {
+                    Ok(activities) => activities,
+                    // It was taken away since it was listed: nobody moves it any more, and the others are moved.
+                    Err(error) if error.failure == PortFailure::NotFound => Vec::new(),
+                    Err(error) => return Err(error),
+                };
                 let moved = moved(&activities, me);
                 // Until who moved it is written down, it is looked for again.
                 let is_whole = moved.last().is_none_or(|last| last.to == item.state);

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use orch_domain::id::WorkItem;
-use orch_domain::port::PortError;
 use orch_domain::port::tracker::Entry;
+use orch_domain::port::{PortError, PortFailure};
 
 use super::board::{self, ItemKnown};
 use super::budget::Urgency;
@@ -76,8 +76,19 @@ enum Read {
 
 async fn entry(plane: &Plane, project: &PlaneProject, place: &Place) -> Result<Read, PortError> {
     let me = plane.me().await?;
-    let item = plane.item(place, Urgency::Read).await?;
-    let activities = plane.activities(place, Urgency::Read).await?;
+    let read = async {
+        let item = plane.item(place, Urgency::Read).await?;
+        Ok((item, plane.activities(place, Urgency::Read).await?))
+    };
+    let (item, activities) = match read.await {
+        Ok(read) => read,
+        // It was taken away since it was listed, and asks for nothing; the others do.
+        Err(PortError {
+            failure: PortFailure::NotFound,
+            ..
+        }) => return Ok(Read::Whole(None)),
+        Err(error) => return Err(error),
+    };
     let work_item = format!("{}-{}", project.prefix, item.sequence_id);
     let (Some(issue), Ok(work_item)) = (place.issue(), WorkItem::new(work_item)) else {
         return Ok(Read::Whole(None));
