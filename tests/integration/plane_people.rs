@@ -287,3 +287,32 @@ async fn item_that_is_taken_away_before_it_could_be_read_holds_up_no_other() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn state_that_is_gone_from_the_board_is_named_in_an_alert_with_those_that_are_there() {
+    run(|site| {
+        let _host = site.serve();
+        let gone = site.states["needs-input"].clone();
+        site.plane
+            .board()
+            .states
+            .retain(|(state, _, _)| *state != gone);
+        let (_, work_item) = site.ask(ANN, "Shown nowhere");
+        let told = until("people are told", || {
+            let alerts = site.world.json(&["alerts"]).to_string();
+            alerts
+                .contains("not on the board any more")
+                .then_some(alerts)
+        });
+        for part in ["`needs-input`", &gone, "`In Review`", "states.needs-input"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        // The task waits for its approval all the same.
+        assert_eq!(site.task(&work_item)["step"], "analysis-approved");
+        site.world.json(&["task", "approve", &work_item]);
+        until("it goes on", || {
+            (site.task(&work_item)["stage"] != "analysis").then_some(())
+        });
+    })
+    .await;
+}
+

@@ -306,8 +306,39 @@ impl Plane {
         if item.state == *wanted {
             return Ok(item.updated_at.0.saturating_add(LATE_US));
         }
-        let moved = self.patch_state(&place, wanted).await?;
-        Ok(moved.updated_at.0.saturating_add(LATE_US))
+        match self.patch_state(&place, wanted).await {
+            Ok(moved) => Ok(moved.updated_at.0.saturating_add(LATE_US)),
+            Err(error) if error.failure == PortFailure::Refused => Err(self
+                .lost_state(&place, state, wanted)
+                .await?
+                .unwrap_or(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// That a state to which an item was to be moved is not on the board any more; none if it is.
+    async fn lost_state(
+        &self,
+        place: &Place,
+        state: TrackerState,
+        wanted: &str,
+    ) -> Result<Option<PortError>, PortError> {
+        let project = &place.project;
+        let path = format!("projects/{project}/states/");
+        let rows: Vec<StateRow> = self.api.list(Urgency::State, &path, &[]).await?;
+        if rows.iter().any(|row| row.id == wanted) {
+            return Ok(None);
+        }
+        let word = state.as_str();
+        let there: Vec<String> = rows
+            .iter()
+            .map(|row| format!("`{}` {}", row.name, row.id))
+            .collect();
+        Ok(Some(self.api.refused(format!(
+            "the state for `{word}` ({wanted}) is not on the board any more; set \
+             `projects.{project}.states.{word}` of the tracker in orch.yaml to one that is: {}",
+            there.join(", ")
+        ))))
     }
 
     async fn write_comment(
