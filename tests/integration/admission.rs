@@ -307,3 +307,36 @@ fn home_is_lent_to_one_run_at_a_time() {
     }
     assert!(!overlap.exists(), "two runs were in one home");
 }
+
+#[test]
+fn item_whose_runs_begin_again_and_again_waits_for_a_person_who_lets_it_go_on() {
+    let mut world = World::new();
+    world.config["budgets"] = json!({"runs_per_hour": 2});
+    world.write_config();
+    let _host = world.serve();
+    let item = world.begin("Again and again");
+    let runs = |view: &Value| view["runs"].as_array().unwrap().len();
+    let held = world.follow(&item, |view| view["status"] == "blocked");
+    assert_eq!(runs(&held), 2, "{held:#}");
+    let why = held["why"].as_str().unwrap();
+    assert!(why.contains("`budgets.runs_per_hour`"), "{why}");
+    // The remedy that it names leads on, for as many again.
+    let remedy = held["remedies"][0]["command"].as_array().unwrap().iter();
+    let remedy: Vec<&str> = remedy.map(|word| word.as_str().unwrap()).collect();
+    world.json(&remedy);
+    let held = until("it is held again", || {
+        let view = world.task(&item);
+        (view["status"] == "blocked" && runs(&view) > 2).then_some(view)
+    });
+    assert_eq!(runs(&held), 4, "{held:#}");
+    // Stopped and begun anew under its name it is the same item.
+    world.json(&["task", "stop", &item]);
+    until("it is stopped", || {
+        (world.task(&item)["stage"] == "cancelled").then_some(())
+    });
+    world.json(&[
+        "task", "new", "--repo", "shop", "--title", "Anew", "--id", &item,
+    ]);
+    let held = world.follow(&item, |view| view["status"] == "blocked");
+    assert_eq!(runs(&held), 0, "{held:#}");
+}

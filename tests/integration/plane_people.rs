@@ -3,6 +3,7 @@
 
 use orch_kit::plane::PlaneFault;
 use orch_kit::{World, until};
+use serde_json::json;
 
 use crate::plane::{ANN, EVE, prompts, run};
 
@@ -316,3 +317,28 @@ async fn state_that_is_gone_from_the_board_is_named_in_an_alert_with_those_that_
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn item_of_a_blocked_task_says_so_each_time_and_goes_on_when_somebody_moves_it_on() {
+    run(|mut site| {
+        site.world.config["budgets"] = json!({"runs_per_hour": 1});
+        site.world.write_config();
+        let _host = site.serve();
+        let (item, work_item) = site.ask(ANN, "Held up");
+        let runs = || {
+            let view = site.task(&work_item);
+            view["runs"].as_array().unwrap().len()
+        };
+        site.stands(&item, "Needs Input");
+        site.moves(ANN, &item, "approved");
+        site.stands(&item, "Blocked");
+        site.moves(EVE, &item, "in-progress");
+        site.stands(&item, "Blocked");
+        assert_eq!(runs(), 1, "nobody who may has moved it");
+        site.moves(ANN, &item, "in-progress");
+        until("it goes on and is blocked again", || {
+            (runs() == 2 && site.task(&work_item)["status"] == "blocked").then_some(())
+        });
+        site.stands(&item, "Blocked");
+    })
+    .await;
+}

@@ -40,8 +40,8 @@ impl Default for ReaperConfig {
     }
 }
 
-/// What agents may cost; unset keys have no limit.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+/// What agents may cost; unset sums have no limit.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BudgetsConfig {
     /// One run, dollars: handed to the Claude command line, which ends the run there, and reserved while a run
@@ -51,6 +51,23 @@ pub struct BudgetsConfig {
     pub task_usd: Option<f64>,
     /// All runs that start within a day (UTC), dollars.
     pub day_usd: Option<f64>,
+    /// Runs of one work item that start within an hour, of all its tasks; 0 for as many as come. A person who resumes
+    /// the task lets as many begin again.
+    pub runs_per_hour: u32,
+}
+
+/// Far more than a work item takes that comes to its end, with every round that the rules allow.
+const RUNS_PER_HOUR: u32 = 60;
+
+impl Default for BudgetsConfig {
+    fn default() -> Self {
+        Self {
+            run_usd: None,
+            task_usd: None,
+            day_usd: None,
+            runs_per_hour: RUNS_PER_HOUR,
+        }
+    }
 }
 
 /// Whether agents are looked at before they start.

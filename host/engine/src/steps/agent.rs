@@ -50,6 +50,8 @@ struct Began {
 
 const BEGAN: &str = "began.json";
 
+/// An hour, milliseconds.
+const HOUR_MS: i64 = 3_600_000;
 /// How often a run looks whether the home that it needs is free, milliseconds.
 const HOME_MS: i64 = 2_000;
 
@@ -165,6 +167,10 @@ impl AgentRun<'_> {
             let reason = BlockReason::BaseRed;
             return Ok(Err(Ending::event(Event::Halted { reason, detail })));
         }
+        if let Some(detail) = self.runs_of_an_hour().await? {
+            let reason = BlockReason::RunBlocked;
+            return Ok(Err(Ending::event(Event::Halted { reason, detail })));
+        }
         let refused = match self.step.launchpad.ask(self.job, &self.record).await? {
             Asked::Halt(detail) => {
                 let reason = BlockReason::Dependency;
@@ -215,6 +221,25 @@ impl AgentRun<'_> {
             true => self.step.bases.obstacle(self.repo).await,
             false => Ok(None),
         }
+    }
+
+    /// Why no further run of the work item may begin within this hour; none if one may. Whatever has it begin again and
+    /// again, no rule of a single task sees that.
+    async fn runs_of_an_hour(&self) -> anyhow::Result<Option<String>> {
+        let most = u64::from(self.step.config.now().budgets.runs_per_hour);
+        let (task, since) = (self.record.task.id, self.step.ledger.now() - HOUR_MS);
+        let begun = self
+            .step
+            .ledger
+            .read(move |tx| Box::pin(async move { tx.recent_runs(task, since).await }));
+        if most == 0 || begun.await? < most {
+            return Ok(None);
+        }
+        let item = &self.record.task.work_item;
+        Ok(Some(format!(
+            "{most} runs of {item} began within an hour, and `budgets.runs_per_hour` allows no more; see what has it begin \
+             again and again, and resume it for as many further ones"
+        )))
     }
 
     /// Asks whether the agent of the role can work now.

@@ -116,6 +116,24 @@ fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
 }
 
 impl Tx {
+    /// Agents' runs of the work item of a task that began since `since_ms`, for whichever of its tasks; those before a
+    /// person took this one up again do not count.
+    pub async fn recent_runs(&mut self, task: TaskId, since_ms: UnixMs) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM tasks own JOIN tasks t ON t.repo = own.repo AND t.work_item = own.work_item \
+             JOIN runs r ON r.task_id = t.id WHERE own.id = ? AND r.role NOT IN ('deploy-hook', 'rollback-hook') \
+             AND r.started_ms >= ? AND r.started_ms > coalesce( \
+             (SELECT max(at_ms) FROM events WHERE task_id = own.id AND kind = 'resumed'), -1)",
+        )
+        .bind(task.0)
+        .bind(since_ms)
+        .fetch_one(&mut self.conn)
+        .await
+        .doing("count runs")?;
+        let count: i64 = get(&row, 0)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// Records a run before it is launched.
     ///
     /// # Errors
