@@ -23,6 +23,9 @@ const CHECK: Duration = Duration::from_millis(500);
 const RENEW: Duration = Duration::from_secs(20);
 /// When a job looks again whose forge or tracker does not answer, milliseconds.
 const SOURCE_AGAIN_MS: i64 = 15_000;
+/// Longest pause that a source may ask for without anybody being told, milliseconds: the calls of a minute are used up,
+/// or of a few.
+const SHORT_PAUSE_MS: i64 = 300_000;
 /// How often people are told of a source that does not answer, milliseconds.
 const TOLD_EVERY_MS: i64 = 3_600_000;
 
@@ -105,13 +108,15 @@ impl Attendant {
             error = text,
             "a job waits for its source"
         );
-        let key = format!("source:{}:{}", silent.source, now / TOLD_EVERY_MS);
-        let kind = NoticeKind::SourceFails {
-            source: silent.source.clone(),
-            error: text.clone(),
-            is_credential: silent.failure == PortFailure::Unauthorised,
-        };
-        self.ledger.announce(None, key, kind).await?;
+        if is_news(silent.failure, now) {
+            let key = format!("source:{}:{}", silent.source, now / TOLD_EVERY_MS);
+            let kind = NoticeKind::SourceFails {
+                source: silent.source.clone(),
+                error: text.clone(),
+                is_credential: silent.failure == PortFailure::Unauthorised,
+            };
+            self.ledger.announce(None, key, kind).await?;
+        }
         let ending = Ending::PutOff {
             until_ms,
             why: PutOff::new(PutOffKind::Source, text),
@@ -149,6 +154,42 @@ impl Attendant {
                 Ok(RenewOutcome::Renewed | RenewOutcome::Lost) => {}
                 Err(error) => tracing::warn!(error = %error, "a claim cannot be renewed"),
             }
+        }
+    }
+}
+
+/// Whether people are told of a source that a job waits for. One that says when to come back does not fail: nobody has
+/// to do anything but wait a little.
+fn is_news(failure: PortFailure, now: i64) -> bool {
+    match failure {
+        PortFailure::RateLimited {
+            until_ms: Some(until),
+        } => until.saturating_sub(now) > SHORT_PAUSE_MS,
+        PortFailure::RateLimited { until_ms: None }
+        | PortFailure::Unavailable
+        | PortFailure::Unauthorised
+        | PortFailure::Refused
+        | PortFailure::NotFound => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_whose_calls_of_a_minute_are_used_up_is_waited_for_without_an_alarm() {
+        let limited = |until_ms| PortFailure::RateLimited { until_ms };
+        let now = 1_000_000;
+        assert!(!is_news(limited(Some(now + 61_000)), now));
+        assert!(!is_news(limited(Some(now - 5)), now), "it is over");
+        assert!(is_news(limited(Some(now + SHORT_PAUSE_MS + 1)), now));
+        for failure in [
+            limited(None),
+            PortFailure::Unavailable,
+            PortFailure::Unauthorised,
+        ] {
+            assert!(is_news(failure, now), "{failure:?}");
         }
     }
 }
