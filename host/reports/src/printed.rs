@@ -28,6 +28,8 @@ struct Form {
     count: Option<Expression>,
     /// Numbers of tests that were counted and did not run.
     passed_over: Option<Expression>,
+    /// Lines that say that there was nothing to run.
+    none: Option<Expression>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,6 +108,9 @@ impl Form {
     }
 
     fn count(&self, line: &str, counted: &mut Count) {
+        if self.none.as_ref().is_some_and(|none| none.0.is_match(line)) {
+            counted.add(0);
+        }
         let (Some(ran), Some(count)) = (&self.ran, &self.count) else {
             return;
         };

@@ -264,3 +264,19 @@ fn output_that_is_not_whole_leaves_its_names_open_and_counts_nothing() {
     let failed = printed("FAILED a.py::b - x\n1 failed, 2 passed in 0.01s\n", false);
     assert!(failed.more && failed.ran.is_none(), "{failed:?}");
 }
+
+#[test]
+fn program_that_found_nothing_to_run_and_ended_well_ran_none() {
+    for text in [
+        "Test project /build\nNo tests were found!!!\n",
+        "ninja: no work to do.\nNo tests defined.\n",
+        "PHPUnit 9.6.13 by Sebastian Bergmann and contributors.\n\nNo tests executed!\n",
+        "No test is available in /b/Shop.Tests.dll. Make sure that test discoverer & executors are registered.\n",
+        "There are no tests to run\n",
+    ] {
+        assert_eq!(read(text), (Vec::new(), Some(0)), "{text}");
+    }
+    // Another part of the same output ran some.
+    let both = "No tests were found!!!\n100% tests passed, 0 tests failed out of 5\n";
+    assert_eq!(read(both), (Vec::new(), Some(5)));
+}
