@@ -99,6 +99,39 @@ fn probe_counts_only_while_production_runs_what_was_deployed() {
 }
 
 #[test]
+fn log_of_the_watch_goes_on_top_of_what_somebody_put_onto_its_branch() {
+    let mut world = World::new();
+    world.config["repositories"]["shop"]["post_deploy"] =
+        json!({"probe": "true", "window_s": 6, "probes": 2});
+    world.write_config();
+    let _host = world.serve();
+    let view = carry(&world, "Spoken of");
+    let item = view["work_item"].as_str().unwrap();
+    let listed = ["branch", "--list", "orch-docs/*", "--format=%(refname)"];
+    let branch = world.git("shop.git", &listed);
+    world.git("seed", &["fetch", "--quiet", "../shop.git", &branch]);
+    let who = ["-c", "user.name=Ann", "-c", "user.email=ann@orch.invalid"];
+    let commit = [
+        "commit-tree",
+        "FETCH_HEAD^{tree}",
+        "-p",
+        "FETCH_HEAD",
+        "-m",
+        "A word of mine",
+    ];
+    let word = world.git("seed", &[&who[..], &commit].concat());
+    let to = format!("{word}:{branch}");
+    world.git("seed", &["push", "--quiet", "../shop.git", &to]);
+    let folder = format!("docs/work-items/{item}/");
+    until("the watch is written down", || {
+        let names = ["ls-tree", "--name-only", &branch, &folder];
+        let names = world.git("shop.git", &names);
+        names.contains("16-post-deploy-log.md").then_some(())
+    });
+    world.git("shop.git", &["merge-base", "--is-ancestor", &word, &branch]);
+}
+
+#[test]
 fn hook_that_hangs_is_ended_and_the_next_task_is_deployed() {
     let mut world = World::new();
     let first = world.path("first").display().to_string();

@@ -19,6 +19,19 @@ pub(super) async fn publish_docs(
 ) -> anyhow::Result<()> {
     let branch = format!("orch-docs/{}-{}", record.task.work_item, record.task.id);
     let present = repo.forge.tip(&branch).await?;
+    if let Some(tip) = &present
+        && repo.mirror.resolve(tip.as_str()).await?.is_none()
+    {
+        // Somebody else put something there; it stays below what is written now.
+        repo.forge.fetch().await?;
+        if repo.mirror.resolve(tip.as_str()).await?.is_none() {
+            tracing::warn!(
+                branch,
+                "the docs branch moves all the time; the log stays in the store"
+            );
+            return Ok(());
+        }
+    }
     let parent = present.as_ref().unwrap_or(landed);
     let tree = repo
         .mirror
