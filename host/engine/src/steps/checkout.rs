@@ -4,12 +4,14 @@ mod reports;
 mod setups;
 mod testing;
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use orch_config::{HostConfig, LiveConfig, NetworkConfig};
 use orch_domain::id::{ObjectId, RepoName, TaskId};
 use orch_domain::path::RepoPath;
 use orch_domain::submodule::LeftOut;
+use orch_process::files::remove;
 use orch_process::git::Modules;
 use orch_process::mark::{TOKEN_VARIABLE, sweep_marked};
 use orch_process::sandbox::{Limits, NOT_CONFINED};
@@ -67,6 +69,31 @@ pub(crate) struct Checkouts {
     ledger: Ledger,
 }
 
+/// A checkout, removed when dropped, whatever ran in it has left: the caches of some programs are folders that cannot be
+/// written to.
+#[derive(Debug)]
+pub(crate) struct Checkout(TempDir);
+
+impl Deref for Checkout {
+    type Target = TempDir;
+
+    fn deref(&self) -> &TempDir {
+        &self.0
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        drop_folder(self.0.path());
+    }
+}
+
+fn drop_folder(folder: &Path) {
+    if let Err(error) = remove(folder) {
+        tracing::warn!(folder = %folder.display(), error = %error, "a checkout cannot be removed");
+    }
+}
+
 impl Checkouts {
     pub(crate) fn new(paths: &Paths, orch: PathBuf, config: LiveConfig, ledger: Ledger) -> Self {
         Self {
@@ -85,11 +112,12 @@ impl Checkouts {
     }
 
     /// An empty folder whose name is never used twice, removed when dropped.
-    pub(crate) fn empty(&self, name: &str) -> anyhow::Result<TempDir> {
+    pub(crate) fn empty(&self, name: &str) -> anyhow::Result<Checkout> {
         std::fs::create_dir_all(&self.folder)?;
-        Ok(tempfile::Builder::new()
+        let made = tempfile::Builder::new()
             .prefix(&format!("{name}-"))
-            .tempdir_in(&self.folder)?)
+            .tempdir_in(&self.folder)?;
+        Ok(Checkout(made))
     }
 
     /// A hook or probe of the operator's, run to its end in a checkout for a task. One that runs files of the branch is
@@ -195,15 +223,13 @@ impl Checkouts {
             if ended > 0 {
                 tracing::warn!(folder = %path.display(), ended, "ended what a dead host had left running");
             }
-            if let Err(error) = std::fs::remove_dir_all(&path) {
-                tracing::warn!(folder = %path.display(), error = %error, "a checkout of the past cannot be removed");
-            }
+            tokio::task::spawn_blocking(move || drop_folder(&path)).await?;
         }
         Ok(())
     }
 
     /// A clean checkout with a home and a temporary folder of its own, removed when dropped.
-    pub(crate) async fn make(&self, repo: &Repo, sha: &ObjectId) -> anyhow::Result<TempDir> {
+    pub(crate) async fn make(&self, repo: &Repo, sha: &ObjectId) -> anyhow::Result<Checkout> {
         let (folder, lacks) = self.make_with(repo, sha).await?;
         for lack in lacks.lacks() {
             tracing::warn!(repo = repo.name, %sha, "{lack}");
@@ -212,7 +238,11 @@ impl Checkouts {
     }
 
     /// The same, with what is said of its submodules.
-    async fn make_with(&self, repo: &Repo, sha: &ObjectId) -> anyhow::Result<(TempDir, LeftOutOf)> {
+    async fn make_with(
+        &self,
+        repo: &Repo,
+        sha: &ObjectId,
+    ) -> anyhow::Result<(Checkout, LeftOutOf)> {
         let folder = self.empty(&repo.name)?;
         for name in ["home", "tmp"] {
             std::fs::create_dir(folder.path().join(name))?;
@@ -286,6 +316,21 @@ pub(crate) fn token_of(folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checkout_goes_with_the_closed_folders_that_were_left_in_it() {
+        let root = tempfile::tempdir().unwrap();
+        let checkout = Checkout(tempfile::tempdir_in(root.path()).unwrap());
+        let cache = checkout.path().join("home/go/pkg/mod/x");
+        std::fs::create_dir_all(&cache).unwrap();
+        std::fs::write(cache.join("x.go"), "package x\n").unwrap();
+        for folder in [cache.as_path(), cache.parent().unwrap()] {
+            let closed = std::os::unix::fs::PermissionsExt::from_mode(0o500);
+            std::fs::set_permissions(folder, closed).unwrap();
+        }
+        drop(checkout);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn registries_are_handed_to_what_sets_up_and_their_credentials_are_not() {
