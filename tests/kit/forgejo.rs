@@ -18,6 +18,8 @@ mod hooks;
 mod issues;
 #[path = "forgejo/merges.rs"]
 mod merges;
+#[path = "forgejo/moments.rs"]
+mod moments;
 #[path = "forgejo/registered.rs"]
 mod registered;
 #[path = "forgejo/reviews.rs"]
@@ -84,6 +86,10 @@ pub struct Rules {
     pub may_push: bool,
     /// What the branches begin with that take no pushes, whoever may write.
     pub refuses: Option<String>,
+    /// What the server says of every push of the host's to a branch: a rule about signatures or files, or a hook.
+    pub denies: Option<(String, String)>,
+    /// What the server answers to every merge.
+    pub refuses_merge: Option<(u16, String)>,
     /// Whether the host's user may write at all.
     pub may_write: bool,
     /// Whether the token is one of an administrator of the repository.
@@ -138,6 +144,8 @@ struct Pull {
     merged: Option<String>,
     /// Where its branch was last.
     last_head: String,
+    /// Whether the branch is one of its author's own copy of the repository.
+    is_from_fork: bool,
 }
 
 struct Inner {
@@ -158,6 +166,9 @@ struct Inner {
     registered: Mutex<Vec<registered::Hook>>,
     issues: Mutex<issues::Issues>,
     ci: Mutex<ci::Ci>,
+    moments: Mutex<moments::Moments>,
+    /// What the host's user is called now.
+    bot: Mutex<String>,
 }
 
 /// The fake. Its server ends with the runtime that it was started in.
@@ -191,6 +202,8 @@ impl Forgejo {
                 token: "fake-token-of-the-bot".to_owned(),
                 may_push: true,
                 refuses: None,
+                denies: None,
+                refuses_merge: None,
                 may_write: true,
                 admin: false,
                 repository_id: 1,
@@ -218,6 +231,8 @@ impl Forgejo {
             registered: Mutex::default(),
             issues: Mutex::default(),
             ci: Mutex::default(),
+            moments: Mutex::default(),
+            bot: Mutex::new(BOT.to_owned()),
         });
         let fake = Self(inner);
         fake.git(&["config", "http.receivepack", "true"]);
@@ -341,6 +356,11 @@ impl Forgejo {
             .collect()
     }
 
+    /// The server has forgotten what was said of a commit, as after its database was put back.
+    pub fn forget_statuses(&self, commit: &str) {
+        held(&self.0.statuses).remove(commit);
+    }
+
     /// Somebody posts a status.
     pub fn post_status(&self, commit: &str, context: &str, state: &str, by: &str) {
         answers::add_status(self, commit, context, state, "", by);
@@ -349,6 +369,21 @@ impl Forgejo {
     /// Somebody opens a pull request.
     pub fn open(&self, user: &str, head: &str, base: &str) -> u64 {
         answers::open(self, user, head, base, "Opened by somebody", "")
+    }
+
+    /// Somebody opens a pull request from a branch of this name in a copy of the repository; its head is this commit.
+    pub fn open_from_fork(&self, user: &str, head: &str, base: &str, commit: &str) -> u64 {
+        let number = answers::open(self, user, head, base, "Opened from a copy", "");
+        answers::change(self, number, |pull| {
+            pull.is_from_fork = true;
+            commit.clone_into(&mut pull.last_head);
+        });
+        number
+    }
+
+    /// The host's user is called otherwise now, and what it wrote shows so.
+    pub fn rename_bot(&self, login: &str) {
+        *held(&self.0.bot) = login.to_owned();
     }
 
     /// Somebody closes a pull request, or opens it again.
@@ -377,7 +412,7 @@ impl Forgejo {
 
     /// Somebody reviews a pull request.
     pub fn review(&self, number: u64, user: &str, state: &str, commit: &str, is_official: bool) {
-        let row = serde_json::json!({"user": {"login": user}, "state": state, "commit_id": commit,
+        let row = serde_json::json!({"user": issues::user(user), "state": state, "commit_id": commit,
             "official": is_official, "dismissed": false, "stale": false, "submitted_at": self.time()});
         held(&self.0.reviews).entry(number).or_default().push(row);
     }
@@ -393,22 +428,16 @@ async fn misbehave(State(fake): State<Forgejo>, request: Request, next: Next) ->
     if held(&fake.0.rules).hangs {
         std::future::pending::<()>().await;
     }
+    fake.before_request(&line);
     let fault = {
         let mut faults = held(&fake.0.faults);
-        let is_it = |(at, _): &(String, Fault)| {
-            let (method, path) = at.split_once(' ').unwrap_or(("", at));
-            line.starts_with(method) && line.contains(path)
-        };
+        let is_it = |(at, _): &(String, Fault)| moments::matches(at, &line);
         let found = faults.iter().position(is_it);
         found.map(|index| faults.remove(index).1)
     };
     match fault {
         None => next.run(request).await,
-        Some(Fault::FailsBefore) => (
-            StatusCode::BAD_GATEWAY,
-            "<html><body>Bad Gateway</body></html>",
-        )
-            .into_response(),
+        Some(Fault::FailsBefore) => moments::bad_gateway(),
         Some(Fault::TooLarge) => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "<html><head><title>413 Request Entity Too Large</title></head></html>",
@@ -422,9 +451,7 @@ async fn misbehave(State(fake): State<Forgejo>, request: Request, next: Next) ->
             .into_response(),
         Some(Fault::FailsAfterwards) => {
             drop(next.run(request).await);
-            let nothing =
-                serde_json::json!({"message": "", "url": "http://forge.test/api/swagger"});
-            (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(nothing)).into_response()
+            moments::failed()
         }
         Some(Fault::Cut) => {
             drop(next.run(request).await);

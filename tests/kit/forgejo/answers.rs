@@ -131,7 +131,7 @@ fn whole(fake: &Forgejo) -> Response {
 /// Whose the token is.
 async fn me(State(fake): Asked, headers: HeaderMap) -> Response {
     match is_given(&headers, &held(&fake.0.rules).token) {
-        true => Json(issues::user(BOT)).into_response(),
+        true => Json(fake.account_of(BOT)).into_response(),
         false => said(
             StatusCode::UNAUTHORIZED,
             "user does not exist [uid: 0, name: ]",
@@ -223,6 +223,13 @@ async fn combined(
         json!(rows)
     };
     let body = json!({"state": "", "sha": sha, "total_count": total, "statuses": rows});
+    let green = body["statuses"].as_array().into_iter().flatten();
+    let green = green.filter(|row| row["status"] == "success");
+    let green: Vec<String> = green
+        .filter_map(|row| row["context"].as_str().map(str::to_owned))
+        .collect();
+    // Only now, so that this answer does not know of it.
+    fake.after_green(&green);
     ([("x-total-count", total.to_string())], Json(body)).into_response()
 }
 
@@ -268,20 +275,26 @@ async fn post_status(
 }
 
 fn shown(fake: &Forgejo, pull: &Pull) -> Value {
-    let tip = fake.tip(&pull.head);
+    let tip = fake.tip(&pull.head).filter(|_| !pull.is_from_fork);
     let head = match pull.is_open {
         true => tip.clone().unwrap_or_else(|| pull.last_head.clone()),
         false => pull.last_head.clone(),
     };
-    let name = match tip.is_some() {
+    let name = match tip.is_some() || pull.is_from_fork {
         true => pull.head.clone(),
         false => format!("refs/pull/{}/head", pull.number),
     };
     let end = |label: &str, name: &str, sha: &str| json!({"label": label, "ref": name, "sha": sha, "repo_id": 1, "repo": {"id": 1, "full_name": fake.0.repo}});
-    json!({"id": pull.number + 6, "number": pull.number, "user": {"login": pull.user}, "title": pull.title,
+    let mut from = end(&pull.head, &name, &head);
+    if pull.is_from_fork {
+        from["label"] = json!(format!("{}:{}", pull.user, pull.head));
+        from["repo_id"] = json!(2);
+        from["repo"] = json!({"id": 2, "full_name": format!("{}/shop", pull.user)});
+    }
+    json!({"id": pull.number + 6, "number": pull.number, "user": fake.account_of(&pull.user), "title": pull.title,
         "body": pull.body, "state": if pull.is_open { "open" } else { "closed" }, "mergeable": true,
         "merged": pull.merged.is_some(), "merge_commit_sha": pull.merged,
-        "head": end(&pull.head, &name, &head),
+        "head": from,
         "base": end(&pull.base, &pull.base, &fake.tip(&pull.base).unwrap_or_default())})
 }
 
@@ -327,6 +340,7 @@ pub(super) fn open(
             is_open: true,
             merged: None,
             last_head: fake.tip(head).unwrap_or_default(),
+            is_from_fork: false,
         });
         number
     };
@@ -360,7 +374,8 @@ async fn create(
     if fake.tip(&head).is_none() || fake.tip(&base).is_none() {
         return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
     }
-    let same = |pull: &Pull| pull.is_open && pull.head == head && pull.base == base;
+    let same =
+        |pull: &Pull| pull.is_open && !pull.is_from_fork && pull.head == head && pull.base == base;
     let open_already = held(&fake.0.pulls)
         .iter()
         .find(|pull| same(pull))
@@ -458,10 +473,11 @@ async fn comments(
     Path((owner, name, number)): Named<u64>,
 ) -> Response {
     allowed!(fake, headers, owner, name, false);
-    let rows = held(&fake.0.comments)
+    let mut rows = held(&fake.0.comments)
         .get(&number)
         .cloned()
         .unwrap_or_default();
+    fake.show_accounts(&mut rows);
     if rows.is_empty() && find(&fake, number).is_none() && !fake.is_issue(number) {
         return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
     }
@@ -484,7 +500,7 @@ async fn comment(
     }
     let mut comments = held(&fake.0.comments);
     let rows = comments.entry(number).or_default();
-    let row = json!({"id": rows.len() + 1, "user": {"login": BOT}, "body": said_so["body"]});
+    let row = json!({"id": rows.len() + 1, "user": issues::user(BOT), "body": said_so["body"]});
     rows.push(row.clone());
     match held(&fake.0.rules).comments_fail {
         true => (

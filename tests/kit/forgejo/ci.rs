@@ -79,7 +79,8 @@ impl Forgejo {
         };
         let is_held = {
             let mut ci = held(&self.0.ci);
-            if ci.context.is_none() {
+            // Two requests at once may both see what one of them pushed.
+            if ci.context.is_none() || ci.runs.contains(&run) {
                 return;
             }
             ci.runs.push(run.clone());

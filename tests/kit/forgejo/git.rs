@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::{Forgejo, held, hooks};
+use super::{Forgejo, held, hooks, moments};
 
 impl Forgejo {
     /// Runs git in the bare repository.
@@ -39,15 +39,48 @@ impl Forgejo {
             .ok()
     }
 
+    /// Somebody pushes one more commit to a branch, with nothing in it that was not there.
+    ///
+    /// # Panics
+    /// When the branch is not there.
+    pub fn push_by_others(&self, branch: &str) -> String {
+        let before = self.tip(branch).expect("the branch is there");
+        let tree = format!("{before}^{{tree}}");
+        let args = [
+            "-c",
+            "user.name=Ann",
+            "-c",
+            "user.email=ann@orch.invalid",
+            "commit-tree",
+            &tree,
+            "-p",
+            &before,
+            "-m",
+            "By Ann",
+        ];
+        let commit = self.git(&args);
+        let name = format!("refs/heads/{branch}");
+        self.git(&["update-ref", &name, &commit, &before]);
+        self.pushed(branch, &commit);
+        commit
+    }
+
     /// Brings the rules about pushes into the repository.
     pub(super) fn protect(&self) {
         use std::os::unix::fs::PermissionsExt;
         let folder = self.0.root.join(format!("{}.git/hooks", self.0.repo));
         std::fs::create_dir_all(&folder).expect("folders can be made");
-        let (may_push, may_write, refuses) = {
+        let (may_push, may_write, refuses, denies) = {
             let rules = held(&self.0.rules);
-            (rules.may_push, rules.may_write, rules.refuses.clone())
+            let denies = rules.denies.clone();
+            (
+                rules.may_push,
+                rules.may_write,
+                rules.refuses.clone(),
+                denies,
+            )
         };
+        let (denied, says) = denies.unwrap_or_else(|| ("//none".to_owned(), String::new()));
         let refused = match (may_write, may_push) {
             (false, _) => "refs/",
             (true, false) => "refs/heads/main",
@@ -56,7 +89,7 @@ impl Forgejo {
         let refuses = refuses.unwrap_or_else(|| "//none".to_owned());
         // Only what comes over HTTP is held to the rules: others are themselves.
         let hook = format!(
-            "#!/bin/sh\n[ -n \"$ORCH_FAKE_HTTP\" ] || exit 0\nwhile read old new name; do case \"$name\" in {refused}*|refs/heads/{refuses}*) \
+            "#!/bin/sh\n[ -n \"$ORCH_FAKE_HTTP\" ] || exit 0\nwhile read old new name; do case \"$name\" in refs/heads/{denied}) echo \"{says}\" >&2; exit 1;; {refused}*|refs/heads/{refuses}*) \
              echo \"Forgejo: Not allowed to push to protected branch $name\" >&2; exit 1;; esac; done\n"
         );
         let path = folder.join("pre-receive");
@@ -105,9 +138,16 @@ pub(super) async fn backend(
     if !path.starts_with(&format!("/{}.git/", fake.0.repo)) {
         return (StatusCode::NOT_FOUND, "Not found.").into_response();
     }
+    let query = uri.query().unwrap_or_default().to_owned();
+    if held(&fake.0.rules).archived && format!("{path}?{query}").contains("git-receive-pack") {
+        return (StatusCode::FORBIDDEN, "repository is archived").into_response();
+    }
+    let fault = fake.before_push(&method, &body);
+    if fault == Some(super::Fault::FailsBefore) {
+        return moments::bad_gateway();
+    }
     let before = hooks::branches(&fake);
     let asked = fake.clone();
-    let query = uri.query().unwrap_or_default().to_owned();
     let (kind, encoding, protocol) = (
         text("content-type"),
         text("content-encoding"),
@@ -144,7 +184,12 @@ pub(super) async fn backend(
     });
     let out = ran.await.expect("it does not panic");
     hooks::after_push(&fake, &before);
-    cgi(&out)
+    match fault {
+        Some(super::Fault::FailsAfterwards) => moments::failed(),
+        Some(super::Fault::Cut) => super::cut(),
+        Some(fault) => panic!("a push does not fail by {fault:?}"),
+        None => cgi(&out),
+    }
 }
 
 /// An answer as programs behind a server write it: headers, an empty line, the body.

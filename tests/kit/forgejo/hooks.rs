@@ -50,7 +50,7 @@ pub(super) fn after_push(fake: &Forgejo, before: &BTreeMap<String, String>) {
     }
     let open: Vec<(u64, String, String)> = held(&fake.0.pulls)
         .iter()
-        .filter(|pull| pull.is_open)
+        .filter(|pull| pull.is_open && !pull.is_from_fork)
         .map(|pull| (pull.number, pull.head.clone(), pull.base.clone()))
         .collect();
     for (number, head, base) in open {
@@ -81,7 +81,8 @@ pub(super) fn after_push(fake: &Forgejo, before: &BTreeMap<String, String>) {
 fn open_of(fake: &Forgejo, name: &str) -> Vec<u64> {
     let pulls = held(&fake.0.pulls);
     let open = pulls.iter().filter(|pull| {
-        pull.is_open && name.strip_prefix("refs/heads/") == Some(pull.head.as_str())
+        let is_of = name.strip_prefix("refs/heads/") == Some(pull.head.as_str());
+        pull.is_open && !pull.is_from_fork && is_of
     });
     open.map(|pull| pull.number).collect()
 }

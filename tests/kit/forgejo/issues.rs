@@ -161,6 +161,26 @@ impl Issues {
 }
 
 /// A user; the id stays whatever they are called.
+impl Forgejo {
+    /// An account as the server shows it now, by what it was called at first.
+    pub(super) fn account_of(&self, login: &str) -> Value {
+        let mut account = user(login);
+        if login == BOT {
+            account["login"] = json!(*held(&self.0.bot));
+        }
+        account
+    }
+
+    /// Has rows show what their accounts are called now.
+    pub(super) fn show_accounts(&self, rows: &mut [Value]) {
+        for row in rows {
+            if row["user"]["login"] == BOT {
+                row["user"] = self.account_of(BOT);
+            }
+        }
+    }
+}
+
 pub(super) fn user(login: &str) -> Value {
     let id = match login {
         BOT => 2,
@@ -360,8 +380,17 @@ async fn list(
     Query(pages): Pages,
 ) -> Response {
     allowed!(fake, headers, owner, name, false);
+    let bot = held(&fake.0.bot).clone();
     let issues = held(&fake.0.issues);
     let asked = |key: &str| pages.get(key).map(String::as_str);
+    // Accounts are asked for by what they are called now.
+    let assigned_by = match asked("assigned_by") {
+        Some(BOT) if bot != BOT => {
+            return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
+        }
+        Some(who) if who == bot => Some(BOT),
+        who => who,
+    };
     let since = asked("since").and_then(|text| text.parse::<jiff::Timestamp>().ok());
     let mut found: Vec<&Issue> = issues.issues.values().collect();
     // Newest first, as the server lists them.
@@ -377,8 +406,7 @@ async fn list(
                 .label(name)
                 .is_some_and(|id| issue.labels.contains(&id))
         });
-        let has_assignee =
-            asked("assigned_by").is_none_or(|who| issue.assignees.iter().any(|a| a == who));
+        let has_assignee = assigned_by.is_none_or(|who| issue.assignees.iter().any(|a| a == who));
         is_wanted
             && has_label
             && has_assignee

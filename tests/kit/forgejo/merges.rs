@@ -31,6 +31,14 @@ pub(super) async fn merge(
             rules.checking -= 1;
             return said(StatusCode::METHOD_NOT_ALLOWED, "Please try again later");
         }
+        if said_so["Do"] != "manually-merged"
+            && let Some((status, says)) = rules.refuses_merge.clone()
+        {
+            // An attempt that failed has the server look into it anew.
+            rules.checking = 1;
+            let status = StatusCode::from_u16(status).expect("it is a status");
+            return said(status, &says);
+        }
         if said_so["Do"] == "manually-merged" && !rules.manual {
             return said(
                 StatusCode::METHOD_NOT_ALLOWED,

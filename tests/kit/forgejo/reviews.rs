@@ -19,10 +19,11 @@ pub(super) async fn list(
     if find(&fake, number).is_none() {
         return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
     }
-    let rows = held(&fake.0.reviews)
+    let mut rows = held(&fake.0.reviews)
         .get(&number)
         .cloned()
         .unwrap_or_default();
+    fake.show_accounts(&mut rows);
     page(rows, &pages)
 }
 
