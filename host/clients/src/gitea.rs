@@ -31,6 +31,8 @@ use orch_process::git::{Git, GitError};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
+use crate::secret::Secret;
+
 pub use find::{RepositoryFound, UserFound};
 pub use issues::{GiteaIssues, GiteaIssuesSetup, IssuesOf};
 pub use place::Places;
@@ -86,8 +88,8 @@ pub struct GiteaForge {
     numbers: Mutex<BTreeMap<String, u64>>,
     /// Whether the server was seen not to notice by itself what landed.
     is_blind: AtomicBool,
-    /// The host's own login there.
-    own: Mutex<Option<String>>,
+    /// The host's own account there, and the token that says so.
+    own: Mutex<Option<(Secret, i64)>>,
 }
 
 impl fmt::Debug for GiteaForge {
@@ -173,14 +175,19 @@ impl GiteaForge {
         Ok(all)
     }
 
-    /// The host's own login on the server.
-    async fn own(&self) -> Result<String, PortError> {
+    /// The number of the host's own account on the server, which a new name leaves as it is; another token may be
+    /// another's.
+    async fn own(&self) -> Result<i64, PortError> {
         let mut own = self.own.lock().await;
-        if let Some(login) = &*own {
-            return Ok(login.clone());
+        let token = self.server.token(&self.source())?;
+        if let Some((known, id)) = &*own
+            && *known == token
+        {
+            return Ok(*id);
         }
         let user: User = self.shape(self.get("/user").await?.json)?;
-        Ok(own.insert(user.login).clone())
+        *own = Some((token, user.id));
+        Ok(user.id)
     }
 
     /// What the server says of the repository. One that cannot be seen is a matter of rights until a person says

@@ -37,7 +37,7 @@ pub enum SecretError {
 }
 
 /// A credential. It shows itself nowhere but by [`Secret::expose`].
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
 impl fmt::Debug for Secret {

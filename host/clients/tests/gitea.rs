@@ -138,6 +138,61 @@ async fn merge_that_failed_and_moved_nothing_is_an_outage_and_one_that_is_refuse
 }
 
 #[tokio::test]
+async fn merge_that_a_hook_refuses_is_refused_in_its_words_and_no_outage() {
+    let (site, commit, _) = opened().await;
+    for (status, says) in [
+        (
+            409,
+            "PushRejected with remote message: no pushes on a Friday",
+        ),
+        (
+            405,
+            "not allowed to merge [reason: Changed protected files]",
+        ),
+        (422, "unprocessable"),
+    ] {
+        site.fake.rule(|rules| {
+            rules.denies = Some(("main".to_owned(), "no pushes on a Friday".to_owned()));
+            rules.refuses_merge = Some((status, says.to_owned()));
+        });
+        let refused = site.forge.land("main", &commit, &site.base).await;
+        assert!(
+            matches!(&refused, Ok(LandOutcome::Refused { why }) if why.contains(says)),
+            "{refused:?}"
+        );
+    }
+    site.fake.rule(|rules| {
+        rules.denies = None;
+        rules.refuses_merge = None;
+    });
+    lands(&site, &commit).await;
+}
+
+#[tokio::test]
+async fn push_that_a_hook_refuses_for_a_moment_is_done() {
+    let (site, commit, _) = opened().await;
+    let denies = |says: Option<&str>| {
+        site.fake.rule(|rules| {
+            rules.denies = says.map(|says| (BRANCH.to_owned(), says.to_owned()));
+        });
+    };
+    denies(Some("Internal Server Error"));
+    site.fake.meanwhile_pushed(BRANCH, |_| {});
+    site.fake
+        .meanwhile_pushed(BRANCH, |fake| fake.rule(|rules| rules.denies = None));
+    let next = site.commit(&commit, "two").await;
+    let pushed = site.forge.push(BRANCH, &next, Some(&commit)).await;
+    assert_eq!(pushed, Ok(PushOutcome::Done));
+    denies(Some("Forgejo: Not allowed"));
+    let last = site.commit(&next, "three").await;
+    let refused = site.forge.push(BRANCH, &last, Some(&next)).await;
+    assert!(
+        matches!(&refused, Ok(PushOutcome::Refused { why }) if why.contains("Not allowed")),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn landing_that_the_server_shows_as_a_later_merge_is_settled() {
     let (site, commit, number) = opened().await;
     site.fake.rule(|rules| rules.autodetect = false);
@@ -240,7 +295,7 @@ async fn pull_request_is_opened_once_though_the_answer_was_lost_and_never_a_stra
     let refused = site.forge.open_pull_request(&request("Discount")).await;
     assert_eq!(
         refused.expect_err("it is mallory's").failure,
-        PortFailure::Refused
+        PortFailure::Obstructed
     );
     assert_eq!(site.forge.pull_request(BRANCH).await, Ok(None));
 }

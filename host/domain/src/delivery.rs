@@ -82,9 +82,10 @@ pub fn after_failure(
     let most = match failure {
         PortFailure::Refused => 1,
         PortFailure::NotFound => NOT_FOUND_TRIES_MAX.min(tries_max(kind)),
-        PortFailure::Unavailable | PortFailure::Unauthorised | PortFailure::RateLimited { .. } => {
-            tries_max(kind)
-        }
+        PortFailure::Unavailable
+        | PortFailure::Unauthorised
+        | PortFailure::Obstructed
+        | PortFailure::RateLimited { .. } => tries_max(kind),
     };
     if tries >= most {
         return AfterFailure::Dead;
@@ -98,7 +99,8 @@ pub fn after_failure(
         | PortFailure::Unavailable
         | PortFailure::Unauthorised
         | PortFailure::Refused
-        | PortFailure::NotFound => backoff,
+        | PortFailure::NotFound
+        | PortFailure::Obstructed => backoff,
     };
     match failure.is_of_the_source() {
         true => AfterFailure::Hold { at_ms },

@@ -39,6 +39,8 @@ pub enum PortFailure {
     Unauthorised,
     /// What was named is not there, as far as this credential can see. No proof that it was removed.
     NotFound,
+    /// Somebody else is in the way of this one thing: it works as soon as a person has cleared the way.
+    Obstructed,
     /// Too many calls; none of this source until the time, if it named one.
     RateLimited {
         /// When to come back.
@@ -51,7 +53,7 @@ impl PortFailure {
     pub fn is_passing(self) -> bool {
         match self {
             Self::Unavailable | Self::RateLimited { .. } => true,
-            Self::Refused | Self::Unauthorised | Self::NotFound => false,
+            Self::Refused | Self::Unauthorised | Self::NotFound | Self::Obstructed => false,
         }
     }
 
@@ -59,7 +61,7 @@ impl PortFailure {
     pub fn is_of_the_source(self) -> bool {
         match self {
             Self::Unavailable | Self::Unauthorised | Self::RateLimited { .. } => true,
-            Self::Refused | Self::NotFound => false,
+            Self::Refused | Self::NotFound | Self::Obstructed => false,
         }
     }
 }
@@ -96,6 +98,9 @@ impl fmt::Display for PortError {
                 write!(f, "{source} does not accept the credential: {reason}")
             }
             PortFailure::NotFound => write!(f, "{source} does not have it: {reason}"),
+            PortFailure::Obstructed => {
+                write!(f, "somebody else is in the way at {source}: {reason}")
+            }
             PortFailure::RateLimited { .. } => {
                 write!(f, "{source} asks for fewer calls: {reason}")
             }

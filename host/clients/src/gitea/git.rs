@@ -1,5 +1,7 @@
 //! Branches, by git over HTTP.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use orch_domain::id::ObjectId;
@@ -8,6 +10,11 @@ use orch_domain::port::{PortError, PortFailure};
 use orch_process::git::{GitError, HttpRemote, Reached, RefOutcome};
 
 use super::GiteaForge;
+
+/// How often a push is refused before that is taken for a rule.
+const REFUSALS: u32 = 3;
+/// Pause between two of these.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where branches are listed.
 const HEADS: &str = "refs/heads/";
@@ -46,6 +53,10 @@ impl GiteaForge {
         let advice = match self.server.has_ssh() {
             true => self.of_ssh(&said),
             false if said.contains("413") => TOO_LARGE.to_owned(),
+            false if said.contains("error: 403") => format!(
+                "; give the token of `forges.{}` the scope `write:repository`, and its user the right to write",
+                self.server.key()
+            ),
             false => String::new(),
         };
         self.failure(PortFailure::Unavailable, format!("{said}{advice}"))
@@ -111,9 +122,18 @@ impl GiteaForge {
         expected: Option<&ObjectId>,
     ) -> Result<PushOutcome, PortError> {
         let branch = self.named(branch)?;
-        let remote = self.remote()?;
-        let done = self.mirror.push(&remote, commit, branch, expected).await;
-        self.outcome(done).await
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let remote = self.remote()?;
+            let done = self.mirror.push(&remote, commit, branch, expected).await;
+            // A hook that fails for reasons of the server's own says no as a rule does, and takes the next one.
+            if matches!(done, Err(GitError::Denied { .. })) && tries < REFUSALS {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            return self.outcome(done).await;
+        }
     }
 
     /// One connection for all: each push of its own makes the server look into its pull requests before it answers.
@@ -160,7 +180,11 @@ impl GiteaForge {
             Ok(RefOutcome::Done) => Ok(PushOutcome::Done),
             Ok(RefOutcome::Refused { actual }) => Ok(PushOutcome::Moved { actual }),
             Err(GitError::Denied { stderr, .. }) => Ok(PushOutcome::Refused {
-                why: format!("{stderr}; look at the protection of the branch on the forge"),
+                why: format!(
+                    "{}; look at the protection of the branch on the forge: the host's user has to be allowed to push \
+                     there, and nothing that it makes is signed",
+                    stderr.trim_end()
+                ),
             }),
             Err(error) => Err(self.of_git(error).await),
         }

@@ -20,7 +20,7 @@ use orch_domain::port::{PortAnswer, PortError, PortFailure, Receipt};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use self::board::Read;
 use self::shapes::{Happened, Issue, Label, Person};
@@ -58,7 +58,7 @@ pub struct GiteaIssues {
     name: String,
     setup: GiteaIssuesSetup,
     intents: Arc<dyn Intents>,
-    me: OnceCell<Person>,
+    me: Mutex<Option<Person>>,
     /// Numbers of the host's labels, by repository and name.
     labels: Mutex<BTreeMap<(RepoName, String), i64>>,
     read: Mutex<Read>,
@@ -92,7 +92,7 @@ impl GiteaIssues {
             name: name.to_owned(),
             setup,
             intents,
-            me: OnceCell::new(),
+            me: Mutex::default(),
             labels: Mutex::default(),
             read: Mutex::default(),
         }
@@ -163,8 +163,19 @@ impl GiteaIssues {
     }
 
     /// The host's own user.
-    async fn me(&self) -> Result<&Person, PortError> {
-        self.me.get_or_try_init(|| self.get("/user")).await
+    async fn me(&self) -> Result<Person, PortError> {
+        let known = self.me.lock().await.clone();
+        match known {
+            Some(me) => Ok(me),
+            None => self.me_now().await,
+        }
+    }
+
+    /// The host's own user by the name that it has now: people may call it otherwise at any time.
+    async fn me_now(&self) -> Result<Person, PortError> {
+        let me: Person = self.get("/user").await?;
+        *self.me.lock().await = Some(me.clone());
+        Ok(me)
     }
 
     async fn issue(&self, place: &Place) -> Result<Issue, PortError> {

@@ -11,7 +11,7 @@ use orch_domain::port::{PortError, PortFailure};
 use reqwest::Method;
 use serde_json::json;
 
-use super::shapes::{Branch, PullRequest};
+use super::shapes::{Branch, PullRequest, User};
 use super::{GiteaForge, GiteaLanding};
 
 /// How often a merge is asked for again that the server does not take yet: it looks into every open pull request after
@@ -68,9 +68,12 @@ impl GiteaForge {
             Err(error) => return Err(self.of_git(error).await),
         }
         let mut tries = 0;
+        let mut said: Vec<String> = Vec::new();
+        // A push that was refused is not tried again: from then on the server's merge is asked for.
+        let mut pushes = self.land != GiteaLanding::Api;
         loop {
             tries += 1;
-            let attempt = self.attempt(base, commit, expected).await;
+            let attempt = self.attempt(base, commit, expected, &mut pushes).await;
             if let Some(outcome) = self.decided(base, commit, expected).await? {
                 return Ok(outcome);
             }
@@ -82,8 +85,17 @@ impl GiteaForge {
                 }
                 Attempt::Failed(error) => return Err(error),
                 Attempt::Refused(why) => return Ok(LandOutcome::Refused { why }),
-                Attempt::NotYet(why) if tries == TRIES => return Ok(LandOutcome::Refused { why }),
-                Attempt::NotYet(_) => tokio::time::sleep(PAUSE).await,
+                Attempt::NotYet(why) => {
+                    // After an attempt that failed a server says for a moment that it looks into it: that is not why.
+                    if !said.contains(&why) {
+                        said.push(why);
+                    }
+                    if tries == TRIES {
+                        let why = said.join("; ");
+                        return Ok(LandOutcome::Refused { why });
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }
@@ -125,16 +137,20 @@ impl GiteaForge {
         }
     }
 
-    async fn attempt(&self, base: &str, commit: &ObjectId, expected: &ObjectId) -> Attempt {
-        let may_push = match self.land {
-            GiteaLanding::Push => true,
-            GiteaLanding::Api => false,
-            GiteaLanding::Auto => match self.may_push(base).await {
+    async fn attempt(
+        &self,
+        base: &str,
+        commit: &ObjectId,
+        expected: &ObjectId,
+        pushes: &mut bool,
+    ) -> Attempt {
+        if *pushes && self.land == GiteaLanding::Auto {
+            *pushes = match self.may_push(base).await {
                 Ok(may) => may,
                 Err(error) => return Attempt::Failed(error),
-            },
-        };
-        if !may_push {
+            };
+        }
+        if !*pushes {
             return self.merge(base, commit).await;
         }
         match self.pushed(base, commit, Some(expected)).await {
@@ -143,6 +159,7 @@ impl GiteaForge {
             Ok(PushOutcome::Moved { .. }) => Attempt::NotYet(format!("`{base}` moves")),
             // A rule that no answer tells of, such as one for files: the server's merge says which.
             Ok(PushOutcome::Refused { .. }) if self.land == GiteaLanding::Auto => {
+                *pushes = false;
                 self.merge(base, commit).await
             }
             Ok(PushOutcome::Refused { why }) => Attempt::Refused(why),
@@ -190,6 +207,10 @@ impl GiteaForge {
             )),
             403 => Attempt::Failed(self.failure(PortFailure::Unauthorised, said)),
             404 => Attempt::Refused(format!("{said}; the pull request is closed")),
+            // Of a race it is true for a moment only; of a rule that the push of the merge meets it stays true.
+            400..=499 => Attempt::NotYet(format!(
+                "{said}; look at the protection of `{base}` and at the hooks of the repository"
+            )),
             _ => Attempt::Failed(self.failure(PortFailure::Unavailable, said)),
         }
     }
@@ -206,7 +227,7 @@ impl GiteaForge {
             pull.head.sha == commit.as_str()
                 && pull.base.name == base
                 && pull.head.repo_id == pull.base.repo_id
-                && pull.user.as_ref().is_some_and(|user| user.login == own)
+                && User::is(pull.user.as_ref(), own)
         };
         Ok(open.into_iter().find(is_it))
     }

@@ -27,7 +27,7 @@ impl GiteaForge {
         &self,
         branch: &str,
     ) -> Result<Option<PullRequest>, PortError> {
-        let Some(found) = self.find(branch, None).await? else {
+        let Some(found) = self.find(branch).await? else {
             return Ok(None);
         };
         let state = match (found.state.as_str(), found.merged) {
@@ -41,10 +41,15 @@ impl GiteaForge {
                 None => PullRequestState::Closed,
             },
         };
+        // Of an open one the server reads it from the branch, at once.
+        let head = match (&state, ObjectId::new(found.head.sha.clone())) {
+            (PullRequestState::Open, Ok(head)) => Some(head),
+            (_, _) => self.branch_tip(branch).await?,
+        };
         Ok(Some(PullRequest {
             number: found.number,
             state,
-            head: self.branch_tip(branch).await?,
+            head,
             base: Some(found.base.name),
         }))
     }
@@ -52,7 +57,7 @@ impl GiteaForge {
     pub(super) async fn opened(&self, request: &NewPullRequest) -> Result<u64, PortError> {
         let branch = self.named(&request.branch)?;
         let base = self.named(&request.base)?;
-        if let Some(found) = self.find(branch, Some(base)).await? {
+        if let Some(found) = self.find_open(branch, base).await? {
             return Ok(found.number);
         }
         let order = json!({
@@ -81,10 +86,10 @@ impl GiteaForge {
             // The branch or the base is not there, or is not seen yet.
             404 => Err(self.failure(PortFailure::NotFound, said)),
             // One is open: the host's, by a call whose answer was lost, or a stranger's.
-            409 => match self.find(branch, Some(base)).await? {
+            409 => match self.find_open(branch, base).await? {
                 Some(found) => Ok(found.number),
                 None => Err(self.failure(
-                    PortFailure::Refused,
+                    PortFailure::Obstructed,
                     format!(
                         "{said}; somebody else opened it: close it, and the host opens its own"
                     ),
@@ -92,7 +97,7 @@ impl GiteaForge {
             },
             400..=499 => Err(self.failure(PortFailure::Refused, said)),
             // It may be open all the same.
-            _ => match self.find(branch, Some(base)).await? {
+            _ => match self.find_open(branch, base).await? {
                 Some(found) => Ok(found.number),
                 None => Err(self.failure(PortFailure::Unavailable, said)),
             },
@@ -104,7 +109,7 @@ impl GiteaForge {
     /// landings takes seconds for each of many. One whose branch has moved on stays open with a word: what was pushed
     /// has not landed.
     pub(super) async fn settled(&self, branch: &str, commit: &ObjectId) -> Result<(), PortError> {
-        let Some(found) = self.find(branch, None).await? else {
+        let Some(found) = self.find(branch).await? else {
             let reason = format!("`{branch}` has no pull request");
             return Err(self.failure(PortFailure::NotFound, reason));
         };
@@ -178,7 +183,7 @@ impl GiteaForge {
     /// Ends a pull request that nothing will land from, with a word about it. Servers close one whose branch is gone by
     /// themselves, and say nothing.
     pub(super) async fn ended(&self, branch: &str, why: &str) -> Result<(), PortError> {
-        let Some(found) = self.find(branch, None).await? else {
+        let Some(found) = self.find(branch).await? else {
             return Ok(());
         };
         if found.merged {
@@ -196,7 +201,7 @@ impl GiteaForge {
         title_now: &str,
         text: &str,
     ) -> Result<(), PortError> {
-        let Some(found) = self.find(branch, None).await? else {
+        let Some(found) = self.find(branch).await? else {
             return Ok(());
         };
         // What stands behind the mark of the host is the host's own.
@@ -312,7 +317,7 @@ impl GiteaForge {
         let own = comments
             .unwrap_or_default()
             .into_iter()
-            .filter(|comment| comment.user.as_ref().is_some_and(|user| user.login == own));
+            .filter(|comment| shapes::User::is(comment.user.as_ref(), own));
         Ok(own.map(|comment| comment.body).collect())
     }
 
@@ -348,35 +353,56 @@ impl GiteaForge {
         })
     }
 
-    /// The host's pull request of a branch: the open one, else the latest. Servers do not filter by branch, and one of
-    /// a stranger may have the same: what is found is compared with what was asked.
+    /// The host's pull request of a branch: the one with its mark before one that somebody opened in its name, an open
+    /// one before others, the latest of these. Servers do not filter by branch, and one of a stranger or from a fork may
+    /// have the same: what is found is compared with what was asked.
     pub(super) async fn find(
         &self,
         branch: &str,
-        open_on: Option<&str>,
+    ) -> Result<Option<shapes::PullRequest>, PortError> {
+        self.find_of("all", branch, |_| true).await
+    }
+
+    /// The host's open pull request of a branch: onto `base`, or its own that somebody aimed elsewhere meanwhile.
+    async fn find_open(
+        &self,
+        branch: &str,
+        base: &str,
+    ) -> Result<Option<shapes::PullRequest>, PortError> {
+        let is_asked = |pull: &shapes::PullRequest| {
+            pull.state == "open" && (pull.base.name == base || pull.body.contains(TASK))
+        };
+        self.find_of("open", branch, is_asked).await
+    }
+
+    async fn find_of(
+        &self,
+        state: &str,
+        branch: &str,
+        is_asked: impl Fn(&shapes::PullRequest) -> bool,
     ) -> Result<Option<shapes::PullRequest>, PortError> {
         let own = self.own().await?;
         let is_it = |pull: &shapes::PullRequest| {
-            let is_asked =
-                open_on.is_none_or(|base| pull.state == "open" && pull.base.name == base);
             (pull.head.label == branch || pull.head.name == branch)
                 && pull.head.repo_id == pull.base.repo_id
-                && pull.user.as_ref().is_some_and(|user| user.login == own)
-                && is_asked
+                && shapes::User::is(pull.user.as_ref(), own)
+                && is_asked(pull)
         };
         let known = self.numbers.lock().await.get(branch).copied();
         if let Some(number) = known {
-            let found = self.numbered(number).await?;
-            if is_it(&found) {
-                return Ok(Some(found));
+            match self.numbered(number).await {
+                Ok(found) if is_it(&found) => return Ok(Some(found)),
+                Ok(_) => {}
+                // An administrator may delete one.
+                Err(error) if error.failure == PortFailure::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
-        let state = if open_on.is_some() { "open" } else { "all" };
         let all: Vec<shapes::PullRequest> = self
             .rows(&self.at(&format!("/pulls?state={state}&")))
             .await?;
         let mut own: Vec<shapes::PullRequest> = all.into_iter().filter(is_it).collect();
-        own.sort_by_key(|pull| (pull.state == "open", pull.number));
+        own.sort_by_key(|pull| (pull.body.contains(TASK), pull.state == "open", pull.number));
         let found = own.pop();
         if let Some(found) = &found {
             self.remember(branch, found.number).await;

@@ -66,7 +66,7 @@ impl GiteaForge {
         review: &NewReview,
         key: &str,
     ) -> Result<Receipt, PortError> {
-        let Some(found) = self.find(branch, None).await? else {
+        let Some(found) = self.find(branch).await? else {
             let reason = format!("`{branch}` has no pull request to be reviewed");
             return Err(self.failure(PortFailure::NotFound, reason));
         };
@@ -111,9 +111,9 @@ impl GiteaForge {
         let rows: Vec<shapes::Review> = self
             .rows(&self.at(&format!("/pulls/{number}/reviews?")))
             .await?;
-        let found = rows.into_iter().find(|row| {
-            row.body.contains(mark) && row.user.as_ref().is_some_and(|user| user.login == own)
-        });
+        let found = rows
+            .into_iter()
+            .find(|row| row.body.contains(mark) && shapes::User::is(row.user.as_ref(), own));
         Ok(found.map(|row| row.id.to_string()))
     }
 }

@@ -3,11 +3,19 @@
 
 use serde::Deserialize;
 
+/// An account. Its number stays what it is; its name is what people call it now.
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
-    #[serde(default)]
     pub(super) id: i64,
+    #[serde(default)]
     pub(super) login: String,
+}
+
+impl User {
+    /// Whether this account is the one of a number.
+    pub(super) fn is(user: Option<&Self>, id: i64) -> bool {
+        user.is_some_and(|user| user.id == id)
+    }
 }
 
 #[derive(Debug, Deserialize)]

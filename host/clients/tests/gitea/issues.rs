@@ -271,3 +271,15 @@ async fn issue_is_deleted_only_where_its_repository_is_shown() {
         .await
         .expect_err("nobody knows");
 }
+
+#[tokio::test]
+async fn assignment_to_the_hosts_account_counts_though_it_is_called_otherwise_now() {
+    let board = board().await;
+    let [_, assigned] = board.numbers;
+    assert_eq!(board.tracker.entries(10).await.expect("answered"), []);
+    board.fake.rename_bot("orch-robot");
+    board.fake.assign("bob", assigned, BOT);
+    let entries = board.tracker.entries(10).await.expect("answered");
+    let seen: Vec<&str> = entries.iter().map(|e| e.work_item.as_str()).collect();
+    assert_eq!(seen, [format!("SHOP-{assigned}")]);
+}

@@ -1,12 +1,14 @@
 //! What the host says on pull requests, and what others say there: given once, and held to what it was given for.
 
+use orch_clients::gitea::GiteaLanding;
 use orch_domain::id::ObjectId;
 use orch_domain::imports::ReviewState;
 use orch_domain::port::PortFailure;
-use orch_domain::port::forge::{Forge, LineRemark, NewReview};
+use orch_domain::port::forge::{Forge, LineRemark, NewReview, PullRequestState};
 
 use crate::forgejo::{Fault, OwnReview};
-use crate::{BRANCH, lands, opened};
+use crate::site::forge;
+use crate::{BRANCH, lands, opened, request};
 
 fn review(commit: &ObjectId) -> NewReview {
     NewReview {
@@ -150,4 +152,72 @@ async fn approval_does_not_outlive_a_change_of_the_base_and_a_no_does() {
         said().await,
         [ReviewState::ChangesRequested, ReviewState::Approved]
     );
+}
+
+#[tokio::test]
+async fn own_words_and_requests_are_known_by_the_account_when_it_is_called_otherwise() {
+    let (site, commit, number) = opened().await;
+    let review = review(&commit);
+    let given = site.forge.post_review(BRANCH, &review, "r:1").await;
+    given.expect("given");
+    let ended = site.forge.close_pull_request(BRANCH, "Cancelled.");
+    assert_eq!(ended.await, Ok(()));
+    site.fake.set_open(number, true);
+    site.fake.rename_bot("orch-robot");
+    // Somebody else has the old name now, and uses it.
+    let theirs = site.fake.open("mallory", "other", "main");
+    let again = forge(site.folder.path(), &site.fake, GiteaLanding::Auto);
+    for forge in [&site.forge, &again] {
+        let given = forge.post_review(BRANCH, &review, "r:1").await;
+        assert!(given.expect("it is there").is_some());
+        let found = forge.pull_request(BRANCH).await.expect("answered");
+        assert_eq!(found.map(|found| found.number), Some(number));
+        let ended = forge.close_pull_request(BRANCH, "Cancelled.").await;
+        assert_eq!(ended, Ok(()));
+    }
+    assert_eq!(site.fake.own_reviews(number).len(), 1);
+    assert_eq!(site.fake.comments(number).len(), 1);
+    assert_eq!(site.fake.pull(theirs).0, "open");
+}
+
+#[tokio::test]
+async fn host_whose_token_is_another_accounts_from_now_on_asks_whose_it_is() {
+    let (site, commit, number) = opened().await;
+    let found = site.forge.pull_request(BRANCH).await.expect("answered");
+    assert_eq!(found.map(|found| found.number), Some(number));
+    let asked = site.fake.requests("GET", "/user");
+    assert_eq!(asked, 1, "once for a token");
+    std::fs::write(site.folder.path().join("token"), "another").expect("written");
+    site.fake.rule(|rules| rules.token = "another".to_owned());
+    lands(&site, &commit).await;
+    assert_eq!(site.forge.mark_merged(BRANCH, &commit).await, Ok(()));
+    assert_eq!(site.fake.requests("GET", "/user"), 2);
+}
+
+#[tokio::test]
+async fn request_of_a_branch_is_the_one_with_the_hosts_mark_whatever_else_has_its_name() {
+    let (site, commit, number) = opened().await;
+    site.fake.open("orch-bot", BRANCH, "release");
+    site.fake.open("ann", BRANCH, "release");
+    site.fake
+        .open_from_fork("orch-bot", BRANCH, "main", commit.as_str());
+    site.fake.set_open(number, false);
+    // A host that was started again remembers no number.
+    let again = forge(site.folder.path(), &site.fake, GiteaLanding::Auto);
+    let found = again.pull_request(BRANCH).await.expect("answered");
+    let found = found.expect("it is there");
+    assert_eq!(
+        (found.number, found.state),
+        (number, PullRequestState::Closed)
+    );
+}
+
+#[tokio::test]
+async fn request_that_somebody_aimed_elsewhere_is_found_and_no_second_one_opened() {
+    let (site, _, number) = opened().await;
+    site.fake.retarget(number, "release");
+    let again = forge(site.folder.path(), &site.fake, GiteaLanding::Auto);
+    let opened = again.open_pull_request(&request("Discount")).await;
+    assert_eq!(opened, Ok(number));
+    assert_eq!(site.fake.pulls(), 1);
 }

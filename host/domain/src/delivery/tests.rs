@@ -55,6 +55,13 @@ fn refusal_is_final_and_a_missing_object_is_asked_for_a_few_times() {
             after(PortFailure::NotFound, NOT_FOUND_TRIES_MAX),
             AfterFailure::Dead
         );
+        // A person clears the way when there is time for it, and everything else goes on meanwhile.
+        let last = tries_max(kind);
+        assert!(matches!(
+            after(PortFailure::Obstructed, last - 1),
+            AfterFailure::Again { .. }
+        ));
+        assert_eq!(after(PortFailure::Obstructed, last), AfterFailure::Dead);
         for failure in [PortFailure::Unavailable, PortFailure::Unauthorised] {
             assert!(matches!(after(failure, 1), AfterFailure::Hold { .. }));
             assert_eq!(after(failure, tries_max(kind)), AfterFailure::Dead);

@@ -170,7 +170,9 @@ fn refused(error: PortError) -> CommandError {
     let text = error.to_string();
     match error.failure {
         PortFailure::NotFound => CommandError::not_found(text),
-        PortFailure::Refused | PortFailure::Unauthorised => CommandError::conflict(text),
+        PortFailure::Refused | PortFailure::Unauthorised | PortFailure::Obstructed => {
+            CommandError::conflict(text)
+        }
         PortFailure::Unavailable | PortFailure::RateLimited { .. } => {
             CommandError::conflict(text).with_remedy("try again later")
         }

@@ -100,7 +100,8 @@ impl Attendant {
             | PortFailure::Unavailable
             | PortFailure::Unauthorised
             | PortFailure::Refused
-            | PortFailure::NotFound => now + SOURCE_AGAIN_MS,
+            | PortFailure::NotFound
+            | PortFailure::Obstructed => now + SOURCE_AGAIN_MS,
         };
         let text = silent.to_string();
         tracing::warn!(
@@ -109,11 +110,17 @@ impl Attendant {
             "a job waits for its source"
         );
         if is_news(silent.failure, now) {
-            let key = format!("source:{}:{}", silent.source, now / TOLD_EVERY_MS);
+            let is_credential = silent.failure == PortFailure::Unauthorised;
+            // What only a person can mend is told, though the source did not answer at all a while ago.
+            let key = format!(
+                "source:{}:{is_credential}:{}",
+                silent.source,
+                now / TOLD_EVERY_MS
+            );
             let kind = NoticeKind::SourceFails {
                 source: silent.source.clone(),
                 error: text.clone(),
-                is_credential: silent.failure == PortFailure::Unauthorised,
+                is_credential,
             };
             self.ledger.announce(None, key, kind).await?;
         }

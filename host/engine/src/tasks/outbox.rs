@@ -303,6 +303,7 @@ impl Delivery {
         };
         let chance = self.ledger.chance();
         let after = delivery::after_failure(message.kind(), error.failure, tries, now, chance);
+        let is_first_obstacle = error.failure == PortFailure::Obstructed && tries == 1;
         let (text, kind) = (error.to_string(), message.kind().as_str());
         tracing::warn!(
             message.id = id,
@@ -319,6 +320,16 @@ impl Delivery {
                     match after {
                         AfterFailure::Again { at_ms } => {
                             tx.message_failed(id, at_ms, &text).await?;
+                            // Only a person can clear the way, and knows so from now on.
+                            if is_first_obstacle {
+                                let subject = tx.subject(task).await?;
+                                let letter =
+                                    delivery::dead_letter(&message, subject, tries, &text, now);
+                                if let Some(letter) = letter {
+                                    let key = format!("dead:{id}");
+                                    tx.push_message(task, &letter, &key, now).await?;
+                                }
+                            }
                             Ok(Next::Message)
                         }
                         AfterFailure::Hold { at_ms } => {

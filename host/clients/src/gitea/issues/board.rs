@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use orch_domain::id::{RepoName, WorkItem};
 use orch_domain::port::tracker::{Entry, IssueMove, Position};
-use orch_domain::port::{HOST_ACTOR, PortError};
+use orch_domain::port::{HOST_ACTOR, PortError, PortFailure};
 
-use super::shapes::{Happened, Issue, before, second_of};
+use super::shapes::{Happened, Issue, Person, before, second_of};
 use super::{GiteaIssues, Place, SCOPE, START, state_of};
 
 /// How far a change may be dated behind what it followed, seconds.
@@ -138,14 +138,31 @@ fn actor(row: &Happened, me: i64) -> String {
     }
 }
 
+/// Open issues that are assigned to an account.
+async fn assigned_to(
+    tracker: &GiteaIssues,
+    repo: &RepoName,
+    who: &Person,
+) -> Result<Vec<Issue>, PortError> {
+    let query = format!("state=open&assigned_by={}", who.login);
+    tracker.rows(&tracker.listed(repo, &query)).await
+}
+
 pub(super) async fn entries(tracker: &GiteaIssues, most: u32) -> Result<Vec<Entry>, PortError> {
-    let me = tracker.me().await?.clone();
+    let mut me = tracker.me().await?;
     let mut all = Vec::new();
     for (repo, of) in &tracker.setup.repositories {
         let labelled = tracker.listed(repo, &format!("state=open&labels={SCOPE}{START}"));
-        let assigned = tracker.listed(repo, &format!("state=open&assigned_by={}", me.login));
         let mut issues: Vec<Issue> = tracker.rows(&labelled).await?;
-        for issue in tracker.rows::<Issue>(&assigned).await? {
+        let assigned = match assigned_to(tracker, repo, &me).await {
+            // Servers say so of a name that nobody has any more.
+            Err(error) if error.failure == PortFailure::NotFound => {
+                me = tracker.me_now().await?;
+                assigned_to(tracker, repo, &me).await?
+            }
+            assigned => assigned?,
+        };
+        for issue in assigned {
             let is_known = issues.iter().any(|known| known.number == issue.number);
             let is_ours = issue.assignees.iter().flatten().any(|who| who.id == me.id);
             // One that stands somewhere was begun before.
