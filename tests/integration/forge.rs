@@ -69,6 +69,15 @@ pub(crate) fn forge_with(configure: impl FnOnce(&mut World), set: impl FnOnce(&F
     }
 }
 
+/// Waits until the host has noted the numbers of so many pull requests: from then on it goes by what becomes of them.
+pub(crate) fn requests_are_noted(world: &World, count: usize) {
+    let noted = "SELECT pull_request FROM task_branches WHERE pull_request IS NOT NULL";
+    orch_kit::until("the pull requests are noted", || {
+        let noted = orch_kit::sql::column(&world.path("data/orch.db"), noted);
+        (noted.len() == count).then_some(())
+    });
+}
+
 /// Carries a task to its end and looks at what is left of it on the forge; answers the commit that landed.
 pub(crate) fn done_once(forge: &Forge) -> String {
     let Forge { world, fake, .. } = forge;
@@ -306,7 +315,8 @@ fn issue_with_the_label_begins_a_task_and_ends_closed_with_its_commit_landed() {
         fake.put_label("ann", issue, "orch/approved");
     }
     stands("orch/done");
-    assert!(fake.issue_state(issue).1, "it is closed");
+    // The label comes first.
+    orch_kit::until("it is closed", || fake.issue_state(issue).1.then_some(()));
     let done = world.task(&item);
     assert_eq!(done["stage"], "done", "{done:#}");
     assert_eq!(done["merged_commit"].as_str(), fake.tip("main").as_deref());

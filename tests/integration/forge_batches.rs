@@ -8,10 +8,10 @@ use orch_kit::{Orch, World, sql, until};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::forge::{Forge, forge_with};
+use crate::forge::{Forge, forge_with, requests_are_noted};
 
 /// Where batches are shown to others.
-const BATCHES: &str = "orch/batch/";
+pub(crate) const BATCHES: &str = "orch/batch/";
 
 /// Writes one file for each task. What a title with `Bad` does is red together with the others' too.
 const DEVELOPER: &str = r#"#!/bin/sh
@@ -28,9 +28,9 @@ printf '%s' "$prompt" > "$PROMPTS/$ORCH_WORK_ITEM-$ORCH_ATTEMPT"
 echo '{"is_error":false,"result":"done","total_cost_usd":0.0}'
 "#;
 
-struct Site {
-    world: World,
-    fake: Forgejo,
+pub(crate) struct Site {
+    pub(crate) world: World,
+    pub(crate) fake: Forgejo,
     _runtime: Runtime,
 }
 
@@ -41,6 +41,11 @@ fn site(own: Option<&str>, set: impl FnOnce(&Forgejo)) -> (Site, Orch) {
         Some(test) => json!({"ci": {"test": test}, "required_contexts": ["orch/ci", "their/ci"]}),
         None => json!({"required_contexts": ["their/ci"]}),
     };
+    site_of(&required, set)
+}
+
+/// [`site`], with what its `.orch.yaml` says.
+pub(crate) fn site_of(required: &Value, set: impl FnOnce(&Forgejo)) -> (Site, Orch) {
     let Forge {
         world,
         fake,
@@ -79,7 +84,7 @@ fn site(own: Option<&str>, set: impl FnOnce(&Forgejo)) -> (Site, Orch) {
 }
 
 /// A person puts what the seed has onto the base.
-fn push_base(world: &World) {
+pub(crate) fn push_base(world: &World) {
     world.git(
         "seed",
         &["push", "--quiet", "../forge/acme/shop.git", "HEAD:main"],
@@ -87,17 +92,15 @@ fn push_base(world: &World) {
 }
 
 /// Tasks of these titles, all approved while no host is there, so that they wait together.
-fn ready(site: &Site, host: Orch, titles: &[&str]) -> Vec<String> {
-    let Site { world, fake, .. } = site;
+pub(crate) fn ready(site: &Site, host: Orch, titles: &[&str]) -> Vec<String> {
+    let Site { world, .. } = site;
     let items: Vec<String> = titles.iter().map(|title| world.begin(title)).collect();
     for item in &items {
         until("it waits for approval", || {
             (world.task(item)["status"] == "awaiting-approval").then_some(())
         });
     }
-    until("every pull request is open", || {
-        (fake.pulls() == items.len()).then_some(())
-    });
+    requests_are_noted(world, items.len());
     drop(host);
     for item in &items {
         world.json(&["task", "approve", item]);
@@ -106,7 +109,7 @@ fn ready(site: &Site, host: Orch, titles: &[&str]) -> Vec<String> {
 }
 
 /// Follows tasks to their landing. The base had each of their commits by a run of their CI that passed with it.
-fn landed(site: &Site, items: &[String]) -> Vec<Value> {
+pub(crate) fn landed(site: &Site, items: &[String]) -> Vec<Value> {
     let Site { world, fake, .. } = site;
     let follow = |item: &String| world.follow(item, |view| view["status"] == "ended");
     let views: Vec<Value> = items.iter().map(follow).collect();
@@ -177,6 +180,22 @@ fn tasks_that_wait_land_as_the_commit_that_one_run_of_the_forges_ci_was_green_on
         .world
         .follow(&items[3], |view| view["rework_rounds"] == 1);
     assert_eq!(late["rework_rounds"], 1);
+}
+
+#[test]
+fn task_alone_lands_as_the_commit_that_the_forges_ci_saw_first_with_what_the_host_wrote() {
+    let (site, host) = site(None, |_| {});
+    let items = ready(&site, host, &["One"]);
+    let _host = site.world.serve();
+    let views = landed(&site, &items);
+    let runs = site.fake.ci_runs("orch/");
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    assert_eq!(views[0]["merged_commit"], runs[0].commit);
+    let folder = format!("main:docs/work-items/{}", items[0]);
+    let files = site
+        .world
+        .git("forge/acme/shop.git", &["ls-tree", "--name-only", &folder]);
+    assert_eq!(files, "00-business-request.md");
 }
 
 #[test]

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use self::gateway::ask_provider;
 use self::launch::{Launched, driver_of};
 use super::base::Bases;
+use super::batch::{can_ask_others, of_others};
 use super::open_run;
 use crate::launch::admission::Candidate;
 use crate::launch::{Asked, Launchpad, Refusal};
@@ -76,6 +77,8 @@ struct AgentRun<'a> {
     /// Who works as the role on a change like this one, as the configuration said when the job began.
     carried_by: Option<RoleConfig>,
     workspace: Workspace,
+    /// Whether the machines of others test what is pushed, and have to say something of what lands.
+    asks_others: bool,
 }
 
 /// A run that is under way or over.
@@ -116,6 +119,7 @@ impl AgentStep {
             role,
             carried_by,
             workspace,
+            asks_others: can_ask_others(repo) && of_others(&effective).next().is_some(),
         };
         let started = match open {
             Some(open) => run.attach(open).await?,

@@ -241,20 +241,27 @@ pub(super) async fn pushed(
     })
 }
 
-/// Commits the host's artefacts to the branch, once, in one commit.
+/// The host's artefacts as files of the branch.
+pub(super) async fn host_files(
+    ledger: &Ledger,
+    record: &TaskRecord,
+) -> anyhow::Result<Vec<(String, Option<Vec<u8>>)>> {
+    let id = record.task.id;
+    let list = ledger.read(|tx| Box::pin(tx.host_artefacts(id))).await?;
+    let folder = artefact::folder(&record.task.work_item);
+    let files = list.into_iter();
+    let files = files.map(|a| (format!("{folder}/{}", a.path), Some(a.content.into_bytes())));
+    Ok(files.collect())
+}
+
+/// Commits the host's artefacts to the branch, once, in one commit; none if a run's commit has them already.
 async fn commit_artefacts(
     ledger: &Ledger,
     record: &TaskRecord,
     repo: &Repo,
     head: &ObjectId,
 ) -> anyhow::Result<ObjectId> {
-    let id = record.task.id;
-    let list = ledger.read(|tx| Box::pin(tx.host_artefacts(id))).await?;
-    let folder = artefact::folder(&record.task.work_item);
-    let files: Vec<(String, Option<Vec<u8>>)> = list
-        .into_iter()
-        .map(|a| (format!("{folder}/{}", a.path), Some(a.content.into_bytes())))
-        .collect();
+    let files = host_files(ledger, record).await?;
     let tree = repo.mirror.tree_with(head, &files).await?;
     if tree == repo.mirror.tree_of(head).await? {
         return Ok(head.clone());

@@ -7,6 +7,7 @@ use orch_domain::port::forge::PushOutcome;
 use orch_domain::stage::Role;
 use orch_process::git::Delta;
 
+use super::super::stack::host_files;
 use super::{AgentRun, Began};
 use crate::ledger::intent::intent;
 
@@ -52,7 +53,13 @@ impl AgentRun<'_> {
             (Some(base), None) => git.merge_tree(head, base).await?,
             (None, _) => head.clone(),
         };
-        let tree = git.apply(&on, delta).await?;
+        let mut tree = git.apply(&on, delta).await?;
+        if self.asks_others && self.role == Role::Developer {
+            // What the host has written goes along: a commit of its own before the landing would have the machines of
+            // others test the same code once more.
+            let files = host_files(&self.step.ledger, &self.record).await?;
+            tree = git.tree_with(&tree, &files).await?;
+        }
         let (stage, agent) = (task.stage.to_string(), self.agent_name());
         let trailers = Trailers {
             task: task.work_item.as_str(),
