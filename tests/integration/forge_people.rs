@@ -6,7 +6,7 @@ use orch_kit::forgejo::{Fault, Forgejo, Hooks};
 use orch_kit::{World, until};
 use serde_json::{Value, json};
 
-use crate::forge::{Forge, done_once, forge, forge_with};
+use crate::forge::{Forge, done_once, forge, forge_with, requests_are_noted};
 
 /// A task whose branch waits for a status of somebody else's CI, described as `required`.
 fn waiting_for_ci(required: &Value, set: impl FnOnce(&Forgejo)) -> (Forge, String) {
@@ -27,6 +27,7 @@ fn waiting_for_ci(required: &Value, set: impl FnOnce(&Forgejo)) -> (Forge, Strin
     forge.world.follow(&item, |view| {
         view["step"] == "ci-green" && view["status"] == "waiting"
     });
+    requests_are_noted(&forge.world, 1);
     (forge, item)
 }
 

@@ -15,8 +15,9 @@ use super::gate::{Judging, Subject};
 use super::hold::BaseHold;
 use super::land_batch::{At, BatchLanding};
 use super::lease::MergeLease;
-use super::others::{taken_back, turned};
+use super::others::{by_others, landed_by_others, taken_back, turned};
 use super::overtaken;
+use super::stack::{Branch, branch};
 use super::stop_asked::{AGAIN_MS, Stop, StopAsked};
 use crate::ledger::Ledger;
 use crate::ledger::ending::{Ending, Write};
@@ -45,6 +46,14 @@ struct Prepared {
     /// The base that it was tested on.
     base: ObjectId,
     holds_lease: bool,
+}
+
+/// Who put the commit into the base already.
+enum Lander {
+    /// An earlier try of the host's, which could not say so any more.
+    Host,
+    /// Somebody else, before the host was about to.
+    Other,
 }
 
 impl LandStep {
@@ -92,7 +101,11 @@ impl LandStep {
             Ok(prepared) => prepared,
             Err(why) => return stale(why),
         };
-        if !self.has_landed(record, repo, &head).await? {
+        let lander = self.lander(record, repo, &head).await?;
+        if let Some(Lander::Other) = lander {
+            return Ok(Ending::event(by_others(record)));
+        }
+        if lander.is_none() {
             if !holds_lease {
                 return stale("the merge lease is no longer held");
             }
@@ -128,8 +141,8 @@ impl LandStep {
                     return Ok(Ending::failed(WORK, failure));
                 }
             }
-            if let Some(event) = taken_back(record, repo).await? {
-                return Ok(Ending::event(event));
+            if let Some(ending) = self.withdrawn(record, repo).await? {
+                return Ok(ending);
             }
             if let Some(which) = turned(&self.ledger, effective, repo, &head).await? {
                 return stale(&format!("{which} of {head} is not green any more"));
@@ -149,6 +162,10 @@ impl LandStep {
                     return stale(&format!("`{branch}` was removed after the re-test"));
                 }
                 LandOutcome::Refused { why } => {
+                    // A server refuses alike what its rules forbid and what somebody withdrew in this very moment.
+                    if let Some(ending) = self.withdrawn(record, repo).await? {
+                        return Ok(ending);
+                    }
                     let detail = format!("the forge does not let {head} land on `{branch}`: {why}");
                     return Ok(Ending::failed(WORK, WorkFailure::Config { detail }));
                 }
@@ -168,25 +185,43 @@ impl LandStep {
         })
     }
 
-    /// Whether the commit is in the base already: an earlier try landed it and could not say so any more. What came
-    /// on top of it since takes nothing back.
-    async fn has_landed(
+    /// Who put the commit into the base, if it is there. What came on top of it since takes nothing back. Only what the
+    /// host wrote down before is its own doing, even where the base is at exactly this commit: somebody else landed it
+    /// before what comes last was asked.
+    async fn lander(
         &self,
         record: &TaskRecord,
         repo: &Repo,
         head: &ObjectId,
-    ) -> anyhow::Result<bool> {
+    ) -> anyhow::Result<Option<Lander>> {
         let base = repo.base_tip().await?;
-        if base == *head {
-            return Ok(true);
-        }
         let task = record.task.id;
         let said = self
             .ledger
             .read(|tx| Box::pin(tx.latest_event(task, EventKind::LandIntent)))
             .await?;
         let is_own = said.as_deref().and_then(intended).as_ref() == Some(head);
-        Ok(is_own && repo.mirror.is_ancestor(head, &base).await?)
+        if is_own && repo.mirror.is_ancestor(head, &base).await? {
+            return Ok(Some(Lander::Host));
+        }
+        let is_there = landed_by_others(&self.ledger, record, repo, head, &base).await?;
+        Ok(is_there.then_some(Lander::Other))
+    }
+
+    /// What becomes of the task if somebody took its change back since it was prepared, or pushed to its branch: what
+    /// they pushed is judged before anything lands.
+    async fn withdrawn(&self, record: &TaskRecord, repo: &Repo) -> anyhow::Result<Option<Ending>> {
+        if let Some(event) = taken_back(&self.ledger, record, repo).await? {
+            return Ok(Some(Ending::event(event)));
+        }
+        Ok(match branch(&self.ledger, record, repo).await? {
+            Branch::Own { .. } => None,
+            Branch::Not(failure) => Some(Ending::failed(WORK, failure)),
+            Branch::Foreign(head) => {
+                let detail = format!("somebody else pushed {head} to `{}`", record.branch);
+                Some(Ending::failed(WORK, WorkFailure::Stale { detail }))
+            }
+        })
     }
 
     /// The commit that was prepared, if it is the task's and its tests passed; else why it may not land.

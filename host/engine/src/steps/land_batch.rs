@@ -218,32 +218,10 @@ impl BatchLanding {
             let detail = format!("batch {id} holds the merge lease no longer");
             return Ok(given_up(id, WhyDissolved::LeaseLost, stale(detail)));
         }
-        let mut branches = Vec::new();
-        let tips = repo.forge.tips().await?;
-        for member in batch.landing() {
-            let task = member.task;
-            let of = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
-            match listed_branch(&self.ledger, &of, repo, &tips).await? {
-                Branch::Own { .. } if taken_back(&of, repo).await?.is_some() => {
-                    let detail = format!(
-                        "the pull request of `{}` of batch {id} was closed or aimed elsewhere",
-                        of.branch
-                    );
-                    return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
-                }
-                Branch::Own { present, .. } => {
-                    branches.push(BranchMove {
-                        branch: of.branch,
-                        commit: member.tip.clone(),
-                        expected: present,
-                    });
-                }
-                Branch::Foreign(_) | Branch::Not(_) => {
-                    let detail = format!("branch `{}` of batch {id} was moved", of.branch);
-                    return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
-                }
-            }
-        }
+        let branches = match self.branches(repo, batch).await? {
+            Ok(branches) => branches,
+            Err(detail) => return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail))),
+        };
         if batch.state != BatchState::Landing
             && let Some(ending) = self.stopped(batch).await?
         {
@@ -304,11 +282,50 @@ impl BatchLanding {
                 Ok(given_up(id, WhyDissolved::BaseMoved, stale(detail)))
             }
             LandOutcome::Refused { why } => {
+                // A server refuses alike what its rules forbid and what somebody withdrew in this very moment.
+                if let Err(detail) = self.branches(repo, batch).await? {
+                    return Ok(given_up(id, WhyDissolved::MemberLeft, stale(detail)));
+                }
                 let detail = format!("the forge does not let {tip} land on `{name}`: {why}");
                 let ending = Ending::failed(WORK, WorkFailure::Config { detail });
                 Ok(given_up(id, WhyDissolved::Refused, ending))
             }
         }
+    }
+
+    /// Where the branches of all go; else whose change somebody took back, or pushed to.
+    async fn branches(
+        &self,
+        repo: &Repo,
+        batch: &Batch,
+    ) -> anyhow::Result<Result<Vec<BranchMove>, String>> {
+        let id = batch.id;
+        let mut branches = Vec::new();
+        let tips = repo.forge.tips().await?;
+        for member in batch.landing() {
+            let task = member.task;
+            let of = self.ledger.read(|tx| Box::pin(tx.task(task))).await?;
+            match listed_branch(&self.ledger, &of, repo, &tips).await? {
+                Branch::Own { .. } if taken_back(&self.ledger, &of, repo).await?.is_some() => {
+                    let branch = of.branch;
+                    return Ok(Err(format!(
+                        "the pull request of `{branch}` of batch {id} was closed or aimed elsewhere"
+                    )));
+                }
+                Branch::Own { present, .. } => {
+                    branches.push(BranchMove {
+                        branch: of.branch,
+                        commit: member.tip.clone(),
+                        expected: present,
+                    });
+                }
+                Branch::Foreign(_) | Branch::Not(_) => {
+                    let branch = of.branch;
+                    return Ok(Err(format!("branch `{branch}` of batch {id} was moved")));
+                }
+            }
+        }
+        Ok(Ok(branches))
     }
 
     /// What the leader does instead of landing, if somebody asked for the stop of a member.

@@ -136,7 +136,7 @@ impl MergeStep {
         if landed_by_others(&self.ledger, record, repo, &head, &base).await? {
             return Ok(Ending::event(by_others(record)));
         }
-        if let Some(event) = taken_back(record, repo).await? {
+        if let Some(event) = taken_back(&self.ledger, record, repo).await? {
             return Ok(Ending::event(event));
         }
         let put = put_on(&self.ledger, record, repo, &head, &base, &base).await?;

@@ -8,7 +8,7 @@ use orch_domain::imports::CheckState;
 use orch_domain::port::forge::{PullRequest, PullRequestState};
 use orch_domain::task::BlockReason;
 use orch_domain::transition::Event;
-use orch_store::TaskRecord;
+use orch_store::{TaskBranch, TaskRecord};
 
 use super::contexts::{self, Times, can_ask_others, of_others};
 use super::stack::stood_on;
@@ -92,10 +92,27 @@ pub(crate) fn closed(record: &TaskRecord) -> Event {
     }
 }
 
+/// Whether the host opened a pull request for the present branch of a task, which has not landed yet. What the forge
+/// has of this name before that is of another time.
+pub(crate) async fn has_request(ledger: &Ledger, record: &TaskRecord) -> anyhow::Result<bool> {
+    let id = record.task.id;
+    let branches = ledger
+        .read(move |tx| Box::pin(tx.task_branches(id)))
+        .await?;
+    let is_it = |b: &TaskBranch| {
+        b.branch == record.branch && b.pull_request.is_some() && b.landed.is_none()
+    };
+    Ok(branches.iter().any(is_it))
+}
+
 /// What becomes of a task whose pull request a person closed or aimed at another base; none if it may land as far as
 /// that says. Asked right before a landing: the notice of it may be lost or late.
-pub(crate) async fn taken_back(record: &TaskRecord, repo: &Repo) -> anyhow::Result<Option<Event>> {
-    if !repo.forge.shows_pull_requests() {
+pub(crate) async fn taken_back(
+    ledger: &Ledger,
+    record: &TaskRecord,
+    repo: &Repo,
+) -> anyhow::Result<Option<Event>> {
+    if !repo.forge.shows_pull_requests() || !has_request(ledger, record).await? {
         return Ok(None);
     }
     let Some(request) = repo.forge.pull_request(&record.branch).await? else {

@@ -122,7 +122,7 @@ impl BatchStep {
         }
         // The reconciler halts such a task at its next look, which may come after the landing.
         if landed_by_others(&self.ledger, record, repo, &head, base).await?
-            || taken_back(record, repo).await?.is_some()
+            || taken_back(&self.ledger, record, repo).await?.is_some()
         {
             return Ok(None);
         }

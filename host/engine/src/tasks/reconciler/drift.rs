@@ -21,7 +21,9 @@ use crate::ledger::ci_request::{ask_ci, ask_ci_again};
 use crate::ledger::intent::own_pushes;
 use crate::ledger::repos::Repo;
 use crate::ledger::unwritten::Unwritten;
-use crate::steps::others::{by_others, closed, is_elsewhere, landed_by_others, retargeted};
+use crate::steps::others::{
+    by_others, closed, has_request, is_elsewhere, landed_by_others, retargeted,
+};
 
 /// How often pull requests are looked at that nobody told of, milliseconds.
 const REQUESTS_EVERY_MS: i64 = 120_000;
@@ -232,15 +234,7 @@ async fn request_of(
     let (true, true, Some(head)) = (is_due, is_worth, tip) else {
         return Ok(Request::AsItWas);
     };
-    let id = record.task.id;
-    let branches = reconciler
-        .ledger
-        .read(move |tx| Box::pin(tx.task_branches(id)))
-        .await?;
-    let is_open = |b: &TaskBranch| {
-        b.branch == record.branch && b.pull_request.is_some() && b.landed.is_none()
-    };
-    if !branches.iter().any(is_open) {
+    if !has_request(&reconciler.ledger, record).await? {
         return Ok(Request::AsItWas);
     }
     let found = match repo.forge.pull_request(&record.branch).await {
