@@ -5,7 +5,7 @@ pub const BACKOFF_BASE_MS: i64 = 5_000;
 /// Longest delay of a back-off, before jitter.
 pub const BACKOFF_CAP_MS: i64 = 15 * 60_000;
 /// Pause between two looks at a forge of all tasks together.
-const SHARE_MS: u64 = 1_250;
+const SHARE_MS: u64 = 1_500;
 /// First pause between two looks at a forge.
 const SOON_MS: u64 = 3_000;
 /// Floor of a gate's wait: below it a gate would be polled for nothing.
@@ -64,8 +64,8 @@ mod tests {
         assert_eq!(look_again_ms(15_000, 40_000, 1), 5_000);
         assert_eq!(look_again_ms(15_000, 600_000, 1), 15_000);
         assert_eq!(look_again_ms(1_000, 0, 0), 1_000);
-        assert_eq!(look_again_ms(15_000, 0, 10), 12_500);
-        assert_eq!(look_again_ms(15_000, 600_000, 40), 50_000);
+        assert_eq!(look_again_ms(15_000, 0, 10), 15_000);
+        assert_eq!(look_again_ms(15_000, 600_000, 40), 60_000);
         assert_eq!(look_again_ms(u64::MAX, -5, 0), 3_000);
     }
 

@@ -45,7 +45,7 @@ pub(super) struct GateStep {
 impl GateStep {
     pub(super) async fn run(&self, job: &ClaimedJob) -> anyhow::Result<Ending> {
         let (record, effective) = self.ledger.subject(job).await?;
-        let repo = self.repos.ready(record.task.repo.as_str()).await?;
+        let repo = self.repos.get(record.task.repo.as_str())?;
         let pipeline = effective.pipeline()?;
         let step = pipeline.step(record.task.stage, record.task.step);
         let Some(Step::Gate(id)) = step.cloned() else {
@@ -57,6 +57,7 @@ impl GateStep {
         if let Some(ending) = self.still_waits(&record, repo, &effective, entry).await? {
             return Ok(ending);
         }
+        repo.prepare().await?;
         let tip = repo.base_tip().await?;
         let (head, base) = if pipeline.is_prepared(record.task.stage, record.task.step) {
             match standing(&self.ledger, &record, &tip).await? {
