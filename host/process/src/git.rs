@@ -31,7 +31,6 @@ use orch_domain::id::ObjectId;
 
 use crate::run::{Finished, RunError, Spec, resolve_program, run};
 
-
 pub use access::Access;
 use answers::Answers;
 pub use attributes::FilterRule;

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use self::gateway::ask_provider;
 use self::launch::{Launched, driver_of};
 use super::base::Bases;
-use super::batch::{can_ask_others, of_others};
+use super::contexts::{can_ask_others, of_others};
 use super::open_run;
 use crate::launch::admission::Candidate;
 use crate::launch::{Asked, Launchpad, Refusal};

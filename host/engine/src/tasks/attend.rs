@@ -176,7 +176,8 @@ fn is_news(failure: PortFailure, now: i64) -> bool {
         | PortFailure::Unavailable
         | PortFailure::Unauthorised
         | PortFailure::Refused
-        | PortFailure::NotFound => true,
+        | PortFailure::NotFound
+        | PortFailure::Obstructed => true,
     }
 }
 
