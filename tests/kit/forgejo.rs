@@ -6,6 +6,8 @@
 //! once moving the base; a base that moved answers 500 with nothing in it; a landing by push is seen only where the
 //! server looks for landings; a deleted branch leaves `label` and changes `ref`.
 
+#[path = "forgejo/accounts.rs"]
+mod accounts;
 #[path = "forgejo/answers.rs"]
 mod answers;
 #[path = "forgejo/ci.rs"]

@@ -7,6 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use super::accounts::is_given;
 use super::{BOT, Forgejo, Pull, held, hooks, issues, merges, registered, reviews};
 
 /// Longest page.
@@ -85,13 +86,6 @@ pub(super) fn refused(
         ));
     }
     None
-}
-
-/// Whether a request has the token, in one of the forms that servers take.
-fn is_given(headers: &HeaderMap, token: &str) -> bool {
-    let given = headers.get("authorization").and_then(|v| v.to_str().ok());
-    let forms = ["token", "Bearer"].map(|form| format!("{form} {token}"));
-    given.is_some_and(|given| forms.iter().any(|form| form == given))
 }
 
 pub(super) fn said(status: StatusCode, message: &str) -> Response {
@@ -223,13 +217,7 @@ async fn combined(
         json!(rows)
     };
     let body = json!({"state": "", "sha": sha, "total_count": total, "statuses": rows});
-    let green = body["statuses"].as_array().into_iter().flatten();
-    let green = green.filter(|row| row["status"] == "success");
-    let green: Vec<String> = green
-        .filter_map(|row| row["context"].as_str().map(str::to_owned))
-        .collect();
-    // Only now, so that this answer does not know of it.
-    fake.after_green(&green);
+    fake.after_green(&body);
     ([("x-total-count", total.to_string())], Json(body)).into_response()
 }
 
@@ -374,8 +362,7 @@ async fn create(
     if fake.tip(&head).is_none() || fake.tip(&base).is_none() {
         return said(StatusCode::NOT_FOUND, "The target couldn't be found.");
     }
-    let same =
-        |pull: &Pull| pull.is_open && !pull.is_from_fork && pull.head == head && pull.base == base;
+    let same = |p: &Pull| p.is_open && !p.is_from_fork && p.head == head && p.base == base;
     let open_already = held(&fake.0.pulls)
         .iter()
         .find(|pull| same(pull))

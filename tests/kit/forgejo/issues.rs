@@ -161,26 +161,6 @@ impl Issues {
 }
 
 /// A user; the id stays whatever they are called.
-impl Forgejo {
-    /// An account as the server shows it now, by what it was called at first.
-    pub(super) fn account_of(&self, login: &str) -> Value {
-        let mut account = user(login);
-        if login == BOT {
-            account["login"] = json!(*held(&self.0.bot));
-        }
-        account
-    }
-
-    /// Has rows show what their accounts are called now.
-    pub(super) fn show_accounts(&self, rows: &mut [Value]) {
-        for row in rows {
-            if row["user"]["login"] == BOT {
-                row["user"] = self.account_of(BOT);
-            }
-        }
-    }
-}
-
 pub(super) fn user(login: &str) -> Value {
     let id = match login {
         BOT => 2,

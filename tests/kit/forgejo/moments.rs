@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 
 use super::{Fault, Forgejo, held};
 
@@ -67,8 +68,12 @@ impl Forgejo {
         }
     }
 
-    pub(super) fn after_green(&self, contexts: &[String]) {
-        let is_green = |context: &str| contexts.iter().any(|green| green == context);
+    /// The host was answered so about the statuses of a commit.
+    pub(super) fn after_green(&self, answer: &Value) {
+        let rows = answer["statuses"].as_array().into_iter().flatten();
+        let green = rows.filter(|row| row["status"] == "success");
+        let green: Vec<&Value> = green.map(|row| &row["context"]).collect();
+        let is_green = |context: &str| green.iter().any(|name| **name == context);
         let doing = taken(&mut held(&self.0.moments).green, is_green);
         if let Some(doing) = doing {
             doing(self);
