@@ -416,7 +416,7 @@ async fn follow_bases(ledger: &Ledger, repos: &Repos) -> anyhow::Result<()> {
             tracing::warn!(
                 repo = repo.name,
                 base,
-                moved,
+                count = moved,
                 "tasks under way land on another base from now on"
             );
         }

@@ -290,7 +290,7 @@ impl Git {
                 return Err(failed);
             }
             let why = failed.to_string();
-            tracing::warn!(why, %tip, "commits are not replayed, and brought on by their files");
+            tracing::warn!(why, sha = %tip, "commits are not replayed, and brought on by their files");
             return Ok(Replayed::NotAsTheyStand);
         }
         let Some(tip) = clone.resolve("refs/heads/work").await? else {
