@@ -39,6 +39,8 @@ const ANSWERS_MAX: Duration = Duration::from_secs(5);
 /// How long a start waits for a command that has the database: while no host answers, commands open it themselves, and
 /// one that tests a base has it for minutes. Those that come now wait for the host.
 const LOCK_WAIT: Duration = Duration::from_secs(300);
+/// How long it waits for another host: one that sleeps has its socket and says nothing.
+const HOST_WAIT: Duration = Duration::from_secs(20);
 /// Time between two looks at it.
 const LOCK_LOOK: Duration = Duration::from_millis(250);
 
@@ -94,7 +96,12 @@ async fn open(config: &HostConfig) -> anyhow::Result<(Host, Option<Starting>)> {
             Ok(host) => return Ok((host, starting)),
             Err(error) => error,
         };
-        let is_over = !orch_engine::is_locked(&error) || begun.elapsed() >= LOCK_WAIT;
+        // A socket that takes connections is a host's, whether it answers or not; commands have none.
+        let most = match tokio::net::UnixStream::connect(paths.socket()).await {
+            Ok(_) => HOST_WAIT,
+            Err(_) => LOCK_WAIT,
+        };
+        let is_over = !orch_engine::is_locked(&error) || begun.elapsed() >= most;
         if is_over || client::Host::at(&paths.socket()).await.is_some() {
             return Err(error);
         }
